@@ -1,0 +1,12 @@
+//! The product that anyone can check: the reference that the tests hold the fast one against.
+
+use super::Operand;
+
+/// C = A · B by the definition. `c` is row-major, rows of A × columns of B, and is overwritten.
+pub(crate) fn product(a: Operand<'_>, b: Operand<'_>, c: &mut [f32]) {
+    for i in 0..a.rows() {
+        for j in 0..b.columns() {
+            c[i * b.columns() + j] = (0..a.columns()).map(|k| a.at(i, k) * b.at(k, j)).sum();
+        }
+    }
+}
