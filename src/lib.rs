@@ -2,12 +2,26 @@
 #![deny(unsafe_code)]
 #![warn(missing_docs)]
 
+mod activation;
+mod backprop;
 mod error;
 mod gemm;
+mod init;
+mod layer;
+mod loss;
 mod math;
 mod matrix;
+mod network;
+mod optimizer;
 mod rng;
 
+pub use activation::Activation;
+pub use backprop::Workspace;
 pub use error::{Error, Result};
+pub use init::Init;
+pub use layer::{Dense, Dropout, Layer};
+pub use loss::Loss;
 pub use matrix::Matrix;
+pub use network::{Network, NetworkBuilder, Scratch};
+pub use optimizer::{Adam, Optimizer, Rule, Sgd};
 pub use rng::Rng;

@@ -4,6 +4,7 @@
 //! element keeps a loop from being vectorised. Every function here is free of branches, so that a loop over it
 //! compiles to vector instructions, and uses only operations that IEEE 754 rounds exactly, so that it gives the
 //! same bits everywhere. Polynomials are those of Cephes (Moshier, 1992) unless said.
+#![allow(clippy::excessive_precision)] // Constants stand as their authors printed them.
 
 #[inline(always)]
 fn select(condition: bool, yes: f32, no: f32) -> f32 {

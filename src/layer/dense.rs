@@ -1,0 +1,95 @@
+//! The fully connected layer.
+
+use crate::activation::Activation;
+use crate::gemm;
+use crate::init::Init;
+use crate::matrix::Matrix;
+use crate::rng::Rng;
+
+/// Z = A·W + b: every output is a weighted sum of all inputs.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Dense {
+    weights: Matrix,
+    bias: Vec<f32>,
+}
+
+impl Dense {
+    /// A layer of these parameters: `weights` are inputs × outputs, `bias` has one entry per output.
+    ///
+    /// # Panics
+    /// When `bias` is not as long as `weights` has columns.
+    pub fn new(weights: Matrix, bias: Vec<f32>) -> Self {
+        assert_eq!(weights.columns(), bias.len(), "a bias needs one entry per output");
+        Dense { weights, bias }
+    }
+
+    /// A layer whose weights and bias are drawn from `init` and `bias_init`.
+    pub fn random(inputs: usize, outputs: usize, init: Init, bias_init: Init, rng: &mut Rng) -> Self {
+        let mut dense = Dense::new(Matrix::zeros(inputs, outputs), vec![0.0; outputs]);
+        init.fill(dense.weights.as_mut_slice(), inputs, outputs, rng);
+        bias_init.fill(&mut dense.bias, inputs, outputs, rng);
+        dense
+    }
+
+    /// The number of inputs.
+    pub fn inputs(&self) -> usize {
+        self.weights.rows()
+    }
+
+    /// The number of outputs.
+    pub fn outputs(&self) -> usize {
+        self.weights.columns()
+    }
+
+    /// The weights, inputs × outputs.
+    pub fn weights(&self) -> &Matrix {
+        &self.weights
+    }
+
+    /// The bias, one entry per output.
+    pub fn bias(&self) -> &[f32] {
+        &self.bias
+    }
+
+    /// Weights and bias by name.
+    pub fn parameters(&self) -> [(&'static str, &[f32]); 2] {
+        [("weights", self.weights.as_slice()), ("bias", &self.bias)]
+    }
+
+    /// Weights and bias, to be changed.
+    pub fn parameters_mut(&mut self) -> [&mut [f32]; 2] {
+        [self.weights.as_mut_slice(), &mut self.bias]
+    }
+
+    /// `output` = `activation`(`input`·W + b).
+    pub(crate) fn forward(&self, input: &Matrix, activation: Activation, output: &mut Matrix) {
+        output.reshape(input.rows(), self.outputs());
+        gemm::product(input.operand(), self.weights.operand(), output.as_mut_slice());
+        for row in output.as_mut_slice().chunks_exact_mut(self.bias.len().max(1)) {
+            row.iter_mut().zip(&self.bias).for_each(|(z, b)| *z += b);
+        }
+        activation.forward(output.as_mut_slice(), self.outputs());
+    }
+
+    /// From `delta`, the gradient of the loss with respect to Z: writes that with respect to the weights and the
+    /// bias, in the order of [`parameters`](Self::parameters), into `gradient`, and that with respect to the input
+    /// into `input_delta` where the caller wants it.
+    pub(crate) fn backward(
+        &self,
+        input: &Matrix,
+        delta: &Matrix,
+        gradient: &mut [f32],
+        input_delta: Option<&mut Matrix>,
+    ) {
+        let (weights, bias) = gradient.split_at_mut(self.weights.as_slice().len());
+        gemm::product(input.operand().transposed(), delta.operand(), weights);
+        bias.fill(0.0);
+        for row in delta.iter_rows() {
+            bias.iter_mut().zip(row).for_each(|(b, d)| *b += d);
+        }
+        if let Some(input_delta) = input_delta {
+            input_delta.reshape(delta.rows(), self.inputs());
+            gemm::product(delta.operand(), self.weights.operand().transposed(), input_delta.as_mut_slice());
+        }
+    }
+}

@@ -1,0 +1,182 @@
+//! How a gradient changes the parameters.
+
+use crate::network::Network;
+
+/// Stochastic gradient descent: w ← w - rate · gradient, with momentum where asked.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Sgd {
+    learning_rate: f32,
+    momentum: f32,
+    nesterov: bool,
+}
+
+impl Sgd {
+    /// Plain gradient descent at this learning rate.
+    pub fn new(learning_rate: f32) -> Self {
+        Sgd { learning_rate, momentum: 0.0, nesterov: false }
+    }
+
+    /// v ← momentum · v + gradient; w ← w - rate · v (Polyak, 1964). The usual momentum is 0.9.
+    pub fn momentum(self, momentum: f32) -> Self {
+        Sgd { momentum, ..self }
+    }
+
+    /// Looks ahead along the velocity: w ← w - rate · (gradient + momentum · v) (Nesterov, 1983, in the form of
+    /// Sutskever et al., 2013).
+    pub fn nesterov(self) -> Self {
+        Sgd { nesterov: true, ..self }
+    }
+}
+
+/// Adam (Kingma, Ba, 2014): momentum, divided by the running root mean square of the gradient, both corrected for
+/// their start at zero.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Adam {
+    learning_rate: f32,
+    beta1: f32,
+    beta2: f32,
+    epsilon: f32,
+}
+
+impl Adam {
+    /// Adam at this learning rate, with β₁ = 0.9, β₂ = 0.999, ε = 10⁻⁸.
+    pub fn new(learning_rate: f32) -> Self {
+        Adam { learning_rate, beta1: 0.9, beta2: 0.999, epsilon: 1e-8 }
+    }
+
+    /// The decay of the running mean (β₁) and of the running mean square (β₂) of the gradient.
+    pub fn betas(self, beta1: f32, beta2: f32) -> Self {
+        Adam { beta1, beta2, ..self }
+    }
+
+    /// What is added to the root mean square before it divides.
+    pub fn epsilon(self, epsilon: f32) -> Self {
+        Adam { epsilon, ..self }
+    }
+}
+
+/// Adam at a learning rate of 0.001.
+impl Default for Adam {
+    fn default() -> Self {
+        Adam::new(0.001)
+    }
+}
+
+/// The settings of an update rule, whichever it is.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Rule {
+    /// Gradient descent.
+    Sgd(Sgd),
+    /// Adam.
+    Adam(Adam),
+}
+
+impl From<Sgd> for Rule {
+    fn from(sgd: Sgd) -> Self {
+        Rule::Sgd(sgd)
+    }
+}
+
+impl From<Adam> for Rule {
+    fn from(adam: Adam) -> Self {
+        Rule::Adam(adam)
+    }
+}
+
+impl Rule {
+    /// The learning rate that was set.
+    pub fn learning_rate(&self) -> f32 {
+        match self {
+            Rule::Sgd(sgd) => sgd.learning_rate,
+            Rule::Adam(adam) => adam.learning_rate,
+        }
+    }
+
+    /// The number of running means that the rule keeps for every parameter.
+    fn moments(&self) -> usize {
+        match self {
+            Rule::Sgd(sgd) => usize::from(sgd.momentum != 0.0),
+            Rule::Adam(_) => 2,
+        }
+    }
+}
+
+/// An update rule at work on one network: its settings, its running means, the number of steps taken.
+#[derive(Clone, Debug)]
+pub struct Optimizer {
+    rule: Rule,
+    learning_rate: f32,
+    moments: [Vec<f32>; 2],
+    steps: u64,
+}
+
+impl Optimizer {
+    /// An optimizer for `network` that has taken no step yet.
+    pub fn new(rule: impl Into<Rule>, network: &Network) -> Self {
+        let rule = rule.into();
+        let count = network.parameter_count();
+        let moments = std::array::from_fn(|i| vec![0.0; if i < rule.moments() { count } else { 0 }]);
+        Optimizer { rule, learning_rate: rule.learning_rate(), moments, steps: 0 }
+    }
+
+    /// The learning rate of the next step.
+    pub fn learning_rate(&self) -> f32 {
+        self.learning_rate
+    }
+
+    /// Changes the learning rate of the steps to come.
+    pub fn set_learning_rate(&mut self, learning_rate: f32) {
+        self.learning_rate = learning_rate;
+    }
+
+    /// One step against `gradient`, which holds one tensor after the other in the order of
+    /// [`Network::parameters`].
+    ///
+    /// # Panics
+    /// When `gradient` has not one entry per parameter.
+    pub fn step(&mut self, network: &mut Network, gradient: &[f32]) {
+        let count = network.parameter_count();
+        assert_eq!(gradient.len(), count, "{} gradients for {count} parameters", gradient.len());
+        self.steps += 1;
+        let mut start = 0;
+        for parameters in network.parameters_mut() {
+            let range = start..start + parameters.len();
+            start = range.end;
+            let gradient = &gradient[range.clone()];
+            // A moment that the rule does not keep is empty.
+            let [m, v] = self.moments.each_mut().map(|moment| moment.get_mut(range.clone()).unwrap_or_default());
+            match self.rule {
+                Rule::Sgd(sgd) => sgd.update(self.learning_rate, parameters, gradient, m),
+                Rule::Adam(adam) => adam.update(self.learning_rate, self.steps, parameters, gradient, m, v),
+            }
+        }
+    }
+}
+
+impl Sgd {
+    fn update(self, rate: f32, parameters: &mut [f32], gradient: &[f32], velocity: &mut [f32]) {
+        if self.momentum == 0.0 {
+            parameters.iter_mut().zip(gradient).for_each(|(w, g)| *w -= rate * g);
+            return;
+        }
+        for ((w, g), v) in parameters.iter_mut().zip(gradient).zip(velocity) {
+            *v = self.momentum * *v + g;
+            *w -= rate * if self.nesterov { g + self.momentum * *v } else { *v };
+        }
+    }
+}
+
+impl Adam {
+    fn update(self, rate: f32, steps: u64, parameters: &mut [f32], gradient: &[f32], m: &mut [f32], v: &mut [f32]) {
+        let Adam { beta1, beta2, epsilon, .. } = self;
+        // By the step number both corrections are 1 to the last bit long before it leaves i32.
+        let correction = |beta: f32| 1.0 - f64::from(beta).powi(steps.min(1 << 30) as i32);
+        let rate = (f64::from(rate) / correction(beta1)) as f32;
+        let root_correction = (1.0 / correction(beta2).sqrt()) as f32;
+        for (((w, g), m), v) in parameters.iter_mut().zip(gradient).zip(m).zip(v) {
+            *m += (1.0 - beta1) * (g - *m);
+            *v += (1.0 - beta2) * (g * g - *v);
+            *w -= rate * *m / (v.sqrt() * root_correction + epsilon);
+        }
+    }
+}
