@@ -4,6 +4,7 @@
 
 mod activation;
 mod backprop;
+mod data;
 mod error;
 mod format;
 mod gemm;
@@ -19,6 +20,8 @@ mod rng;
 
 pub use activation::Activation;
 pub use backprop::Workspace;
+pub use data::generate;
+pub use data::{Column, Dataset, Features, Kind, Output, Scaler, Schema, Table, Target, Targets};
 pub use error::{Error, Result};
 pub use format::atomic::write_atomic;
 pub use format::json;
