@@ -2,6 +2,7 @@
 
 pub mod atomic;
 pub mod json;
+pub mod network;
 pub mod safetensors;
 
 /// `text` in quotation marks, cut where it is long and with control characters escaped: what a file says must not
