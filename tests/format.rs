@@ -254,6 +254,7 @@ fn safetensors_refuse() {
     assert_eq!(refusal(&one("w", "[2]", 0, 4, 4)), message);
     assert_eq!(refusal(&one("w", "[1]", 4, 0, 4)), message);
     assert_eq!(refusal(&one("w", "[]", 0, 0, 0)), message);
+    assert_eq!(refusal(&one("w", "[4294967296,4294967296,4294967296]", 4, 0, 4)), message);
     assert_eq!(refusal(&one("w", "[4294967296,4294967296,4294967296]", 0, 0, 0)), message);
     assert_eq!(
         refusal(&one("w", "[4611686018427387904]", 0, 0, 0)),
