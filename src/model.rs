@@ -111,7 +111,8 @@ impl Model {
         let Output::Classes { classes, .. } = self.schema.output() else { return None };
         let best = match probabilities {
             [second] => usize::from(*second > 0.5),
-            _ => (1..probabilities.len()).fold(0, |best, i| if probabilities[i] > probabilities[best] { i } else { best }),
+            _ => (1..probabilities.len())
+                .fold(0, |best, i| if probabilities[i] > probabilities[best] { i } else { best }),
         };
         classes.get(best).map(String::as_str)
     }
@@ -234,7 +235,11 @@ fn schema_to_json(schema: &Schema) -> Json {
         Output::Values { names } => Json::object([("values", strings(names))]),
     };
     let positions = schema.target_positions().iter().map(|&position| position.into()).collect();
-    Json::object([("columns", Json::Array(columns.collect())), ("target", target), ("positions", Json::Array(positions))])
+    Json::object([
+        ("columns", Json::Array(columns.collect())),
+        ("target", target),
+        ("positions", Json::Array(positions)),
+    ])
 }
 
 fn schema_from_json(json: &Json) -> std::result::Result<Schema, String> {
@@ -254,7 +259,8 @@ fn schema_from_json(json: &Json) -> std::result::Result<Schema, String> {
             Some(classes) => Output::Classes { name: text(target.get("name")?)?, classes: strings(classes)? },
             None => Output::Values { names: strings(target.get("values")?)? },
         };
-        let positions = json.get("positions")?.as_array()?.iter().map(Json::as_usize).collect::<Option<Vec<usize>>>()?;
+        let positions =
+            json.get("positions")?.as_array()?.iter().map(Json::as_usize).collect::<Option<Vec<usize>>>()?;
         Some((columns, output, positions))
     };
     let (columns, output, positions) = parts().ok_or("\"schema\" is incomplete: the file is damaged")?;

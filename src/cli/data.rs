@@ -13,8 +13,11 @@ pub const ABOUT: &str = "DATA is a CSV or TSV file (a header is recognised; - is
     t10k-labels-idx1-ubyte.";
 
 /// The options that choose training data.
-pub const TARGET: Choice =
-    choice("--target", "NAME[,NAME...]", "The column to predict, by its header or its number from 1; the last when not given. Several are predicted as values together.");
+pub const TARGET: Choice = choice(
+    "--target",
+    "NAME[,NAME...]",
+    "The column to predict, by its header or its number from 1; the last when not given. Several are predicted as values together.",
+);
 pub const TASK: Choice = choice(
     "--task",
     "classify|regress",

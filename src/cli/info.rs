@@ -8,7 +8,7 @@ use palmnet::{Kind, Model, Output};
 use super::Failure;
 use super::arguments::{Arguments, Command, choice};
 use super::terminal::wrap;
-use super::train::shape;
+use super::training::shape;
 
 pub const COMMAND: Command = Command {
     name: "info",
@@ -30,10 +30,8 @@ pub fn run(arguments: &Arguments, out: &mut dyn Write) -> Result<(), Failure> {
         let strings = |names: &[String]| Json::Array(names.iter().map(|name| name.as_str().into()).collect());
         let layers: Vec<Json> = network.layers().iter().map(|layer| layer.to_string().into()).collect();
         let numbers = |values: &[f32]| Json::Array(values.iter().map(|&value| value.into()).collect());
-        let scaler = Json::object([
-            ("offset", numbers(model.scaler().offset())),
-            ("factor", numbers(model.scaler().factor())),
-        ]);
+        let scaler =
+            Json::object([("offset", numbers(model.scaler().offset())), ("factor", numbers(model.scaler().factor()))]);
         let notes = model.notes.iter().map(|(name, text)| (name.as_str(), text.as_str().into()));
         let line = Json::object([
             ("layers", Json::Array(layers)),

@@ -3,14 +3,15 @@
 mod arguments;
 mod data;
 mod demo;
-mod digits;
 mod eval;
 mod info;
+mod pictures;
 mod predict;
 mod progress;
 mod report;
 mod terminal;
 mod train;
+mod training;
 
 use std::ffi::OsString;
 use std::fmt;

@@ -17,7 +17,11 @@ pub const COMMAND: Command = Command {
     details: &[data::ABOUT, "Of a folder, the test images are taken. Several values are separated by commas."],
     words: (2, 2),
     options: &[
-        choice("--probabilities", "", "After the class, the probability of every class, separated by commas, under a header."),
+        choice(
+            "--probabilities",
+            "",
+            "After the class, the probability of every class, separated by commas, under a header.",
+        ),
         choice("--json", "", "One JSON object per line."),
     ],
 };
@@ -25,7 +29,8 @@ pub const COMMAND: Command = Command {
 pub fn run(arguments: &Arguments, out: &mut dyn Write) -> Result<(), Failure> {
     let model = Model::load(arguments.word(0).unwrap_or_default())?;
     let path = arguments.word(1).unwrap_or_default();
-    let outputs = if Path::new(path).is_dir() { images(&model, path)? } else { model.predict_table(&Table::read(path)?)? };
+    let outputs =
+        if Path::new(path).is_dir() { images(&model, path)? } else { model.predict_table(&Table::read(path)?)? };
     let output = model.schema().output();
     let names = match output {
         Output::Classes { classes, .. } => classes,

@@ -1,7 +1,7 @@
 //! How well a network does, as text and as JSON.
 
 use palmnet::json::Json;
-use palmnet::{Classification, Dataset, Evaluation, Loss, Matrix, Model, Regression, Result, Scaler, Targets};
+use palmnet::{Classification, Dataset, Evaluation, Loss, Matrix, Model, Network, Regression, Result, Scaler, Targets};
 
 /// Loss and metrics on one part of the data.
 pub struct Score {
@@ -12,9 +12,8 @@ pub struct Score {
 impl Score {
     /// The score on data that is scaled as the network was trained. Metrics of values are in the units of the
     /// targets before `target_scaler`, the loss in the scaled ones.
-    pub fn of(network: &palmnet::Network, data: &Dataset, target_scaler: Option<&Scaler>) -> Result<Score> {
+    pub fn of(network: &Network, data: &Dataset, loss: Loss, target_scaler: Option<&Scaler>) -> Result<Score> {
         network.check(data)?;
-        let loss = if data.labels().is_some() { Loss::CrossEntropy } else { Loss::MeanSquaredError };
         let mut outputs = network.outputs_for(data)?;
         let mut targets = Matrix::default();
         data.gather_targets(&(0..data.len()).collect::<Vec<_>>(), network.outputs(), &mut targets);
@@ -41,7 +40,9 @@ impl Score {
         if let Some(scaler) = model.target_scaler() {
             data.scale_targets(scaler);
         }
-        Score::of(model.network(), &data, model.target_scaler())
+        let usual = if data.labels().is_some() { Loss::CrossEntropy } else { Loss::MeanSquaredError };
+        let loss = model.notes.get("loss").and_then(|name| name.parse().ok()).unwrap_or(usual);
+        Score::of(model.network(), &data, loss, model.target_scaler())
     }
 
     /// One line: `loss 0.0512, accuracy 0.967`.

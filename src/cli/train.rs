@@ -1,18 +1,15 @@
 //! `palmnet train`: from a file to a model.
 
 use std::io::Write;
-use std::ops::ControlFlow;
 
-use palmnet::json::Json;
 use palmnet::{
-    Activation, Adam, Dataset, Event, Features, History, Init, Loss, Model, Network, NetworkBuilder, Rule, Scaler,
-    Sgd, Targets, Trainer,
+    Activation, Adam, Dataset, Features, Init, Loss, Matrix, Network, NetworkBuilder, Rule, Scaler, Sgd, Targets,
+    Trainer,
 };
 
 use super::arguments::{Arguments, Command, choice};
 use super::data::{self, Parts};
-use super::progress::{Progress, duration};
-use super::report::Score;
+use super::training::{self, Job};
 use super::{Failure, terminal};
 
 pub const COMMAND: Command = Command {
@@ -30,17 +27,41 @@ pub const COMMAND: Command = Command {
         data::TASK,
         data::TEST,
         choice("--hidden", "N[,N...]", "Units of each hidden layer; 0 for none."),
-        choice("--activation", "NAME", "relu (when not given), leaky_relu[:SLOPE], elu[:ALPHA], selu, sigmoid, tanh, softplus, silu, gelu, hard_sigmoid, identity: after each hidden layer."),
-        choice("--init", "NAME", "How weights start: xavier_uniform, xavier_normal, he_uniform, he_normal, lecun_uniform, lecun_normal. What suits the activation when not given."),
+        choice(
+            "--activation",
+            "NAME",
+            "relu (when not given), leaky_relu[:SLOPE], elu[:ALPHA], selu, sigmoid, tanh, softplus, silu, gelu, hard_sigmoid, identity: after each hidden layer.",
+        ),
+        choice(
+            "--init",
+            "NAME",
+            "How weights start: xavier_uniform, xavier_normal, he_uniform, he_normal, lecun_uniform, lecun_normal. What suits the activation when not given.",
+        ),
         choice("--optimizer", "NAME", "adam (when not given), sgd, momentum, nesterov."),
         choice("--lr", "X", "Learning rate."),
         choice("--epochs", "N", "Passes over the training data."),
         choice("--batch", "N", "Examples per step."),
         choice("--dropout", "P", "Probability that a hidden unit is left out of a step."),
-        choice("--scale", "standard|minmax|none", "Bring each feature to mean 0 and variance 1 (tables, when not given), to [0, 1], or leave it."),
-        choice("--validation", "P", "Share of the training data that is kept back to measure the loss on after each epoch."),
-        choice("--patience", "N", "Stop when the loss (on the validation part, where there is one) has not improved for N epochs, and take the best epoch's weights; 0 for never."),
-        choice("--restarts", "N", "Start N networks, train each for a tenth of the epochs, and go on with the best: 5 when not given for networks of less than 1000 parameters, which a bad start can spoil, else 1."),
+        choice(
+            "--scale",
+            "standard|minmax|none",
+            "Bring each feature to mean 0 and variance 1 (tables, when not given), to [0, 1], or leave it.",
+        ),
+        choice(
+            "--validation",
+            "P",
+            "Share of the training data that is kept back to measure the loss on after each epoch.",
+        ),
+        choice(
+            "--patience",
+            "N",
+            "Stop when the loss (on the validation part, where there is one) has not improved for N epochs, and take the best epoch's weights; 0 for never.",
+        ),
+        choice(
+            "--restarts",
+            "N",
+            "Start N networks, train each for a tenth of the epochs, and go on with the best: 5 when not given for networks of less than 1000 parameters, which a bad start can spoil, else 1.",
+        ),
         choice("--seed", "N", "Everything random follows from it: 0 when not given."),
         choice("--out", "FILE", "Where the model goes: model.safetensors when not given."),
         choice("--every", "N", "Print a plain progress line every N epochs."),
@@ -51,97 +72,36 @@ pub const COMMAND: Command = Command {
 
 pub fn run(arguments: &Arguments, out: &mut dyn Write) -> Result<(), Failure> {
     let seed = arguments.value("--seed", "a whole number", |_| true)?.unwrap_or(0);
-    let file = arguments.text("--out").unwrap_or("model.safetensors");
     let scale = scale(arguments)?;
-    let Parts { mut train, mut test, scaler } = data::for_training(arguments, seed)?;
+    let Parts { train, test, scaler } = data::for_training(arguments, seed)?;
     let settings = Settings::choose(arguments, &train)?;
     let scaler = match scale {
         Some(fit) => fit(train.features()),
         None => scaler.unwrap_or_else(|| Scaler::standard(train.features())),
     };
-    let target_scaler = match train.targets() {
-        Targets::Values(values) => Some(Scaler::standard_of(values)),
-        Targets::Classes(_) => None,
-    };
-    let (json, quiet) = (arguments.has("--json"), arguments.has("--quiet"));
     let builder = settings.builder(&train, seed);
-    // A wrong setting is answered before anything is printed, a file that cannot be written before the work.
-    let network = builder.build()?;
-    check_writable(file)?;
-    if !quiet {
-        for remark in remarks(&train, &network, scale.is_some_and(|_| arguments.text("--scale") == Some("none"))) {
-            eprint!("{}", terminal::wrap(&format!("Note: {remark}"), 0));
+    if !arguments.has("--quiet") {
+        for remark in remarks(&train, builder.build()?.parameter_count(), &scaler) {
+            eprint!("{}", terminal::wrap(&format!("note: {remark}"), 0));
         }
     }
-    for part in [Some(&mut train), test.as_mut()].into_iter().flatten() {
-        part.scale(&scaler);
-        if let Some(scaler) = &target_scaler {
-            part.scale_targets(scaler);
-        }
-    }
-    if !json {
-        writeln!(out, "{}", describe(&train, test.as_ref()))?;
-        writeln!(out, "network {}, {} parameters", shape(&network), network.parameter_count())?;
+    if !arguments.has("--json") {
         writeln!(out, "{}", settings.line())?;
-        out.flush()?;
     }
-    let every = arguments.value("--every", "a whole number from 1", |&n: &usize| n > 0)?;
-    let mut progress = Progress::new(quiet || json, every, settings.epochs, train.len());
-    let mut failed = None;
-    let mut trainer = settings.trainer(seed).observe(|event| {
-        progress.show(event);
-        match event {
-            Event::Epoch(_) if json => match write_epoch(out, event) {
-                Ok(()) => ControlFlow::Continue(()),
-                Err(error) => {
-                    failed = Some(error);
-                    ControlFlow::Break(())
-                }
-            },
-            _ => ControlFlow::Continue(()),
-        }
-    });
-    let (network, history) = trainer.fit_best_of(settings.restarts, &builder, &train)?;
-    drop(trainer);
-    progress.finish();
-    if let Some(error) = failed {
-        return Err(error.into());
-    }
-    let train_score = Score::of(&network, &train, target_scaler.as_ref())?;
-    let test_score = test.as_ref().map(|test| Score::of(&network, test, target_scaler.as_ref())).transpose()?;
-    let mut model = Model::new(network, scaler, train.schema().clone())?;
-    if let Some(scaler) = target_scaler {
-        model = model.with_target_scaler(scaler)?;
-    }
-    model.notes = settings.notes(seed, &history);
-    model.notes.insert("trained on".into(), format!("{} examples", train.len()));
-    model.notes.insert("train".into(), train_score.line());
-    if let Some(score) = &test_score {
-        model.notes.insert("test".into(), score.line());
-    }
-    model.save(file)?;
-    if json {
-        let done = Json::object([
-            ("event", "done".into()),
-            ("epochs", history.epochs.len().into()),
-            ("seconds", history.seconds().into()),
-            ("train", train_score.json()),
-            ("test", test_score.map_or(Json::Null, |score| score.json())),
-            ("model", file.into()),
-        ]);
-        writeln!(out, "{done}")?;
-        return Ok(());
-    }
-    let (epochs, seconds) = (history.epochs.len(), duration(history.seconds()));
-    let best = history.best_epoch;
-    let kept = if best < epochs { format!(", weights of epoch {best}") } else { String::new() };
-    writeln!(out, "{epochs} epochs in {seconds}{kept}")?;
-    writeln!(out, "train {}", train_score.line())?;
-    if let Some(score) = test_score {
-        writeln!(out, "test  {}", score.line())?;
-    }
-    writeln!(out, "saved {file}")?;
-    Ok(())
+    let job = Job {
+        target_scaler: training::target_scaler(&train),
+        train,
+        test,
+        scaler,
+        builder,
+        trainer: settings.trainer(seed),
+        loss: settings.loss,
+        epochs: settings.epochs,
+        restarts: settings.restarts,
+        notes: vec![("settings", format!("{} --seed {seed}", settings.line()))],
+        file: arguments.text("--out").unwrap_or("model.safetensors").to_string(),
+    };
+    training::run(job, arguments, out).map(drop)
 }
 
 /// How a network is made and trained: what was asked for, and what suits the data for the rest.
@@ -272,14 +232,6 @@ impl Settings {
         }
         line
     }
-
-    /// What the model file says of its training.
-    fn notes(&self, seed: u64, history: &History) -> std::collections::BTreeMap<String, String> {
-        let epochs = format!("{} (weights of epoch {})", history.epochs.len(), history.best_epoch);
-        [("settings", format!("{} --seed {seed}", self.line())), ("epochs", epochs), ("loss", self.loss.to_string())]
-            .map(|(name, text)| (name.to_string(), text))
-            .into()
-    }
 }
 
 /// A way to find a scaler on the training data.
@@ -295,111 +247,68 @@ fn scale(arguments: &Arguments) -> Result<Option<Fit>, Failure> {
     }
 }
 
-/// Finds out before hours of training that their result could not be saved.
-fn check_writable(file: &str) -> Result<(), Failure> {
-    let path = std::path::Path::new(file);
-    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
-    if path.is_dir() {
-        return Err(palmnet::Error::format(file, "is a folder: name a file for the model with --out").into());
-    }
-    match folder {
-        Some(folder) if !folder.is_dir() => {
-            Err(palmnet::Error::format(file, "its folder is not there: create it, or choose another --out").into())
-        }
-        _ => Ok(()),
-    }
-}
-
 /// What is noteworthy about the data and the network that is to learn it.
-fn remarks(train: &Dataset, network: &Network, unscaled: bool) -> Vec<String> {
+fn remarks(train: &Dataset, parameters: usize, scaler: &Scaler) -> Vec<String> {
     let mut remarks = Vec::new();
-    let (parameters, rows) = (network.parameter_count(), train.len());
-    let values = rows * train.features().columns();
+    let values = train.len() * train.features().columns();
     if parameters > values {
         remarks.push(format!(
-            "the network has {parameters} parameters and the training data {values} numbers. Fewer --hidden units may do better on new data."
+            "the network has {parameters} parameters and the training data {values} numbers: fewer --hidden units may do better on new data."
         ));
     }
-    let standard = Scaler::standard(train.features());
     let names = train.schema().input_names();
-    let low_high = Scaler::min_max(train.features());
-    // A column whose lowest is its highest has factor 1, and so may one whose range is 1.
-    let mut first = Default::default();
-    train.gather(&[0], &mut first);
-    let constant: Vec<&str> = (0..names.len())
-        .filter(|&i| low_high.factor()[i] == 1.0 && standard.factor()[i] == 1.0 && standard.offset()[i] == first[(0, i)])
-        .map(|i| names[i].as_str())
-        .collect();
+    let constant = constant_features(train);
     if !constant.is_empty() {
-        remarks.push(format!("{} never changes and teaches nothing.", some(&constant)));
+        let verb = if constant.len() == 1 { "never changes and teaches" } else { "never change and teach" };
+        remarks.push(format!("{} {verb} nothing.", some(&constant, &names)));
     }
-    if unscaled {
-        let far = |i: &usize| {
-            let (mean, deviation) = (standard.offset()[*i].abs(), 1.0 / standard.factor()[*i]);
-            mean.max(deviation) > 10.0
-        };
-        let far: Vec<&str> = (0..names.len()).filter(far).map(|i| names[i].as_str()).collect();
-        if !far.is_empty() {
-            remarks.push(format!("{} is far from scaled. Without --scale none it would be.", some(&far)));
-        }
+    let spread = Scaler::standard(train.features());
+    let far = |&i: &usize| {
+        // What mean and deviation are after the scaling that was chosen.
+        let mean = (spread.offset()[i] - scaler.offset()[i]) * scaler.factor()[i];
+        let deviation = scaler.factor()[i] / spread.factor()[i];
+        mean.abs().max(deviation) > 10.0
+    };
+    let far: Vec<usize> = (0..names.len()).filter(far).collect();
+    if !far.is_empty() {
+        let verb = if far.len() == 1 { "is" } else { "are" };
+        remarks.push(format!("{} {verb} far from scaled: --scale standard may do better.", some(&far, &names)));
     }
     if let Some(labels) = train.labels() {
         let mut counts = vec![0usize; train.class_names().len()];
         labels.iter().for_each(|&label| counts[label as usize] += 1);
-        let class = |(i, count): (usize, &usize)| (*count, train.class_names()[i].clone());
-        let rarest = counts.iter().enumerate().map(class).min();
-        let commonest = counts.iter().enumerate().map(class).max();
-        if let (Some((few, rare)), Some((many, common))) = (rarest, commonest)
+        let counts = counts.into_iter().zip(train.class_names());
+        if let (Some((few, rare)), Some((many, common))) = (counts.clone().min(), counts.max())
             && many > 10 * few
         {
             remarks.push(format!(
-                "classes are uneven: {many} examples of {common}, {few} of {rare}. Look at each class's recall, not at the accuracy alone."
+                "classes are uneven: {many} examples of {common}, {few} of {rare}. Look at each class's recall (palmnet eval), not at the accuracy alone."
             ));
         }
     }
     remarks
 }
 
-/// The first names of a list.
-fn some(names: &[&str]) -> String {
-    let shown = names[..names.len().min(5)].join(", ");
-    if names.len() > 5 { format!("{shown} and {} more: each", names.len() - 5) } else { shown }
-}
-
-/// `120 train and 30 test examples of 4 features in 3 classes`.
-fn describe(train: &Dataset, test: Option<&Dataset>) -> String {
-    let test = test.map_or(String::new(), |test| format!(", test {}", test.len()));
-    let targets = match train.targets() {
-        Targets::Classes(_) => format!("{} classes", train.class_names().len()),
-        Targets::Values(values) if values.columns() == 1 => "1 value".into(),
-        Targets::Values(values) => format!("{} values", values.columns()),
-    };
-    let target = train.schema().output().names().join(", ");
-    let features = train.features().columns();
-    format!("{features} features → {target} ({targets}); train {}{test}", train.len())
-}
-
-/// `4-64-64-3`.
-pub fn shape(network: &Network) -> String {
-    let mut sizes = vec![network.inputs().to_string()];
-    for layer in network.layers() {
-        if let palmnet::Layer::Dense(dense) = layer {
-            sizes.push(dense.outputs().to_string());
+/// The features that are the same in every example.
+fn constant_features(train: &Dataset) -> Vec<usize> {
+    let (mut first, mut other) = (Matrix::default(), Matrix::default());
+    train.gather(&[0], &mut first);
+    let mut constant: Vec<usize> = (0..first.columns()).collect();
+    for row in 1..train.len() {
+        train.gather(&[row], &mut other);
+        constant.retain(|&i| other[(0, i)] == first[(0, i)]);
+        if constant.is_empty() {
+            break;
         }
     }
-    sizes.join("-")
+    constant
 }
 
-fn write_epoch(out: &mut dyn Write, event: Event<'_>) -> std::io::Result<()> {
-    let Event::Epoch(epoch) = event else { return Ok(()) };
-    let line = Json::object([
-        ("event", "epoch".into()),
-        ("epoch", epoch.epoch.into()),
-        ("train_loss", epoch.train_loss.into()),
-        ("validation_loss", epoch.validation_loss.map_or(Json::Null, Json::from)),
-        ("seconds", epoch.seconds.into()),
-    ]);
-    writeln!(out, "{line}")?;
-    // Whoever reads the lines wants them as they come.
-    out.flush()
+/// The first of these names: `p0, p32, p39 and 5 more`.
+fn some(features: &[usize], names: &[String]) -> String {
+    let shown: Vec<&str> = features.iter().take(5).map(|&i| names[i].as_str()).collect();
+    match features.len() - shown.len() {
+        0 => shown.join(", "),
+        rest => format!("{} and {rest} more", shown.join(", ")),
+    }
 }

@@ -77,7 +77,11 @@ impl Network {
 
     fn check_features(&self, data: &Dataset) -> Result<()> {
         let found = data.features().columns();
-        if found == self.inputs() { Ok(()) } else { Err(mismatch(self.inputs(), "inputs", &format!("{found} features"))) }
+        if found == self.inputs() {
+            Ok(())
+        } else {
+            Err(mismatch(self.inputs(), "inputs", &format!("{found} features")))
+        }
     }
 }
 

@@ -227,7 +227,9 @@ impl<'a> Trainer<'a> {
         }
         match self.validation {
             Validation::Share(share) if !(0.0..1.0).contains(&share) => {
-                return Err(Error::Setting(format!("validation {share}: the share must be at least 0 and less than 1")));
+                return Err(Error::Setting(format!(
+                    "validation {share}: the share must be at least 0 and less than 1"
+                )));
             }
             Validation::Given(validation) => network.check(validation)?,
             Validation::Share(_) => {}
