@@ -116,11 +116,11 @@ fn bad_tables() {
 
 #[test]
 fn categories_become_one_input_each() {
-    let data = load("size,colour,price\n1,red,5.5\n2,blue,6\n4,red,7\n", Target::Last).unwrap();
-    assert_eq!(data.schema().input_names(), ["size", "colour=blue", "colour=red"]);
-    assert_eq!(data.schema().width(), 3);
+    let data = load("size,colour,age,price\n1,red,9,5.5\n2,blue,8,6\n4,red,7,7\n", Target::Last).unwrap();
+    assert_eq!(data.schema().input_names(), ["size", "colour=blue", "colour=red", "age"]);
+    assert_eq!(data.schema().width(), 4);
     assert_eq!(data.schema().columns()[1].kind, Kind::Categories(vec!["blue".to_string(), "red".to_string()]));
-    let expected = Matrix::from_rows(&[[1.0, 0.0, 1.0], [2.0, 1.0, 0.0], [4.0, 0.0, 1.0]]);
+    let expected = Matrix::from_rows(&[[1.0, 0.0, 1.0, 9.0], [2.0, 1.0, 0.0, 8.0], [4.0, 0.0, 1.0, 7.0]]);
     assert_eq!(data.to_matrix(), expected);
     assert_eq!(data.targets(), &Targets::Values(Matrix::from_rows(&[[5.5], [6.0], [7.0]])));
 }
@@ -355,6 +355,11 @@ fn bytes_and_floats_have_the_same_bits() {
     assert_eq!(x, bytes.to_matrix().select_rows(&rows));
     assert_eq!(x, of_floats);
     assert_eq!(bytes.select(&rows).to_matrix(), x);
+    // Later batches find their memory in place.
+    let memory = x.as_slice().as_ptr();
+    bytes.gather(&[5, 6, 7], &mut x);
+    bytes.gather(&[5, 6, 7, 8], &mut x);
+    assert_eq!(x.as_slice().as_ptr(), memory);
 }
 
 #[test]
@@ -482,6 +487,8 @@ fn damaged_images() {
         Dataset::from_idx(folder.write("three", &images(3)), &good_labels),
         &["labels: has 2 labels for the 3 images"],
     );
+    let wide = [&[0, 0, 8, 3, 0, 0, 0, 2, 0, 0x10, 0, 1, 0, 0, 0, 1][..], &vec![0; 2 * 0x10_0001]].concat();
+    with_images(&wide, &["has images of 1048577 pixels"]);
     let same = folder.write("same", &labels(&[0, 0]));
     says(Dataset::from_idx(&good_images, same), &["same: ", "only one class"]);
     says(Dataset::from_idx(folder.0.join("none"), &good_labels), &["none: "]);

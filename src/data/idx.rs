@@ -5,6 +5,9 @@ use std::path::{Path, PathBuf};
 use super::{Dataset, Features, Output, Scaler, Schema, Targets, compressed};
 use crate::{Error, Result};
 
+/// A damaged header may declare the whole file one image; each pixel of it would get a name.
+const MOST_PIXELS: usize = 1 << 20;
+
 impl Dataset {
     /// Images and their labels from two IDX files. The features are pixels of 0 to 255, kept as bytes and not yet
     /// scaled, called `pixel0`, `pixel1`, … row by row; the classes are `0` to the largest label.
@@ -120,6 +123,10 @@ fn dataset(images: Part, labels: Part, classes: usize) -> Result<Dataset> {
         let message = format!("has {} labels for the {count} images in {}", labels.sizes[0], images.file);
         return Err(Error::format(labels.file, message));
     }
+    if columns > MOST_PIXELS {
+        let message = format!("has images of {columns} pixels, where at most {MOST_PIXELS} were expected");
+        return Err(Error::format(images.file, message));
+    }
     let classes = (0..classes).map(|class| class.to_string()).collect();
     let output = Output::Classes { name: "label".to_string(), classes };
     let schema = Schema::numbers((0..columns).map(|pixel| format!("pixel{pixel}")), output)
@@ -158,11 +165,9 @@ mod tests {
 
     #[test]
     fn a_header_of_enormous_sizes() {
-        let bytes = [&[0, 0, 8, 3][..], &[0xFF; 12], &[1, 2]].concat();
+        // 2³¹ · 2³¹ · 4 = 2⁶⁴, which is 0 in 64 bits.
+        let bytes = [0, 0, 8, 3, 0x80, 0, 0, 0, 0x80, 0, 0, 0, 0, 0, 0, 4, 1, 2].to_vec();
         let message = Part::parse(bytes, 3, "images").err().unwrap().to_string();
-        assert!(
-            message.starts_with("images: is cut off: its header says [4294967295, 4294967295, 4294967295]"),
-            "{message}"
-        );
+        assert!(message.starts_with("images: is cut off: its header says [2147483648, 2147483648, 4]"), "{message}");
     }
 }
