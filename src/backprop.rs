@@ -4,7 +4,7 @@ use crate::activation::Activation;
 use crate::error::Result;
 use crate::loss::Loss;
 use crate::matrix::Matrix;
-use crate::network::{Network, Step};
+use crate::network::{Network, Scratch, Step};
 use crate::rng::Rng;
 
 /// What one training step needs besides the network: every layer's output, the gradients, the random state of
@@ -151,17 +151,11 @@ impl Workspace {
         &self.gradient
     }
 
-    /// The loss of the network's outputs for `x` against `target` without training: no dropout, nothing kept.
+    /// The loss of the network's outputs for `x` against `target` without training: nothing is dropped or kept.
     ///
     /// # Panics
     /// When the shapes do not fit the network.
-    pub(crate) fn loss_of(
-        &mut self,
-        network: &Network,
-        x: &Matrix,
-        target: &Matrix,
-        scratch: &mut crate::Scratch,
-    ) -> f64 {
+    pub fn loss(&self, network: &Network, x: &Matrix, target: &Matrix, scratch: &mut Scratch) -> f64 {
         self.loss.value(network.run(x, scratch, self.to_logits), target)
     }
 }

@@ -1,6 +1,9 @@
 //! How weights and biases start.
 
+use std::str::FromStr;
+
 use crate::activation::Activation;
+use crate::error::{Error, Result};
 use crate::rng::Rng;
 
 /// The distribution that weights are drawn from before training.
@@ -63,6 +66,36 @@ impl Init {
     }
 }
 
+/// The lower-case name, numbers after colons: `he_normal`, `normal:0.05`, `uniform:-0.1:0.1`.
+impl FromStr for Init {
+    type Err = Error;
+
+    fn from_str(text: &str) -> Result<Self> {
+        let unknown = || {
+            let names = "xavier_uniform, xavier_normal, he_uniform, he_normal, lecun_uniform, lecun_normal, \
+                 normal:DEVIATION, truncated_normal:DEVIATION, uniform:LOW:HIGH, constant:VALUE";
+            Error::Setting(format!("no initialisation \"{text}\"; there are {names}"))
+        };
+        let mut words = text.split(':');
+        let name = words.next().unwrap_or_default();
+        let numbers = words.map(|word| word.parse().ok().filter(|number: &f32| number.is_finite()));
+        let numbers = numbers.collect::<Option<Vec<f32>>>().ok_or_else(unknown)?;
+        Ok(match (name, &numbers[..]) {
+            ("xavier_uniform", []) => Init::XavierUniform,
+            ("xavier_normal", []) => Init::XavierNormal,
+            ("he_uniform", []) => Init::HeUniform,
+            ("he_normal", []) => Init::HeNormal,
+            ("lecun_uniform", []) => Init::LecunUniform,
+            ("lecun_normal", []) => Init::LecunNormal,
+            ("normal", &[deviation]) => Init::Normal(deviation),
+            ("truncated_normal", &[deviation]) => Init::TruncatedNormal(deviation),
+            ("uniform", &[low, high]) => Init::Uniform(low, high),
+            ("constant", &[value]) => Init::Constant(value),
+            _ => return Err(unknown()),
+        })
+    }
+}
+
 fn uniform(rng: &mut Rng, variance: f64) -> f64 {
     let limit = (3.0 * variance).sqrt();
     rng.uniform_in(-limit, limit)
@@ -112,6 +145,15 @@ mod tests {
             let (mean, variance, _) = moments(init);
             assert!(mean.abs() < 0.005, "{init:?}: mean {mean}");
             assert!((variance / truth - 1.0).abs() < 0.02, "{init:?}: variance {variance}, not {truth}");
+        }
+    }
+
+    #[test]
+    fn names() {
+        assert_eq!("he_uniform".parse::<Init>().unwrap(), Init::HeUniform);
+        assert_eq!("uniform:-0.1:0.2".parse::<Init>().unwrap(), Init::Uniform(-0.1, 0.2));
+        for bad in ["he", "normal", "normal:x", "uniform:1", "constant:inf", "he_normal:2"] {
+            assert!(bad.parse::<Init>().unwrap_err().to_string().contains("truncated_normal:DEVIATION"), "{bad}");
         }
     }
 

@@ -257,6 +257,14 @@ impl NetworkBuilder {
         self
     }
 
+    /// The same description with the `index`-th of the seeds that follow from its own; its own for 0.
+    pub(crate) fn reseeded(self, index: u64) -> Self {
+        let seed = if index == 0 { self.seed } else { Rng::stream(self.seed, index).next_u64() };
+        self.seed(seed)
+    }
+
+    /// Draws the initial weights.
+    ///
     /// # Errors
     /// When there is no dense layer, or a layer's setting is out of range.
     pub fn build(&self) -> Result<Network> {

@@ -1,6 +1,16 @@
 //! The matrix product C = A · B, either factor transposed without a copy.
 
+mod driver;
+mod kernel;
+mod lanes;
 mod naive;
+mod pack;
+#[cfg(test)]
+mod tests;
+
+use crate::isa::{Isa, isa};
+use driver::Product;
+use lanes::{Lanes, Task, run_on};
 
 /// A factor of a product: row-major numbers, read as they lie or transposed.
 #[derive(Clone, Copy, Debug)]
@@ -36,9 +46,59 @@ impl<'a> Operand<'a> {
     }
 }
 
+/// What is done to the entries of a product as soon as they are final, while they are in the first-level cache.
+pub(crate) trait Epilogue {
+    /// Changes a run of finished entries of one row of C: those from (row, column) on.
+    ///
+    /// Implementations are marked `#[inline(always)]`, to be compiled for the instruction set in use.
+    fn apply(&self, run: &mut [f32], row: usize, column: usize);
+}
+
+/// Nothing.
+impl Epilogue for () {
+    #[inline(always)]
+    fn apply(&self, _: &mut [f32], _: usize, _: usize) {}
+}
+
 /// C = A · B. `c` is row-major, rows of A × columns of B, and is overwritten.
+///
+/// # Panics
+/// When the shapes do not fit.
 pub(crate) fn product(a: Operand<'_>, b: Operand<'_>, c: &mut [f32]) {
-    naive::product(a, b, c);
+    product_with(a, b, c, &());
+}
+
+/// C = epilogue(A · B), otherwise as [`product`].
+pub(crate) fn product_with(a: Operand<'_>, b: Operand<'_>, c: &mut [f32], epilogue: &impl Epilogue) {
+    product_on(isa(), a, b, c, epilogue);
+}
+
+fn product_on(isa: Isa, a: Operand<'_>, b: Operand<'_>, c: &mut [f32], epilogue: &impl Epilogue) {
+    assert_eq!(a.columns, b.rows, "the inner dimensions of a product");
+    assert_eq!(c.len(), a.rows * b.columns, "a product of {} × {}", a.rows, b.columns);
+    run_on(isa, Product { a, b, c, epilogue });
+}
+
+/// Element-wise work to be compiled for the widest vectors of the running processor.
+///
+/// Implementations mark `run` as `#[inline(always)]`: the loop in it is then vectorised anew for every
+/// instruction set.
+pub(crate) trait Vectorized {
+    type Output;
+    fn run(self) -> Self::Output;
+}
+
+/// Runs element-wise work with the instruction set in use.
+pub(crate) fn vectorize<V: Vectorized>(work: V) -> V::Output {
+    struct Loop<V>(V);
+    impl<V: Vectorized> Task for Loop<V> {
+        type Output = V::Output;
+        #[inline(always)]
+        fn run<L: Lanes>(self) -> V::Output {
+            self.0.run()
+        }
+    }
+    run_on(isa(), Loop(work))
 }
 
 pub(crate) use naive::product as naive_product;

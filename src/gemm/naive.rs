@@ -6,7 +6,7 @@ use super::Operand;
 pub(crate) fn product(a: Operand<'_>, b: Operand<'_>, c: &mut [f32]) {
     for i in 0..a.rows() {
         for j in 0..b.columns() {
-            c[i * b.columns() + j] = (0..a.columns()).map(|k| a.at(i, k) * b.at(k, j)).sum();
+            c[i * b.columns() + j] = (0..a.columns()).fold(0.0, |sum, k| sum + a.at(i, k) * b.at(k, j));
         }
     }
 }

@@ -1,0 +1,52 @@
+//! `palmnet eval`: metrics on labelled data.
+
+use std::io::Write;
+
+use palmnet::json::Json;
+use palmnet::{Evaluation, Model};
+
+use super::Failure;
+use super::arguments::{Arguments, Command, choice};
+use super::data;
+use super::report::Score;
+
+pub const COMMAND: Command = Command {
+    name: "eval",
+    usage: "eval MODEL DATA",
+    summary: "Say how well a saved model does on labelled data.",
+    details: &[data::ABOUT, "Of a folder, the test part is taken. Columns are found by their headers."],
+    words: (2, 2),
+    options: &[choice("--json", "", "One JSON object on standard output.")],
+};
+
+pub fn run(arguments: &Arguments, out: &mut dyn Write) -> Result<(), Failure> {
+    let model = Model::load(arguments.word(0).unwrap_or_default())?;
+    let data = data::for_model(arguments.word(1).unwrap_or_default(), &model)?;
+    let (examples, names) = (data.len(), data.class_names().to_vec());
+    let score = Score::of_model(&model, data)?;
+    if arguments.has("--json") {
+        let mut members = vec![("examples".to_string(), Json::from(examples))];
+        members.extend(score.json().as_object().unwrap_or_default().iter().cloned());
+        if let Evaluation::Classification(found) = &score.evaluation {
+            let row = |row: &Vec<usize>| Json::Array(row.iter().map(|&count| count.into()).collect());
+            let classes = names.iter().enumerate().map(|(class, name)| {
+                Json::object([
+                    ("class", name.as_str().into()),
+                    ("precision", found.precision(class).into()),
+                    ("recall", found.recall(class).into()),
+                    ("f1", found.f1(class).into()),
+                    ("examples", found.support(class).into()),
+                ])
+            });
+            members.push(("classes".into(), Json::Array(classes.collect())));
+            members.push(("confusion".into(), Json::Array(found.confusion().iter().map(row).collect())));
+        }
+        return Ok(writeln!(out, "{}", Json::Object(members))?);
+    }
+    writeln!(out, "{examples} examples: {}", score.line())?;
+    if let Evaluation::Classification(found) = &score.evaluation {
+        writeln!(out, "\n{}", found.report(&names).trim_end())?;
+        writeln!(out, "\nRows are true classes, columns predicted:\n{}", found.confusion_table(&names).trim_end())?;
+    }
+    Ok(())
+}

@@ -1,0 +1,68 @@
+//! `palmnet info`: what is in a model file.
+
+use std::io::Write;
+
+use palmnet::json::Json;
+use palmnet::{Kind, Model, Output};
+
+use super::Failure;
+use super::arguments::{Arguments, Command, choice};
+use super::terminal::wrap;
+use super::train::shape;
+
+pub const COMMAND: Command = Command {
+    name: "info",
+    usage: "info MODEL",
+    summary: "Show a saved model: its layers, its columns, and how it was trained.",
+    details: &[],
+    words: (1, 1),
+    options: &[choice("--json", "", "One JSON object on standard output.")],
+};
+
+pub fn run(arguments: &Arguments, out: &mut dyn Write) -> Result<(), Failure> {
+    let model = Model::load(arguments.word(0).unwrap_or_default())?;
+    let (network, schema) = (model.network(), model.schema());
+    let (kind, names) = match schema.output() {
+        Output::Classes { classes, .. } => ("classes", classes),
+        Output::Values { names } => ("values", names),
+    };
+    if arguments.has("--json") {
+        let strings = |names: &[String]| Json::Array(names.iter().map(|name| name.as_str().into()).collect());
+        let layers: Vec<Json> = network.layers().iter().map(|layer| layer.to_string().into()).collect();
+        let numbers = |values: &[f32]| Json::Array(values.iter().map(|&value| value.into()).collect());
+        let scaler = Json::object([
+            ("offset", numbers(model.scaler().offset())),
+            ("factor", numbers(model.scaler().factor())),
+        ]);
+        let notes = model.notes.iter().map(|(name, text)| (name.as_str(), text.as_str().into()));
+        let line = Json::object([
+            ("layers", Json::Array(layers)),
+            ("parameters", network.parameter_count().into()),
+            ("inputs", strings(&schema.input_names())),
+            ("scaler", scaler),
+            ("target", strings(schema.output().names())),
+            (kind, strings(names)),
+            ("notes", Json::object(notes)),
+        ]);
+        return Ok(writeln!(out, "{line}")?);
+    }
+    writeln!(out, "network {}\n\n{network}\n", shape(network))?;
+    let columns = schema.columns().iter().zip(0..12).map(|(column, _)| match &column.kind {
+        Kind::Number => column.name.clone(),
+        Kind::Categories(categories) => format!("{} ({})", column.name, categories.join(", ")),
+    });
+    let mut columns: Vec<String> = columns.collect();
+    if schema.columns().len() > columns.len() {
+        columns.push(format!("… {} in all", schema.columns().len()));
+    }
+    write!(out, "{}", wrap(&format!("takes: {}", columns.join(", ")), 0))?;
+    let target = match schema.output() {
+        Output::Classes { name, classes } => format!("predicts: {name}, one of {}", classes.join(", ")),
+        Output::Values { names } => format!("predicts: {}", names.join(", ")),
+    };
+    write!(out, "{}", wrap(&target, 0))?;
+    for (name, text) in &model.notes {
+        write!(out, "{}", wrap(&format!("{name}: {text}"), 0))?;
+    }
+    Ok(())
+}

@@ -1,0 +1,121 @@
+//! The command line: which subcommand is meant, and how it ends.
+
+mod arguments;
+mod data;
+mod demo;
+mod digits;
+mod eval;
+mod info;
+mod predict;
+mod progress;
+mod report;
+mod terminal;
+mod train;
+
+use std::ffi::OsString;
+use std::fmt;
+use std::io::{self, Write};
+use std::process::ExitCode;
+
+use arguments::{Arguments, Command};
+
+/// Every subcommand with the function that does it, in the order of the help.
+const COMMANDS: [(&Command, Work); 5] = [
+    (&demo::COMMAND, demo::run),
+    (&train::COMMAND, train::run),
+    (&eval::COMMAND, eval::run),
+    (&predict::COMMAND, predict::run),
+    (&info::COMMAND, info::run),
+];
+
+type Work = fn(&Arguments, &mut dyn Write) -> Result<(), Failure>;
+
+/// Why a command did not succeed.
+enum Failure {
+    /// The command line was wrong; the text says how, and which `--help` to read.
+    Usage(String),
+    /// The work failed.
+    Work(palmnet::Error),
+    /// Standard output could not be written.
+    Output(io::Error),
+}
+
+impl From<palmnet::Error> for Failure {
+    fn from(error: palmnet::Error) -> Self {
+        Failure::Work(error)
+    }
+}
+
+impl From<io::Error> for Failure {
+    fn from(error: io::Error) -> Self {
+        Failure::Output(error)
+    }
+}
+
+impl fmt::Display for Failure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Failure::Usage(message) => f.write_str(message),
+            Failure::Work(error) => error.fmt(f),
+            Failure::Output(error) => write!(f, "standard output: {error}"),
+        }
+    }
+}
+
+/// Runs the command line without the program's name: exit status 0 when it is done, 1 when the work failed, 2 when
+/// the command line was wrong.
+pub fn run(words: impl Iterator<Item = OsString>) -> ExitCode {
+    let mut out = io::BufWriter::new(io::stdout().lock());
+    let result = dispatch(words, &mut out).and_then(|()| Ok(out.flush()?));
+    match result {
+        Ok(()) => ExitCode::SUCCESS,
+        // Whoever read the output has seen enough, as `head` has: nothing failed.
+        Err(Failure::Output(error)) if error.kind() == io::ErrorKind::BrokenPipe => ExitCode::SUCCESS,
+        Err(failure) => {
+            let _ = out.flush();
+            eprintln!("palmnet: {failure}");
+            ExitCode::from(if matches!(failure, Failure::Usage(_)) { 2 } else { 1 })
+        }
+    }
+}
+
+fn dispatch(words: impl Iterator<Item = OsString>, out: &mut dyn Write) -> Result<(), Failure> {
+    let mut words = Vec::new().into_iter().chain(arguments::utf8(words)?);
+    let name = words.next();
+    match name.as_deref() {
+        Some("-h" | "--help" | "help") => {
+            // `palmnet help train` is `palmnet train --help`.
+            match words.next() {
+                Some(name) => Ok(out.write_all(find(&name)?.0.help().as_bytes())?),
+                None => Ok(out.write_all(overview().as_bytes())?),
+            }
+        }
+        Some("-V" | "--version") => Ok(writeln!(out, "palmnet {}", env!("CARGO_PKG_VERSION"))?),
+        Some(name) => {
+            let (command, work) = find(name)?;
+            match command.parse(words)? {
+                Some(arguments) => work(&arguments, out),
+                None => Ok(out.write_all(command.help().as_bytes())?),
+            }
+        }
+        None => Err(Failure::Usage(format!("which command?\n\n{}", overview()))),
+    }
+}
+
+fn find(name: &str) -> Result<(&'static Command, Work), Failure> {
+    COMMANDS.iter().find(|(command, _)| command.name == name).copied().ok_or_else(|| {
+        let names: Vec<&str> = COMMANDS.iter().map(|(command, _)| command.name).collect();
+        let hint = arguments::nearest(name, &names);
+        Failure::Usage(format!("no command \"{name}\"{hint}; there are {}: see palmnet --help", names.join(", ")))
+    })
+}
+
+fn overview() -> String {
+    let mut text = String::from("Neural networks that fit in your palm.\n\n");
+    for (command, _) in COMMANDS {
+        text += &format!("palmnet {}\n", command.usage);
+        text += &terminal::wrap(command.summary, 4);
+    }
+    text += "\nSee palmnet COMMAND --help for each.\nStart with palmnet demo.\n";
+    text
+}

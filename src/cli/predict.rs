@@ -1,0 +1,77 @@
+//! `palmnet predict`: one prediction per line.
+
+use std::io::Write;
+use std::path::Path;
+
+use palmnet::json::Json;
+use palmnet::{Dataset, Matrix, Model, Output, Table};
+
+use super::Failure;
+use super::arguments::{Arguments, Command, choice};
+use super::data;
+
+pub const COMMAND: Command = Command {
+    name: "predict",
+    usage: "predict MODEL DATA",
+    summary: "Print one prediction per line for the rows of a file, labelled or not.",
+    details: &[data::ABOUT, "Of a folder, the test images are taken. Several values are separated by commas."],
+    words: (2, 2),
+    options: &[
+        choice("--probabilities", "", "After the class, the probability of every class, separated by commas, under a header."),
+        choice("--json", "", "One JSON object per line."),
+    ],
+};
+
+pub fn run(arguments: &Arguments, out: &mut dyn Write) -> Result<(), Failure> {
+    let model = Model::load(arguments.word(0).unwrap_or_default())?;
+    let path = arguments.word(1).unwrap_or_default();
+    let outputs = if Path::new(path).is_dir() { images(&model, path)? } else { model.predict_table(&Table::read(path)?)? };
+    let output = model.schema().output();
+    let names = match output {
+        Output::Classes { classes, .. } => classes,
+        Output::Values { names } => names,
+    };
+    let probabilities = arguments.has("--probabilities");
+    if probabilities && matches!(output, Output::Values { .. }) {
+        return Err(arguments.misuse("--probabilities: this model predicts values, not classes"));
+    }
+    let json = arguments.has("--json");
+    if probabilities && !json {
+        let header: Vec<String> = output.names().iter().chain(names).map(|name| cell(name)).collect();
+        writeln!(out, "{}", header.join(","))?;
+    }
+    for row in outputs.iter_rows() {
+        // A single output is the probability of the second class.
+        let row = match (output, row) {
+            (Output::Classes { .. }, &[second]) => vec![1.0 - second, second],
+            _ => row.to_vec(),
+        };
+        let named = || Json::object(names.iter().map(String::as_str).zip(row.iter().map(|&value| value.into())));
+        match (model.class(&row), json) {
+            (Some(class), true) => {
+                let line = Json::object([("prediction", class.into()), ("probabilities", named())]);
+                writeln!(out, "{line}")?;
+            }
+            (Some(class), false) if probabilities => writeln!(out, "{},{}", cell(class), list(&row))?,
+            (Some(class), false) => writeln!(out, "{class}")?,
+            (None, true) => writeln!(out, "{}", Json::object([("prediction", named())]))?,
+            (None, false) => writeln!(out, "{}", list(&row))?,
+        }
+    }
+    Ok(())
+}
+
+fn images(model: &Model, folder: &str) -> Result<Matrix, Failure> {
+    let data = Dataset::from_idx_folder(folder)?.1;
+    Ok(model.outputs_for(&data)?)
+}
+
+/// Numbers with commas between them, each in the fewest digits that say it exactly.
+fn list(row: &[f32]) -> String {
+    row.iter().map(f32::to_string).collect::<Vec<String>>().join(",")
+}
+
+/// A name as a cell of a CSV file.
+fn cell(name: &str) -> String {
+    if name.contains([',', '"', '\n', '\r']) { format!("\"{}\"", name.replace('"', "\"\"")) } else { name.into() }
+}

@@ -1,0 +1,68 @@
+//! How well a network does, as text and as JSON.
+
+use palmnet::json::Json;
+use palmnet::{Classification, Dataset, Evaluation, Loss, Matrix, Model, Regression, Result, Scaler, Targets};
+
+/// Loss and metrics on one part of the data.
+pub struct Score {
+    pub loss: f64,
+    pub evaluation: Evaluation,
+}
+
+impl Score {
+    /// The score on data that is scaled as the network was trained. Metrics of values are in the units of the
+    /// targets before `target_scaler`, the loss in the scaled ones.
+    pub fn of(network: &palmnet::Network, data: &Dataset, target_scaler: Option<&Scaler>) -> Result<Score> {
+        network.check(data)?;
+        let loss = if data.labels().is_some() { Loss::CrossEntropy } else { Loss::MeanSquaredError };
+        let mut outputs = network.outputs_for(data)?;
+        let mut targets = Matrix::default();
+        data.gather_targets(&(0..data.len()).collect::<Vec<_>>(), network.outputs(), &mut targets);
+        let loss = loss.value(&outputs, &targets);
+        let evaluation = match (data.targets(), target_scaler) {
+            (Targets::Classes(labels), _) => {
+                Evaluation::Classification(Classification::from_probabilities(&outputs, labels))
+            }
+            (Targets::Values(_), scaler) => {
+                if let Some(scaler) = scaler {
+                    scaler.invert(&mut outputs);
+                    scaler.invert(&mut targets);
+                }
+                Evaluation::Regression(Regression::new(&outputs, &targets))
+            }
+        };
+        Ok(Score { loss, evaluation })
+    }
+
+    /// The score of a model on data in its own units.
+    pub fn of_model(model: &Model, mut data: Dataset) -> Result<Score> {
+        model.network().check(&data)?;
+        data.scale(model.scaler());
+        if let Some(scaler) = model.target_scaler() {
+            data.scale_targets(scaler);
+        }
+        Score::of(model.network(), &data, model.target_scaler())
+    }
+
+    /// One line: `loss 0.0512, accuracy 0.967`.
+    pub fn line(&self) -> String {
+        match &self.evaluation {
+            Evaluation::Classification(found) => format!("loss {:.4}, accuracy {:.4}", self.loss, found.accuracy()),
+            Evaluation::Regression(found) => {
+                format!("rmse {:.4}, mae {:.4}, R² {:.4}", found.rmse, found.mae, found.r2)
+            }
+        }
+    }
+
+    /// `{"loss":…,"accuracy":…}`, or with `"rmse"`, `"mae"` and `"r2"`.
+    pub fn json(&self) -> Json {
+        let mut members = vec![("loss", Json::from(self.loss))];
+        match &self.evaluation {
+            Evaluation::Classification(found) => members.push(("accuracy", found.accuracy().into())),
+            Evaluation::Regression(found) => {
+                members.extend([("rmse", found.rmse.into()), ("mae", found.mae.into()), ("r2", found.r2.into())]);
+            }
+        }
+        Json::object(members)
+    }
+}

@@ -1,0 +1,344 @@
+//! Examples: features, targets and what they mean.
+
+use std::fmt;
+use std::path::Path;
+
+use super::{Output, Scaler, Schema, Table, Target, quoted};
+use crate::{Error, Matrix, Result, Rng};
+
+/// The inputs of a set of examples, one row each.
+#[derive(Clone, PartialEq)]
+pub enum Features {
+    /// Examples × features.
+    Float(Matrix),
+    /// Pixels: a quarter of the memory, widened and scaled when they are used.
+    Bytes {
+        /// The number of features.
+        columns: usize,
+        /// The examples, one after the other.
+        data: Vec<u8>,
+        /// What the bytes go through when they are widened.
+        scaler: Scaler,
+    },
+}
+
+impl Features {
+    /// The number of examples.
+    pub fn rows(&self) -> usize {
+        match self {
+            Features::Float(matrix) => matrix.rows(),
+            Features::Bytes { columns, data, .. } => data.len().checked_div(*columns).unwrap_or(0),
+        }
+    }
+
+    /// The number of features.
+    pub fn columns(&self) -> usize {
+        match self {
+            Features::Float(matrix) => matrix.columns(),
+            Features::Bytes { columns, .. } => *columns,
+        }
+    }
+
+    pub(super) fn read_row(&self, row: usize, x: &mut [f32]) {
+        match self {
+            Features::Float(matrix) => x.copy_from_slice(matrix.row(row)),
+            Features::Bytes { columns, data, scaler } => scaler.widen(&data[row * columns..][..*columns], x),
+        }
+    }
+
+    fn select(&self, rows: &[usize]) -> Features {
+        match self {
+            Features::Float(matrix) => Features::Float(matrix.select_rows(rows)),
+            Features::Bytes { columns, data, scaler } => {
+                let mut chosen = Vec::with_capacity(rows.len() * columns);
+                rows.iter().for_each(|row| chosen.extend_from_slice(&data[row * columns..][..*columns]));
+                Features::Bytes { columns: *columns, data: chosen, scaler: scaler.clone() }
+            }
+        }
+    }
+}
+
+impl From<Matrix> for Features {
+    fn from(matrix: Matrix) -> Features {
+        Features::Float(matrix)
+    }
+}
+
+impl fmt::Debug for Features {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let kind = if matches!(self, Features::Float(_)) { "Float" } else { "Bytes" };
+        write!(f, "{kind}({} × {})", self.rows(), self.columns())
+    }
+}
+
+/// What is to be predicted for a set of examples.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Targets {
+    /// The class of each example, counted from 0.
+    Classes(Vec<u32>),
+    /// Examples × outputs.
+    Values(Matrix),
+}
+
+impl Targets {
+    /// The number of examples.
+    pub fn rows(&self) -> usize {
+        match self {
+            Targets::Classes(labels) => labels.len(),
+            Targets::Values(values) => values.rows(),
+        }
+    }
+
+    fn select(&self, rows: &[usize]) -> Targets {
+        match self {
+            Targets::Classes(labels) => Targets::Classes(rows.iter().map(|&row| labels[row]).collect()),
+            Targets::Values(values) => Targets::Values(values.select_rows(rows)),
+        }
+    }
+}
+
+/// Labelled examples, and what their columns mean.
+///
+/// ```no_run
+/// use palmnet::{Dataset, Scaler, Target};
+/// let data = Dataset::from_csv("iris.csv", Target::Class("species"))?;
+/// let (mut train, mut test) = data.split(0.8, 42);
+/// let scaler = Scaler::standard(train.features());
+/// train.scale(&scaler);
+/// test.scale(&scaler);
+/// # Ok::<(), palmnet::Error>(())
+/// ```
+#[derive(Clone, Debug, PartialEq)]
+pub struct Dataset {
+    features: Features,
+    targets: Targets,
+    schema: Schema,
+}
+
+impl Dataset {
+    /// A dataset of its parts.
+    ///
+    /// # Errors
+    /// When features, targets and schema do not fit each other, a label is not below the number of classes, or a
+    /// number is NaN or infinite.
+    pub fn new(features: impl Into<Features>, targets: Targets, schema: Schema) -> Result<Dataset> {
+        let features = features.into();
+        let mismatch = |message: String| Err(Error::Mismatch(message));
+        if let Features::Bytes { columns, data, scaler } = &features
+            && (!data.len().is_multiple_of((*columns).max(1)) || scaler.columns() != *columns)
+        {
+            return mismatch(format!("{} bytes, {columns} columns, a scaler of {}", data.len(), scaler.columns()));
+        }
+        if features.columns() != schema.width() {
+            return mismatch(format!("{} features, where the schema has {}", features.columns(), schema.width()));
+        }
+        if features.rows() != targets.rows() {
+            return mismatch(format!("{} rows of features and {} of targets", features.rows(), targets.rows()));
+        }
+        if let Features::Float(matrix) = &features {
+            finite(matrix, "feature")?;
+        }
+        match (&targets, schema.output()) {
+            (Targets::Classes(labels), Output::Classes { classes, .. }) => {
+                if let Some(label) = labels.iter().find(|&&label| label as usize >= classes.len()) {
+                    return mismatch(format!("the label {label}, where there are {} classes", classes.len()));
+                }
+            }
+            (Targets::Values(values), Output::Values { names }) => {
+                finite(values, "target")?;
+                if values.columns() != names.len() {
+                    return mismatch(format!("{} targets, where the schema has {}", values.columns(), names.len()));
+                }
+            }
+            _ => return mismatch("the targets are classes and the schema has values, or the reverse".to_string()),
+        }
+        Ok(Dataset { features, targets, schema })
+    }
+
+    /// Examples of classes; a label is a place in `class_names`, counted from 0. The features are called 1, 2, ….
+    ///
+    /// # Errors
+    /// Those of [`new`](Self::new), and when there are less than two classes.
+    pub fn classes(
+        features: impl Into<Features>,
+        labels: Vec<u32>,
+        class_names: impl IntoIterator<Item: Into<String>>,
+    ) -> Result<Dataset> {
+        let features = features.into();
+        let classes = class_names.into_iter().map(Into::into).collect();
+        let output = Output::Classes { name: "class".to_string(), classes };
+        let schema = Schema::numbers((1..=features.columns()).map(|number| number.to_string()), output)?;
+        Dataset::new(features, Targets::Classes(labels), schema)
+    }
+
+    /// Examples of numbers to predict, one row of `targets` each. The columns are called 1, 2, …, the targets last.
+    ///
+    /// # Errors
+    /// Those of [`new`](Self::new).
+    pub fn values(features: impl Into<Features>, targets: Matrix) -> Result<Dataset> {
+        let features = features.into();
+        let mut names = (1..).map(|number: usize| number.to_string());
+        let inputs: Vec<String> = names.by_ref().take(features.columns()).collect();
+        let schema = Schema::numbers(inputs, Output::Values { names: names.take(targets.columns()).collect() })?;
+        Dataset::new(features, Targets::Values(targets), schema)
+    }
+
+    /// The examples in a CSV file; `-` is standard input.
+    ///
+    /// # Errors
+    /// Those of [`Table::read`] and [`Schema::infer`].
+    pub fn from_csv(path: impl AsRef<Path>, target: Target<'_>) -> Result<Dataset> {
+        let table = Table::read(path)?;
+        let schema = Schema::infer(&table, target)?;
+        Dataset::from_table(&table, &schema)
+    }
+
+    /// The labelled examples in a table, read as `schema` says.
+    ///
+    /// # Errors
+    /// When a column is missing, or a cell of it is missing, infinite, not a number where a number was expected, or
+    /// not one of the known categories or classes.
+    pub fn from_table(table: &Table, schema: &Schema) -> Result<Dataset> {
+        let (features, targets) = schema.read(table, true)?;
+        Dataset::new(features, targets, schema.clone())
+    }
+
+    /// The number of examples.
+    pub fn len(&self) -> usize {
+        self.targets.rows()
+    }
+
+    /// Whether there are no examples.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// The inputs.
+    pub fn features(&self) -> &Features {
+        &self.features
+    }
+
+    /// What is to be predicted.
+    pub fn targets(&self) -> &Targets {
+        &self.targets
+    }
+
+    /// What the columns mean.
+    pub fn schema(&self) -> &Schema {
+        &self.schema
+    }
+
+    /// The names of the classes; none where values are predicted.
+    pub fn class_names(&self) -> &[String] {
+        match self.schema.output() {
+            Output::Classes { classes, .. } => classes,
+            Output::Values { .. } => &[],
+        }
+    }
+
+    /// The class of each example, counted from 0, where classes are predicted.
+    pub fn labels(&self) -> Option<&[u32]> {
+        match &self.targets {
+            Targets::Classes(labels) => Some(labels),
+            Targets::Values(_) => None,
+        }
+    }
+
+    /// The examples `rows`, in this order; one may be taken more than once.
+    ///
+    /// # Panics
+    /// When there is no such row.
+    pub fn select(&self, rows: &[usize]) -> Dataset {
+        Dataset {
+            features: self.features.select(rows),
+            targets: self.targets.select(rows),
+            schema: self.schema.clone(),
+        }
+    }
+
+    /// Two datasets: a random `share` of the examples, to the nearest whole number, and the others. From two examples
+    /// on, either gets at least one; a single one goes to the first.
+    ///
+    /// # Panics
+    /// When `share` is not between 0 and 1.
+    pub fn split(&self, share: f64, seed: u64) -> (Dataset, Dataset) {
+        assert!(share > 0.0 && share < 1.0, "a share of {share} is not between 0 and 1");
+        let mut rows: Vec<usize> = (0..self.len()).collect();
+        Rng::new(seed).shuffle(&mut rows);
+        let share = (share * self.len() as f64).round() as usize;
+        let (first, second) = rows.split_at(share.min(self.len().saturating_sub(1)).max(self.len().min(1)));
+        (self.select(first), self.select(second))
+    }
+
+    /// Scales the features in place. Features kept as bytes stay bytes: what is done to them is remembered.
+    ///
+    /// # Panics
+    /// When the scaler is for another number of features.
+    pub fn scale(&mut self, scaler: &Scaler) {
+        match &mut self.features {
+            Features::Float(matrix) => scaler.transform(matrix),
+            Features::Bytes { scaler: before, .. } => *before = before.then(scaler),
+        }
+    }
+
+    /// Scales the target values in place.
+    ///
+    /// # Panics
+    /// When classes are predicted, or the scaler is for another number of targets.
+    pub fn scale_targets(&mut self, scaler: &Scaler) {
+        match &mut self.targets {
+            Targets::Values(values) => scaler.transform(values),
+            Targets::Classes(_) => panic!("classes cannot be scaled"),
+        }
+    }
+
+    /// Puts the features of the examples `rows` into `x`: rows × features, in the memory that `x` has.
+    ///
+    /// # Panics
+    /// When there is no such row.
+    pub fn gather(&self, rows: &[usize], x: &mut Matrix) {
+        x.reshape(rows.len(), self.features.columns());
+        rows.iter().enumerate().for_each(|(i, &row)| self.features.read_row(row, x.row_mut(i)));
+    }
+
+    /// Puts the targets of the examples `rows` into `y`: rows × `columns`, in the memory that `y` has. Classes become
+    /// one column each, 1 for the example's class and 0 for the others; two classes may share one column, which is 1
+    /// for the second.
+    ///
+    /// # Panics
+    /// When there is no such row, or the targets do not make that many columns.
+    pub fn gather_targets(&self, rows: &[usize], columns: usize, y: &mut Matrix) {
+        y.reshape(rows.len(), columns);
+        match &self.targets {
+            Targets::Values(values) => {
+                rows.iter().enumerate().for_each(|(i, &row)| y.row_mut(i).copy_from_slice(values.row(row)));
+            }
+            Targets::Classes(labels) => {
+                let classes = self.class_names().len();
+                let single = columns == 1 && classes == 2;
+                assert!(single || columns == classes, "{classes} classes in {columns} columns");
+                for (i, &row) in rows.iter().enumerate() {
+                    // The column of class k is k; a single column is that of class 1.
+                    let first = u32::from(single);
+                    y.row_mut(i).iter_mut().zip(first..).for_each(|(y, class)| *y = f32::from(labels[row] == class));
+                }
+            }
+        }
+    }
+
+    /// All features: examples × features.
+    pub fn to_matrix(&self) -> Matrix {
+        let mut x = Matrix::zeros(self.len(), self.features.columns());
+        (0..self.len()).for_each(|row| self.features.read_row(row, x.row_mut(row)));
+        x
+    }
+}
+
+fn finite(matrix: &Matrix, what: &str) -> Result<()> {
+    let Some(place) = matrix.as_slice().iter().position(|x| !x.is_finite()) else {
+        return Ok(());
+    };
+    let (row, column) = (place / matrix.columns(), place % matrix.columns());
+    let value = quoted(&matrix.as_slice()[place].to_string());
+    Err(Error::Mismatch(format!("{what} {column} of example {row}, both counted from 0, is {value}")))
+}

@@ -1,0 +1,117 @@
+//! Problems to learn from, the same for a seed on every machine.
+//!
+//! `n` is the number of examples. The functions panic when a deviation is not finite.
+
+use std::f64::consts::{PI, TAU};
+
+use super::{Dataset, Output, Schema, Targets, idx};
+use crate::math::sin_cos_f64;
+use crate::{Matrix, Rng};
+
+/// Two half moons that reach into each other, in turn one example of each: the upper (class 0) on the unit circle, the
+/// lower (class 1) on the one around (1, ½), each evenly spread over its half, with normal `noise` of this deviation.
+///
+/// ```
+/// let moons = palmnet::generate::moons(100, 0.2, 42);
+/// assert_eq!(moons.labels().unwrap()[..4], [0, 1, 0, 1]);
+/// ```
+pub fn moons(n: usize, noise: f64, seed: u64) -> Dataset {
+    let mut rng = Rng::new(seed);
+    points(n, "moon", 2, |i| {
+        let count = if i % 2 == 0 { n.div_ceil(2) } else { n / 2 };
+        let (sin, cos) = sin_cos_f64(PI * (i / 2) as f64 / (count.max(2) - 1) as f64);
+        let (x, y) = if i % 2 == 0 { (cos, sin) } else { (1.0 - cos, 0.5 - sin) };
+        ([x + noise * rng.normal(), y + noise * rng.normal()], i % 2)
+    })
+}
+
+/// Uniform points of the square [-1, 1)², class 1 inside the circle of radius √(2/π), which has half of the area;
+/// then moved by normal `noise` of this deviation.
+pub fn circles(n: usize, noise: f64, seed: u64) -> Dataset {
+    let mut rng = Rng::new(seed);
+    points(n, "circle", 2, |_| {
+        let (x, y) = (rng.uniform_in(-1.0, 1.0), rng.uniform_in(-1.0, 1.0));
+        ([x + noise * rng.normal(), y + noise * rng.normal()], usize::from(x * x + y * y < 2.0 / PI))
+    })
+}
+
+/// Normal clouds of this `deviation`, a class each, in turn one example of each, around centers that are uniform in
+/// [-10, 10)².
+///
+/// # Panics
+/// When there are less than two `centers`.
+pub fn blobs(n: usize, centers: usize, deviation: f64, seed: u64) -> Dataset {
+    let mut rng = Rng::new(seed);
+    let places: Vec<[f64; 2]> = (0..centers).map(|_| [(); 2].map(|()| rng.uniform_in(-10.0, 10.0))).collect();
+    points(n, "blob", centers, |i| (places[i % centers].map(|x| x + deviation * rng.normal()), i % centers))
+}
+
+/// Two spirals around each other, in turn one example of each, 1.5 turns from the middle to radius 1, with normal
+/// `noise` of this deviation.
+pub fn spirals(n: usize, noise: f64, seed: u64) -> Dataset {
+    let mut rng = Rng::new(seed);
+    points(n, "spiral", 2, |i| {
+        let radius = (i / 2 + 1) as f64 / n.div_ceil(2) as f64;
+        let (sin, cos) = sin_cos_f64(1.5 * TAU * radius + PI * (i % 2) as f64);
+        ([radius * cos + noise * rng.normal(), radius * sin + noise * rng.normal()], i % 2)
+    })
+}
+
+/// Standard normal points, class 1 where x − 1.5 y > 0.4: one neuron can tell.
+pub fn linear(n: usize, seed: u64) -> Dataset {
+    let mut rng = Rng::new(seed);
+    points(n, "class", 2, |_| {
+        let (x, y) = (rng.normal(), rng.normal());
+        ([x, y], usize::from(x - 1.5 * y > 0.4))
+    })
+}
+
+/// Numbers a and b, uniform in [0, 100), and three values to predict: a + b, a − b and |a − b|.
+pub fn sums(n: usize, seed: u64) -> Dataset {
+    let mut rng = Rng::new(seed);
+    let mut x = Matrix::zeros(n, 2);
+    let mut y = Matrix::zeros(n, 3);
+    for row in 0..n {
+        let (a, b) = (rng.uniform_in(0.0, 100.0), rng.uniform_in(0.0, 100.0));
+        x.row_mut(row).copy_from_slice(&[a as f32, b as f32]);
+        y.row_mut(row).copy_from_slice(&[a + b, a - b, (a - b).abs()].map(|value| value as f32));
+    }
+    let names = ["sum", "difference", "distance"].map(String::from).to_vec();
+    build(x, Targets::Values(y), ["a", "b"], Output::Values { names })
+}
+
+/// The four rows of exclusive or, which no single neuron can tell apart (Minsky, Papert, 1969).
+pub fn xor() -> Dataset {
+    let x = Matrix::from_rows(&[[0.0, 0.0], [0.0, 1.0], [1.0, 0.0], [1.0, 1.0]]);
+    build(x, Targets::Classes(vec![0, 1, 1, 0]), ["a", "b"], classes("xor", 2))
+}
+
+/// 1,797 handwritten digits of 8 × 8 pixels from 0 to 16, kept as bytes and not yet scaled.
+///
+/// The test part of *Optical Recognition of Handwritten Digits* (Alpaydin, Kaynak, 1998), UCI Machine Learning
+/// Repository, CC BY 4.0.
+pub fn digits() -> Dataset {
+    let images = include_bytes!("digits-images-idx3-ubyte");
+    idx::from_bytes(images, include_bytes!("digits-labels-idx1-ubyte")).expect("the bundled digits are whole")
+}
+
+fn points(n: usize, name: &str, count: usize, mut point: impl FnMut(usize) -> ([f64; 2], usize)) -> Dataset {
+    let mut x = Matrix::zeros(n, 2);
+    let mut labels = Vec::with_capacity(n);
+    for row in 0..n {
+        let (place, label) = point(row);
+        x.row_mut(row).copy_from_slice(&place.map(|x| x as f32));
+        labels.push(label as u32);
+    }
+    build(x, Targets::Classes(labels), ["x", "y"], classes(name, count))
+}
+
+fn classes(name: &str, count: usize) -> Output {
+    Output::Classes { name: name.to_string(), classes: (0..count).map(|class| class.to_string()).collect() }
+}
+
+fn build(x: Matrix, targets: Targets, features: [&str; 2], output: Output) -> Dataset {
+    Schema::numbers(features, output)
+        .and_then(|schema| Dataset::new(x, targets, schema))
+        .unwrap_or_else(|error| panic!("a generated problem: {error}"))
+}

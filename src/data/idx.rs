@@ -1,0 +1,168 @@
+//! IDX, the format in which MNIST and its relatives come (LeCun, Cortes, Burges, 1998).
+
+use std::path::{Path, PathBuf};
+
+use super::{Dataset, Features, Output, Scaler, Schema, Targets, compressed};
+use crate::{Error, Result};
+
+impl Dataset {
+    /// Images and their labels from two IDX files. The features are pixels of 0 to 255, kept as bytes and not yet
+    /// scaled, called `pixel0`, `pixel1`, … row by row; the classes are `0` to the largest label.
+    ///
+    /// # Errors
+    /// When a file cannot be read, is compressed, is not IDX of unsigned bytes, or is longer or shorter than its header
+    /// says; when there are no images, or not as many labels.
+    pub fn from_idx(images: impl AsRef<Path>, labels: impl AsRef<Path>) -> Result<Dataset> {
+        let (images, labels) = (Part::read(images.as_ref(), 3)?, Part::read(labels.as_ref(), 1)?);
+        let classes = labels.classes();
+        dataset(images, labels, classes)
+    }
+
+    /// The training and the test images in a folder of four IDX files: `train-images-idx3-ubyte`,
+    /// `train-labels-idx1-ubyte`, `t10k-images-idx3-ubyte` and `t10k-labels-idx1-ubyte`, or the same names with a dot
+    /// before `idx`. Both have the same classes.
+    ///
+    /// # Errors
+    /// Those of [`from_idx`](Self::from_idx), and when training and test images differ in size.
+    pub fn from_idx_folder(folder: impl AsRef<Path>) -> Result<(Dataset, Dataset)> {
+        let read = |part: &str| {
+            let images = Part::read(&find(folder.as_ref(), &format!("{part}-images"), "idx3-ubyte")?, 3)?;
+            let labels = Part::read(&find(folder.as_ref(), &format!("{part}-labels"), "idx1-ubyte")?, 1)?;
+            Ok((images, labels))
+        };
+        let (train, test) = (read("train")?, read("t10k")?);
+        if train.0.sizes[1..] != test.0.sizes[1..] {
+            let message =
+                format!("has images of {:?}, {} of {:?}", &test.0.sizes[1..], train.0.file, &train.0.sizes[1..]);
+            return Err(Error::format(test.0.file, message));
+        }
+        let classes = train.1.classes().max(test.1.classes());
+        Ok((dataset(train.0, train.1, classes)?, dataset(test.0, test.1, classes)?))
+    }
+}
+
+/// The file of this name, with a hyphen or a dot in it.
+fn find(folder: &Path, name: &str, ending: &str) -> Result<PathBuf> {
+    let paths = ["-", "."].map(|joint| folder.join(format!("{name}{joint}{ending}")));
+    if let Some(path) = paths.iter().find(|path| path.exists()) {
+        return Ok(path.clone());
+    }
+    let packed = paths.iter().map(|path| format!("{}.gz", path.display())).find(|path| Path::new(path).exists());
+    Err(packed.map_or_else(
+        || Error::format(paths[0].display().to_string(), "no such file: a folder of images holds four, this one too"),
+        |path| compressed(&path),
+    ))
+}
+
+/// The content of an IDX file.
+pub(super) struct Part {
+    file: String,
+    sizes: Vec<usize>,
+    data: Vec<u8>,
+}
+
+impl Part {
+    fn read(path: &Path, dimensions: usize) -> Result<Part> {
+        let file = path.display().to_string();
+        let content = std::fs::read(path).map_err(|source| {
+            let packed = format!("{file}.gz");
+            if Path::new(&packed).exists() { compressed(&packed) } else { Error::io(path, source) }
+        })?;
+        Part::parse(content, dimensions, &file)
+    }
+
+    /// Reads the header, which may say anything, and removes it from `content`.
+    pub(super) fn parse(mut content: Vec<u8>, dimensions: usize, file: &str) -> Result<Part> {
+        let fault = |message: String| Err(Error::format(file, message));
+        let what = if dimensions == 3 { "images" } else { "labels" };
+        match content[..] {
+            [0x1F, 0x8B, ..] => return Err(compressed(file)),
+            [0, 0, 8, found, ..] if usize::from(found) == dimensions => {}
+            [0, 0, 8, found, ..] => {
+                let swapped = if found == 1 || found == 3 { ": images and labels are perhaps swapped" } else { "" };
+                return fault(format!("is an IDX file of {found} dimensions, where {what} have {dimensions}{swapped}"));
+            }
+            [0, 0, 9 | 11..=14, ..] => return fault("is an IDX file of other numbers than unsigned bytes".to_string()),
+            _ => return fault(format!("is not an IDX file of {what}: it should start with 0 0 8 {dimensions}")),
+        }
+        let header = 4 + 4 * dimensions;
+        let Some(fields) = content.get(4..header) else {
+            return fault(format!("is cut off within its header: {} bytes of {header}", content.len()));
+        };
+        // Four bytes, the highest first; a product that does not fit is more than any file holds.
+        let sizes: Vec<u64> =
+            fields.chunks_exact(4).map(|field| field.iter().fold(0, |n, &byte| n << 8 | u64::from(byte))).collect();
+        let promised = sizes.iter().try_fold(1u64, |product, &size| product.checked_mul(size)).unwrap_or(u64::MAX);
+        let there = (content.len() - header) as u64;
+        if promised == 0 {
+            return fault(format!("holds no {what}: its header says {sizes:?}"));
+        }
+        if there != promised {
+            let verdict = if there < promised { "is cut off" } else { "is longer than it should be" };
+            return fault(format!(
+                "{verdict}: its header says {sizes:?}, {promised} bytes, and {there} follow; get the file again"
+            ));
+        }
+        content.drain(..header);
+        // Each is at most the length of the content.
+        let sizes = sizes.into_iter().map(|size| size as usize).collect();
+        Ok(Part { file: file.to_string(), sizes, data: content })
+    }
+
+    fn classes(&self) -> usize {
+        self.data.iter().max().map_or(0, |&label| usize::from(label) + 1)
+    }
+}
+
+fn dataset(images: Part, labels: Part, classes: usize) -> Result<Dataset> {
+    let (count, columns) = (images.sizes[0], images.sizes[1] * images.sizes[2]);
+    if labels.sizes[0] != count {
+        let message = format!("has {} labels for the {count} images in {}", labels.sizes[0], images.file);
+        return Err(Error::format(labels.file, message));
+    }
+    let classes = (0..classes).map(|class| class.to_string()).collect();
+    let output = Output::Classes { name: "label".to_string(), classes };
+    let schema = Schema::numbers((0..columns).map(|pixel| format!("pixel{pixel}")), output)
+        .map_err(|error| Error::format(labels.file, error.to_string()))?;
+    let features = Features::Bytes { columns, data: images.data, scaler: Scaler::identity(columns) };
+    Dataset::new(features, Targets::Classes(labels.data.into_iter().map(u32::from).collect()), schema)
+}
+
+/// The images and labels of two IDX files that are already in memory.
+pub(super) fn from_bytes(images: &[u8], labels: &[u8]) -> Result<Dataset> {
+    let (images, labels) = (Part::parse(images.to_vec(), 3, "images")?, Part::parse(labels.to_vec(), 1, "labels")?);
+    let classes = labels.classes();
+    dataset(images, labels, classes)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    proptest! {
+        #[test]
+        fn any_bytes_are_answered(
+            images in prop::collection::vec(0u8..9, 0..40),
+            labels in prop::collection::vec(any::<u8>(), 0..20),
+            header in any::<bool>(),
+        ) {
+            let (mut i, mut l) = (images.clone(), labels.clone());
+            if header {
+                i.splice(0..0, [0, 0, 8, 3]);
+                l.splice(0..0, [0, 0, 8, 1]);
+            }
+            let _ = from_bytes(&i, &l);
+        }
+    }
+
+    #[test]
+    fn a_header_of_enormous_sizes() {
+        let bytes = [&[0, 0, 8, 3][..], &[0xFF; 12], &[1, 2]].concat();
+        let message = Part::parse(bytes, 3, "images").err().unwrap().to_string();
+        assert!(
+            message.starts_with("images: is cut off: its header says [4294967295, 4294967295, 4294967295]"),
+            "{message}"
+        );
+    }
+}

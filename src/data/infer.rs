@@ -1,0 +1,169 @@
+//! Finding out what the columns of a table mean.
+
+use std::borrow::Cow;
+use std::collections::BTreeSet;
+
+use super::cell::{Cell, finite, infinite, missing, stray_text};
+use super::schema::distinct;
+use super::{Column, Kind, Output, Schema, Table, listed, quoted};
+use crate::{Error, Result};
+
+/// A text feature with more categories than this is taken for an identifier.
+const MOST_CATEGORIES: usize = 100;
+/// Whole numbers with more different values than this are values, not classes.
+const MOST_NUMBERED_CLASSES: usize = 20;
+
+/// What the caller wants predicted.
+///
+/// A column is named by its header or, where no header says so, by its number counted from 1.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Target<'a> {
+    /// The last column; its content decides between classes and values.
+    Last,
+    /// This column; its content decides. Text makes classes, and so do whole numbers with at most 20 different
+    /// values that number exactly two or have at least 5 rows each on average. All else is values.
+    Column(&'a str),
+    /// Classes: every different cell of this column is one.
+    Class(&'a str),
+    /// Numbers: the cells of these columns.
+    Values(&'a [&'a str]),
+}
+
+impl Schema {
+    /// The schema of a table for training: every column that is not a target is a feature, of numbers or of
+    /// categories.
+    ///
+    /// # Errors
+    /// When a target is not in the table or no feature is left beside it; when a cell is empty, stands for a missing
+    /// value or is infinite, or is a text among numbers; when a text column has too many different texts, or the
+    /// target only one.
+    pub fn infer(table: &Table, target: Target<'_>) -> Result<Schema> {
+        let positions = target.positions(table)?;
+        if positions.len() == table.columns() {
+            let message = "has no feature columns beside the target: \
+                 at least two columns, separated by commas, tabs or semicolons, were expected";
+            return Err(Error::format(table.file(), message));
+        }
+        let summaries = summaries(table)?;
+        let explicit_class = matches!(target, Target::Class(_));
+        let explicit_values = matches!(target, Target::Values(_));
+        let text = |column: usize| {
+            let Some(row) = summaries[column].first_text else { return Ok(false) };
+            let stray = match positions.contains(&column) {
+                true if explicit_class => false,
+                true if explicit_values => true,
+                _ => summaries[column].numbers * 2 > table.rows(),
+            };
+            if stray { Err(stray_text(table, row, column)) } else { Ok(true) }
+        };
+        let is_text: Vec<bool> = (0..table.columns()).map(text).collect::<Result<_>>()?;
+        let wanted = |column| is_text[column] || (positions.contains(&column) && !explicit_values);
+        let texts = different_texts(table, &(0..table.columns()).map(wanted).collect::<Vec<_>>());
+
+        let mut columns = Vec::new();
+        for column in (0..table.columns()).filter(|column| !positions.contains(column)) {
+            let kind = match (is_text[column], texts[column].len()) {
+                (false, _) => Kind::Number,
+                (true, many) if many > MOST_CATEGORIES => {
+                    let remedy = "an identifier, from which nothing can be learned: remove this column from the file";
+                    return Err(too_many(table, column, many, remedy));
+                }
+                (true, _) => Kind::Categories(texts[column].iter().map(|text| text.to_string()).collect()),
+            };
+            columns.push(Column { name: table.column_name(column), kind });
+        }
+        let first = positions[0];
+        let classes = if explicit_values { None } else { classes(&texts[first], table.rows(), explicit_class) };
+        let output = match classes {
+            Some(classes) if classes.len() > MOST_NUMBERED_CLASSES && classes.len() * 2 > table.rows() => {
+                let remedy =
+                    "an identifier or a measurement, not a class: name another target, or predict it as a value";
+                return Err(too_many(table, first, classes.len(), remedy));
+            }
+            Some(classes) => Output::Classes { name: table.column_name(first), classes },
+            None => Output::Values { names: positions.iter().map(|&column| table.column_name(column)).collect() },
+        };
+        Schema::from_parts(columns, output, positions).map_err(|error| Error::format(table.file(), error.to_string()))
+    }
+}
+
+impl Target<'_> {
+    /// The target columns, counted from 0.
+    fn positions(self, table: &Table) -> Result<Vec<usize>> {
+        let find = |name: &str| {
+            let named = table.header().and_then(|header| header.iter().position(|other| other == name));
+            let numbered = || name.parse().ok().filter(|number| (1..=table.columns()).contains(number)).map(|n| n - 1);
+            named.or_else(numbered).ok_or_else(|| {
+                let names: Vec<String> = (0..table.columns()).map(|column| table.column_name(column)).collect();
+                Error::format(table.file(), format!("has no column {}; it has {}", quoted(name), listed(&names)))
+            })
+        };
+        let positions: Vec<usize> = match self {
+            Target::Last => vec![table.columns() - 1],
+            Target::Column(name) | Target::Class(name) => vec![find(name)?],
+            Target::Values(names) => names.iter().map(|name| find(name)).collect::<Result<_>>()?,
+        };
+        if positions.is_empty() {
+            return Err(Error::Setting("no target column is named".to_string()));
+        }
+        distinct(positions.iter().map(|&column| table.column_name(column)), "targets")?;
+        Ok(positions)
+    }
+}
+
+/// A column at a glance.
+#[derive(Clone, Default)]
+struct Summary {
+    numbers: usize,
+    first_text: Option<usize>,
+}
+
+fn summaries(table: &Table) -> Result<Vec<Summary>> {
+    let mut summaries = vec![Summary::default(); table.columns()];
+    for row in 0..table.rows() {
+        for (column, (cell, summary)) in table.cells(row).zip(&mut summaries).enumerate() {
+            match Cell::of(&cell) {
+                Cell::Number(_) => summary.numbers += 1,
+                Cell::Text => summary.first_text = summary.first_text.or(Some(row)),
+                Cell::Missing => return Err(missing(table, row, column, &cell)),
+                Cell::Infinite => return Err(infinite(table, row, column, &cell)),
+            }
+        }
+    }
+    Ok(summaries)
+}
+
+/// The different texts of each column that is wanted.
+fn different_texts<'a>(table: &'a Table, wanted: &[bool]) -> Vec<BTreeSet<Cow<'a, str>>> {
+    let mut texts = vec![BTreeSet::new(); table.columns()];
+    // Nothing is looked at behind the last of them.
+    let wanted = &wanted[..wanted.iter().rposition(|&wanted| wanted).map_or(0, |last| last + 1)];
+    for row in 0..table.rows() {
+        for ((_, texts), cell) in
+            wanted.iter().zip(&mut texts).zip(table.cells(row)).filter(|((wanted, _), _)| **wanted)
+        {
+            texts.insert(cell);
+        }
+    }
+    texts
+}
+
+/// The classes of a target column in their order, or `None` where its content says that it holds values.
+fn classes(texts: &BTreeSet<Cow<'_, str>>, rows: usize, forced: bool) -> Option<Vec<String>> {
+    let Some(mut numbers) = texts.iter().map(|text| finite(text)).collect::<Option<Vec<f64>>>() else {
+        return Some(texts.iter().map(|text| text.to_string()).collect());
+    };
+    numbers.sort_by(f64::total_cmp);
+    numbers.dedup();
+    let few = numbers.len() <= MOST_NUMBERED_CLASSES && (numbers.len() == 2 || numbers.len() * 5 <= rows);
+    let whole = numbers.iter().all(|number| number.fract() == 0.0);
+    (forced || few && whole).then(|| numbers.iter().map(f64::to_string).collect())
+}
+
+fn too_many(table: &Table, column: usize, many: usize, remedy: &str) -> Error {
+    let (name, rows) = (quoted(&table.column_name(column)), table.rows());
+    Error::format(
+        table.file(),
+        format!("the column {name} has {many} different cells in {rows} rows: it looks like {remedy}"),
+    )
+}

@@ -1,0 +1,46 @@
+//! Data: tables and image files, what their columns mean, scaling, splitting, and generated problems.
+
+mod cell;
+mod dataset;
+pub mod generate;
+mod idx;
+mod infer;
+mod scaler;
+mod schema;
+mod table;
+
+pub use dataset::{Dataset, Features, Targets};
+pub use infer::Target;
+pub use scaler::Scaler;
+pub use schema::{Column, Kind, Output, Schema};
+pub use table::Table;
+
+use crate::Error;
+
+/// The first bytes of every gzip file.
+const GZIP: [u8; 2] = [0x1F, 0x8B];
+
+/// The error for a gzip file, which this crate does not unpack.
+fn compressed(file: &str) -> Error {
+    let remedy = match file {
+        "-" => "pipe it through `gunzip -c`".to_string(),
+        _ if file.ends_with(".gz") => format!("unpack it first with `gunzip -k {file}`"),
+        // gunzip insists on the ending.
+        _ => format!("unpack it first with `mv {file} {file}.gz && gunzip -k {file}.gz`"),
+    };
+    Error::format(file, format!("is compressed: {remedy}"))
+}
+
+/// `text` between back quotes, on one line and not too long, for a message.
+fn quoted(text: &str) -> String {
+    let short: String = text.chars().take(40).map(|c| if c.is_control() { ' ' } else { c }).collect();
+    let cut = if short.len() < text.len() { "…" } else { "" };
+    format!("`{short}{cut}`")
+}
+
+/// The first names of a list, for a message.
+fn listed<S: AsRef<str>>(names: &[S]) -> String {
+    let shown: Vec<String> = names.iter().take(20).map(|name| quoted(name.as_ref())).collect();
+    let rest = names.len() - shown.len();
+    shown.join(", ") + &if rest > 0 { format!(" and {rest} more") } else { String::new() }
+}

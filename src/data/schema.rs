@@ -1,0 +1,307 @@
+//! What the columns of a table mean to a network.
+
+use std::collections::{HashMap, HashSet};
+
+use super::cell::{Cell, finite, missing, number};
+use super::{Table, Targets, listed, quoted};
+use crate::{Error, Matrix, Result};
+
+/// A feature column.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Column {
+    /// Its header, or its number counted from 1.
+    pub name: String,
+    /// What its cells are.
+    pub kind: Kind,
+}
+
+/// What the cells of a feature column are.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Kind {
+    /// Numbers: one input of the network.
+    Number,
+    /// One of these texts, in alphabetical order: one input for each, which is 1 for the text in the cell and 0
+    /// for the others (one-hot).
+    Categories(Vec<String>),
+}
+
+/// What is predicted.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Output {
+    /// One of several classes.
+    Classes {
+        /// The column's name.
+        name: String,
+        /// The classes: in numeric order if all are numbers, otherwise in alphabetical order.
+        classes: Vec<String>,
+    },
+    /// One number or several.
+    Values {
+        /// The columns' names.
+        names: Vec<String>,
+    },
+}
+
+impl Output {
+    /// The names of the target columns.
+    pub fn names(&self) -> &[String] {
+        match self {
+            Output::Classes { name, .. } => std::slice::from_ref(name),
+            Output::Values { names } => names,
+        }
+    }
+}
+
+/// What the columns of a table mean: found on the training data, kept in the model, applied to every later table.
+///
+/// A table with a header is read by name: columns may come in any order, and others are left aside. Where it or the
+/// training table has no header, it is read by position: it must have all the columns of the training table or, for
+/// prediction, all but the targets.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Schema {
+    columns: Vec<Column>,
+    output: Output,
+    /// Where the target columns were in the training table, counted from 0, in the order of `output.names()`.
+    positions: Vec<usize>,
+}
+
+impl Schema {
+    /// A schema of its parts. `positions` says where the target columns stand in a whole table, counted from 0.
+    ///
+    /// # Errors
+    /// When two columns or two classes are called alike, there are no features, no targets or less than two
+    /// classes, or the positions do not fit.
+    pub fn from_parts(columns: Vec<Column>, output: Output, positions: Vec<usize>) -> Result<Schema> {
+        let names = columns.iter().map(|column| &column.name).chain(output.names());
+        distinct(names, "columns")?;
+        let mut lists = columns.iter().filter_map(|column| match &column.kind {
+            Kind::Number => None,
+            Kind::Categories(names) => Some(names),
+        });
+        lists.try_for_each(|names| distinct(names, "categories"))?;
+        if let Output::Classes { name, classes } = &output {
+            distinct(classes, "classes")?;
+            if let [] | [_] = classes[..] {
+                let only = listed(classes);
+                let message =
+                    format!("the target {} has only one class, {only}: nothing is to be told apart", quoted(name));
+                return Err(Error::Mismatch(message));
+            }
+        }
+        let (targets, total) = (output.names().len(), columns.len() + output.names().len());
+        if columns.iter().all(|column| column.kind.width() == 0) || targets == 0 {
+            return Err(Error::Mismatch("a network needs at least one feature and one target".to_string()));
+        }
+        let fit: HashSet<_> = positions.iter().filter(|&&position| position < total).collect();
+        if positions.len() != targets || fit.len() != targets {
+            return Err(Error::Mismatch(format!("{targets} targets at {positions:?} of {total} columns")));
+        }
+        Ok(Schema { columns, output, positions })
+    }
+
+    /// A schema of number columns, the targets behind them.
+    ///
+    /// # Errors
+    /// Those of [`from_parts`](Self::from_parts).
+    pub fn numbers(names: impl IntoIterator<Item: Into<String>>, output: Output) -> Result<Schema> {
+        let columns: Vec<Column> =
+            names.into_iter().map(|name| Column { name: name.into(), kind: Kind::Number }).collect();
+        let positions = (columns.len()..columns.len() + output.names().len()).collect();
+        Schema::from_parts(columns, output, positions)
+    }
+
+    /// The feature columns, in the order of the network's inputs.
+    pub fn columns(&self) -> &[Column] {
+        &self.columns
+    }
+
+    /// What is predicted.
+    pub fn output(&self) -> &Output {
+        &self.output
+    }
+
+    /// Where the target columns stand in a whole table, counted from 0.
+    pub fn target_positions(&self) -> &[usize] {
+        &self.positions
+    }
+
+    /// The number of inputs that the features make.
+    pub fn width(&self) -> usize {
+        self.columns.iter().map(|column| column.kind.width()).sum()
+    }
+
+    /// A name for each input: that of its column or, for a category, one like `colour=red`.
+    pub fn input_names(&self) -> Vec<String> {
+        let names = |column: &Column| match &column.kind {
+            Kind::Number => vec![column.name.clone()],
+            Kind::Categories(all) => all.iter().map(|category| format!("{}={category}", column.name)).collect(),
+        };
+        self.columns.iter().flat_map(names).collect()
+    }
+
+    /// The features of a table, labelled or not: rows × [`width`](Self::width).
+    ///
+    /// # Errors
+    /// When a column is missing, or a cell of it is missing, infinite, not a number where a number was expected, or
+    /// not one of the known categories.
+    pub fn features(&self, table: &Table) -> Result<Matrix> {
+        Ok(self.read(table, false)?.0)
+    }
+
+    /// Features and targets of a table; no targets when it is not `labelled`.
+    pub(super) fn read(&self, table: &Table, labelled: bool) -> Result<(Matrix, Targets)> {
+        let (rows, width) = (table.rows(), self.width());
+        let roles = self.roles(table, labelled)?;
+        let mut features = Matrix::zeros(rows, width);
+        let labelled_rows = if labelled { rows } else { 0 };
+        let mut labels = vec![0; labelled_rows];
+        let mut values = Matrix::zeros(labelled_rows, self.output.names().len());
+        for row in 0..rows {
+            let x = features.row_mut(row);
+            for (column, cell) in table.cells(row).enumerate() {
+                match &roles[column] {
+                    Role::Unused => {}
+                    Role::Number(at) => x[*at] = number(table, row, column, &cell)?,
+                    Role::Category(at, known) => x[at + known.find(table, row, column, &cell)?] = 1.0,
+                    Role::Class(known) => labels[row] = known.find(table, row, column, &cell)? as u32,
+                    Role::Value(at) => values[(row, *at)] = number(table, row, column, &cell)?,
+                }
+            }
+        }
+        let targets = match self.output {
+            Output::Classes { .. } => Targets::Classes(labels),
+            Output::Values { .. } => Targets::Values(values),
+        };
+        Ok((features, targets))
+    }
+
+    /// What to do with each column of a table.
+    fn roles(&self, table: &Table, labelled: bool) -> Result<Vec<Role<'_>>> {
+        let (features, targets) = self.locate(table, labelled)?;
+        let mut roles: Vec<Role<'_>> = (0..table.columns()).map(|_| Role::Unused).collect();
+        let mut at = 0;
+        for (column, place) in self.columns.iter().zip(features) {
+            roles[place] = match &column.kind {
+                Kind::Number => Role::Number(at),
+                Kind::Categories(names) => Role::Category(at, Known::new(names, "category")),
+            };
+            at += column.kind.width();
+        }
+        for (i, place) in targets.into_iter().enumerate() {
+            roles[place] = match &self.output {
+                Output::Classes { classes, .. } => Role::Class(Known::new(classes, "class")),
+                Output::Values { .. } => Role::Value(i),
+            };
+        }
+        Ok(roles)
+    }
+
+    /// Where the features and the targets are in a table.
+    fn locate(&self, table: &Table, labelled: bool) -> Result<(Vec<usize>, Vec<usize>)> {
+        let features: Vec<&String> = self.columns.iter().map(|column| &column.name).collect();
+        // No name in a header is a number: these come from a table without a header.
+        let numbered = features.iter().all(|name| name.parse::<usize>().is_ok());
+        match table.header() {
+            Some(header) if !numbered => {
+                let places: HashMap<&String, usize> = header.iter().zip(0..).collect();
+                let targets: Vec<&String> = self.output.names().iter().filter(|_| labelled).collect();
+                let wanted = features.iter().chain(&targets);
+                let absent: Vec<&&String> = wanted.filter(|name| !places.contains_key(*name)).collect();
+                if !absent.is_empty() {
+                    let message = format!("lacks the columns {}; it has {}", listed(&absent), listed(header));
+                    return Err(Error::format(table.file(), message));
+                }
+                let find = |names: &[&String]| names.iter().map(|&name| places[name]).collect();
+                Ok((find(&features), find(&targets)))
+            }
+            header => self.locate_by_position(table, header.unwrap_or_default(), labelled),
+        }
+    }
+
+    fn locate_by_position(&self, table: &Table, header: &[String], labelled: bool) -> Result<(Vec<usize>, Vec<usize>)> {
+        let (given, total) = (self.columns.len(), self.columns.len() + self.positions.len());
+        let features: Vec<usize> = match table.columns() {
+            columns if columns == total => (0..total).filter(|place| !self.positions.contains(place)).collect(),
+            columns if columns == given && !labelled => (0..given).collect(),
+            columns => {
+                let names: Vec<&String> = self.columns.iter().map(|column| &column.name).collect();
+                let without = if labelled { String::new() } else { format!(", or {given} without the targets") };
+                let (names, targets) = (listed(&names), listed(self.output.names()));
+                let message = format!(
+                    "has {columns} columns, where {total} were expected{without}: the features {names} and the targets \
+                     {targets}"
+                );
+                return Err(Error::format(table.file(), message));
+            }
+        };
+        // A first line of texts alone passes for a header, and would silently be lost.
+        let mut places = self.columns.iter().zip(&features);
+        if places.any(|(column, &place)| header.get(place).is_some_and(|name| column.kind.knows(name))) {
+            let message =
+                "has data where a header was expected, in the first line: put a line of column names above it";
+            return Err(Error::format(table.file(), message));
+        }
+        Ok((features, if labelled { self.positions.clone() } else { Vec::new() }))
+    }
+}
+
+impl Kind {
+    fn width(&self) -> usize {
+        match self {
+            Kind::Number => 1,
+            Kind::Categories(names) => names.len(),
+        }
+    }
+
+    fn knows(&self, text: &str) -> bool {
+        matches!(self, Kind::Categories(names) if names.iter().any(|name| name == text))
+    }
+}
+
+/// What a table's column is for.
+enum Role<'a> {
+    Unused,
+    Number(usize),
+    Category(usize, Known<'a>),
+    Class(Known<'a>),
+    Value(usize),
+}
+
+/// The texts that a cell may hold.
+struct Known<'a> {
+    names: &'a [String],
+    places: HashMap<&'a str, usize>,
+    what: &'static str,
+}
+
+impl<'a> Known<'a> {
+    fn new(names: &'a [String], what: &'static str) -> Self {
+        Known { names, places: names.iter().enumerate().map(|(i, name)| (name.as_str(), i)).collect(), what }
+    }
+
+    /// The place of a cell's text among those known; a number may be written differently.
+    fn find(&self, table: &Table, row: usize, column: usize, cell: &str) -> Result<usize> {
+        if let Some(&place) = self.places.get(cell) {
+            return Ok(place);
+        }
+        if let Cell::Missing = Cell::of(cell) {
+            return Err(missing(table, row, column, cell));
+        }
+        let written = finite(cell).map(|number| number.to_string()).unwrap_or_default();
+        self.places.get(written.as_str()).copied().ok_or_else(|| {
+            let message = format!("{} is not a known {}: there are {}", quoted(cell), self.what, listed(self.names));
+            table.blame(row, column, message)
+        })
+    }
+}
+
+/// An error when a name comes twice.
+pub(super) fn distinct<S: AsRef<str>>(names: impl IntoIterator<Item = S>, what: &str) -> Result<()> {
+    let mut seen = HashSet::new();
+    for name in names {
+        if !seen.insert(name.as_ref().to_string()) {
+            return Err(Error::Mismatch(format!("two {what} are called {}", quoted(name.as_ref()))));
+        }
+    }
+    Ok(())
+}

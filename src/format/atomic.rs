@@ -1,0 +1,97 @@
+//! Replacing a file whole or not at all.
+
+use std::fs::{self, File, OpenOptions};
+use std::io::{self, ErrorKind, Write};
+use std::path::{Path, PathBuf};
+use std::process;
+use std::sync::atomic::{AtomicU32, Ordering};
+
+use crate::{Error, Result};
+
+/// Writes `bytes` to the file `path`, which is replaced whole or, on an error, left as it was.
+///
+/// The bytes go to a temporary file in the same folder, are flushed to disk, and the temporary file takes the place of
+/// the old one, whose permissions it gets. Where `path` is a symbolic link, the file that it points to is replaced.
+/// What cannot be replaced, such as `/dev/stdout` or a named pipe, is written directly.
+///
+/// # Errors
+/// When the folder does not exist or may not be written, `path` is a folder or read-only, or the disk is full.
+pub fn write_atomic(path: impl AsRef<Path>, bytes: &[u8]) -> Result<()> {
+    let path = path.as_ref();
+    replace(path, bytes).map_err(|source| Error::io(path, explain(source)))
+}
+
+fn replace(path: &Path, bytes: &[u8]) -> io::Result<()> {
+    let old = match fs::metadata(path) {
+        Ok(old) if old.is_dir() => return Err(ErrorKind::IsADirectory.into()),
+        Ok(old) if !old.is_file() => return OpenOptions::new().write(true).open(path)?.write_all(bytes),
+        Ok(old) if old.permissions().readonly() => return Err(ErrorKind::PermissionDenied.into()),
+        old => old.ok().map(|old| old.permissions()),
+    };
+    let path = follow_links(path)?;
+    let folder = match path.parent() {
+        Some(folder) if folder.as_os_str().is_empty() => Path::new("."),
+        Some(folder) => folder,
+        None => return Err(ErrorKind::InvalidFilename.into()),
+    };
+    let (mut file, temporary) = create_temporary(folder)?;
+    let written = (|| {
+        // Before the content: what nobody else may read must not be readable for a moment.
+        if let Some(old) = old.filter(|old| file.metadata().is_ok_and(|new| new.permissions() != *old)) {
+            file.set_permissions(old)?;
+        }
+        file.write_all(bytes)?;
+        file.sync_all()?;
+        drop(file);
+        fs::rename(&temporary, &path)
+    })();
+    if written.is_err() {
+        let _ = fs::remove_file(&temporary);
+    } else if let Ok(folder) = File::open(folder) {
+        // The new name reaches the disk too, on systems where a folder can be flushed.
+        let _ = folder.sync_all();
+    }
+    written
+}
+
+/// The file that `path` leads to, whether it exists or not.
+fn follow_links(path: &Path) -> io::Result<PathBuf> {
+    let mut file = path.to_path_buf();
+    for _ in 0..40 {
+        match fs::read_link(&file) {
+            Ok(target) => file = file.parent().unwrap_or(Path::new("")).join(target),
+            Err(_) => return Ok(file),
+        }
+    }
+    fs::canonicalize(path)
+}
+
+fn create_temporary(folder: &Path) -> io::Result<(File, PathBuf)> {
+    // A counter, because threads share the process's number; a next try, because a killed process may have left a file.
+    static COUNT: AtomicU32 = AtomicU32::new(0);
+    loop {
+        let count = COUNT.fetch_add(1, Ordering::Relaxed);
+        let path = folder.join(format!(".palmnet-{}-{count}.tmp", process::id()));
+        match OpenOptions::new().write(true).create_new(true).open(&path) {
+            Err(error) if error.kind() == ErrorKind::AlreadyExists => {}
+            created => return created.map(|file| (file, path)),
+        }
+    }
+}
+
+/// The same error with the remedy in plain words.
+fn explain(source: io::Error) -> io::Error {
+    let words = match source.kind() {
+        ErrorKind::NotFound => "the folder does not exist: create it, or choose another place",
+        ErrorKind::PermissionDenied => {
+            "no permission to write: change the permissions of the file or folder, or choose another place"
+        }
+        ErrorKind::ReadOnlyFilesystem => "this disk can only be read: choose another place",
+        ErrorKind::IsADirectory => "this is a folder: give the name of a file in it",
+        ErrorKind::NotADirectory => "a part of this path is a file, not a folder: choose another place",
+        ErrorKind::InvalidFilename => "this cannot be a file's name: choose another, shorter name",
+        ErrorKind::StorageFull | ErrorKind::QuotaExceeded => "the disk is full: make room, or choose another place",
+        _ => return source,
+    };
+    io::Error::new(source.kind(), words)
+}

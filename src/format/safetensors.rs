@@ -1,0 +1,229 @@
+//! The safetensors format: eight bytes with the header's length, a JSON header, and the numbers.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::Path;
+
+use super::atomic::write_atomic;
+use super::json::Json;
+use super::quoted;
+use crate::Error;
+
+/// The longest header that the format allows.
+const MAX_HEADER: u64 = 100_000_000;
+/// The header's name for what is not a tensor.
+const METADATA: &str = "__metadata__";
+
+/// Named tensors of `f32` and strings about them: what a safetensors file holds.
+///
+/// Files are little-endian and are the same as those of the `safetensors` package of Python.
+///
+/// ```
+/// use palmnet::{Safetensors, Tensor};
+/// let mut file = Safetensors::default();
+/// file.metadata.insert("license".into(), "MIT".into());
+/// file.tensors.push(Tensor::new("bias", &[3], vec![0.5, -1.0, 2.0]));
+/// let bytes = file.to_bytes();
+/// assert_eq!(Safetensors::from_bytes(&bytes, "bias.safetensors")?, file);
+/// # Ok::<(), palmnet::Error>(())
+/// ```
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Safetensors {
+    /// Everything that is not a tensor (`__metadata__` in the file).
+    pub metadata: BTreeMap<String, String>,
+    /// The tensors in the order of their numbers in the file.
+    pub tensors: Vec<Tensor>,
+}
+
+/// A named array of `f32` of any number of dimensions.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Tensor {
+    /// The name, different from the other tensors' of the file.
+    pub name: String,
+    /// The size of each dimension, outermost first. A single number has none.
+    pub shape: Vec<usize>,
+    /// The entries, those of the last dimension side by side (row-major).
+    pub data: Vec<f32>,
+}
+
+impl Tensor {
+    /// A tensor of these entries.
+    ///
+    /// # Panics
+    /// When `data` does not have as many entries as `shape` says.
+    pub fn new(name: impl Into<String>, shape: &[usize], data: Vec<f32>) -> Self {
+        let tensor = Tensor { name: name.into(), shape: shape.to_vec(), data };
+        tensor.check();
+        tensor
+    }
+
+    fn check(&self) {
+        let Tensor { name, shape, data } = self;
+        assert_eq!(entries(shape), Some(data.len()), "the number of entries of tensor {name:?} of shape {shape:?}");
+    }
+}
+
+impl Safetensors {
+    /// The tensor of this name.
+    pub fn tensor(&self, name: &str) -> Option<&Tensor> {
+        self.tensors.iter().find(|tensor| tensor.name == name)
+    }
+
+    /// Reads the file `path`.
+    ///
+    /// # Errors
+    /// When the file cannot be read, and as [`from_bytes`](Self::from_bytes).
+    pub fn read(path: impl AsRef<Path>) -> crate::Result<Self> {
+        let path = path.as_ref();
+        let bytes = fs::read(path).map_err(|source| Error::io(path, source))?;
+        Safetensors::from_bytes(&bytes, &path.display().to_string())
+    }
+
+    /// Writes the file `path`, as [`write_atomic`] does.
+    ///
+    /// # Errors
+    /// When the file cannot be written.
+    ///
+    /// # Panics
+    /// As [`to_bytes`](Self::to_bytes).
+    pub fn write(&self, path: impl AsRef<Path>) -> crate::Result<()> {
+        write_atomic(path, &self.to_bytes())
+    }
+
+    /// The content of the file `file_name`, which is used in errors only. Whatever the bytes are, they are checked
+    /// before they are believed.
+    ///
+    /// # Errors
+    /// [`Error::Format`] when the bytes are not a whole and consistent safetensors file, or hold a tensor of another
+    /// type than `F32`.
+    pub fn from_bytes(bytes: &[u8], file_name: &str) -> crate::Result<Self> {
+        parse(bytes).map_err(|message| Error::format(file_name, message))
+    }
+
+    /// The content of the file: the tensors in their order, their numbers from a multiple of eight bytes on.
+    ///
+    /// # Panics
+    /// When two tensors have the same name, one is named `__metadata__`, or one has not as many entries as its shape says.
+    pub fn to_bytes(&self) -> Vec<u8> {
+        let mut members = Vec::with_capacity(self.tensors.len() + 1);
+        if !self.metadata.is_empty() {
+            let strings = self.metadata.iter().map(|(name, text)| (name.as_str(), text.as_str().into()));
+            members.push((METADATA, Json::object(strings)));
+        }
+        let mut end = 0;
+        for tensor in &self.tensors {
+            tensor.check();
+            let begin = end;
+            end += 4 * tensor.data.len();
+            let description =
+                [("dtype", "F32".into()), ("shape", numbers(&tensor.shape)), ("data_offsets", numbers(&[begin, end]))];
+            members.push((&tensor.name, Json::object(description)));
+        }
+        let mut names: Vec<&str> = self.tensors.iter().map(|tensor| tensor.name.as_str()).chain([METADATA]).collect();
+        names.sort_unstable();
+        names.windows(2).for_each(|pair| assert_ne!(pair[0], pair[1], "two tensors of the same name"));
+
+        let mut header = Json::object(members).to_string();
+        header.extend(std::iter::repeat_n(' ', header.len().next_multiple_of(8) - header.len()));
+        let mut bytes = Vec::with_capacity(8 + header.len() + end);
+        bytes.extend_from_slice(&(header.len() as u64).to_le_bytes());
+        bytes.extend_from_slice(header.as_bytes());
+        bytes.extend(self.tensors.iter().flat_map(|tensor| &tensor.data).flat_map(|x| x.to_le_bytes()));
+        bytes
+    }
+}
+
+fn numbers(values: &[usize]) -> Json {
+    Json::Array(values.iter().map(|&value| value.into()).collect())
+}
+
+/// How many entries a tensor of this shape has, where that is a number that the machine can hold.
+fn entries(shape: &[usize]) -> Option<usize> {
+    shape.iter().try_fold(1, |product: usize, &size| product.checked_mul(size))
+}
+
+fn parse(bytes: &[u8]) -> Result<Safetensors, String> {
+    let foreign = |what| format!("this is not a safetensors file, or it is damaged: {what}");
+    let truncated = |expected: u64| {
+        format!("the file is truncated: {expected} bytes expected, {} found; copy or save it again", bytes.len())
+    };
+    let Some((length, rest)) = bytes.split_first_chunk() else { return Err(truncated(8)) };
+    let length = u64::from_le_bytes(*length);
+    if length > MAX_HEADER || rest.first().is_some_and(|&byte| byte != b'{') {
+        return Err(foreign("it does not begin with a header's length and a header".into()));
+    }
+    let Some((header, numbers)) = rest.split_at_checked(length as usize) else { return Err(truncated(8 + length)) };
+    let header = std::str::from_utf8(header).map_err(|error| foreign(format!("its header is not UTF-8: {error}")))?;
+    let header = Json::parse(header).map_err(|error| foreign(format!("its header cannot be read: {error}")))?;
+
+    let mut metadata = BTreeMap::new();
+    let mut tensors = Vec::new();
+    for (name, value) in header.as_object().unwrap_or_default() {
+        if name == METADATA {
+            metadata = strings(value).ok_or("__metadata__ may hold nothing but strings: the file is damaged")?;
+        } else {
+            tensors.push(Description::parse(name, value)?);
+        }
+    }
+    // The numbers must lie side by side, so that every byte belongs to exactly one tensor.
+    tensors.sort_by_key(|tensor| (tensor.begin, tensor.end));
+    let mut end = 0;
+    for tensor in &tensors {
+        if tensor.begin != end {
+            let what = if tensor.begin < end { "overlaps" } else { "leaves a gap after" };
+            return Err(format!("tensor {} {what} the one before it: the file is damaged", quoted(tensor.name)));
+        }
+        end = tensor.end;
+    }
+    if end > numbers.len() {
+        return Err(truncated(8 + length + end as u64));
+    }
+    if end < numbers.len() {
+        return Err(format!("{} bytes at the end belong to no tensor: the file is damaged", numbers.len() - end));
+    }
+    let tensors = tensors.into_iter().map(|tensor| tensor.read(numbers)).collect();
+    Ok(Safetensors { metadata, tensors })
+}
+
+fn strings(metadata: &Json) -> Option<BTreeMap<String, String>> {
+    metadata.as_object()?.iter().map(|(name, text)| Some((name.clone(), text.as_str()?.to_string()))).collect()
+}
+
+/// What the header says of a tensor.
+struct Description<'a> {
+    name: &'a str,
+    shape: Vec<usize>,
+    /// Its first byte among the numbers.
+    begin: usize,
+    /// The byte after its last.
+    end: usize,
+}
+
+impl<'a> Description<'a> {
+    fn parse(name: &'a str, value: &Json) -> Result<Self, String> {
+        let damaged = |what: &str| format!("tensor {}: {what}: the file is damaged", quoted(name));
+        let sizes = |key| value.get(key)?.as_array()?.iter().map(Json::as_usize).collect::<Option<Vec<usize>>>();
+
+        let dtype = value.get("dtype").and_then(Json::as_str).ok_or_else(|| damaged("it has no dtype"))?;
+        if dtype != "F32" {
+            let (name, dtype) = (quoted(name), quoted(dtype));
+            return Err(format!("tensor {name} has dtype {dtype}, only F32 can be read: convert it to float32"));
+        }
+        let shape = sizes("shape").ok_or_else(|| damaged("its shape is not a list of whole numbers"))?;
+        let Some(&[begin, end]) = sizes("data_offsets").as_deref() else {
+            return Err(damaged("its data_offsets are not two whole numbers"));
+        };
+        let length = entries(&shape).and_then(|entries| entries.checked_mul(4));
+        if length.is_none() || length != end.checked_sub(begin) {
+            return Err(damaged("its shape and its data_offsets do not fit each other"));
+        }
+        Ok(Description { name, shape, begin, end })
+    }
+
+    /// The tensor, whose place has been checked.
+    fn read(self, numbers: &[u8]) -> Tensor {
+        let (quadruples, _) = numbers[self.begin..self.end].as_chunks();
+        let data = quadruples.iter().map(|&bytes| f32::from_le_bytes(bytes)).collect();
+        Tensor { name: self.name.into(), shape: self.shape, data }
+    }
+}

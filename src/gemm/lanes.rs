@@ -1,0 +1,294 @@
+//! One vector type per instruction set behind one trait, and the only place where code meets the processor.
+//!
+//! The vector types are private. Code gets at one only as the parameter of a [`Task`], and a task is run only by
+//! [`run_on`], which has asked the processor first. That is what makes the safe methods of [`Lanes`] safe.
+#![allow(unsafe_code)]
+
+use crate::isa::Isa;
+
+/// A vector register of numbers, and what fits this kind of register.
+pub(crate) trait Lanes: Copy {
+    /// Numbers in a vector: a power of 2, at most 16.
+    const COUNT: usize;
+    /// The most rows that a register tile two vectors wide may have without spilling.
+    const ROWS: usize;
+
+    fn splat(x: f32) -> Self;
+    /// The first `COUNT` numbers of a slice that has them.
+    fn load(from: &[f32]) -> Self;
+    /// To the first `COUNT` places of a slice that has them.
+    fn store(self, to: &mut [f32]);
+    /// `self` · `factor` + `addend`.
+    fn mul_add(self, factor: Self, addend: Self) -> Self;
+    /// The numbers of both by turns: the first half of that sequence, and the second.
+    fn interleave(self, other: Self) -> (Self, Self);
+
+    /// The numbers of a slice, and zeros where it is too short.
+    #[inline(always)]
+    fn load_partial(from: &[f32]) -> Self {
+        let mut padded = [0.0; 16];
+        let count = from.len().min(Self::COUNT);
+        padded[..count].copy_from_slice(&from[..count]);
+        Self::load(&padded)
+    }
+
+    /// To as many places as the slice has.
+    #[inline(always)]
+    fn store_partial(self, to: &mut [f32]) {
+        let mut padded = [0.0; 16];
+        self.store(&mut padded);
+        let count = to.len().min(Self::COUNT);
+        to[..count].copy_from_slice(&padded[..count]);
+    }
+
+    /// Runs a task in a function of its own, compiled for these instructions.
+    fn call<T: Task>(task: T) -> T::Output;
+}
+
+/// Work to be compiled for every instruction set. Implementations mark `run` as `#[inline(always)]`, because
+/// only what is inlined into the function that enables the instructions can use them.
+pub(crate) trait Task {
+    type Output;
+    fn run<L: Lanes>(self) -> Self::Output;
+}
+
+/// Runs `task` with the instructions of `isa`.
+///
+/// # Panics
+/// When the processor lacks them.
+pub(crate) fn run_on<T: Task>(isa: Isa, task: T) -> T::Output {
+    assert!(isa.is_available(), "this processor has no {isa}");
+    match isa {
+        #[cfg(target_arch = "x86_64")]
+        Isa::Avx512 => x86::Avx512::call(task),
+        #[cfg(target_arch = "x86_64")]
+        Isa::Avx2 => x86::Avx2::call(task),
+        #[cfg(all(target_arch = "aarch64", target_feature = "neon"))]
+        Isa::Neon => arm::Neon::call(task),
+        _ => Portable::call(task),
+    }
+}
+
+#[cfg(target_arch = "x86_64")]
+mod x86 {
+    use super::{Lanes, Task};
+    use std::arch::x86_64::*;
+
+    #[derive(Clone, Copy)]
+    pub(super) struct Avx512(__m512);
+
+    // SAFETY, for every block here: an `Avx512` is reachable only inside `run_on`, which made sure that the
+    // processor has the instructions, and the slices are as long as what is read or written.
+    impl Lanes for Avx512 {
+        const COUNT: usize = 16;
+        const ROWS: usize = 14;
+
+        #[inline(always)]
+        fn splat(x: f32) -> Self {
+            Avx512(unsafe { _mm512_set1_ps(x) })
+        }
+
+        #[inline(always)]
+        fn load(from: &[f32]) -> Self {
+            let from = &from[..Self::COUNT];
+            Avx512(unsafe { _mm512_loadu_ps(from.as_ptr()) })
+        }
+
+        #[inline(always)]
+        fn store(self, to: &mut [f32]) {
+            let to = &mut to[..Self::COUNT];
+            unsafe { _mm512_storeu_ps(to.as_mut_ptr(), self.0) }
+        }
+
+        #[inline(always)]
+        fn mul_add(self, factor: Self, addend: Self) -> Self {
+            Avx512(unsafe { _mm512_fmadd_ps(self.0, factor.0, addend.0) })
+        }
+
+        #[inline(always)]
+        fn interleave(self, other: Self) -> (Self, Self) {
+            unsafe {
+                let low = _mm512_setr_epi32(0, 16, 1, 17, 2, 18, 3, 19, 4, 20, 5, 21, 6, 22, 7, 23);
+                let high = _mm512_setr_epi32(8, 24, 9, 25, 10, 26, 11, 27, 12, 28, 13, 29, 14, 30, 15, 31);
+                let pick = |which| Avx512(_mm512_permutex2var_ps(self.0, which, other.0));
+                (pick(low), pick(high))
+            }
+        }
+
+        #[inline(always)]
+        fn load_partial(from: &[f32]) -> Self {
+            Avx512(unsafe { _mm512_maskz_loadu_ps(mask(from.len()), from.as_ptr()) })
+        }
+
+        #[inline(always)]
+        fn store_partial(self, to: &mut [f32]) {
+            unsafe { _mm512_mask_storeu_ps(to.as_mut_ptr(), mask(to.len()), self.0) }
+        }
+
+        #[inline(always)]
+        fn call<T: Task>(task: T) -> T::Output {
+            #[target_feature(enable = "avx512f,avx512vl,avx512bw,avx512dq,avx2,fma")]
+            #[inline(never)]
+            fn compiled<T: Task>(task: T) -> T::Output {
+                task.run::<Avx512>()
+            }
+            unsafe { compiled(task) }
+        }
+    }
+
+    /// The lowest `count` of 16 bits.
+    #[inline(always)]
+    fn mask(count: usize) -> u16 {
+        if count < 16 { (1 << count) - 1 } else { u16::MAX }
+    }
+
+    #[derive(Clone, Copy)]
+    pub(super) struct Avx2(__m256);
+
+    // SAFETY: as above.
+    impl Lanes for Avx2 {
+        const COUNT: usize = 8;
+        const ROWS: usize = 6;
+
+        #[inline(always)]
+        fn splat(x: f32) -> Self {
+            Avx2(unsafe { _mm256_set1_ps(x) })
+        }
+
+        #[inline(always)]
+        fn load(from: &[f32]) -> Self {
+            let from = &from[..Self::COUNT];
+            Avx2(unsafe { _mm256_loadu_ps(from.as_ptr()) })
+        }
+
+        #[inline(always)]
+        fn store(self, to: &mut [f32]) {
+            let to = &mut to[..Self::COUNT];
+            unsafe { _mm256_storeu_ps(to.as_mut_ptr(), self.0) }
+        }
+
+        #[inline(always)]
+        fn mul_add(self, factor: Self, addend: Self) -> Self {
+            Avx2(unsafe { _mm256_fmadd_ps(self.0, factor.0, addend.0) })
+        }
+
+        #[inline(always)]
+        fn interleave(self, other: Self) -> (Self, Self) {
+            unsafe {
+                // By turns within each half, so the inner halves change places.
+                let (even, odd) = (_mm256_unpacklo_ps(self.0, other.0), _mm256_unpackhi_ps(self.0, other.0));
+                (Avx2(_mm256_permute2f128_ps::<0x20>(even, odd)), Avx2(_mm256_permute2f128_ps::<0x31>(even, odd)))
+            }
+        }
+
+        #[inline(always)]
+        fn call<T: Task>(task: T) -> T::Output {
+            #[target_feature(enable = "avx2,fma")]
+            #[inline(never)]
+            fn compiled<T: Task>(task: T) -> T::Output {
+                task.run::<Avx2>()
+            }
+            unsafe { compiled(task) }
+        }
+    }
+}
+
+#[cfg(all(target_arch = "aarch64", target_feature = "neon"))]
+mod arm {
+    use super::{Lanes, Task};
+    use std::arch::aarch64::*;
+
+    #[derive(Clone, Copy)]
+    pub(super) struct Neon(float32x4_t);
+
+    // SAFETY, for every block here: NEON is part of the target, and the slices are as long as what is read or written.
+    impl Lanes for Neon {
+        const COUNT: usize = 4;
+        const ROWS: usize = 12;
+
+        #[inline(always)]
+        fn splat(x: f32) -> Self {
+            Neon(unsafe { vdupq_n_f32(x) })
+        }
+
+        #[inline(always)]
+        fn load(from: &[f32]) -> Self {
+            let from = &from[..Self::COUNT];
+            Neon(unsafe { vld1q_f32(from.as_ptr()) })
+        }
+
+        #[inline(always)]
+        fn store(self, to: &mut [f32]) {
+            let to = &mut to[..Self::COUNT];
+            unsafe { vst1q_f32(to.as_mut_ptr(), self.0) }
+        }
+
+        #[inline(always)]
+        fn mul_add(self, factor: Self, addend: Self) -> Self {
+            Neon(unsafe { vfmaq_f32(addend.0, self.0, factor.0) })
+        }
+
+        #[inline(always)]
+        fn interleave(self, other: Self) -> (Self, Self) {
+            unsafe { (Neon(vzip1q_f32(self.0, other.0)), Neon(vzip2q_f32(self.0, other.0))) }
+        }
+
+        #[inline(always)]
+        fn call<T: Task>(task: T) -> T::Output {
+            #[inline(never)]
+            fn compiled<T: Task>(task: T) -> T::Output {
+                task.run::<Neon>()
+            }
+            compiled(task)
+        }
+    }
+}
+
+/// A plain array, which the compiler keeps in whatever vector registers every processor of the target has.
+#[derive(Clone, Copy)]
+struct Portable([f32; 4]);
+
+impl Lanes for Portable {
+    const COUNT: usize = 4;
+    const ROWS: usize = 4;
+
+    #[inline(always)]
+    fn splat(x: f32) -> Self {
+        Portable([x; 4])
+    }
+
+    #[inline(always)]
+    fn load(from: &[f32]) -> Self {
+        Portable([from[0], from[1], from[2], from[3]])
+    }
+
+    #[inline(always)]
+    fn store(self, to: &mut [f32]) {
+        to[..4].copy_from_slice(&self.0);
+    }
+
+    /// Rounds twice: a fused multiply-add that the processor lacks would be a call per number.
+    #[inline(always)]
+    fn mul_add(self, factor: Self, addend: Self) -> Self {
+        let mut result = addend;
+        for i in 0..4 {
+            result.0[i] += self.0[i] * factor.0[i];
+        }
+        result
+    }
+
+    #[inline(always)]
+    fn interleave(self, other: Self) -> (Self, Self) {
+        let (Portable([a, b, c, d]), Portable([e, f, g, h])) = (self, other);
+        (Portable([a, e, b, f]), Portable([c, g, d, h]))
+    }
+
+    #[inline(always)]
+    fn call<T: Task>(task: T) -> T::Output {
+        #[inline(never)]
+        fn compiled<T: Task>(task: T) -> T::Output {
+            task.run::<Portable>()
+        }
+        compiled(task)
+    }
+}

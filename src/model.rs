@@ -1,0 +1,262 @@
+//! A model: a network together with what turns a user's columns into its inputs and its outputs into answers.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+
+use crate::data::{Column, Dataset, Kind, Output, Scaler, Schema, Table};
+use crate::error::{Error, Result};
+use crate::format::json::Json;
+use crate::format::network::{damaged, tensor};
+use crate::format::safetensors::{Safetensors, Tensor};
+use crate::matrix::Matrix;
+use crate::metrics::Evaluation;
+use crate::network::Network;
+use crate::train::evaluate;
+
+/// A network with its preprocessing: it takes the very columns that training took, and answers in their units.
+///
+/// ```
+/// use palmnet::{Activation::*, Adam, Loss, Model, Network, Scaler, Trainer, generate};
+/// let data = generate::moons(200, 0.1, 1);
+/// let scaler = Scaler::standard(data.features());
+/// let mut network = Network::builder(2).dense(16, Relu).dense(2, Softmax).build()?;
+/// Trainer::new(Loss::CrossEntropy, Adam::new(0.01)).epochs(50).fit(&mut network, &scaler.apply(&data))?;
+/// let model = Model::new(network, scaler, data.schema().clone())?;
+/// let same = Model::from_bytes(&model.to_bytes(), "moons.safetensors")?;
+/// assert_eq!(same.predict(&data.to_matrix()), model.predict(&data.to_matrix()));
+/// assert!(model.evaluate(&data)?.accuracy() > 0.95);
+/// # Ok::<(), palmnet::Error>(())
+/// ```
+#[derive(Clone, Debug, PartialEq)]
+pub struct Model {
+    network: Network,
+    scaler: Scaler,
+    target_scaler: Option<Scaler>,
+    schema: Schema,
+    /// Whatever is worth knowing about how the model was made, by name.
+    pub notes: BTreeMap<String, String>,
+}
+
+impl Model {
+    /// A model of a network, the scaler of its features, and the schema of the data it was trained on.
+    ///
+    /// # Errors
+    /// When the three do not fit each other.
+    pub fn new(network: Network, scaler: Scaler, schema: Schema) -> Result<Self> {
+        let (inputs, scaled, width) = (network.inputs(), scaler.columns(), schema.width());
+        if inputs != width || scaled != width {
+            return Err(Error::Mismatch(format!(
+                "the network has {inputs} inputs, the scaler {scaled} columns, the schema {width} features"
+            )));
+        }
+        let (outputs, targets) = (network.outputs(), schema.output());
+        let fits = match targets {
+            Output::Classes { classes, .. } => outputs == classes.len() || (outputs == 1 && classes.len() == 2),
+            Output::Values { names } => outputs == names.len(),
+        };
+        if !fits {
+            return Err(Error::Mismatch(format!("the network has {outputs} outputs, which do not fit {targets:?}")));
+        }
+        Ok(Model { network, scaler, target_scaler: None, schema, notes: BTreeMap::new() })
+    }
+
+    /// The same model for a network that was trained on scaled targets: predictions are brought back to their units.
+    ///
+    /// # Errors
+    /// When the model predicts classes, or the scaler has not as many columns as the network has outputs.
+    pub fn with_target_scaler(self, scaler: Scaler) -> Result<Self> {
+        if matches!(self.schema.output(), Output::Classes { .. }) || scaler.columns() != self.network.outputs() {
+            return Err(Error::Mismatch("a target scaler is for values, with one column per output".into()));
+        }
+        Ok(Model { target_scaler: Some(scaler), ..self })
+    }
+
+    /// The network alone, which takes scaled features.
+    pub fn network(&self) -> &Network {
+        &self.network
+    }
+
+    /// What is done to the features first.
+    pub fn scaler(&self) -> &Scaler {
+        &self.scaler
+    }
+
+    /// What was done to the targets in training, and is undone in prediction.
+    pub fn target_scaler(&self) -> Option<&Scaler> {
+        self.target_scaler.as_ref()
+    }
+
+    /// The columns that the model takes and what it predicts.
+    pub fn schema(&self) -> &Schema {
+        &self.schema
+    }
+
+    /// The predictions for `x`, examples × features in the units of the training data: probabilities of the classes,
+    /// or values in the units of the targets.
+    ///
+    /// # Panics
+    /// When `x` has not as many columns as the schema has features.
+    pub fn predict(&self, x: &Matrix) -> Matrix {
+        let mut scaled = x.clone();
+        self.scaler.transform(&mut scaled);
+        let mut outputs = self.network.predict(&scaled);
+        if let Some(scaler) = &self.target_scaler {
+            scaler.invert(&mut outputs);
+        }
+        outputs
+    }
+
+    /// The name of the likeliest class in one row of [`predict`](Self::predict); `None` for a model of values.
+    pub fn class(&self, probabilities: &[f32]) -> Option<&str> {
+        let Output::Classes { classes, .. } = self.schema.output() else { return None };
+        let best = match probabilities {
+            [second] => usize::from(*second > 0.5),
+            _ => (1..probabilities.len()).fold(0, |best, i| if probabilities[i] > probabilities[best] { i } else { best }),
+        };
+        classes.get(best).map(String::as_str)
+    }
+
+    /// The predictions for every example of `data`, whose features are in the units of the training data.
+    ///
+    /// # Errors
+    /// When `data` has not as many features as the model takes.
+    pub fn outputs_for(&self, data: &Dataset) -> Result<Matrix> {
+        let mut outputs = evaluate::outputs(&self.network, data, |x| self.scaler.transform(x))?;
+        if let Some(scaler) = &self.target_scaler {
+            scaler.invert(&mut outputs);
+        }
+        Ok(outputs)
+    }
+
+    /// The predictions for the rows of a table, labelled or not.
+    ///
+    /// # Errors
+    /// When the table has not the columns that the model takes.
+    pub fn predict_table(&self, table: &Table) -> Result<Matrix> {
+        Ok(self.predict(&self.schema.features(table)?))
+    }
+
+    /// How well the model does on labelled data in the units of the training data.
+    ///
+    /// # Errors
+    /// When the data does not fit the model.
+    pub fn evaluate(&self, data: &Dataset) -> Result<Evaluation> {
+        self.network.judge(self.outputs_for(data)?, data)
+    }
+
+    /// Writes the model to `path`: to a temporary file beside it, which then takes its place, so that the file is
+    /// replaced whole or not at all.
+    ///
+    /// # Errors
+    /// When the file cannot be written.
+    pub fn save(&self, path: impl AsRef<Path>) -> Result<()> {
+        self.to_safetensors().write(path)
+    }
+
+    /// Reads a model that [`save`](Self::save) wrote. It predicts the same bits.
+    ///
+    /// # Errors
+    /// When the file cannot be read, or does not hold a model.
+    pub fn load(path: impl AsRef<Path>) -> Result<Self> {
+        let path = path.as_ref();
+        Model::from_safetensors(&Safetensors::read(path)?).map_err(|message| damaged(path, message))
+    }
+
+    /// The content of a model file.
+    pub fn to_bytes(&self) -> Vec<u8> {
+        self.to_safetensors().to_bytes()
+    }
+
+    /// A model from the content of a file, as `include_bytes!` gives it; `file_name` is used in errors only.
+    ///
+    /// # Errors
+    /// When the bytes do not hold a model.
+    pub fn from_bytes(bytes: &[u8], file_name: &str) -> Result<Self> {
+        let file = Safetensors::from_bytes(bytes, file_name)?;
+        Model::from_safetensors(&file).map_err(|message| Error::format(file_name, message))
+    }
+
+    fn to_safetensors(&self) -> Safetensors {
+        let mut file = self.network.to_safetensors();
+        let scalers = [("features", Some(&self.scaler)), ("targets", self.target_scaler.as_ref())];
+        for (name, scaler) in scalers.iter().filter_map(|&(name, scaler)| Some((name, scaler?))) {
+            let shape = [scaler.columns()];
+            file.tensors.push(Tensor::new(format!("{name}.offset"), &shape, scaler.offset().to_vec()));
+            file.tensors.push(Tensor::new(format!("{name}.factor"), &shape, scaler.factor().to_vec()));
+        }
+        file.metadata.insert("schema".into(), schema_to_json(&self.schema).to_string());
+        let notes = self.notes.iter().map(|(name, text)| (name.as_str(), text.as_str().into()));
+        file.metadata.insert("notes".into(), Json::object(notes).to_string());
+        file
+    }
+
+    fn from_safetensors(file: &Safetensors) -> std::result::Result<Self, String> {
+        let network = Network::from_safetensors(file)?;
+        let json = |name: &str| {
+            let text = file.metadata.get(name).ok_or_else(|| {
+                format!("the file holds a network but no \"{name}\": it was saved without its preprocessing")
+            })?;
+            Json::parse(text).map_err(|error| format!("\"{name}\" cannot be read: {error}: the file is damaged"))
+        };
+        let schema = schema_from_json(&json("schema")?)?;
+        let scaler = |name: &str, columns: usize| {
+            let offset = tensor(file, &format!("{name}.offset"), &[columns])?;
+            let factor = tensor(file, &format!("{name}.factor"), &[columns])?;
+            Scaler::from_parts(offset, factor).map_err(|error| error.to_string())
+        };
+        let outputs = network.outputs();
+        let features = scaler("features", network.inputs())?;
+        let mut model = Model::new(network, features, schema).map_err(|error| error.to_string())?;
+        if file.tensor("targets.offset").is_some() {
+            let targets = scaler("targets", outputs)?;
+            model = model.with_target_scaler(targets).map_err(|error| error.to_string())?;
+        }
+        for (name, text) in json("notes")?.as_object().unwrap_or_default() {
+            model.notes.insert(name.clone(), text.as_str().unwrap_or_default().into());
+        }
+        Ok(model)
+    }
+}
+
+/// `{"columns":["width",{"name":"colour","categories":["blue","red"]}],"target":{…},"positions":[2]}`.
+fn schema_to_json(schema: &Schema) -> Json {
+    let strings = |names: &[String]| Json::Array(names.iter().map(|name| name.as_str().into()).collect());
+    let columns = schema.columns().iter().map(|column| match &column.kind {
+        Kind::Number => column.name.as_str().into(),
+        Kind::Categories(categories) => {
+            Json::object([("name", column.name.as_str().into()), ("categories", strings(categories))])
+        }
+    });
+    let target = match schema.output() {
+        Output::Classes { name, classes } => {
+            Json::object([("name", name.as_str().into()), ("classes", strings(classes))])
+        }
+        Output::Values { names } => Json::object([("values", strings(names))]),
+    };
+    let positions = schema.target_positions().iter().map(|&position| position.into()).collect();
+    Json::object([("columns", Json::Array(columns.collect())), ("target", target), ("positions", Json::Array(positions))])
+}
+
+fn schema_from_json(json: &Json) -> std::result::Result<Schema, String> {
+    let parts = || {
+        let text = |json: &Json| json.as_str().map(str::to_string);
+        let strings = |json: &Json| json.as_array()?.iter().map(text).collect::<Option<Vec<String>>>();
+        let column = |json: &Json| match json.as_str() {
+            Some(name) => Some(Column { name: name.into(), kind: Kind::Number }),
+            None => {
+                let kind = Kind::Categories(strings(json.get("categories")?)?);
+                Some(Column { name: text(json.get("name")?)?, kind })
+            }
+        };
+        let columns = json.get("columns")?.as_array()?.iter().map(column).collect::<Option<Vec<Column>>>()?;
+        let target = json.get("target")?;
+        let output = match target.get("classes") {
+            Some(classes) => Output::Classes { name: text(target.get("name")?)?, classes: strings(classes)? },
+            None => Output::Values { names: strings(target.get("values")?)? },
+        };
+        let positions = json.get("positions")?.as_array()?.iter().map(Json::as_usize).collect::<Option<Vec<usize>>>()?;
+        Some((columns, output, positions))
+    };
+    let (columns, output, positions) = parts().ok_or("\"schema\" is incomplete: the file is damaged")?;
+    Schema::from_parts(columns, output, positions).map_err(|error| error.to_string())
+}

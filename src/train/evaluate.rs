@@ -1,0 +1,86 @@
+//! A network's outputs for a whole dataset, and its metrics.
+
+use crate::activation::Activation;
+use crate::data::{Dataset, Targets};
+use crate::error::{Error, Result};
+use crate::matrix::Matrix;
+use crate::metrics::{Classification, Evaluation, Regression};
+use crate::network::{Network, Scratch};
+
+/// Rows that are widened and predicted at once: enough to keep the products busy, few enough to stay in cache.
+const CHUNK: usize = 512;
+
+/// The outputs of `network` for every example of `data`, whose features go through `prepare` batch by batch.
+pub(crate) fn outputs(network: &Network, data: &Dataset, prepare: impl Fn(&mut Matrix)) -> Result<Matrix> {
+    network.check_features(data)?;
+    let (mut x, mut scratch) = (Matrix::default(), Scratch::default());
+    let rows: Vec<usize> = (0..data.len()).collect();
+    let mut outputs = Vec::with_capacity(data.len() * network.outputs());
+    for chunk in rows.chunks(CHUNK) {
+        data.gather(chunk, &mut x);
+        prepare(&mut x);
+        outputs.extend_from_slice(network.predict_into(&x, &mut scratch).as_slice());
+    }
+    Ok(Matrix::from_vec(data.len(), network.outputs(), outputs))
+}
+
+impl Network {
+    /// The outputs for every example of `data`, examples × outputs.
+    ///
+    /// # Errors
+    /// When `data` has not as many features as the network has inputs.
+    pub fn outputs_for(&self, data: &Dataset) -> Result<Matrix> {
+        outputs(self, data, |_| {})
+    }
+
+    /// How well the outputs meet the targets of `data`. For classes, outputs that end in no activation are taken as
+    /// logits.
+    ///
+    /// # Errors
+    /// When features or targets of `data` do not fit the network.
+    pub fn evaluate(&self, data: &Dataset) -> Result<Evaluation> {
+        self.judge(self.outputs_for(data)?, data)
+    }
+
+    /// How well `outputs` meet the targets of `data`.
+    pub(crate) fn judge(&self, mut outputs: Matrix, data: &Dataset) -> Result<Evaluation> {
+        self.check(data)?;
+        Ok(match data.targets() {
+            Targets::Classes(labels) => {
+                if self.output_activation() == Activation::Identity {
+                    let columns = outputs.columns();
+                    let link = if columns == 1 { Activation::Sigmoid } else { Activation::Softmax };
+                    link.forward(outputs.as_mut_slice(), columns);
+                }
+                Evaluation::Classification(Classification::from_probabilities(&outputs, labels))
+            }
+            Targets::Values(values) => Evaluation::Regression(Regression::new(&outputs, values)),
+        })
+    }
+
+    /// Whether the features and the targets of `data` fit the network.
+    ///
+    /// # Errors
+    /// When they do not; the message says what was expected and what came.
+    pub fn check(&self, data: &Dataset) -> Result<()> {
+        self.check_features(data)?;
+        let outputs = self.outputs();
+        let (fits, found) = match data.targets() {
+            Targets::Classes(_) => {
+                let classes = data.class_names().len();
+                (outputs == classes || (outputs == 1 && classes == 2), format!("{classes} classes"))
+            }
+            Targets::Values(values) => (values.columns() == outputs, format!("{} target columns", values.columns())),
+        };
+        if fits { Ok(()) } else { Err(mismatch(outputs, "outputs", &found)) }
+    }
+
+    fn check_features(&self, data: &Dataset) -> Result<()> {
+        let found = data.features().columns();
+        if found == self.inputs() { Ok(()) } else { Err(mismatch(self.inputs(), "inputs", &format!("{found} features"))) }
+    }
+}
+
+fn mismatch(expected: usize, what: &str, found: &str) -> Error {
+    Error::Mismatch(format!("the network has {expected} {what} and the data {found}"))
+}

@@ -1,0 +1,8 @@
+//! Training: epochs of shuffled batches, validation, early stopping, and the record of how it went.
+
+pub(crate) mod evaluate;
+mod history;
+mod trainer;
+
+pub use history::{Epoch, History};
+pub use trainer::{Event, Trainer};

@@ -1,0 +1,308 @@
+//! The training loop.
+
+use std::ops::ControlFlow;
+use std::time::Instant;
+
+use super::history::{Epoch, History};
+use crate::backprop::Workspace;
+use crate::data::Dataset;
+use crate::error::{Error, Result};
+use crate::loss::Loss;
+use crate::matrix::Matrix;
+use crate::network::{Network, NetworkBuilder, Scratch};
+use crate::optimizer::{Optimizer, Rule};
+use crate::rng::Rng;
+
+/// Trains networks: the loss, the update rule, and how long and in what portions.
+///
+/// ```
+/// use palmnet::{Activation::*, Adam, Loss, Network, Trainer, generate};
+/// let data = generate::moons(300, 0.1, 1);
+/// let mut network = Network::builder(2).dense(16, Relu).dense(1, Sigmoid).seed(1).build()?;
+/// let history = Trainer::new(Loss::BinaryCrossEntropy, Adam::new(0.01)).epochs(60).fit(&mut network, &data)?;
+/// assert!(history.train_loss() < 0.1);
+/// assert!(network.evaluate(&data)?.accuracy() > 0.97);
+/// # Ok::<(), palmnet::Error>(())
+/// ```
+pub struct Trainer<'a> {
+    loss: Loss,
+    rule: Rule,
+    epochs: usize,
+    batch_size: usize,
+    validation: Validation<'a>,
+    patience: Option<usize>,
+    seed: u64,
+    observer: Option<Observer<'a>>,
+}
+
+type Observer<'a> = Box<dyn FnMut(Event<'_>) -> ControlFlow<()> + 'a>;
+
+enum Validation<'a> {
+    Share(f64),
+    Given(&'a Dataset),
+}
+
+/// What an observer is told; see [`Trainer::observe`].
+#[derive(Clone, Copy, Debug)]
+pub enum Event<'e> {
+    /// A batch was trained on.
+    Batch {
+        /// The epoch, counted from 1.
+        epoch: usize,
+        /// The batch within the epoch, counted from 1.
+        batch: usize,
+        /// The batches of an epoch.
+        batches: usize,
+        /// The mean loss over the epoch so far.
+        loss: f64,
+    },
+    /// An epoch ended.
+    Epoch(&'e Epoch),
+}
+
+impl<'a> Trainer<'a> {
+    /// A trainer of 100 epochs in batches of 32, without validation, with seed 0.
+    pub fn new(loss: Loss, rule: impl Into<Rule>) -> Self {
+        Trainer {
+            loss,
+            rule: rule.into(),
+            epochs: 100,
+            batch_size: 32,
+            validation: Validation::Share(0.0),
+            patience: None,
+            seed: 0,
+            observer: None,
+        }
+    }
+
+    /// The number of times that every example is seen.
+    pub fn epochs(self, epochs: usize) -> Self {
+        Trainer { epochs, ..self }
+    }
+
+    /// The number of examples per step; the last batch of an epoch may be smaller.
+    pub fn batch_size(self, batch_size: usize) -> Self {
+        Trainer { batch_size, ..self }
+    }
+
+    /// Holds back this share of the examples, in [0, 1), chosen by the seed, to measure the loss on after each epoch.
+    pub fn validation(self, share: f64) -> Self {
+        Trainer { validation: Validation::Share(share), ..self }
+    }
+
+    /// Measures the loss on this data after each epoch.
+    pub fn validation_data(self, data: &'a Dataset) -> Self {
+        Trainer { validation: Validation::Given(data), ..self }
+    }
+
+    /// Stops when the loss (on the validation part where there is one) has not improved for `patience` epochs, and
+    /// gives the network the weights of its best epoch.
+    pub fn early_stopping(self, patience: usize) -> Self {
+        Trainer { patience: Some(patience), ..self }
+    }
+
+    /// The seed of everything random in training: the shuffling, the validation part, dropout.
+    pub fn seed(self, seed: u64) -> Self {
+        Trainer { seed, ..self }
+    }
+
+    /// Calls `observer` after every batch and every epoch; training ends when it answers `Break`.
+    pub fn observe(self, observer: impl FnMut(Event<'_>) -> ControlFlow<()> + 'a) -> Self {
+        Trainer { observer: Some(Box::new(observer)), ..self }
+    }
+
+    /// Trains `network` on `data`, from the weights that it has.
+    ///
+    /// # Errors
+    /// When a setting is out of range, when data, network and loss do not fit each other, or when the loss becomes
+    /// infinite or NaN; the network then has the weights from before the step that failed.
+    pub fn fit(&mut self, network: &mut Network, data: &Dataset) -> Result<History> {
+        self.check(network, data)?;
+        let mut rng = Rng::stream(self.seed, 0);
+        let mut rows: Vec<usize> = (0..data.len()).collect();
+        let (validation, held_back) = match self.validation {
+            Validation::Given(validation) => (validation, (0..validation.len()).collect()),
+            Validation::Share(share) => (data, hold_back(share, &mut rows, &mut rng)),
+        };
+        let mut workspace = Workspace::new(network, self.loss, self.seed)?;
+        let mut optimizer = Optimizer::new(self.rule, network);
+        let mut batch = Batch::default();
+        let mut history = History::default();
+        let mut best = Best::default();
+        let start = Instant::now();
+        'epochs: for epoch in 1..=self.epochs {
+            rng.shuffle(&mut rows);
+            let (mut sum, mut seen) = (0.0, 0);
+            for (i, chunk) in rows.chunks(self.batch_size).enumerate() {
+                batch.gather(data, chunk, network.outputs());
+                workspace.forward(network, &batch.x);
+                let loss = workspace.backward(network, &batch.x, &batch.y);
+                if !loss.is_finite() {
+                    return Err(diverged(epoch, i + 1, loss, optimizer.learning_rate()));
+                }
+                optimizer.step(network, workspace.gradient());
+                seen += chunk.len();
+                sum += loss * chunk.len() as f64;
+                let batches = rows.len().div_ceil(self.batch_size);
+                if self.tell(Event::Batch { epoch, batch: i + 1, batches, loss: sum / seen as f64 }).is_break() {
+                    break 'epochs;
+                }
+            }
+            let train_loss = sum / seen as f64;
+            let validation_loss =
+                (!held_back.is_empty()).then(|| batch.loss(&workspace, network, validation, &held_back));
+            let (learning_rate, seconds) = (optimizer.learning_rate(), start.elapsed().as_secs_f64());
+            let record = Epoch { epoch, train_loss, validation_loss, learning_rate, seconds };
+            history.epochs.push(record);
+            history.best_epoch = epoch;
+            let stop = self.patience.is_some_and(|patience| best.update(&record, network) >= patience);
+            if self.tell(Event::Epoch(&record)).is_break() || stop {
+                break;
+            }
+        }
+        if self.patience.is_some() && best.epoch > 0 {
+            best.restore(network);
+            history.best_epoch = best.epoch;
+        }
+        Ok(history)
+    }
+
+    /// Starts `starts` networks from different seeds, trains each for a tenth of the epochs, and trains the best of
+    /// them in full: a remedy for small networks, of which some draws of the initial weights leave so many ReLU units
+    /// without a gradient that they cannot learn. The loss that decides is that of the validation part where there
+    /// is one. The observer is told of the last training only.
+    ///
+    /// # Errors
+    /// As [`fit`](Self::fit), when every start fails.
+    ///
+    /// # Panics
+    /// When `starts` is zero.
+    pub fn fit_best_of(
+        &mut self,
+        starts: usize,
+        builder: &NetworkBuilder,
+        data: &Dataset,
+    ) -> Result<(Network, History)> {
+        assert!(starts > 0, "fit_best_of needs at least one start");
+        if starts == 1 {
+            let mut network = builder.build()?;
+            let history = self.fit(&mut network, data)?;
+            return Ok((network, history));
+        }
+        let (epochs, observer) = (self.epochs, self.observer.take());
+        self.epochs = epochs.div_ceil(10);
+        let trials: Vec<Result<(f64, Network)>> = (0..starts as u64)
+            .map(|i| {
+                let mut network = builder.clone().reseeded(i).build()?;
+                let history = self.fit(&mut network, data)?;
+                let last = history.epochs.last();
+                Ok((last.map_or(f64::NAN, |last| last.validation_loss.unwrap_or(last.train_loss)), network))
+            })
+            .collect();
+        (self.epochs, self.observer) = (epochs, observer);
+        let best = trials.into_iter().reduce(|best, trial| match (&best, &trial) {
+            (Ok((lowest, _)), Ok((loss, _))) if loss < lowest => trial,
+            (Err(_), Ok(_)) => trial,
+            _ => best,
+        });
+        let (_, mut network) = best.expect("there is at least one start")?;
+        let history = self.fit(&mut network, data)?;
+        Ok((network, history))
+    }
+
+    fn tell(&mut self, event: Event<'_>) -> ControlFlow<()> {
+        self.observer.as_mut().map_or(ControlFlow::Continue(()), |observer| observer(event))
+    }
+
+    fn check(&self, network: &Network, data: &Dataset) -> Result<()> {
+        if data.is_empty() {
+            return Err(Error::Mismatch("there are no examples to train on".into()));
+        }
+        if self.batch_size == 0 {
+            return Err(Error::Setting("a batch needs at least one example: set the batch size to 1 or more".into()));
+        }
+        let rate = self.rule.learning_rate();
+        if !(rate.is_finite() && rate > 0.0) {
+            return Err(Error::Setting(format!("learning rate {rate}: it must be more than zero")));
+        }
+        match self.validation {
+            Validation::Share(share) if !(0.0..1.0).contains(&share) => {
+                return Err(Error::Setting(format!("validation {share}: the share must be at least 0 and less than 1")));
+            }
+            Validation::Given(validation) => network.check(validation)?,
+            Validation::Share(_) => {}
+        }
+        network.check(data)
+    }
+}
+
+/// Takes `share` of the rows away, at random; one row at least stays.
+fn hold_back(share: f64, rows: &mut Vec<usize>, rng: &mut Rng) -> Vec<usize> {
+    let count = ((rows.len() as f64 * share).round() as usize).min(rows.len() - 1);
+    if count > 0 {
+        rng.shuffle(rows);
+    }
+    rows.split_off(rows.len() - count)
+}
+
+fn diverged(epoch: usize, batch: usize, loss: f64, rate: f32) -> Error {
+    let message = format!(
+        "the loss is {loss}. Lower the learning rate (now {rate}), scale features and targets, or look for extreme values in the data"
+    );
+    Error::Diverged { epoch, batch, message }
+}
+
+/// The examples at hand, as the network takes them.
+#[derive(Default)]
+struct Batch {
+    x: Matrix,
+    y: Matrix,
+    scratch: Scratch,
+}
+
+impl Batch {
+    fn gather(&mut self, data: &Dataset, rows: &[usize], outputs: usize) {
+        data.gather(rows, &mut self.x);
+        data.gather_targets(rows, outputs, &mut self.y);
+    }
+
+    /// The mean loss on these rows, without training.
+    fn loss(&mut self, workspace: &Workspace, network: &Network, data: &Dataset, rows: &[usize]) -> f64 {
+        let mut sum = 0.0;
+        for chunk in rows.chunks(512) {
+            self.gather(data, chunk, network.outputs());
+            sum += workspace.loss(network, &self.x, &self.y, &mut self.scratch) * chunk.len() as f64;
+        }
+        sum / rows.len() as f64
+    }
+}
+
+/// The weights of the best epoch so far.
+#[derive(Default)]
+struct Best {
+    epoch: usize,
+    loss: f64,
+    parameters: Vec<f32>,
+}
+
+impl Best {
+    /// Takes the weights when the epoch was the best; returns how many epochs have passed since the best.
+    fn update(&mut self, record: &Epoch, network: &Network) -> usize {
+        let loss = record.validation_loss.unwrap_or(record.train_loss);
+        if self.epoch == 0 || loss < self.loss {
+            (self.epoch, self.loss) = (record.epoch, loss);
+            self.parameters.clear();
+            network.parameters().for_each(|values| self.parameters.extend_from_slice(values));
+        }
+        record.epoch - self.epoch
+    }
+
+    fn restore(&self, network: &mut Network) {
+        let mut rest = &self.parameters[..];
+        for values in network.parameters_mut() {
+            let (these, others) = rest.split_at(values.len());
+            values.copy_from_slice(these);
+            rest = others;
+        }
+    }
+}

@@ -1,0 +1,228 @@
+//! Classification and regression metrics.
+
+use palmnet::{Classification, Evaluation, Matrix, Regression, Scores};
+
+fn close(a: f64, b: f64, tolerance: f64) {
+    assert!((a - b).abs() <= tolerance, "{a} and {b}");
+}
+
+fn assert_scores(scores: Scores, expected: [f64; 3]) {
+    [scores.precision, scores.recall, scores.f1].iter().zip(expected).for_each(|(&a, b)| close(a, b, 1e-14));
+}
+
+fn names(names: &[&str]) -> Vec<String> {
+    names.iter().map(|name| name.to_string()).collect()
+}
+
+const TRUTH: [u32; 12] = [0, 1, 2, 2, 1, 0, 3, 3, 2, 1, 0, 0];
+const PREDICTED: [u32; 12] = [0, 2, 2, 2, 1, 0, 1, 3, 0, 1, 0, 1];
+
+/// Values of scikit-learn 1.9.1: confusion_matrix, precision_recall_fscore_support.
+#[test]
+fn classification_as_scikit_learn() {
+    let metrics = Classification::new(4, &TRUTH, &PREDICTED, 0.25);
+    assert_eq!(metrics.confusion(), [[3, 1, 0, 0], [0, 2, 1, 0], [1, 0, 2, 0], [0, 1, 0, 1]]);
+    assert_eq!((metrics.accuracy(), metrics.log_loss(), metrics.classes()), (0.6666666666666666, 0.25, 4));
+    let precision = [0.75, 0.5, 2.0 / 3.0, 1.0];
+    let recall = [0.75, 2.0 / 3.0, 2.0 / 3.0, 0.5];
+    let f1 = [0.75, 4.0 / 7.0, 2.0 / 3.0, 2.0 / 3.0];
+    for class in 0..4 {
+        close(metrics.precision(class), precision[class], 1e-15);
+        close(metrics.recall(class), recall[class], 1e-15);
+        close(metrics.f1(class), f1[class], 1e-15);
+        assert_eq!(metrics.support(class), [4, 3, 3, 2][class]);
+    }
+    assert_scores(metrics.macro_average(), [0.7291666666666666, 0.6458333333333333, 0.6636904761904762]);
+    assert_scores(metrics.weighted_average(), [0.7083333333333334, 0.6666666666666666, 0.6706349206349206]);
+}
+
+/// Class 2 is never predicted, 4 only predicted, 3 neither: 0/0 is 0, and 3 does not count in the plain mean.
+/// Averages from scikit-learn 1.9.1 with zero_division=0.
+#[test]
+fn classes_that_do_not_occur() {
+    let metrics = Classification::new(5, &[0, 0, 1, 2, 1], &[0, 1, 1, 0, 4], 0.0);
+    for class in 0..5 {
+        let expected = [0.5, 0.5, 0.0, 0.0, 0.0][class];
+        assert_eq!(
+            (metrics.precision(class), metrics.recall(class), metrics.f1(class)),
+            (expected, expected, expected)
+        );
+    }
+    assert_scores(metrics.macro_average(), [0.25; 3]);
+    assert_scores(metrics.weighted_average(), [0.4; 3]);
+}
+
+/// The log loss from scikit-learn 1.9.1, which computes it in float32.
+#[test]
+fn probabilities() {
+    let rows = [[0.7, 0.2, 0.1], [0.1, 0.8, 0.1], [0.0, 0.0, 1.0], [0.3, 0.3, 0.4], [1.0, 0.0, 0.0]];
+    let metrics = Classification::from_probabilities(&Matrix::from_rows(&rows), &[0, 1, 2, 0, 1]);
+    close(metrics.log_loss(), 3.5452351570129395, 1e-6);
+    assert_eq!(metrics.accuracy(), 0.6);
+    assert_eq!(metrics.confusion(), [[1, 0, 1], [1, 1, 0], [0, 0, 1]]);
+
+    let column = Matrix::from_rows(&[[0.9], [0.5], [0.2], [0.0], [1.0]]);
+    let metrics = Classification::from_probabilities(&column, &[1, 0, 1, 0, 0]);
+    close(metrics.log_loss(), 3.6700661182403564, 1e-6);
+    assert_eq!(metrics.confusion(), [[2, 1], [1, 1]]);
+}
+
+#[test]
+fn the_log_loss_is_the_mean_of_minus_ln() {
+    let metrics = Classification::from_probabilities(&Matrix::from_rows(&[[0.5, 0.5], [0.75, 0.25]]), &[0, 1]);
+    close(metrics.log_loss(), (2f64.ln() + 4f64.ln()) / 2.0, 1e-15);
+    // The machine epsilon of f32 is 2⁻²³.
+    let metrics = Classification::from_probabilities(&Matrix::from_rows(&[[0.0, 1.0]]), &[0]);
+    close(metrics.log_loss(), 23.0 * 2f64.ln(), 1e-12);
+    let metrics = Classification::from_probabilities(&Matrix::from_rows(&[[1.0]]), &[0]);
+    close(metrics.log_loss(), 23.0 * 2f64.ln(), 1e-8);
+}
+
+#[test]
+fn ties_and_nan() {
+    let nan = f32::NAN;
+    let rows = [[0.4, 0.4, 0.2], [0.2, 0.4, 0.4], [nan, 0.1, 0.3], [nan, nan, nan]];
+    let metrics = Classification::from_probabilities(&Matrix::from_rows(&rows), &[0, 1, 2, 0]);
+    assert_eq!(metrics.accuracy(), 1.0);
+    assert!(metrics.log_loss().is_nan());
+    assert_eq!(Classification::from_probabilities(&Matrix::from_rows(&[[nan]]), &[0]).accuracy(), 1.0);
+    let metrics = Regression::new(&Matrix::filled(2, 1, nan), &Matrix::filled(2, 1, 1.0));
+    assert!(metrics.rmse.is_nan() && metrics.mae.is_nan() && metrics.r2.is_nan());
+}
+
+#[test]
+fn no_examples() {
+    let metrics = Classification::from_probabilities(&Matrix::zeros(0, 2), &[]);
+    assert!(metrics.accuracy().is_nan() && metrics.log_loss().is_nan());
+    assert_scores(metrics.macro_average(), [0.0; 3]);
+    assert_scores(metrics.weighted_average(), [0.0; 3]);
+    assert!(metrics.report(&[]).ends_with("accuracy NaN, log loss NaN\n"));
+    metrics.confusion_table(&[]);
+    Classification::from_probabilities(&Matrix::zeros(0, 0), &[]).confusion_table(&[]);
+    for (rows, columns) in [(0, 1), (1, 0), (0, 0)] {
+        let metrics = Regression::new(&Matrix::zeros(rows, columns), &Matrix::zeros(rows, columns));
+        assert!(metrics.rmse.is_nan() && metrics.mae.is_nan() && metrics.r2.is_nan());
+    }
+}
+
+/// Values of scikit-learn 1.9.1: mean_squared_error (its root over all entries), mean_absolute_error, r2_score.
+#[test]
+fn regression_as_scikit_learn() {
+    let truth = Matrix::from_rows(&[[3.0, -0.5], [2.0, 1.0], [7.0, 2.0], [-1.0, 0.0]]);
+    let prediction = Matrix::from_rows(&[[2.5, 0.0], [0.0, 1.0], [8.0, 2.0], [-1.0, 1.0]]);
+    let metrics = Regression::new(&prediction, &truth);
+    close(metrics.rmse, 0.9013878188659973, 1e-15);
+    close(metrics.mae, 0.625, 1e-15);
+    close(metrics.r2, 0.750355802820546, 1e-15);
+    assert_eq!(metrics.to_string(), "RMSE 0.9014, MAE 0.6250, R² 0.7504\n");
+}
+
+/// A constant output counts 1 when it is hit, else 0; values of scikit-learn's r2_score.
+#[test]
+fn r2_of_a_constant_truth() {
+    let truth = Matrix::from_rows(&[[1.0, 5.0], [2.0, 5.0], [3.0, 5.0]]);
+    let mut prediction = Matrix::from_rows(&[[1.0, 5.0], [2.0, 5.0], [4.0, 5.0]]);
+    assert_eq!(Regression::new(&prediction, &truth).r2, 0.75);
+    prediction[(0, 1)] = 4.0;
+    assert_eq!(Regression::new(&prediction, &truth).r2, 0.25);
+    assert_eq!(Regression::new(&truth, &truth).r2, 1.0);
+    // 0.1 cannot be written in binary: the mean of many must still be 0.1.
+    let tenths = Matrix::filled(1000, 1, 0.1);
+    assert_eq!(Regression::new(&Matrix::filled(1000, 1, 0.2), &tenths).r2, 0.0);
+    assert!(Regression::new(&Matrix::filled(1, 1, 1.0), &Matrix::filled(1, 1, 2.0)).r2.is_nan());
+}
+
+#[test]
+fn report() {
+    let metrics = Classification::new(4, &TRUTH, &PREDICTED, 0.98765);
+    let expected = [
+        "          precision recall    f1 support",
+        "setosa        0.750  0.750 0.750       4",
+        "versicolor    0.500  0.667 0.571       3",
+        "a very long … 0.667  0.667 0.667       3",
+        "3             1.000  0.500 0.667       2",
+        "macro mean    0.729  0.646 0.664      12",
+        "weighted mean 0.708  0.667 0.671      12",
+        "accuracy 0.6667, log loss 0.9877",
+    ];
+    assert_eq!(metrics.report(&names(&["setosa", "versicolor", "a very long name"])), expected.join("\n") + "\n");
+    assert_eq!(metrics.to_string(), metrics.report(&names(&["0", "1", "2", "3"])));
+    assert_eq!(metrics.to_string(), Evaluation::Classification(metrics.clone()).to_string());
+    assert!(metrics.report(&names(&["\u{1b}[31m\n"])).contains("\n [31m "));
+}
+
+#[test]
+fn confusion_table_under_names() {
+    let metrics = Classification::new(4, &TRUTH, &PREDICTED, 0.0);
+    let expected = [
+        "truth in rows, predicted in columns",
+        "    cat dog   2   3",
+        "cat   3   1   0   0",
+        "dog   0   2   1   0",
+        "2     1   0   2   0",
+        "3     0   1   0   1",
+    ];
+    assert_eq!(metrics.confusion_table(&names(&["cat", "dog"])), expected.join("\n") + "\n");
+}
+
+#[test]
+fn confusion_table_under_numbers() {
+    let metrics = Classification::new(4, &TRUTH, &PREDICTED, 0.0);
+    let expected = [
+        "truth in rows, predicted in columns",
+        "           0 1 2 3",
+        "0 setosa   3 1 0 0",
+        "1 versico… 0 2 1 0",
+        "2 virginic 1 0 2 0",
+        "3 3        0 1 0 1",
+    ];
+    assert_eq!(metrics.confusion_table(&names(&["setosa", "versicolor", "virginic"])), expected.join("\n") + "\n");
+}
+
+#[test]
+fn confusion_table_in_two_parts() {
+    // 1000 examples of each of ten digits; 15 of the threes are taken for eights.
+    let truth: Vec<u32> = (0..10_000).map(|i| i % 10).collect();
+    let predicted: Vec<u32> = (0..10_000).map(|i| if i % 10 == 3 && i < 150 { 8 } else { i % 10 }).collect();
+    let table = Classification::new(10, &truth, &predicted, 0.0).confusion_table(&[]);
+    let lines: Vec<&str> = table.lines().collect();
+    assert_eq!(lines.len(), 1 + 2 * 11);
+    assert_eq!(lines[1], "     0    1    2    3    4    5    6");
+    assert_eq!(lines[5], "3    0    0    0  985    0    0    0");
+    assert_eq!(lines[12], "     7    8    9");
+    assert_eq!(lines[16], "3    0   15    0");
+    assert_eq!(lines[21], "8    0 1000    0");
+}
+
+#[test]
+fn tables_fit_a_phone() {
+    let long = names(&["Ankle boot with laces"; 100]);
+    for (classes, examples) in [(1, 50), (2, 1_000_000), (3, 150), (10, 99), (10, 10_000), (10, 1_000_000), (100, 100)]
+    {
+        let truth: Vec<u32> = (0..examples).map(|i| i % classes).collect();
+        let metrics = Classification::new(classes as usize, &truth, &truth, 1e-9);
+        for names in [&[], &long[..]] {
+            for table in [metrics.report(names), metrics.confusion_table(names)] {
+                assert!(table.lines().all(|line| line.chars().count() <= 40), "{table}");
+            }
+        }
+    }
+}
+
+#[test]
+fn evaluation() {
+    let metrics = Classification::new(2, &[0, 1, 1, 1], &[0, 1, 1, 0], 0.0);
+    assert_eq!(Evaluation::Classification(metrics).accuracy(), 0.75);
+}
+
+#[test]
+#[should_panic(expected = "a regression has no accuracy")]
+fn accuracy_of_a_regression() {
+    Evaluation::Regression(Regression { rmse: 0.0, mae: 0.0, r2: 1.0 }).accuracy();
+}
+
+#[test]
+#[should_panic(expected = "class 2 of 2")]
+fn a_class_out_of_range() {
+    Classification::new(2, &[2], &[0], 0.0);
+}
