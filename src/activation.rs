@@ -74,8 +74,8 @@ impl Activation {
             // The comparison lets NaN through, which `f32::max` would hide.
             Relu => map(z, |z| if z < 0.0 { 0.0 } else { z }),
             LeakyRelu(slope) => map(z, |z| if z < 0.0 { slope * z } else { z }),
-            Elu(alpha) => map(z, |z| if z < 0.0 { alpha * (math::exp(z) - 1.0) } else { z }),
-            Selu => map(z, |z| SELU_SCALE * if z < 0.0 { SELU_ALPHA * (math::exp(z) - 1.0) } else { z }),
+            Elu(alpha) => map(z, |z| if z < 0.0 { alpha * math::exp_m1(z) } else { z }),
+            Selu => map(z, |z| SELU_SCALE * if z < 0.0 { SELU_ALPHA * math::exp_m1(z) } else { z }),
             Sigmoid => map(z, math::sigmoid),
             Tanh => map(z, math::tanh),
             Softplus => map(z, math::softplus),
@@ -102,7 +102,7 @@ impl Activation {
             Selu => scale(seen, delta, |a| if a > 0.0 { SELU_SCALE } else { a + SELU_SCALE * SELU_ALPHA }),
             Sigmoid => scale(seen, delta, |a| a * (1.0 - a)),
             Tanh => scale(seen, delta, |a| 1.0 - a * a),
-            Softplus => scale(seen, delta, |a| 1.0 - math::exp(-a)),
+            Softplus => scale(seen, delta, |a| -math::exp_m1(-a)),
             Silu => scale(seen, delta, |z| {
                 let s = math::sigmoid(z);
                 s + z * s * (1.0 - s)

@@ -122,7 +122,8 @@ impl Loss {
             Huber(delta) => each(huber, delta),
             BinaryCrossEntropy => each(binary_cross_entropy, 0.0),
             BinaryCrossEntropyLogits => each(binary_cross_entropy_logits, 0.0),
-            CrossEntropy => each(|p, y, _| (-y * log(p), -y / p.max(1e-12)), 0.0),
+            // The floor is so low that a probability of sigmoid(-60) still learns, and so high that y / p is finite.
+            CrossEntropy => each(|p, y, _| (-y * log(p), -y / p.max(1e-30)), 0.0),
             CrossEntropyLogits => {
                 let rows = prediction.iter_rows().zip(target.iter_rows()).enumerate();
                 rows.fold(0.0, |sum, (i, (z, y))| {

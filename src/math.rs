@@ -23,18 +23,30 @@ pub(crate) fn exp(x: f32) -> f32 {
     let n = rounded - ROUND;
     // ln 2 in two parts, the first with so few bits that n times it is exact.
     let r = (x - n * 0.693_359_4) + n * 2.121_944_4e-4;
-    let p = 1.987_569_1e-4;
-    let p = p * r + 1.398_199_9e-3;
-    let p = p * r + 8.333_452e-3;
-    let p = p * r + 4.166_579_6e-2;
-    let p = p * r + 1.666_666_5e-1;
-    let p = p * r + 0.5;
-    let p = p * (r * r) + r + 1.0;
+    let p = exp_m1_near(r) + 1.0;
     // 2ⁿ as a product of two powers, because 2¹²⁸ and 2⁻¹⁴⁹ are not normal numbers.
     let n = (rounded.to_bits() as i32).wrapping_sub(ROUND.to_bits() as i32);
     let half = n >> 1;
     let power = |k: i32| f32::from_bits((k.wrapping_add(127) << 23) as u32);
     p * power(half) * power(n.wrapping_sub(half))
+}
+
+/// eˣ - 1 for |x| ≤ ½ ln 2.
+#[inline(always)]
+fn exp_m1_near(x: f32) -> f32 {
+    let p = 1.987_569_1e-4;
+    let p = p * x + 1.398_199_9e-3;
+    let p = p * x + 8.333_452e-3;
+    let p = p * x + 4.166_579_6e-2;
+    let p = p * x + 1.666_666_5e-1;
+    let p = p * x + 0.5;
+    p * (x * x) + x
+}
+
+/// eˣ - 1, with full relative accuracy near zero too, where the difference would lose it.
+#[inline(always)]
+pub(crate) fn exp_m1(x: f32) -> f32 {
+    select(x.abs() < 0.34, exp_m1_near(x), exp(x) - 1.0)
 }
 
 /// The natural logarithm, within 1 unit in the last place; NaN below zero.
@@ -183,6 +195,7 @@ mod tests {
         let logistic = |x: f64| if x < 0.0 { x.exp() / (1.0 + x.exp()) } else { 1.0 / (1.0 + (-x).exp()) };
         for (name, (error, x), bound) in [
             ("exp", worst(exp, f64::exp), 1.0),
+            ("exp_m1", worst(exp_m1, f64::exp_m1), 3.0),
             ("ln", worst(|x| ln(x.abs()), |x| x.abs().ln()), 1.0),
             ("ln_1p", worst(|x| ln_1p(x.abs()), |x| x.abs().ln_1p()), 2.0),
             ("sigmoid", worst(sigmoid, logistic), 2.0),
@@ -228,7 +241,7 @@ mod tests {
 
     #[test]
     fn nan_stays_nan() {
-        for function in [exp, ln, ln_1p, sigmoid, tanh, softplus, normal_cdf] {
+        for function in [exp, exp_m1, ln, ln_1p, sigmoid, tanh, softplus, normal_cdf] {
             assert!(function(f32::NAN).is_nan());
         }
         assert!(ln(-1.0).is_nan());
