@@ -40,7 +40,7 @@ impl Init {
     pub fn for_activation(activation: Activation) -> Self {
         use Activation::*;
         match activation {
-            Relu | LeakyRelu(_) | Elu(_) | Softplus | Silu | Gelu => Init::HeNormal,
+            Relu | LeakyRelu(_) | Elu(_) | Softplus | Silu | Gelu => Init::HeUniform,
             Selu => Init::LecunNormal,
             Identity | Sigmoid | Tanh | HardSigmoid | Softmax => Init::XavierUniform,
         }

@@ -19,6 +19,7 @@ mod model;
 mod network;
 mod optimizer;
 mod rng;
+mod schedule;
 mod train;
 
 pub use activation::Activation;
@@ -39,4 +40,5 @@ pub use model::Model;
 pub use network::{Network, NetworkBuilder, Scratch};
 pub use optimizer::{Adam, Optimizer, Rule, Sgd};
 pub use rng::Rng;
+pub use schedule::Schedule;
 pub use train::{Epoch, Event, History, Trainer};

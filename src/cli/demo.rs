@@ -56,7 +56,7 @@ pub fn run(arguments: &Arguments, out: &mut dyn Write) -> Result<(), Failure> {
     let recipe = match name {
         "digits" => digits(seed),
         "sums" => sums(seed),
-        "moons" => moons(seed),
+        "moons" => moons(),
         "circles" => circles(seed),
         "neuron" => neuron(seed),
         "spirals" => spirals(seed),
@@ -144,7 +144,7 @@ fn show_sums(model: &Model, test: &Dataset, out: &mut dyn Write) -> std::io::Res
         terms.map(|term| term * term).sum::<f64>().sqrt()
     };
     let metric = predicted.iter_rows().zip(truth.iter_rows()).map(of_row).sum::<f64>() / truth.rows() as f64;
-    writeln!(out, "mean ‖½(ŷ-y)²‖₂ {metric:.6}")?;
+    writeln!(out, "mean ‖½(ŷ-y)²‖₂ {metric:.1e}")?;
     for (a, b) in [(30.0, 12.0), (5.0, 80.0), (99.0, 99.0)] {
         let y = model.predict(&Matrix::from_rows(&[[a, b]]));
         writeln!(out, "a {a}, b {b} → {:.1}, {:.1}, {:.1}", y[(0, 0)], y[(0, 1)], y[(0, 2)])?;
@@ -152,8 +152,11 @@ fn show_sums(model: &Model, test: &Dataset, out: &mut dyn Write) -> std::io::Res
     Ok(())
 }
 
-fn moons(seed: u64) -> Recipe {
-    let (train, test) = generate::moons(1000, 0.2, seed).split(0.9, seed);
+/// The points are the same whatever the seed of the network: a test part of 100 is too small to compare across splits.
+const MOONS: u64 = 3;
+
+fn moons() -> Recipe {
+    let (train, test) = generate::moons(1000, 0.2, MOONS).split(0.9, MOONS);
     Recipe {
         about: "two half moons, 1,000 points, noise 0.2",
         known: "0.97 after 10,000 epochs, 13 s in NumPy",
@@ -198,8 +201,8 @@ fn neuron(seed: u64) -> Recipe {
         test: data,
         builder: Network::builder(2).dense(1, Sigmoid),
         loss: Loss::MeanSquaredError,
-        rule: Sgd::new(0.5).momentum(0.9).into(),
-        epochs: 500,
+        rule: Sgd::new(1.0).momentum(0.9).into(),
+        epochs: 2000,
         batch: 10,
         restarts: 1,
         show: show_neuron,

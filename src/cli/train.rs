@@ -3,8 +3,8 @@
 use std::io::Write;
 
 use palmnet::{
-    Activation, Adam, Dataset, Features, Init, Loss, Matrix, Network, NetworkBuilder, Rule, Scaler, Sgd, Targets,
-    Trainer,
+    Activation, Adam, Dataset, Features, Init, Loss, Matrix, Network, NetworkBuilder, Rule, Scaler, Schedule, Sgd,
+    Targets, Trainer,
 };
 
 use super::arguments::{Arguments, Command, choice};
@@ -39,6 +39,11 @@ pub const COMMAND: Command = Command {
         ),
         choice("--optimizer", "NAME", "adam (when not given), sgd, momentum, nesterov."),
         choice("--lr", "X", "Learning rate."),
+        choice(
+            "--schedule",
+            "NAME",
+            "Course of the learning rate: cooldown[:SHARE] (falls to zero over the last fifth, when not given) or constant.",
+        ),
         choice("--epochs", "N", "Passes over the training data."),
         choice("--batch", "N", "Examples per step."),
         choice("--dropout", "P", "Probability that a hidden unit is left out of a step."),
@@ -112,6 +117,7 @@ struct Settings {
     init: Option<Init>,
     optimizer: &'static str,
     learning_rate: f32,
+    schedule: Schedule,
     epochs: usize,
     batch: usize,
     dropout: f32,
@@ -135,8 +141,8 @@ impl Settings {
                 let bad = || arguments.misuse("--hidden: expected numbers of units, as in 128,128, or 0");
                 sizes.collect::<Option<Vec<usize>>>().ok_or_else(bad)?
             }
-            None if images || rows >= 5000 => vec![128, 128],
-            None => vec![64, 64],
+            None if images || rows >= 1000 => vec![128, 128],
+            None => vec![32, 32],
         };
         let parsed = |name: &str| arguments.text(name).map(str::parse::<Activation>).transpose();
         let usage = |error: palmnet::Error| arguments.misuse(&error.to_string());
@@ -147,20 +153,21 @@ impl Settings {
             return Err(arguments.misuse(&format!("--optimizer {name}: expected adam, sgd, momentum or nesterov")));
         };
         let rate = arguments.value("--lr", "a number above 0", |&x: &f32| x > 0.0 && x.is_finite())?;
+        let schedule = arguments.text("--schedule").map(str::parse).transpose().map_err(usage)?.unwrap_or_default();
         let whole = |name: &str| arguments.value(name, "a whole number from 1", |&n: &usize| n > 0);
         let batch = whole("--batch")?.unwrap_or(match rows {
             0..1000 if !images => 16,
             0..10_000 if !images => 32,
             _ => 64,
         });
-        // About fifteen thousand steps fit most tables; images need fewer passes than that.
-        let epochs = whole("--epochs")?.unwrap_or(if images { 10 } else { (15_000 * batch / rows).clamp(20, 200) });
+        // About eight thousand steps fit most tables; images need fewer passes than that.
+        let epochs = whole("--epochs")?.unwrap_or(if images { 10 } else { (8_000 * batch / rows).clamp(20, 100) });
         let share = |name: &str| {
             arguments.value(name, "a share of at least 0 and less than 1", |p: &f64| (0.0..1.0).contains(p))
         };
         let patience = arguments.value("--patience", "a whole number", |_: &usize| true)?;
         let wants_patience = patience.is_some_and(|patience| patience > 0);
-        let usual_validation = if (rows >= 1000 && !images) || wants_patience { 0.1 } else { 0.0 };
+        let usual_validation = if wants_patience { 0.1 } else { 0.0 };
         let validation = share("--validation")?.unwrap_or(usual_validation);
         let classes = train.class_names().len();
         let (outputs, loss) = match train.targets() {
@@ -174,6 +181,7 @@ impl Settings {
             init,
             optimizer,
             learning_rate: rate.unwrap_or(usual_rate),
+            schedule,
             epochs,
             batch,
             dropout: share("--dropout")?.unwrap_or(0.0) as f32,
@@ -210,6 +218,7 @@ impl Settings {
             _ => Adam::new(self.learning_rate).into(),
         };
         let trainer = Trainer::new(self.loss, rule).epochs(self.epochs).batch_size(self.batch).seed(seed);
+        let trainer = trainer.schedule(self.schedule);
         let trainer = trainer.validation(self.validation);
         if self.patience > 0 { trainer.early_stopping(self.patience) } else { trainer }
     }
@@ -217,8 +226,8 @@ impl Settings {
     /// The settings in one line, as they would be typed.
     fn line(&self) -> String {
         let mut line = format!(
-            "--optimizer {} --lr {} --batch {} --epochs {}",
-            self.optimizer, self.learning_rate, self.batch, self.epochs
+            "--optimizer {} --lr {} --schedule {} --batch {} --epochs {}",
+            self.optimizer, self.learning_rate, self.schedule, self.batch, self.epochs
         );
         for (name, value, none) in [
             ("--dropout", f64::from(self.dropout), 0.0),

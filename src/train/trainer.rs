@@ -12,6 +12,7 @@ use crate::matrix::Matrix;
 use crate::network::{Network, NetworkBuilder, Scratch};
 use crate::optimizer::{Optimizer, Rule};
 use crate::rng::Rng;
+use crate::schedule::Schedule;
 
 /// Trains networks: the loss, the update rule, and how long and in what portions.
 ///
@@ -27,6 +28,7 @@ use crate::rng::Rng;
 pub struct Trainer<'a> {
     loss: Loss,
     rule: Rule,
+    schedule: Schedule,
     epochs: usize,
     batch_size: usize,
     validation: Validation<'a>,
@@ -61,11 +63,12 @@ pub enum Event<'e> {
 }
 
 impl<'a> Trainer<'a> {
-    /// A trainer of 100 epochs in batches of 32, without validation, with seed 0.
+    /// A trainer of 100 epochs in batches of 32, with a cooldown of the learning rate, without validation, with seed 0.
     pub fn new(loss: Loss, rule: impl Into<Rule>) -> Self {
         Trainer {
             loss,
             rule: rule.into(),
+            schedule: Schedule::default(),
             epochs: 100,
             batch_size: 32,
             validation: Validation::Share(0.0),
@@ -73,6 +76,11 @@ impl<'a> Trainer<'a> {
             seed: 0,
             observer: None,
         }
+    }
+
+    /// How the learning rate changes over the training.
+    pub fn schedule(self, schedule: Schedule) -> Self {
+        Trainer { schedule, ..self }
     }
 
     /// The number of times that every example is seen.
@@ -129,6 +137,7 @@ impl<'a> Trainer<'a> {
         let mut batch = Batch::default();
         let mut history = History::default();
         let mut best = Best::default();
+        let batches = rows.len().div_ceil(self.batch_size);
         let start = Instant::now();
         'epochs: for epoch in 1..=self.epochs {
             rng.shuffle(&mut rows);
@@ -140,10 +149,12 @@ impl<'a> Trainer<'a> {
                 if !loss.is_finite() {
                     return Err(diverged(epoch, i + 1, loss, optimizer.learning_rate()));
                 }
+                let step = (epoch - 1) * batches + i;
+                optimizer
+                    .set_learning_rate(self.rule.learning_rate() * self.schedule.factor(step, self.epochs * batches));
                 optimizer.step(network, workspace.gradient());
                 seen += chunk.len();
                 sum += loss * chunk.len() as f64;
-                let batches = rows.len().div_ceil(self.batch_size);
                 if self.tell(Event::Batch { epoch, batch: i + 1, batches, loss: sum / seen as f64 }).is_break() {
                     break 'epochs;
                 }
@@ -225,6 +236,7 @@ impl<'a> Trainer<'a> {
         if !(rate.is_finite() && rate > 0.0) {
             return Err(Error::Setting(format!("learning rate {rate}: it must be more than zero")));
         }
+        self.schedule.check()?;
         match self.validation {
             Validation::Share(share) if !(0.0..1.0).contains(&share) => {
                 return Err(Error::Setting(format!(
