@@ -1,4 +1,31 @@
-//! palmnet
+//! Neural networks that fit in your palm: multilayer perceptrons, trained and run with nothing but the standard
+//! library.
+//!
+//! ```no_run
+//! use palmnet::{Activation::*, Adam, Dataset, Loss, Model, Network, Scaler, Target, Trainer};
+//!
+//! let data = Dataset::from_csv("iris.csv", Target::Class("species"))?;
+//! let (train, test) = data.split(0.8, 42);
+//! let scaler = Scaler::standard(train.features());
+//! let mut network = Network::builder(4).dense(16, Relu).dropout(0.1).dense(3, Softmax).seed(42).build()?;
+//! Trainer::new(Loss::CrossEntropy, Adam::default()).epochs(100).fit(&mut network, &scaler.apply(&train))?;
+//! let model = Model::new(network, scaler, data.schema().clone())?;
+//! println!("accuracy {:.3}", model.evaluate(&test)?.accuracy());
+//! model.save("iris.safetensors")?;
+//! # Ok::<(), palmnet::Error>(())
+//! ```
+//!
+//! - [`Dataset`] reads tables and images, [`generate`] makes problems, [`Scaler`] brings features to a size that
+//!   networks learn from.
+//! - [`Network`] is a stack of [`Layer`]s that holds parameters and nothing else; [`Network::predict`] needs no lock.
+//! - [`Trainer`] trains it: a [`Loss`], an update [`Rule`] ([`Sgd`] or [`Adam`]), epochs and batches. [`Workspace`] and
+//!   [`Optimizer`] are the pieces for a loop of your own.
+//! - [`Model`] is a network with its preprocessing, in one safetensors file.
+//! - [`Evaluation`] says how good the predictions are.
+//!
+//! Conventions: `f32` everywhere; one example per row; a dense layer's weights are inputs × outputs, Z = A·W + b; the
+//! loss is a mean over examples. The same seed, data and settings give the same bits in every weight, on the same
+//! instruction set. Files and data never cause a panic: they give an [`Error`] that names the place and the remedy.
 #![deny(unsafe_code)]
 #![warn(missing_docs)]
 
@@ -42,3 +69,8 @@ pub use optimizer::{Adam, Optimizer, Rule, Sgd};
 pub use rng::Rng;
 pub use schedule::Schedule;
 pub use train::{Epoch, Event, History, Trainer};
+
+/// The README's code is tested as the rest of the documentation is.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;

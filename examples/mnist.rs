@@ -1,0 +1,28 @@
+//! Handwritten digits, 784-128-128-10, ten epochs of Adam. Known: PyTorch reaches 0.978 with the same settings.
+//! `cargo run --release --example mnist FOLDER`, where FOLDER holds the four files of MNIST.
+
+use std::ops::ControlFlow;
+
+use palmnet::{Activation::*, Adam, Dataset, Error, Event, Loss, Network, Scaler, Trainer};
+
+fn main() -> palmnet::Result<()> {
+    let folder = std::env::args().nth(1).ok_or(Error::Setting("which folder holds the MNIST files?".into()))?;
+    // The pixels stay 8-bit in memory and are divided when a batch is taken.
+    let (mut train, mut test) = Dataset::from_idx_folder(folder)?;
+    let scaler = Scaler::divide_by(784, 255.0);
+    train.scale(&scaler);
+    test.scale(&scaler);
+
+    let mut network = Network::builder(784).dense(128, Relu).dense(128, Relu).dense(10, Softmax).build()?;
+    let trainer = Trainer::new(Loss::CrossEntropy, Adam::new(0.001)).epochs(10).batch_size(64);
+    let mut trainer = trainer.observe(|event| {
+        if let Event::Epoch(epoch) = event {
+            println!("epoch {:2}, loss {:.4}, {:.1} s", epoch.epoch, epoch.train_loss, epoch.seconds);
+        }
+        ControlFlow::Continue(())
+    });
+    trainer.fit(&mut network, &train)?;
+
+    println!("accuracy {:.4} on the test part", network.evaluate(&test)?.accuracy());
+    Ok(())
+}

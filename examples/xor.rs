@@ -1,0 +1,16 @@
+//! Exclusive or: the four rows that no single neuron can learn (Minsky, Papert, 1969). `cargo run --release --example xor`
+
+use palmnet::{Activation::*, Adam, Loss, Network, Trainer, generate};
+
+fn main() -> palmnet::Result<()> {
+    let data = generate::xor();
+    let builder = Network::builder(2).dense(4, Tanh).dense(1, Sigmoid);
+    let mut trainer = Trainer::new(Loss::BinaryCrossEntropy, Adam::new(0.05)).epochs(300).batch_size(4);
+    let (network, _) = trainer.fit_best_of(5, &builder, &data)?;
+
+    let x = data.to_matrix();
+    for (x, y) in x.iter_rows().zip(network.predict(&x).iter_rows()) {
+        println!("{} xor {} → {:.3}", x[0], x[1], y[0]);
+    }
+    Ok(())
+}
