@@ -32,6 +32,12 @@ mod oracle {
         pub smallest_probability: f64,
     }
 
+    impl Default for Corners {
+        fn default() -> Self {
+            Corners { sides: Vec::new(), nearest: f64::INFINITY, smallest_probability: 1.0 }
+        }
+    }
+
     impl Corners {
         /// Whether a pass went the same way everywhere, so that a difference of the two crosses no corner.
         pub fn same_sides(&self, other: &Corners) -> bool {
@@ -57,7 +63,7 @@ mod oracle {
 
     /// The outputs of the stack for `x`, and the mean loss against `y`.
     pub fn run(layers: &[Layer], loss: Loss, x: &Rows, y: &Rows) -> (Rows, f64, Corners) {
-        let mut corners = Corners { sides: Vec::new(), nearest: f64::INFINITY, smallest_probability: 1.0 };
+        let mut corners = Corners::default();
         let mut a = x.clone();
         for layer in layers {
             a = match layer {
@@ -676,8 +682,40 @@ fn deep_gradients_neither_vanish_nor_explode() {
         let norm = |values: &[f32]| values.iter().map(|&v| f64::from(v).powi(2)).sum::<f64>().sqrt();
         let layers: Vec<&[f32]> = workspace.gradient().chunks(32 * 32 + 32).collect();
         assert_eq!(layers.len(), 20);
-        let ratio = norm(&layers[0][..32 * 32]) / norm(&layers[19][..32 * 32]);
-        assert!((0.05..=20.0).contains(&ratio), "seed {seed}: the first layer's gradient is {ratio} of the last's");
+        // The weights' gradient has the layer's input as a factor, which may shrink as much one way as the error does
+        // the other way; the bias's gradient is the error alone.
+        for (what, part) in [("weights", 0..32 * 32), ("bias", 32 * 32..32 * 33)] {
+            let ratio = norm(&layers[0][part.clone()]) / norm(&layers[19][part]);
+            assert!((0.05..=20.0).contains(&ratio), "seed {seed}: {what} of the first layer: {ratio} of the last's");
+        }
+    }
+}
+
+/// Near zero, and where a tail dies away, a function's error is small beside the function, not beside 1.
+#[test]
+fn small_values_are_accurate() {
+    use Activation::*;
+    let mut corners = oracle::Corners::default();
+    let mut truth = |g, z: f64| oracle::apply(g, &[z], &mut corners)[0];
+    let near = (0..60).map(|k| 1e-6 * 1.25f32.powi(k)).take_while(|&z| z < 0.9).flat_map(|z| [z, -z]);
+    let near = near.collect::<Vec<_>>();
+    let tail = (1..40).map(|k| -0.25 * k as f32).collect::<Vec<_>>();
+    let mut compare = |g: Activation, z: f32| {
+        let (mut a, mut slope) = ([z], [1.0]);
+        g.forward(&mut a, 1);
+        g.backward(&[if g.reads_output() { a[0] } else { z }], &mut slope, 1);
+        let step = 1e-4 * f64::from(z.abs());
+        let value = truth(g, f64::from(z));
+        let difference = (truth(g, f64::from(z) + step) - truth(g, f64::from(z) - step)) / (2.0 * step);
+        for (got, truth) in [(a[0], value), (slope[0], difference)] {
+            assert!(within(f64::from(got), truth, 1e-5 * truth.abs()), "{g} at {z}: {got} for {truth}");
+        }
+    };
+    for g in ACTIVATIONS.into_iter().filter(|&g| g != Softmax) {
+        near.iter().for_each(|&z| compare(g, z));
+    }
+    for g in [Sigmoid, Softplus] {
+        tail.iter().for_each(|&z| compare(g, z));
     }
 }
 
