@@ -32,6 +32,12 @@ mod oracle {
         pub smallest_probability: f64,
     }
 
+    impl Default for Corners {
+        fn default() -> Self {
+            Corners { sides: Vec::new(), nearest: f64::INFINITY, smallest_probability: 1.0 }
+        }
+    }
+
     impl Corners {
         /// Whether a pass went the same way everywhere, so that a difference of the two crosses no corner.
         pub fn same_sides(&self, other: &Corners) -> bool {
@@ -57,7 +63,7 @@ mod oracle {
 
     /// The outputs of the stack for `x`, and the mean loss against `y`.
     pub fn run(layers: &[Layer], loss: Loss, x: &Rows, y: &Rows) -> (Rows, f64, Corners) {
-        let mut corners = Corners { sides: Vec::new(), nearest: f64::INFINITY, smallest_probability: 1.0 };
+        let mut corners = Corners::default();
         let mut a = x.clone();
         for layer in layers {
             a = match layer {
@@ -374,6 +380,11 @@ fn build(inputs: usize, items: &[Item], seed: u64) -> Network {
     builder.seed(seed).build().unwrap()
 }
 
+/// Whether two numbers are that near; never for NaN.
+fn within(a: f64, b: f64, bound: f64) -> bool {
+    (a - b).abs() <= bound
+}
+
 /// Compares one gradient; the number of entries that were compared, or what is wrong.
 fn agree(engine: &[f32], truth: &[Option<f64>], slope: f64) -> Result<usize, String> {
     if engine.len() != truth.len() {
@@ -386,7 +397,7 @@ fn agree(engine: &[f32], truth: &[Option<f64>], slope: f64) -> Result<usize, Str
     for (i, (&engine, truth)) in engine.iter().zip(truth).enumerate() {
         let (engine, Some(truth)) = (f64::from(engine), *truth) else { continue };
         let bound = 1e-4 * engine.abs().max(truth.abs()) + floor;
-        if !((engine - truth).abs() <= bound) {
+        if !within(engine, truth, bound) {
             return Err(format!("entry {i} of the gradient is {engine:e}, by differences {truth:e}, scale {scale:e}"));
         }
     }
@@ -414,14 +425,14 @@ fn check(case: &Case) -> Result<bool, String> {
 
     let predicted = network.predict(&x);
     for (got, truth) in predicted.as_slice().iter().zip(outputs.iter().flatten()) {
-        if !((f64::from(*got) - truth).abs() <= 1e-5 * truth.abs().max(1.0)) {
+        if !within(f64::from(*got), *truth, 1e-5 * truth.abs().max(1.0)) {
             return Err(format!("output {got} for {truth}"));
         }
     }
     let mut workspace = Workspace::new(&network, loss, 0).unwrap();
     workspace.forward(&network, &x);
     let got = workspace.backward(&network, &x, &y);
-    if !((got - value).abs() <= 1e-5 * value.abs().max(0.1)) {
+    if !within(got, value, 1e-5 * value.abs().max(1.0)) {
         return Err(format!("loss {got} for {value}"));
     }
     let slope = oracle::slope(loss, &outputs, &y64);
@@ -516,14 +527,15 @@ fn extreme_logits() {
     use Activation::{Identity, Sigmoid, Softmax};
     // Logits, target, loss, gradient. At these distances the exact values round to these integers: the loss is
     // Σ y (largest z - z) over classes, or max(z, 0) - y z; the gradient is that of a step from 0 to 1.
-    let classes: [(&[f32], &[f32], f64, &[f32]); 4] = [
+    type Example = (&'static [f32], &'static [f32], f64, &'static [f32]);
+    let classes: [Example; 4] = [
         (&[800.0, -800.0, 0.0], &[0.0, 1.0, 0.0], 1600.0, &[1.0, -1.0, 0.0]),
         (&[800.0, -800.0, 0.0], &[1.0, 0.0, 0.0], 0.0, &[0.0, 0.0, 0.0]),
         (&[-800.0, -800.0, 800.0], &[0.25, 0.5, 0.25], 1200.0, &[-0.25, -0.5, 0.75]),
         (&[800.0, 800.0, -800.0], &[0.0, 0.0, 1.0], 1600.0 + std::f64::consts::LN_2, &[0.5, 0.5, -1.0]),
     ];
     // Means are over the two outputs.
-    let each: [(&[f32], &[f32], f64, &[f32]); 3] = [
+    let each: [Example; 3] = [
         (&[800.0, -800.0], &[1.0, 0.0], 0.0, &[0.0, 0.0]),
         (&[800.0, -800.0], &[0.0, 1.0], 800.0, &[0.5, -0.5]),
         (&[800.0, -800.0], &[0.5, 0.5], 400.0, &[0.25, -0.25]),
@@ -639,7 +651,7 @@ fn dropout_keeps_the_expectation() {
     let whole = network.predict(&x);
     let mut workspace = Workspace::new(&network, Loss::MeanSquaredError, 9).unwrap();
     let passes = 20_000;
-    let mut sum = vec![0.0; 14];
+    let mut sum = [0.0; 14];
     let mut pairs = 0;
     for _ in 0..passes {
         let output = workspace.forward(&network, &x).as_slice();
@@ -670,8 +682,40 @@ fn deep_gradients_neither_vanish_nor_explode() {
         let norm = |values: &[f32]| values.iter().map(|&v| f64::from(v).powi(2)).sum::<f64>().sqrt();
         let layers: Vec<&[f32]> = workspace.gradient().chunks(32 * 32 + 32).collect();
         assert_eq!(layers.len(), 20);
-        let ratio = norm(&layers[0][..32 * 32]) / norm(&layers[19][..32 * 32]);
-        assert!((0.05..=20.0).contains(&ratio), "seed {seed}: the first layer's gradient is {ratio} of the last's");
+        // The weights' gradient has the layer's input as a factor, which may shrink as much one way as the error does
+        // the other way; the bias's gradient is the error alone.
+        for (what, part) in [("weights", 0..32 * 32), ("bias", 32 * 32..32 * 33)] {
+            let ratio = norm(&layers[0][part.clone()]) / norm(&layers[19][part]);
+            assert!((0.05..=20.0).contains(&ratio), "seed {seed}: {what} of the first layer: {ratio} of the last's");
+        }
+    }
+}
+
+/// Near zero, and where a tail dies away, a function's error is small beside the function, not beside 1.
+#[test]
+fn small_values_are_accurate() {
+    use Activation::*;
+    let mut corners = oracle::Corners::default();
+    let mut truth = |g, z: f64| oracle::apply(g, &[z], &mut corners)[0];
+    let near = (0..60).map(|k| 1e-6 * 1.25f32.powi(k)).take_while(|&z| z < 0.9).flat_map(|z| [z, -z]);
+    let near = near.collect::<Vec<_>>();
+    let tail = (1..40).map(|k| -0.25 * k as f32).collect::<Vec<_>>();
+    let mut compare = |g: Activation, z: f32| {
+        let (mut a, mut slope) = ([z], [1.0]);
+        g.forward(&mut a, 1);
+        g.backward(&[if g.reads_output() { a[0] } else { z }], &mut slope, 1);
+        let step = 1e-4 * f64::from(z.abs());
+        let value = truth(g, f64::from(z));
+        let difference = (truth(g, f64::from(z) + step) - truth(g, f64::from(z) - step)) / (2.0 * step);
+        for (got, truth) in [(a[0], value), (slope[0], difference)] {
+            assert!(within(f64::from(got), truth, 1e-5 * truth.abs()), "{g} at {z}: {got} for {truth}");
+        }
+    };
+    for g in ACTIVATIONS.into_iter().filter(|&g| g != Softmax) {
+        near.iter().for_each(|&z| compare(g, z));
+    }
+    for g in [Sigmoid, Softplus] {
+        tail.iter().for_each(|&z| compare(g, z));
     }
 }
 
@@ -681,7 +725,7 @@ fn erfc_of_the_oracle() {
     for (x, truth) in [
         (0.0, 1.0),
         (0.5, 0.479_500_122_186_953_5),
-        (-1.0, 1.842_700_792_949_714_9),
+        (-1.0, 1.842_700_792_949_715),
         (2.0, 4.677_734_981_047_266e-3),
         (3.0, 2.209_049_699_858_544e-5),
         (10.0, 2.088_487_583_762_545e-45),

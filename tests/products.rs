@@ -6,8 +6,9 @@ use proptest::prelude::*;
 /// Rows, inner, columns: mostly small, with 0 and 1, and now and then beyond any tile and block.
 fn shape() -> impl Strategy<Value = [usize; 3]> {
     let side = || prop_oneof![2 => 0..=2usize, 6 => 0..=40usize, 2 => 40..=150usize];
-    let large = [1..=70usize, 250..=700, 1..=70];
-    prop_oneof![20 => [side(), side(), side()], 1 => large]
+    let deep = [1..=70usize, 250..=700, 1..=70];
+    let large = [57..=80usize, 257..=600, 512..=700];
+    prop_oneof![40 => [side(), side(), side()], 2 => deep, 1 => large]
 }
 
 /// What the entries of both factors are like.
@@ -63,6 +64,17 @@ fn compare(a: &Matrix, b: &Matrix, fast: &Matrix, naive: &Matrix) -> Result<(), 
         }
     }
     Ok(())
+}
+
+/// One of each kind that chance may miss, exact to the bit: a block of the right factor fills a cache, and does not
+/// end where a tile does.
+#[test]
+fn blocks_and_their_edges() {
+    let mut rng = Rng::new(1);
+    for [m, k, n] in [[61, 300, 515], [80, 257, 1031], [1, 700, 300], [3, 523, 301]] {
+        let (a, b) = (matrix(m, k, Content::Integers, &mut rng), matrix(k, n, Content::Integers, &mut rng));
+        assert_eq!(a.matmul(&b), a.matmul_naive(&b), "{m} × {k} × {n}");
+    }
 }
 
 /// No file of failures: the message shows the smallest failing case whole.
