@@ -6,7 +6,7 @@ use std::str::FromStr;
 use crate::error::{Error, Result};
 use crate::math;
 
-/// The function g in A = g(Z), element by element except for [`Softmax`](Activation::Softmax).
+/// The function g in A = g(Z), element by element except for [`Softmax`](Self::Softmax).
 ///
 /// Its text form is the lower-case name, with the parameter after a colon where there is one:
 ///

@@ -28,7 +28,7 @@ pub enum Init {
     Normal(f32),
     /// Normal with mean 0 and this standard deviation before numbers beyond twice it are drawn again.
     TruncatedNormal(f32),
-    /// Uniform in [low, high).
+    /// Uniform between low and high.
     Uniform(f32, f32),
     /// The same number everywhere.
     Constant(f32),

@@ -146,6 +146,19 @@ pub(crate) fn ln_f64(x: f64) -> f64 {
     e * std::f64::consts::LN_2 + 2.0 * s * series
 }
 
+/// xⁿ in double precision, by squaring.
+pub(crate) fn power_f64(x: f64, n: u64) -> f64 {
+    let (mut result, mut square, mut n) = (1.0, x, n);
+    while n > 0 {
+        if n % 2 == 1 {
+            result *= square;
+        }
+        square *= square;
+        n /= 2;
+    }
+    result
+}
+
 /// Sine and cosine in double precision, for angles of a few turns.
 pub(crate) fn sin_cos_f64(x: f64) -> (f64, f64) {
     let quarter = (x * std::f64::consts::FRAC_2_PI).round_ties_even();
@@ -218,6 +231,8 @@ mod tests {
                 x - 7.0
             );
         }
+        assert_eq!((power_f64(3.0, 5), power_f64(0.5, 0), power_f64(0.0, 3)), (243.0, 1.0, 0.0));
+        assert!((power_f64(0.999, 5000) - 0.999f64.powf(5000.0)).abs() < 1e-14);
         assert!((ln_f64(1e-300) - 1e-300f64.ln()).abs() < 1e-12);
     }
 

@@ -1,5 +1,6 @@
 //! How a gradient changes the parameters.
 
+use crate::math;
 use crate::network::Network;
 
 /// Stochastic gradient descent: w ← w - rate · gradient, with momentum where asked.
@@ -169,8 +170,7 @@ impl Sgd {
 impl Adam {
     fn update(self, rate: f32, steps: u64, parameters: &mut [f32], gradient: &[f32], m: &mut [f32], v: &mut [f32]) {
         let Adam { beta1, beta2, epsilon, .. } = self;
-        // By the step number both corrections are 1 to the last bit long before it leaves i32.
-        let correction = |beta: f32| 1.0 - f64::from(beta).powi(steps.min(1 << 30) as i32);
+        let correction = |beta: f32| 1.0 - math::power_f64(f64::from(beta), steps);
         let rate = (f64::from(rate) / correction(beta1)) as f32;
         let root_correction = (1.0 / correction(beta2).sqrt()) as f32;
         for (((w, g), m), v) in parameters.iter_mut().zip(gradient).zip(m).zip(v) {

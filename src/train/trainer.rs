@@ -20,7 +20,7 @@ use crate::schedule::Schedule;
 /// use palmnet::{Activation::*, Adam, Loss, Network, Trainer, generate};
 /// let data = generate::moons(300, 0.1, 1);
 /// let mut network = Network::builder(2).dense(16, Relu).dense(1, Sigmoid).seed(1).build()?;
-/// let history = Trainer::new(Loss::BinaryCrossEntropy, Adam::new(0.01)).epochs(60).fit(&mut network, &data)?;
+/// let history = Trainer::new(Loss::BinaryCrossEntropy, Adam::new(0.01)).epochs(100).fit(&mut network, &data)?;
 /// assert!(history.train_loss() < history.epochs[0].train_loss);
 /// assert!(network.evaluate(&data)?.accuracy() > 0.97);
 /// # Ok::<(), palmnet::Error>(())
