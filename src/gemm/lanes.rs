@@ -12,6 +12,8 @@ pub(crate) trait Lanes: Copy {
     const COUNT: usize;
     /// The most rows that a register tile two vectors wide may have without spilling.
     const ROWS: usize;
+    /// Numbers in a block of B: as many as the second-level cache of such processors has room for.
+    const BLOCK: usize;
 
     fn splat(x: f32) -> Self;
     /// The first `COUNT` numbers of a slice that has them.
@@ -23,22 +25,29 @@ pub(crate) trait Lanes: Copy {
     /// The numbers of both by turns: the first half of that sequence, and the second.
     fn interleave(self, other: Self) -> (Self, Self);
 
-    /// The numbers of a slice, and zeros where it is too short.
+    /// The first `COUNT` numbers of a slice, and zeros where it is too short.
     #[inline(always)]
     fn load_partial(from: &[f32]) -> Self {
         let mut padded = [0.0; 16];
-        let count = from.len().min(Self::COUNT);
-        padded[..count].copy_from_slice(&from[..count]);
+        // Not `copy_from_slice`: a call in its loop would push the kernel's sums out of their registers.
+        for i in 0..Self::COUNT {
+            if i < from.len() {
+                padded[i] = from[i];
+            }
+        }
         Self::load(&padded)
     }
 
-    /// To as many places as the slice has.
+    /// To as many of the first `COUNT` places as the slice has.
     #[inline(always)]
     fn store_partial(self, to: &mut [f32]) {
         let mut padded = [0.0; 16];
         self.store(&mut padded);
-        let count = to.len().min(Self::COUNT);
-        to[..count].copy_from_slice(&padded[..count]);
+        for i in 0..Self::COUNT {
+            if i < to.len() {
+                to[i] = padded[i];
+            }
+        }
     }
 
     /// Runs a task in a function of its own, compiled for these instructions.
@@ -82,6 +91,7 @@ mod x86 {
     impl Lanes for Avx512 {
         const COUNT: usize = 16;
         const ROWS: usize = 14;
+        const BLOCK: usize = 256 * 1024;
 
         #[inline(always)]
         fn splat(x: f32) -> Self {
@@ -149,6 +159,7 @@ mod x86 {
     impl Lanes for Avx2 {
         const COUNT: usize = 8;
         const ROWS: usize = 6;
+        const BLOCK: usize = 128 * 1024;
 
         #[inline(always)]
         fn splat(x: f32) -> Self {
@@ -205,6 +216,7 @@ mod arm {
     impl Lanes for Neon {
         const COUNT: usize = 4;
         const ROWS: usize = 12;
+        const BLOCK: usize = 64 * 1024;
 
         #[inline(always)]
         fn splat(x: f32) -> Self {
@@ -251,6 +263,7 @@ struct Portable([f32; 4]);
 impl Lanes for Portable {
     const COUNT: usize = 4;
     const ROWS: usize = 4;
+    const BLOCK: usize = 64 * 1024;
 
     #[inline(always)]
     fn splat(x: f32) -> Self {

@@ -1,59 +1,80 @@
 //! Copies a block of B into panels: the columns of a register tile side by side, row after row.
 
+// Constant bounds unroll only in loops with indices.
+#![allow(clippy::needless_range_loop)]
+
 use std::cell::Cell;
 use std::ops::Range;
 
 use super::Operand;
-use super::lanes::Lanes;
+use super::lanes::{Lanes, Task};
 
-/// Packs rows `depth`, columns `columns` of `b` into panels `width` columns wide, the last one padded.
-#[inline(always)]
-pub(super) fn pack<L: Lanes>(
-    b: Operand<'_>,
-    depth: Range<usize>,
-    columns: Range<usize>,
-    width: usize,
-    packed: &mut [f32],
-) {
-    let panels = packed.chunks_exact_mut(width * depth.len().max(1));
-    for (first, panel) in columns.clone().step_by(width).zip(panels) {
-        let last = columns.end.min(first + width);
-        for (v, first) in (first..last).step_by(L::COUNT).enumerate() {
-            let columns = first..last.min(first + L::COUNT);
-            let panel = &mut panel[v * L::COUNT..];
-            if b.transposed {
-                turn::<L>(b, depth.clone(), columns, width, panel);
-            } else {
-                copy::<L>(b, depth.clone(), columns, width, panel);
+/// The rows `depth` and columns `columns` of `b`, to be packed into panels `width` columns wide, the last one padded.
+pub(super) struct Packing<'a> {
+    pub b: Operand<'a>,
+    pub depth: Range<usize>,
+    pub columns: Range<usize>,
+    pub width: usize,
+    pub packed: &'a mut [f32],
+}
+
+impl Task for Packing<'_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run<L: Lanes>(self) {
+        let step = self.width * self.depth.len();
+        if self.b.transposed { self.turn::<L>(step) } else { self.copy::<L>(step) }
+    }
+}
+
+impl Packing<'_> {
+    /// Row by row, the order in which memory is read fastest.
+    #[inline(always)]
+    fn copy<L: Lanes>(self, step: usize) {
+        for (k, row) in self.depth.enumerate() {
+            let row = &self.b.data[row * self.b.columns..][self.columns.clone()];
+            for (panel, row) in row.chunks(self.width).enumerate() {
+                let to = &mut self.packed[panel * step + k * self.width..];
+                for (v, part) in row.chunks(L::COUNT).enumerate() {
+                    let vector = if part.len() == L::COUNT { L::load(part) } else { L::load_partial(part) };
+                    vector.store(&mut to[v * L::COUNT..]);
+                }
             }
         }
     }
-}
 
-/// One vector of every row.
-#[inline(always)]
-fn copy<L: Lanes>(b: Operand<'_>, depth: Range<usize>, columns: Range<usize>, width: usize, panel: &mut [f32]) {
-    for (k, to) in depth.zip(panel.chunks_mut(width)) {
-        let from = &b.data[k * b.columns..][columns.clone()];
-        let vector = if from.len() == L::COUNT { L::load(from) } else { L::load_partial(from) };
-        vector.store(to);
-    }
-}
-
-/// One vector of every row of a transposed matrix, by squares that are transposed in registers.
-#[inline(always)]
-fn turn<L: Lanes>(b: Operand<'_>, depth: Range<usize>, columns: Range<usize>, width: usize, panel: &mut [f32]) {
-    for (block, first) in depth.clone().step_by(L::COUNT).enumerate() {
-        let ks = first..depth.end.min(first + L::COUNT);
-        let mut square = [L::splat(0.0); 16];
-        for (column, vector) in columns.clone().zip(&mut square) {
-            let from = &b.data[column * b.rows..][ks.clone()];
-            *vector = if from.len() == L::COUNT { L::load(from) } else { L::load_partial(from) };
-        }
-        let square = transpose(square);
-        let to = panel[block * L::COUNT * width..].chunks_mut(width);
-        for (vector, to) in square.iter().take(ks.len()).zip(to) {
-            vector.store(to);
+    /// By squares that are transposed in registers.
+    #[inline(always)]
+    fn turn<L: Lanes>(self, step: usize) {
+        let Packing { b, depth, columns, width, packed } = self;
+        for first in columns.clone().step_by(L::COUNT) {
+            let column = first - columns.start;
+            let panel = &mut packed[column / width * step + column % width..];
+            let count = L::COUNT.min(columns.end - first);
+            for k in depth.clone().step_by(L::COUNT) {
+                let to = &mut panel[(k - depth.start) * width..];
+                let ks = k..depth.end.min(k + L::COUNT);
+                let mut square = [L::splat(0.0); 16];
+                // Constant bounds let the square live in registers.
+                if count == L::COUNT && ks.len() == L::COUNT {
+                    for i in 0..L::COUNT {
+                        square[i] = L::load(&b.data[(first + i) * b.rows + k..]);
+                    }
+                    square = transpose(square);
+                    for i in 0..L::COUNT {
+                        square[i].store(&mut to[i * width..]);
+                    }
+                } else {
+                    for (i, vector) in square.iter_mut().take(count).enumerate() {
+                        *vector = L::load_partial(&b.data[(first + i) * b.rows..][ks.clone()]);
+                    }
+                    square = transpose(square);
+                    for (vector, to) in square.iter().zip(to.chunks_mut(width)).take(ks.len()) {
+                        vector.store(to);
+                    }
+                }
+            }
         }
     }
 }
@@ -71,17 +92,29 @@ fn transpose<L: Lanes>(mut square: [L; 16]) -> [L; 16] {
     square
 }
 
-/// Lends `work` at least `length` numbers of this thread's own, of unspecified content, on a cache line's boundary.
-#[inline(always)]
-pub(super) fn with_buffer<R>(length: usize, work: impl FnOnce(&mut [f32]) -> R) -> R {
-    const LINE: usize = 16;
-    thread_local!(static BUFFER: Cell<Vec<f32>> = const { Cell::new(Vec::new()) });
-    let mut buffer = BUFFER.take();
-    if buffer.len() < length + LINE {
-        buffer.resize(length + LINE, 0.0);
+/// Memory of this thread's own that outlives a product, so that the next one need not ask for it.
+pub(super) struct Buffer(Vec<f32>);
+
+thread_local!(static SPARE: Cell<Vec<f32>> = const { Cell::new(Vec::new()) });
+
+impl Buffer {
+    pub(super) fn take() -> Self {
+        Buffer(SPARE.take())
     }
-    let start = buffer.as_ptr().align_offset(LINE * size_of::<f32>()).min(LINE);
-    let result = work(&mut buffer[start..][..length]);
-    BUFFER.set(buffer);
-    result
+
+    /// `length` numbers of unspecified content that start with a cache line.
+    pub(super) fn numbers(&mut self, length: usize) -> &mut [f32] {
+        const LINE: usize = 16;
+        if self.0.len() < length + LINE {
+            self.0.resize(length + LINE, 0.0);
+        }
+        let start = self.0.as_ptr().align_offset(LINE * size_of::<f32>()).min(LINE);
+        &mut self.0[start..][..length]
+    }
+}
+
+impl Drop for Buffer {
+    fn drop(&mut self) {
+        SPARE.set(std::mem::take(&mut self.0));
+    }
 }
