@@ -94,7 +94,7 @@ impl Progress {
         let validation = self.last.and_then(|last| last.validation_loss).map(|loss| format!(" val {}", short(loss)));
         let left = format!(" {} left", duration(seconds / done * (self.epochs as f64 - done)));
         let speed = format!(" {}/s", count(done * self.examples as f64 / seconds));
-        let rate = self.last.map(|last| format!(" rate {}", last.learning_rate));
+        let rate = self.last.map(|last| format!(" rate {}", short(last.learning_rate.into())));
         for word in [validation, Some(left), Some(speed), rate].into_iter().flatten() {
             // The last column stays free: a full line would wrap on some terminals.
             if line.len() + word.len() < terminal::width() {
@@ -108,7 +108,8 @@ impl Progress {
 /// A loss in three or four digits.
 pub fn short(x: f64) -> String {
     match x.abs() {
-        size if size >= 1e5 || (size < 1e-3 && size > 0.0) => format!("{x:.1e}"),
+        0.0 => "0".into(),
+        size if !(1e-3..1e5).contains(&size) => format!("{x:.1e}"),
         size if size >= 100.0 => format!("{x:.0}"),
         size if size >= 1.0 => format!("{x:.2}"),
         _ => format!("{x:.4}"),
@@ -124,10 +125,11 @@ fn count(x: f64) -> String {
     }
 }
 
-/// A time: 0.4s, 12s, 3m05s, 2h10m.
+/// A time: 45ms, 4.2s, 12s, 3m05s, 2h10m.
 pub fn duration(seconds: f64) -> String {
     let whole = seconds.round() as u64;
     match whole {
+        _ if seconds < 1.0 => format!("{:.0}ms", seconds * 1000.0),
         0..10 => format!("{seconds:.1}s"),
         10..60 => format!("{whole}s"),
         60..3600 => format!("{}m{:02}s", whole / 60, whole % 60),
