@@ -4,6 +4,7 @@ use std::fmt;
 use std::str::FromStr;
 
 use crate::error::{Error, Result};
+use crate::gemm::{Vectorized, vectorize};
 use crate::math;
 
 /// The function g in A = g(Z), element by element except for [`Softmax`](Self::Softmax).
@@ -66,24 +67,34 @@ const NAMES: [(&str, Activation); 12] = [
     ("softmax", Softmax),
 ];
 
+/// Every entry of a slice becomes a function of itself. A macro, because a closure is not certain to be compiled as
+/// part of the loop, and so for its instructions.
+macro_rules! map {
+    ($z:ident => $value:expr, $values:expr) => {
+        for value in $values.iter_mut() {
+            let $z = *value;
+            *value = $value;
+        }
+    };
+}
+
+/// Every gradient is multiplied by a function of what was seen.
+macro_rules! scale {
+    ($seen:ident => $slope:expr, $values:expr, $delta:expr) => {
+        for (&$seen, delta) in $values.iter().zip($delta.iter_mut()) {
+            *delta *= $slope;
+        }
+    };
+}
+
 impl Activation {
     /// g(z) in place, over rows of `columns` entries.
+    ///
+    /// # Panics
+    /// When `z` does not consist of whole rows.
     pub fn forward(self, z: &mut [f32], columns: usize) {
-        match self {
-            Identity => {}
-            // The comparison lets NaN through, which `f32::max` would hide.
-            Relu => map(z, |z| if z < 0.0 { 0.0 } else { z }),
-            LeakyRelu(slope) => map(z, |z| if z < 0.0 { slope * z } else { z }),
-            Elu(alpha) => map(z, |z| if z < 0.0 { alpha * math::exp_m1(z) } else { z }),
-            Selu => map(z, |z| SELU_SCALE * if z < 0.0 { SELU_ALPHA * math::exp_m1(z) } else { z }),
-            Sigmoid => map(z, math::sigmoid),
-            Tanh => map(z, math::tanh),
-            Softplus => map(z, math::softplus),
-            Silu => map(z, |z| z * math::sigmoid(z)),
-            Gelu => map(z, |z| z * math::normal_cdf(z)),
-            HardSigmoid => map(z, |z| (z * (1.0 / 6.0) + 0.5).clamp(0.0, 1.0)),
-            Softmax => z.chunks_exact_mut(columns.max(1)).for_each(softmax),
-        }
+        assert!(z.len().is_multiple_of(columns.max(1)), "{} entries in rows of {columns}", z.len());
+        vectorize(Forward { activation: self, z, columns });
     }
 
     /// Whether [`backward`](Self::backward) reads the output a = g(z) rather than the input z.
@@ -93,25 +104,53 @@ impl Activation {
 
     /// Turns `delta`, the gradient of the loss with respect to a, into that with respect to z, in place.
     /// `seen` is a where [`reads_output`](Self::reads_output) says so, else z.
+    ///
+    /// # Panics
+    /// When `seen` and `delta` differ in length, or do not consist of whole rows.
     pub fn backward(self, seen: &[f32], delta: &mut [f32], columns: usize) {
+        assert_eq!(seen.len(), delta.len(), "one gradient for each entry");
+        assert!(seen.len().is_multiple_of(columns.max(1)), "{} entries in rows of {columns}", seen.len());
+        vectorize(Backward { activation: self, seen, delta, columns });
+    }
+
+    /// [`forward`](Self::forward) for code that is compiled for the widest instructions already.
+    #[inline(always)]
+    pub(crate) fn forward_inline(self, z: &mut [f32], columns: usize) {
         match self {
             Identity => {}
-            Relu => scale(seen, delta, |a| if a > 0.0 { 1.0 } else { 0.0 }),
-            LeakyRelu(slope) => scale(seen, delta, |a| if a > 0.0 { 1.0 } else { slope }),
-            Elu(alpha) => scale(seen, delta, |a| if a > 0.0 { 1.0 } else { a + alpha }),
-            Selu => scale(seen, delta, |a| if a > 0.0 { SELU_SCALE } else { a + SELU_SCALE * SELU_ALPHA }),
-            Sigmoid => scale(seen, delta, |a| a * (1.0 - a)),
-            Tanh => scale(seen, delta, |a| 1.0 - a * a),
-            Softplus => scale(seen, delta, |a| -math::exp_m1(-a)),
-            Silu => scale(seen, delta, |z| {
-                let s = math::sigmoid(z);
-                s + z * s * (1.0 - s)
-            }),
-            Gelu => scale(seen, delta, |z| {
-                // 1/√(2π)
-                math::normal_cdf(z) + z * 0.398_942_3 * math::exp(-0.5 * z * z)
-            }),
-            HardSigmoid => scale(seen, delta, |a| if a > 0.0 && a < 1.0 { 1.0 / 6.0 } else { 0.0 }),
+            // The comparison lets NaN through, which `f32::max` would hide.
+            Relu => map!(z => if z < 0.0 { 0.0 } else { z }, z),
+            LeakyRelu(slope) => map!(z => if z < 0.0 { slope * z } else { z }, z),
+            Elu(alpha) => map!(z => if z < 0.0 { alpha * math::exp_m1(z) } else { z }, z),
+            Selu => map!(z => SELU_SCALE * if z < 0.0 { SELU_ALPHA * math::exp_m1(z) } else { z }, z),
+            Sigmoid => map!(z => math::sigmoid(z), z),
+            Tanh => map!(z => math::tanh(z), z),
+            Softplus => map!(z => math::softplus(z), z),
+            Silu => map!(z => z * math::sigmoid(z), z),
+            Gelu => map!(z => z * math::normal_cdf(z), z),
+            HardSigmoid => map!(z => (z * (1.0 / 6.0) + 0.5).clamp(0.0, 1.0), z),
+            Softmax => {
+                for row in z.chunks_exact_mut(columns.max(1)) {
+                    softmax(row);
+                }
+            }
+        }
+    }
+
+    #[inline(always)]
+    fn backward_inline(self, seen: &[f32], delta: &mut [f32], columns: usize) {
+        match self {
+            Identity => {}
+            Relu => scale!(a => if a > 0.0 { 1.0 } else { 0.0 }, seen, delta),
+            LeakyRelu(slope) => scale!(a => if a > 0.0 { 1.0 } else { slope }, seen, delta),
+            Elu(alpha) => scale!(a => if a > 0.0 { 1.0 } else { a + alpha }, seen, delta),
+            Selu => scale!(a => if a > 0.0 { SELU_SCALE } else { a + SELU_SCALE * SELU_ALPHA }, seen, delta),
+            Sigmoid => scale!(a => a * (1.0 - a), seen, delta),
+            Tanh => scale!(a => 1.0 - a * a, seen, delta),
+            Softplus => scale!(a => -math::exp_m1(-a), seen, delta),
+            Silu => scale!(z => silu_slope(z), seen, delta),
+            Gelu => scale!(z => gelu_slope(z), seen, delta),
+            HardSigmoid => scale!(a => if a > 0.0 && a < 1.0 { 1.0 / 6.0 } else { 0.0 }, seen, delta),
             Softmax => {
                 let columns = columns.max(1);
                 for (a, delta) in seen.chunks_exact(columns).zip(delta.chunks_exact_mut(columns)) {
@@ -133,22 +172,57 @@ impl Activation {
     }
 }
 
-#[inline(always)]
-fn map(z: &mut [f32], function: impl Fn(f32) -> f32) {
-    z.iter_mut().for_each(|z| *z = function(*z));
+struct Forward<'a> {
+    activation: Activation,
+    z: &'a mut [f32],
+    columns: usize,
+}
+
+impl Vectorized for Forward<'_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run(self) {
+        self.activation.forward_inline(self.z, self.columns);
+    }
+}
+
+struct Backward<'a> {
+    activation: Activation,
+    seen: &'a [f32],
+    delta: &'a mut [f32],
+    columns: usize,
+}
+
+impl Vectorized for Backward<'_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run(self) {
+        self.activation.backward_inline(self.seen, self.delta, self.columns);
+    }
 }
 
 #[inline(always)]
-fn scale(seen: &[f32], delta: &mut [f32], derivative: impl Fn(f32) -> f32) {
-    seen.iter().zip(delta).for_each(|(&seen, delta)| *delta *= derivative(seen));
+fn silu_slope(z: f32) -> f32 {
+    let s = math::sigmoid(z);
+    s + z * s * (1.0 - s)
 }
 
+#[inline(always)]
+fn gelu_slope(z: f32) -> f32 {
+    /// 1/√(2π), the height of the normal density.
+    const HEIGHT: f32 = 0.398_942_3;
+    math::normal_cdf(z) + z * HEIGHT * math::exp(-0.5 * z * z)
+}
+
+#[inline(always)]
 fn softmax(row: &mut [f32]) {
     // The largest logit becomes e⁰, so nothing overflows.
     let largest = row.iter().copied().fold(f32::NEG_INFINITY, f32::max);
-    map(row, |z| math::exp(z - largest));
+    map!(z => math::exp(z - largest), row);
     let factor = 1.0 / row.iter().sum::<f32>();
-    map(row, |a| a * factor);
+    map!(a => a * factor, row);
 }
 
 impl fmt::Display for Activation {

@@ -1,5 +1,6 @@
 //! How a gradient changes the parameters.
 
+use crate::gemm::{Vectorized, vectorize};
 use crate::math;
 use crate::network::Network;
 
@@ -147,33 +148,86 @@ impl Optimizer {
             // A moment that the rule does not keep is empty.
             let [m, v] = self.moments.each_mut().map(|moment| moment.get_mut(range.clone()).unwrap_or_default());
             match self.rule {
-                Rule::Sgd(sgd) => sgd.update(self.learning_rate, parameters, gradient, m),
-                Rule::Adam(adam) => adam.update(self.learning_rate, self.steps, parameters, gradient, m, v),
+                Rule::Sgd(sgd) => {
+                    let rate = self.learning_rate;
+                    vectorize(SgdStep { sgd, rate, parameters, gradient, velocity: m });
+                }
+                Rule::Adam(adam) => {
+                    vectorize(adam.step(self.learning_rate, self.steps, parameters, gradient, m, v));
+                }
             }
         }
     }
 }
 
-impl Sgd {
-    fn update(self, rate: f32, parameters: &mut [f32], gradient: &[f32], velocity: &mut [f32]) {
-        if self.momentum == 0.0 {
-            parameters.iter_mut().zip(gradient).for_each(|(w, g)| *w -= rate * g);
+/// One pass over a tensor and all that belongs to it.
+struct SgdStep<'a> {
+    sgd: Sgd,
+    rate: f32,
+    parameters: &'a mut [f32],
+    gradient: &'a [f32],
+    /// Empty without momentum.
+    velocity: &'a mut [f32],
+}
+
+impl Vectorized for SgdStep<'_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run(self) {
+        let (rate, Sgd { momentum, nesterov, .. }) = (self.rate, self.sgd);
+        let steps = self.parameters.iter_mut().zip(self.gradient);
+        if momentum == 0.0 {
+            for (w, g) in steps {
+                *w -= rate * g;
+            }
             return;
         }
-        for ((w, g), v) in parameters.iter_mut().zip(gradient).zip(velocity) {
-            *v = self.momentum * *v + g;
-            *w -= rate * if self.nesterov { g + self.momentum * *v } else { *v };
+        for ((w, g), v) in steps.zip(self.velocity) {
+            *v = momentum * *v + g;
+            *w -= rate * if nesterov { g + momentum * *v } else { *v };
         }
     }
 }
 
+/// One pass over a tensor and all that belongs to it.
+struct AdamStep<'a> {
+    adam: Adam,
+    /// The learning rate over the correction of the mean.
+    rate: f32,
+    /// One over the root of the correction of the mean square.
+    root_correction: f32,
+    parameters: &'a mut [f32],
+    gradient: &'a [f32],
+    mean: &'a mut [f32],
+    square: &'a mut [f32],
+}
+
 impl Adam {
-    fn update(self, rate: f32, steps: u64, parameters: &mut [f32], gradient: &[f32], m: &mut [f32], v: &mut [f32]) {
-        let Adam { beta1, beta2, epsilon, .. } = self;
+    fn step<'a>(
+        self,
+        rate: f32,
+        steps: u64,
+        parameters: &'a mut [f32],
+        gradient: &'a [f32],
+        mean: &'a mut [f32],
+        square: &'a mut [f32],
+    ) -> AdamStep<'a> {
         let correction = |beta: f32| 1.0 - math::power_f64(f64::from(beta), steps);
-        let rate = (f64::from(rate) / correction(beta1)) as f32;
-        let root_correction = (1.0 / correction(beta2).sqrt()) as f32;
-        for (((w, g), m), v) in parameters.iter_mut().zip(gradient).zip(m).zip(v) {
+        let rate = (f64::from(rate) / correction(self.beta1)) as f32;
+        let root_correction = (1.0 / correction(self.beta2).sqrt()) as f32;
+        AdamStep { adam: self, rate, root_correction, parameters, gradient, mean, square }
+    }
+}
+
+impl Vectorized for AdamStep<'_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run(self) {
+        let (rate, root_correction, Adam { beta1, beta2, epsilon, .. }) = (self.rate, self.root_correction, self.adam);
+        let moments = self.mean.iter_mut().zip(self.square);
+        for ((w, g), (m, v)) in self.parameters.iter_mut().zip(self.gradient).zip(moments) {
             *m += (1.0 - beta1) * (g - *m);
             *v += (1.0 - beta2) * (g * g - *v);
             *w -= rate * *m / (v.sqrt() * root_correction + epsilon);

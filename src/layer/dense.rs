@@ -1,7 +1,7 @@
 //! The fully connected layer.
 
 use crate::activation::Activation;
-use crate::gemm;
+use crate::gemm::{self, Epilogue, Vectorized};
 use crate::init::Init;
 use crate::matrix::Matrix;
 use crate::rng::Rng;
@@ -64,11 +64,13 @@ impl Dense {
     /// `output` = `activation`(`input`·W + b).
     pub(crate) fn forward(&self, input: &Matrix, activation: Activation, output: &mut Matrix) {
         output.reshape(input.rows(), self.outputs());
-        gemm::product(input.operand(), self.weights.operand(), output.as_mut_slice());
-        for row in output.as_mut_slice().chunks_exact_mut(self.bias.len().max(1)) {
-            row.iter_mut().zip(&self.bias).for_each(|(z, b)| *z += b);
+        let (a, w) = (input.operand(), self.weights.operand());
+        // Softmax needs whole rows; every other activation is applied while its entries are in the cache.
+        let fused = if activation == Activation::Softmax { Activation::Identity } else { activation };
+        gemm::product_with(a, w, output.as_mut_slice(), &BiasThen { bias: &self.bias, activation: fused });
+        if activation == Activation::Softmax {
+            activation.forward(output.as_mut_slice(), self.outputs());
         }
-        activation.forward(output.as_mut_slice(), self.outputs());
     }
 
     /// From `delta`, the gradient of the loss with respect to Z: writes that with respect to the weights and the
@@ -83,13 +85,45 @@ impl Dense {
     ) {
         let (weights, bias) = gradient.split_at_mut(self.weights.as_slice().len());
         gemm::product(input.operand().transposed(), delta.operand(), weights);
-        bias.fill(0.0);
-        for row in delta.iter_rows() {
-            bias.iter_mut().zip(row).for_each(|(b, d)| *b += d);
-        }
+        gemm::vectorize(ColumnSums { matrix: delta, sums: bias });
         if let Some(input_delta) = input_delta {
             input_delta.reshape(delta.rows(), self.inputs());
             gemm::product(delta.operand(), self.weights.operand().transposed(), input_delta.as_mut_slice());
+        }
+    }
+}
+
+/// What becomes of the products of the forward pass: the bias is added, and the activation applied.
+struct BiasThen<'a> {
+    bias: &'a [f32],
+    activation: Activation,
+}
+
+impl Epilogue for BiasThen<'_> {
+    #[inline(always)]
+    fn apply(&self, run: &mut [f32], _row: usize, column: usize) {
+        run.iter_mut().zip(&self.bias[column..]).for_each(|(z, b)| *z += b);
+        let columns = run.len();
+        self.activation.forward_inline(run, columns);
+    }
+}
+
+/// `sums` = the sum of each column of `matrix`.
+struct ColumnSums<'a> {
+    matrix: &'a Matrix,
+    sums: &'a mut [f32],
+}
+
+impl Vectorized for ColumnSums<'_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run(self) {
+        self.sums.fill(0.0);
+        for row in self.matrix.as_slice().chunks_exact(self.sums.len().max(1)) {
+            for (sum, value) in self.sums.iter_mut().zip(row) {
+                *sum += value;
+            }
         }
     }
 }
