@@ -100,10 +100,17 @@ impl Model {
         let mut scaled = x.clone();
         self.scaler.transform(&mut scaled);
         let mut outputs = self.network.predict(&scaled);
-        if let Some(scaler) = &self.target_scaler {
-            scaler.invert(&mut outputs);
-        }
+        self.finish(&mut outputs);
         outputs
+    }
+
+    /// From what the network puts out to what the model answers.
+    fn finish(&self, outputs: &mut Matrix) {
+        match (self.schema.output(), &self.target_scaler) {
+            (Output::Classes { .. }, _) => self.network.logits_to_probabilities(outputs),
+            (Output::Values { .. }, Some(scaler)) => scaler.invert(outputs),
+            (Output::Values { .. }, None) => {}
+        }
     }
 
     /// The name of the likeliest class in one row of [`predict`](Self::predict); `None` for a model of values.
@@ -123,9 +130,7 @@ impl Model {
     /// When `data` has not as many features as the model takes.
     pub fn outputs_for(&self, data: &Dataset) -> Result<Matrix> {
         let mut outputs = evaluate::outputs(&self.network, data, |x| self.scaler.transform(x))?;
-        if let Some(scaler) = &self.target_scaler {
-            scaler.invert(&mut outputs);
-        }
+        self.finish(&mut outputs);
         Ok(outputs)
     }
 
@@ -142,7 +147,7 @@ impl Model {
     /// # Errors
     /// When the data does not fit the model.
     pub fn evaluate(&self, data: &Dataset) -> Result<Evaluation> {
-        self.network.judge(self.outputs_for(data)?, data)
+        self.network.judge(&self.outputs_for(data)?, data)
     }
 
     /// Writes the model to `path`: to a temporary file beside it, which then takes its place, so that the file is

@@ -266,13 +266,20 @@ impl NetworkBuilder {
     /// Draws the initial weights.
     ///
     /// # Errors
-    /// When there is no dense layer, or a layer's setting is out of range.
+    /// When there is no dense layer, a layer's setting is out of range, or a layer does not fit into memory.
     pub fn build(&self) -> Result<Network> {
         let mut rng = Rng::new(self.seed);
         let (mut layers, mut width) = (Vec::new(), self.inputs);
         for plan in &self.plan {
             match *plan {
                 Plan::Dense { outputs, activation, init, bias_init } => {
+                    // The sizes may come from a command line: a failed allocation would end the process.
+                    let count = width.checked_add(1).and_then(|rows| rows.checked_mul(outputs));
+                    if !count.is_some_and(|count| Vec::<f32>::new().try_reserve_exact(count).is_ok()) {
+                        return Err(Error::Setting(format!(
+                            "a layer of {width} inputs and {outputs} units does not fit into memory: choose fewer units"
+                        )));
+                    }
                     let init = init.unwrap_or(Init::for_activation(activation));
                     layers.push(Layer::Dense(Dense::random(width, outputs, init, bias_init, &mut rng)));
                     if activation != Activation::Identity {

@@ -59,7 +59,8 @@ pub fn for_training(arguments: &Arguments, seed: u64) -> Result<Parts, Failure> 
             _ if share == 0.0 => (data, None),
             1 => (data, None),
             _ => {
-                let (train, test) = data.split(1.0 - share, seed);
+                // 1 less a very small share is 1, which is no share to split at.
+                let (train, test) = data.split((1.0 - share).min(1.0 - f64::EPSILON), seed);
                 (train, Some(test))
             }
         },

@@ -70,14 +70,11 @@ pub fn run(arguments: &Arguments, out: &mut dyn Write) -> Result<(), Failure> {
             return Err(arguments.misuse(&format!("no demo \"{name}\"{hint}; there are {}", names.join(", "))));
         }
     };
-    if !arguments.has("--json") {
-        writeln!(out, "{name}: {}", recipe.about)?;
-        writeln!(out, "known: {}", recipe.known)?;
-    }
     let file = arguments.text("--out").map_or_else(|| format!("{name}.safetensors"), str::to_string);
     let shown = recipe.test.clone();
     let trainer = Trainer::new(recipe.loss, recipe.rule).epochs(recipe.epochs).batch_size(recipe.batch).seed(seed);
     let job = Job {
+        heading: vec![format!("{name}: {}", recipe.about), format!("known: {}", recipe.known)],
         target_scaler: training::target_scaler(&recipe.train),
         train: recipe.train,
         test: Some(recipe.test),

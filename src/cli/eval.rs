@@ -9,6 +9,7 @@ use super::Failure;
 use super::arguments::{Arguments, Command, choice};
 use super::data;
 use super::report::Score;
+use super::terminal::wrap;
 
 pub const COMMAND: Command = Command {
     name: "eval",
@@ -43,10 +44,10 @@ pub fn run(arguments: &Arguments, out: &mut dyn Write) -> Result<(), Failure> {
         }
         return Ok(writeln!(out, "{}", Json::Object(members))?);
     }
-    writeln!(out, "{examples} examples: {}", score.line())?;
+    write!(out, "{}", wrap(&format!("{examples} examples: {}", score.line()), 0))?;
     if let Evaluation::Classification(found) = &score.evaluation {
         writeln!(out, "\n{}", found.report(&names).trim_end())?;
-        writeln!(out, "\nRows are true classes, columns predicted:\n{}", found.confusion_table(&names).trim_end())?;
+        writeln!(out, "\n{}", found.confusion_table(&names).trim_end())?;
     }
     Ok(())
 }

@@ -74,7 +74,7 @@ pub fn run(words: impl Iterator<Item = OsString>) -> ExitCode {
         Err(Failure::Output(error)) if error.kind() == io::ErrorKind::BrokenPipe => ExitCode::SUCCESS,
         Err(failure) => {
             let _ = out.flush();
-            eprintln!("palmnet: {failure}");
+            terminal::complain(&format!("palmnet: {failure}\n"));
             ExitCode::from(if matches!(failure, Failure::Usage(_)) { 2 } else { 1 })
         }
     }
@@ -95,7 +95,10 @@ fn dispatch(words: impl Iterator<Item = OsString>, out: &mut dyn Write) -> Resul
         Some(name) => {
             let (command, work) = find(name)?;
             match command.parse(words)? {
-                Some(arguments) => work(&arguments, out),
+                Some(arguments) => {
+                    palmnet::check_isa()?;
+                    work(&arguments, out)
+                }
                 None => Ok(out.write_all(command.help().as_bytes())?),
             }
         }

@@ -58,7 +58,7 @@ pub fn run(arguments: &Arguments, out: &mut dyn Write) -> Result<(), Failure> {
                 writeln!(out, "{line}")?;
             }
             (Some(class), false) if probabilities => writeln!(out, "{},{}", cell(class), list(&row))?,
-            (Some(class), false) => writeln!(out, "{class}")?,
+            (Some(class), false) => writeln!(out, "{}", cell(class))?,
             (None, true) => writeln!(out, "{}", Json::object([("prediction", named())]))?,
             (None, false) => writeln!(out, "{}", list(&row))?,
         }

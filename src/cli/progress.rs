@@ -1,6 +1,6 @@
 //! How training is going, on standard error: one line that redraws itself on a terminal, plain lines elsewhere.
 
-use std::io::{IsTerminal, Write};
+use std::io::IsTerminal;
 use std::time::{Duration, Instant};
 
 use palmnet::{Epoch, Event};
@@ -58,7 +58,7 @@ impl Progress {
                 if let Event::Epoch(epoch) = event
                     && (epoch.epoch % every == 0 || epoch.epoch == 1 || epoch.epoch == self.epochs)
                 {
-                    eprintln!("epoch {}", self.line(event, done));
+                    terminal::complain(&format!("{}\n", self.line("epoch ", event, done)));
                 }
             }
         }
@@ -67,30 +67,30 @@ impl Progress {
     /// Leaves the last state on the screen.
     pub fn finish(self) {
         if let (Style::Redrawn, Some(epoch)) = (&self.style, &self.last) {
-            self.draw(&self.line(Event::Epoch(epoch), epoch.epoch as f64));
-            eprintln!();
+            self.draw(&self.line("", Event::Epoch(epoch), epoch.epoch as f64));
+            terminal::complain("\n");
         }
     }
 
     fn redraw(&mut self, event: Event<'_>, done: f64) {
         self.drawn = Some(Instant::now());
-        self.draw(&self.line(event, done));
+        self.draw(&self.line("", event, done));
     }
 
     fn draw(&self, line: &str) {
         // Back to the first column, the line, and erase what is left of a longer one.
-        let _ = write!(std::io::stderr(), "\r{line}\x1b[K");
+        terminal::complain(&format!("\r{line}\x1b[K"));
     }
 
     /// The state in as many words as fit, the most telling ones first: loss, time left, examples per second, learning
     /// rate.
-    fn line(&self, event: Event<'_>, done: f64) -> String {
+    fn line(&self, start: &str, event: Event<'_>, done: f64) -> String {
         let (epoch, loss) = match event {
             Event::Batch { epoch, loss, .. } => (epoch, loss),
             Event::Epoch(epoch) => (epoch.epoch, epoch.train_loss),
         };
         let seconds = self.started.elapsed().as_secs_f64();
-        let mut line = format!("{epoch}/{} loss {}", self.epochs, short(loss));
+        let mut line = format!("{start}{epoch}/{} loss {}", self.epochs, short(loss));
         let validation = self.last.and_then(|last| last.validation_loss).map(|loss| format!(" val {}", short(loss)));
         let left = format!(" {} left", duration(seconds / done * (self.epochs as f64 - done)));
         let speed = format!(" {}/s", count(done * self.examples as f64 / seconds));

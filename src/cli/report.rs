@@ -1,7 +1,7 @@
 //! How well a network does, as text and as JSON.
 
 use palmnet::json::Json;
-use palmnet::{Classification, Dataset, Evaluation, Loss, Matrix, Model, Network, Regression, Result, Scaler, Targets};
+use palmnet::{Activation, Dataset, Evaluation, Loss, Matrix, Model, Network, Regression, Result, Scaler, Targets};
 
 /// Loss and metrics on one part of the data.
 pub struct Score {
@@ -19,9 +19,7 @@ impl Score {
         data.gather_targets(&(0..data.len()).collect::<Vec<_>>(), network.outputs(), &mut targets);
         let loss = loss.value(&outputs, &targets);
         let evaluation = match (data.targets(), target_scaler) {
-            (Targets::Classes(labels), _) => {
-                Evaluation::Classification(Classification::from_probabilities(&outputs, labels))
-            }
+            (Targets::Classes(_), _) => network.evaluate(data)?,
             (Targets::Values(_), scaler) => {
                 if let Some(scaler) = scaler {
                     scaler.invert(&mut outputs);
@@ -40,7 +38,13 @@ impl Score {
         if let Some(scaler) = model.target_scaler() {
             data.scale_targets(scaler);
         }
-        let usual = if data.labels().is_some() { Loss::CrossEntropy } else { Loss::MeanSquaredError };
+        let usual = match (data.targets(), model.network().output_activation(), model.network().outputs()) {
+            (Targets::Values(_), ..) => Loss::MeanSquaredError,
+            (_, Activation::Identity, 1) => Loss::BinaryCrossEntropyLogits,
+            (_, Activation::Identity, _) => Loss::CrossEntropyLogits,
+            (_, _, 1) => Loss::BinaryCrossEntropy,
+            _ => Loss::CrossEntropy,
+        };
         let loss = model.notes.get("loss").and_then(|name| name.parse().ok()).unwrap_or(usual);
         Score::of(model.network(), &data, loss, model.target_scaler())
     }

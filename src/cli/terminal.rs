@@ -1,6 +1,6 @@
 //! The terminal: how wide it is, and text that fits.
 
-use std::io::IsTerminal;
+use std::io::{IsTerminal, Write};
 use std::process::{Command, Stdio};
 use std::sync::OnceLock;
 
@@ -24,8 +24,15 @@ pub fn width() -> usize {
     })
 }
 
+/// Writes to standard error. That nobody reads it any more, as in `palmnet train … 2>&1 | head`, is no failure.
+pub fn complain(text: &str) {
+    let _ = std::io::stderr().write_all(text.as_bytes());
+}
+
 /// The text broken into lines that fit the terminal (and are not too wide to read), each after `indent` spaces.
 pub fn wrap(text: &str, indent: usize) -> String {
+    // Names come from files, and must not move the cursor.
+    let text: String = text.chars().map(|c| if c.is_control() { ' ' } else { c }).collect();
     let most = width().min(90);
     let mut lines = String::new();
     let mut line = " ".repeat(indent);

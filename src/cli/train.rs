@@ -87,13 +87,11 @@ pub fn run(arguments: &Arguments, out: &mut dyn Write) -> Result<(), Failure> {
     let builder = settings.builder(&train, seed);
     if !arguments.has("--quiet") {
         for remark in remarks(&train, builder.build()?.parameter_count(), &scaler) {
-            eprint!("{}", terminal::wrap(&format!("note: {remark}"), 0));
+            terminal::complain(&terminal::wrap(&format!("note: {remark}"), 0));
         }
     }
-    if !arguments.has("--json") {
-        writeln!(out, "{}", settings.line())?;
-    }
     let job = Job {
+        heading: vec![settings.line()],
         target_scaler: training::target_scaler(&train),
         train,
         test,
@@ -161,14 +159,18 @@ impl Settings {
             _ => 64,
         });
         // About eight thousand steps fit most tables; images need fewer passes than that.
-        let epochs = whole("--epochs")?.unwrap_or(if images { 10 } else { (8_000 * batch / rows).clamp(20, 100) });
-        let share = |name: &str| {
-            arguments.value(name, "a share of at least 0 and less than 1", |p: &f64| (0.0..1.0).contains(p))
-        };
+        let epochs = whole("--epochs")?.unwrap_or(if images {
+            10
+        } else {
+            (8_000usize.saturating_mul(batch) / rows).clamp(20, 100)
+        });
+        let share = "a share of at least 0 and less than 1";
+        let dropout = arguments.value("--dropout", share, |p: &f32| (0.0..1.0).contains(p))?.unwrap_or(0.0);
         let patience = arguments.value("--patience", "a whole number", |_: &usize| true)?;
         let wants_patience = patience.is_some_and(|patience| patience > 0);
         let usual_validation = if wants_patience { 0.1 } else { 0.0 };
-        let validation = share("--validation")?.unwrap_or(usual_validation);
+        let validation = arguments.value("--validation", share, |p: &f64| (0.0..1.0).contains(p))?;
+        let validation = validation.unwrap_or(usual_validation);
         let classes = train.class_names().len();
         let (outputs, loss) = match train.targets() {
             Targets::Classes(_) => ((classes, Activation::Softmax), Loss::CrossEntropy),
@@ -184,7 +186,7 @@ impl Settings {
             schedule,
             epochs,
             batch,
-            dropout: share("--dropout")?.unwrap_or(0.0) as f32,
+            dropout,
             validation,
             patience: patience.unwrap_or(if validation > 0.0 { 20 } else { 0 }),
             restarts: 1,

@@ -11,9 +11,12 @@ use super::Failure;
 use super::arguments::Arguments;
 use super::progress::{Progress, duration};
 use super::report::Score;
+use super::terminal::wrap;
 
 /// A training that is ready to run.
 pub struct Job<'a> {
+    /// What is printed first, line by line.
+    pub heading: Vec<String>,
     /// Not yet scaled, as is the test part.
     pub train: Dataset,
     pub test: Option<Dataset>,
@@ -31,14 +34,30 @@ pub struct Job<'a> {
 
 /// Trains, reports and saves, as `--quiet`, `--every` and `--json` say.
 pub fn run(job: Job<'_>, arguments: &Arguments, out: &mut dyn Write) -> Result<Model, Failure> {
-    let Job { mut train, mut test, scaler, target_scaler, builder, trainer, loss, epochs, restarts, notes, file } = job;
+    let Job {
+        heading,
+        mut train,
+        mut test,
+        scaler,
+        target_scaler,
+        builder,
+        trainer,
+        loss,
+        epochs,
+        restarts,
+        notes,
+        file,
+    } = job;
     let every = arguments.value("--every", "a whole number from 1", |&n: &usize| n > 0)?;
     let json = arguments.has("--json");
     let network = builder.build()?;
     check_writable(&file)?;
     if !json {
-        writeln!(out, "{}", describe(&train, test.as_ref()))?;
-        writeln!(out, "network {}, {} parameters", shape(&network), network.parameter_count())?;
+        let network = format!("network {}, {} parameters", shape(&network), network.parameter_count());
+        let data = [columns(&train), examples(&train, test.as_ref())];
+        for line in heading.into_iter().chain(data).chain([network]) {
+            write!(out, "{}", wrap(&line, 0))?;
+        }
         out.flush()?;
     }
     for part in [Some(&mut train), test.as_mut()].into_iter().flatten() {
@@ -97,9 +116,9 @@ pub fn run(job: Job<'_>, arguments: &Arguments, out: &mut dyn Write) -> Result<M
         return Ok(model);
     }
     writeln!(out, "{done} epochs in {}{kept}", duration(history.seconds()))?;
-    writeln!(out, "train {}", train_score.line())?;
+    write!(out, "{}", wrap(&format!("train {}", train_score.line()), 0))?;
     if let Some(score) = test_score {
-        writeln!(out, "test  {}", score.line())?;
+        write!(out, "{}", wrap(&format!("test {}", score.line()), 0))?;
     }
     writeln!(out, "saved {file}")?;
     Ok(model)
@@ -119,6 +138,9 @@ fn check_writable(file: &str) -> Result<(), Error> {
     if path.is_dir() {
         return Err(Error::format(file, "is a folder: name a file for the model with --out"));
     }
+    if path.file_name().is_none() {
+        return Err(Error::format(file, "is no name for a file: name one for the model with --out"));
+    }
     match path.parent().filter(|folder| !folder.as_os_str().is_empty()) {
         Some(folder) if !folder.is_dir() => {
             Err(Error::format(file, "its folder is not there: create it, or choose another --out"))
@@ -127,16 +149,21 @@ fn check_writable(file: &str) -> Result<(), Error> {
     }
 }
 
-/// `4 features → species (3 classes); train 120, test 30`.
-fn describe(train: &Dataset, test: Option<&Dataset>) -> String {
+/// `4 features → species (3 classes)`.
+fn columns(train: &Dataset) -> String {
     let targets = match train.targets() {
         Targets::Classes(_) => format!("{} classes", train.class_names().len()),
         Targets::Values(values) if values.columns() == 1 => "1 value".into(),
         Targets::Values(values) => format!("{} values", values.columns()),
     };
-    let test = test.map_or(String::new(), |test| format!(", test {}", test.len()));
     let (features, target) = (train.features().columns(), train.schema().output().names().join(", "));
-    format!("{features} features → {target} ({targets})\ntrain {}{test} examples", train.len())
+    format!("{features} features → {target} ({targets})")
+}
+
+/// `train 120, test 30 examples`.
+fn examples(train: &Dataset, test: Option<&Dataset>) -> String {
+    let test = test.map_or(String::new(), |test| format!(", test {}", test.len()));
+    format!("train {}{test} examples", train.len())
 }
 
 /// `4-64-64-3`.

@@ -39,22 +39,28 @@ impl Network {
     /// # Errors
     /// When features or targets of `data` do not fit the network.
     pub fn evaluate(&self, data: &Dataset) -> Result<Evaluation> {
-        self.judge(self.outputs_for(data)?, data)
+        let mut outputs = self.outputs_for(data)?;
+        if data.labels().is_some() {
+            self.logits_to_probabilities(&mut outputs);
+        }
+        self.judge(&outputs, data)
     }
 
-    /// How well `outputs` meet the targets of `data`.
-    pub(crate) fn judge(&self, mut outputs: Matrix, data: &Dataset) -> Result<Evaluation> {
+    /// Where the network ends in no activation, its outputs for classes are logits: makes probabilities of them.
+    pub(crate) fn logits_to_probabilities(&self, outputs: &mut Matrix) {
+        if self.output_activation() == Activation::Identity {
+            let columns = outputs.columns();
+            let link = if columns == 1 { Activation::Sigmoid } else { Activation::Softmax };
+            link.forward(outputs.as_mut_slice(), columns);
+        }
+    }
+
+    /// How well `outputs`, probabilities or values, meet the targets of `data`.
+    pub(crate) fn judge(&self, outputs: &Matrix, data: &Dataset) -> Result<Evaluation> {
         self.check(data)?;
         Ok(match data.targets() {
-            Targets::Classes(labels) => {
-                if self.output_activation() == Activation::Identity {
-                    let columns = outputs.columns();
-                    let link = if columns == 1 { Activation::Sigmoid } else { Activation::Softmax };
-                    link.forward(outputs.as_mut_slice(), columns);
-                }
-                Evaluation::Classification(Classification::from_probabilities(&outputs, labels))
-            }
-            Targets::Values(values) => Evaluation::Regression(Regression::new(&outputs, values)),
+            Targets::Classes(labels) => Evaluation::Classification(Classification::from_probabilities(outputs, labels)),
+            Targets::Values(values) => Evaluation::Regression(Regression::new(outputs, values)),
         })
     }
 

@@ -123,7 +123,7 @@ impl<'a> Trainer<'a> {
     ///
     /// # Errors
     /// When a setting is out of range, when data, network and loss do not fit each other, or when the loss becomes
-    /// infinite or NaN; the network then has the weights from before the step that failed.
+    /// infinite or NaN; the network then has the weights from before the epoch that failed.
     pub fn fit(&mut self, network: &mut Network, data: &Dataset) -> Result<History> {
         self.check(network, data)?;
         let mut rng = Rng::stream(self.seed, 0);
@@ -138,26 +138,39 @@ impl<'a> Trainer<'a> {
         let mut history = History::default();
         let mut best = Best::default();
         let batches = rows.len().div_ceil(self.batch_size);
+        let steps = self.epochs.saturating_mul(batches);
+        let mut before = Snapshot::default();
         let start = Instant::now();
-        'epochs: for epoch in 1..=self.epochs {
+        for epoch in 1..=self.epochs {
+            before.take(network);
             rng.shuffle(&mut rows);
-            let (mut sum, mut seen) = (0.0, 0);
+            let (mut sum, mut seen, mut stopped) = (0.0, 0, false);
             for (i, chunk) in rows.chunks(self.batch_size).enumerate() {
                 batch.gather(data, chunk, network.outputs());
                 workspace.forward(network, &batch.x);
                 let loss = workspace.backward(network, &batch.x, &batch.y);
                 if !loss.is_finite() {
-                    return Err(diverged(epoch, i + 1, loss, optimizer.learning_rate()));
+                    before.restore(network);
+                    return Err(diverged(epoch, i + 1, &format!("the loss is {loss}"), optimizer.learning_rate()));
                 }
                 let step = (epoch - 1) * batches + i;
-                optimizer
-                    .set_learning_rate(self.rule.learning_rate() * self.schedule.factor(step, self.epochs * batches));
+                optimizer.set_learning_rate(self.rule.learning_rate() * self.schedule.factor(step, steps));
                 optimizer.step(network, workspace.gradient());
                 seen += chunk.len();
                 sum += loss * chunk.len() as f64;
-                if self.tell(Event::Batch { epoch, batch: i + 1, batches, loss: sum / seen as f64 }).is_break() {
-                    break 'epochs;
+                stopped = self.tell(Event::Batch { epoch, batch: i + 1, batches, loss: sum / seen as f64 }).is_break();
+                if stopped {
+                    break;
                 }
+            }
+            // The last step may have gone too far with no loss after it to show that.
+            if !network.parameters().flatten().all(|weight| weight.is_finite()) {
+                before.restore(network);
+                let batch = seen.div_ceil(self.batch_size);
+                return Err(diverged(epoch, batch, "a weight is no longer finite", optimizer.learning_rate()));
+            }
+            if stopped {
+                break;
             }
             let train_loss = sum / seen as f64;
             let validation_loss =
@@ -172,7 +185,7 @@ impl<'a> Trainer<'a> {
             }
         }
         if self.patience.is_some() && best.epoch > 0 {
-            best.restore(network);
+            best.weights.restore(network);
             history.best_epoch = best.epoch;
         }
         Ok(history)
@@ -202,20 +215,19 @@ impl<'a> Trainer<'a> {
         }
         let (epochs, observer) = (self.epochs, self.observer.take());
         self.epochs = epochs.div_ceil(10);
-        let trials: Vec<Result<(f64, Network)>> = (0..starts as u64)
+        let best = (0..starts as u64)
             .map(|i| {
                 let mut network = builder.clone().reseeded(i).build()?;
                 let history = self.fit(&mut network, data)?;
                 let last = history.epochs.last();
                 Ok((last.map_or(f64::NAN, |last| last.validation_loss.unwrap_or(last.train_loss)), network))
             })
-            .collect();
+            .reduce(|best: Result<(f64, Network)>, trial| match (&best, &trial) {
+                (Ok((lowest, _)), Ok((loss, _))) if loss < lowest => trial,
+                (Err(_), Ok(_)) => trial,
+                _ => best,
+            });
         (self.epochs, self.observer) = (epochs, observer);
-        let best = trials.into_iter().reduce(|best, trial| match (&best, &trial) {
-            (Ok((lowest, _)), Ok((loss, _))) if loss < lowest => trial,
-            (Err(_), Ok(_)) => trial,
-            _ => best,
-        });
         let (_, mut network) = best.expect("there is at least one start")?;
         let history = self.fit(&mut network, data)?;
         Ok((network, history))
@@ -259,9 +271,9 @@ fn hold_back(share: f64, rows: &mut Vec<usize>, rng: &mut Rng) -> Vec<usize> {
     rows.split_off(rows.len() - count)
 }
 
-fn diverged(epoch: usize, batch: usize, loss: f64, rate: f32) -> Error {
+fn diverged(epoch: usize, batch: usize, what: &str, rate: f32) -> Error {
     let message = format!(
-        "the loss is {loss}. Lower the learning rate (now {rate}), scale features and targets, or look for extreme values in the data"
+        "{what}. Lower the learning rate (now {rate}), scale features and targets, or look for extreme values in the data"
     );
     Error::Diverged { epoch, batch, message }
 }
@@ -296,7 +308,7 @@ impl Batch {
 struct Best {
     epoch: usize,
     loss: f64,
-    parameters: Vec<f32>,
+    weights: Snapshot,
 }
 
 impl Best {
@@ -305,14 +317,24 @@ impl Best {
         let loss = record.validation_loss.unwrap_or(record.train_loss);
         if self.epoch == 0 || loss < self.loss {
             (self.epoch, self.loss) = (record.epoch, loss);
-            self.parameters.clear();
-            network.parameters().for_each(|values| self.parameters.extend_from_slice(values));
+            self.weights.take(network);
         }
         record.epoch - self.epoch
     }
+}
+
+/// The weights of a network at some time.
+#[derive(Default)]
+struct Snapshot(Vec<f32>);
+
+impl Snapshot {
+    fn take(&mut self, network: &Network) {
+        self.0.clear();
+        network.parameters().for_each(|values| self.0.extend_from_slice(values));
+    }
 
     fn restore(&self, network: &mut Network) {
-        let mut rest = &self.parameters[..];
+        let mut rest = &self.0[..];
         for values in network.parameters_mut() {
             let (these, others) = rest.split_at(values.len());
             values.copy_from_slice(these);
