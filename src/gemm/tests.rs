@@ -117,7 +117,9 @@ fn edges() {
 #[test]
 fn blocks() {
     let mut rng = Rng::new(2);
-    for (rows, depth, columns) in [(61, 523, 33), (60, 300, 1050), (61, 257, 521), (3, 300, 530), (1, 515, 257), (30, 513, 1030)] {
+    for (rows, depth, columns) in
+        [(61, 523, 33), (60, 300, 1050), (61, 257, 521), (3, 300, 530), (1, 515, 257), (30, 513, 1030)]
+    {
         check_all(&random(&mut rng, rows, depth), &random(&mut rng, depth, columns));
     }
 }
