@@ -54,8 +54,8 @@ impl Packing<'_> {
             for k in depth.clone().step_by(L::COUNT) {
                 let to = &mut panel[(k - depth.start) * width..];
                 let ks = k..depth.end.min(k + L::COUNT);
-                let mut square = [L::splat(0.0); 16];
                 // Constant bounds let the square live in registers.
+                let mut square = [L::splat(0.0); 16];
                 if count == L::COUNT && ks.len() == L::COUNT {
                     for i in 0..L::COUNT {
                         square[i] = L::load(&b.data[(first + i) * b.rows + k..]);
@@ -65,12 +65,16 @@ impl Packing<'_> {
                         square[i].store(&mut to[i * width..]);
                     }
                 } else {
-                    for (i, vector) in square.iter_mut().take(count).enumerate() {
-                        *vector = L::load_partial(&b.data[(first + i) * b.rows..][ks.clone()]);
+                    for i in 0..L::COUNT {
+                        // Any column serves as padding.
+                        let column = first + i.min(count - 1);
+                        square[i] = L::load_partial(&b.data[column * b.rows..][ks.clone()]);
                     }
                     square = L::transpose(square);
-                    for (vector, to) in square.iter().zip(to.chunks_mut(width)).take(ks.len()) {
-                        vector.store(to);
+                    for i in 0..L::COUNT {
+                        if i < ks.len() {
+                            square[i].store(&mut to[i * width..]);
+                        }
                     }
                 }
             }
