@@ -47,13 +47,18 @@ impl<E: Epilogue> Task for Product<'_, E> {
         let width = vectors * L::COUNT;
         // What does not fit the cache is packed, if there are strips enough to repay it; and vectors cannot be loaded
         // from what is transposed.
-        let packed = b.transposed || (2 * depth * columns > L::BLOCK && rows > 4 * L::ROWS);
+        let packed = b.transposed || (depth * columns > L::BLOCK && rows > 4 * L::ROWS);
         let copied = packed && !a.transposed && columns >= 8 * width;
         let (depth_block, column_block) =
             if packed { (depth.min(DEPTH), L::BLOCK / DEPTH / width * width) } else { (depth, columns) };
-        let block = if packed { depth_block * column_block.min(columns.next_multiple_of(width)) } else { 0 };
-        let mut buffer = Buffer::take();
-        let (strip, block) = buffer.numbers(L::ROWS * STRIDE + block).split_at_mut(L::ROWS * STRIDE);
+        let mut buffer = packed.then(Buffer::take);
+        let (strip, block) = match &mut buffer {
+            Some(buffer) => {
+                let block = depth_block * column_block.min(columns.next_multiple_of(width));
+                buffer.numbers(L::ROWS * STRIDE + block).split_at_mut(L::ROWS * STRIDE)
+            }
+            None => Default::default(),
+        };
 
         for column in (0..columns).step_by(column_block) {
             let column_end = columns.min(column + column_block);

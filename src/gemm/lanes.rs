@@ -22,8 +22,8 @@ pub(crate) trait Lanes: Copy {
     fn store(self, to: &mut [f32]);
     /// `self` · `factor` + `addend`.
     fn mul_add(self, factor: Self, addend: Self) -> Self;
-    /// The numbers of both by turns: the first half of that sequence, and the second.
-    fn interleave(self, other: Self) -> (Self, Self);
+    /// The first `COUNT` vectors as the rows of a square, rows and columns exchanged.
+    fn transpose(square: [Self; 16]) -> [Self; 16];
 
     /// The first `COUNT` numbers of a slice, and zeros where it is too short.
     #[inline(always)]
@@ -115,14 +115,35 @@ mod x86 {
             Avx512(unsafe { _mm512_fmadd_ps(self.0, factor.0, addend.0) })
         }
 
+        /// Squares of four within the quarters of the registers, then the quarters.
         #[inline(always)]
-        fn interleave(self, other: Self) -> (Self, Self) {
-            unsafe {
-                let low = _mm512_setr_epi32(0, 16, 1, 17, 2, 18, 3, 19, 4, 20, 5, 21, 6, 22, 7, 23);
-                let high = _mm512_setr_epi32(8, 24, 9, 25, 10, 26, 11, 27, 12, 28, 13, 29, 14, 30, 15, 31);
-                let pick = |which| Avx512(_mm512_permutex2var_ps(self.0, which, other.0));
-                (pick(low), pick(high))
+        fn transpose(square: [Self; 16]) -> [Self; 16] {
+            let (mut parts, mut result) = (square, square);
+            for i in (0..16).step_by(4) {
+                let [Avx512(a), Avx512(b), Avx512(c), Avx512(d)] =
+                    [square[i], square[i + 1], square[i + 2], square[i + 3]];
+                unsafe {
+                    let (ab, cd) = (_mm512_unpacklo_ps(a, b), _mm512_unpacklo_ps(c, d));
+                    parts[i] = Avx512(_mm512_shuffle_ps::<0x44>(ab, cd));
+                    parts[i + 1] = Avx512(_mm512_shuffle_ps::<0xEE>(ab, cd));
+                    let (ab, cd) = (_mm512_unpackhi_ps(a, b), _mm512_unpackhi_ps(c, d));
+                    parts[i + 2] = Avx512(_mm512_shuffle_ps::<0x44>(ab, cd));
+                    parts[i + 3] = Avx512(_mm512_shuffle_ps::<0xEE>(ab, cd));
+                }
             }
+            for i in 0..4 {
+                let [Avx512(a), Avx512(b), Avx512(c), Avx512(d)] =
+                    [parts[i], parts[i + 4], parts[i + 8], parts[i + 12]];
+                unsafe {
+                    let (ab, cd) = (_mm512_shuffle_f32x4::<0x44>(a, b), _mm512_shuffle_f32x4::<0x44>(c, d));
+                    result[i] = Avx512(_mm512_shuffle_f32x4::<0x88>(ab, cd));
+                    result[i + 4] = Avx512(_mm512_shuffle_f32x4::<0xDD>(ab, cd));
+                    let (ab, cd) = (_mm512_shuffle_f32x4::<0xEE>(a, b), _mm512_shuffle_f32x4::<0xEE>(c, d));
+                    result[i + 8] = Avx512(_mm512_shuffle_f32x4::<0x88>(ab, cd));
+                    result[i + 12] = Avx512(_mm512_shuffle_f32x4::<0xDD>(ab, cd));
+                }
+            }
+            result
         }
 
         #[inline(always)]
@@ -183,13 +204,29 @@ mod x86 {
             Avx2(unsafe { _mm256_fmadd_ps(self.0, factor.0, addend.0) })
         }
 
+        /// Squares of four within the halves of the registers, then the halves.
         #[inline(always)]
-        fn interleave(self, other: Self) -> (Self, Self) {
-            unsafe {
-                // By turns within each half, so the inner halves change places.
-                let (even, odd) = (_mm256_unpacklo_ps(self.0, other.0), _mm256_unpackhi_ps(self.0, other.0));
-                (Avx2(_mm256_permute2f128_ps::<0x20>(even, odd)), Avx2(_mm256_permute2f128_ps::<0x31>(even, odd)))
+        fn transpose(square: [Self; 16]) -> [Self; 16] {
+            let (mut parts, mut result) = (square, square);
+            for i in [0, 4] {
+                let [Avx2(a), Avx2(b), Avx2(c), Avx2(d)] = [square[i], square[i + 1], square[i + 2], square[i + 3]];
+                unsafe {
+                    let (ab, cd) = (_mm256_unpacklo_ps(a, b), _mm256_unpacklo_ps(c, d));
+                    parts[i] = Avx2(_mm256_shuffle_ps::<0x44>(ab, cd));
+                    parts[i + 1] = Avx2(_mm256_shuffle_ps::<0xEE>(ab, cd));
+                    let (ab, cd) = (_mm256_unpackhi_ps(a, b), _mm256_unpackhi_ps(c, d));
+                    parts[i + 2] = Avx2(_mm256_shuffle_ps::<0x44>(ab, cd));
+                    parts[i + 3] = Avx2(_mm256_shuffle_ps::<0xEE>(ab, cd));
+                }
             }
+            for i in 0..4 {
+                let (Avx2(a), Avx2(b)) = (parts[i], parts[i + 4]);
+                unsafe {
+                    result[i] = Avx2(_mm256_permute2f128_ps::<0x20>(a, b));
+                    result[i + 4] = Avx2(_mm256_permute2f128_ps::<0x31>(a, b));
+                }
+            }
+            result
         }
 
         #[inline(always)]
@@ -241,8 +278,15 @@ mod arm {
         }
 
         #[inline(always)]
-        fn interleave(self, other: Self) -> (Self, Self) {
-            unsafe { (Neon(vzip1q_f32(self.0, other.0)), Neon(vzip2q_f32(self.0, other.0))) }
+        fn transpose(mut square: [Self; 16]) -> [Self; 16] {
+            let [Neon(a), Neon(b), Neon(c), Neon(d)] = [square[0], square[1], square[2], square[3]];
+            unsafe {
+                let (ac, bd) = (vzip1q_f32(a, c), vzip1q_f32(b, d));
+                (square[0], square[1]) = (Neon(vzip1q_f32(ac, bd)), Neon(vzip2q_f32(ac, bd)));
+                let (ac, bd) = (vzip2q_f32(a, c), vzip2q_f32(b, d));
+                (square[2], square[3]) = (Neon(vzip1q_f32(ac, bd)), Neon(vzip2q_f32(ac, bd)));
+            }
+            square
         }
 
         #[inline(always)]
@@ -291,9 +335,13 @@ impl Lanes for Portable {
     }
 
     #[inline(always)]
-    fn interleave(self, other: Self) -> (Self, Self) {
-        let (Portable([a, b, c, d]), Portable([e, f, g, h])) = (self, other);
-        (Portable([a, e, b, f]), Portable([c, g, d, h]))
+    fn transpose(mut square: [Self; 16]) -> [Self; 16] {
+        for i in 0..4 {
+            for j in 0..i {
+                (square[i].0[j], square[j].0[i]) = (square[j].0[i], square[i].0[j]);
+            }
+        }
+        square
     }
 
     #[inline(always)]

@@ -37,8 +37,7 @@ impl Packing<'_> {
             for (panel, row) in row.chunks(self.width).enumerate() {
                 let to = &mut self.packed[panel * step + k * self.width..];
                 for (v, part) in row.chunks(L::COUNT).enumerate() {
-                    let vector = if part.len() == L::COUNT { L::load(part) } else { L::load_partial(part) };
-                    vector.store(&mut to[v * L::COUNT..]);
+                    load::<L>(part).store(&mut to[v * L::COUNT..]);
                 }
             }
         }
@@ -55,23 +54,27 @@ impl Packing<'_> {
             for k in depth.clone().step_by(L::COUNT) {
                 let to = &mut panel[(k - depth.start) * width..];
                 let ks = k..depth.end.min(k + L::COUNT);
-                let mut square = [L::splat(0.0); 16];
                 // Constant bounds let the square live in registers.
+                let mut square = [L::splat(0.0); 16];
                 if count == L::COUNT && ks.len() == L::COUNT {
                     for i in 0..L::COUNT {
                         square[i] = L::load(&b.data[(first + i) * b.rows + k..]);
                     }
-                    square = transpose(square);
+                    square = L::transpose(square);
                     for i in 0..L::COUNT {
                         square[i].store(&mut to[i * width..]);
                     }
                 } else {
-                    for (i, vector) in square.iter_mut().take(count).enumerate() {
-                        *vector = L::load_partial(&b.data[(first + i) * b.rows..][ks.clone()]);
+                    for i in 0..L::COUNT {
+                        // Any column serves as padding.
+                        let column = first + i.min(count - 1);
+                        square[i] = L::load_partial(&b.data[column * b.rows..][ks.clone()]);
                     }
-                    square = transpose(square);
-                    for (vector, to) in square.iter().zip(to.chunks_mut(width)).take(ks.len()) {
-                        vector.store(to);
+                    square = L::transpose(square);
+                    for i in 0..L::COUNT {
+                        if i < ks.len() {
+                            square[i].store(&mut to[i * width..]);
+                        }
                     }
                 }
             }
@@ -79,17 +82,9 @@ impl Packing<'_> {
     }
 }
 
-/// The first `COUNT` vectors as a square, rows and columns exchanged. Merging the upper with the lower half, number
-/// by number, rotates the bits of (row, column) by one; after log₂ `COUNT` times they have changed places.
 #[inline(always)]
-fn transpose<L: Lanes>(mut square: [L; 16]) -> [L; 16] {
-    for _ in 0..L::COUNT.ilog2() {
-        let old = square;
-        for i in 0..L::COUNT / 2 {
-            (square[2 * i], square[2 * i + 1]) = old[i].interleave(old[i + L::COUNT / 2]);
-        }
-    }
-    square
+fn load<L: Lanes>(part: &[f32]) -> L {
+    if part.len() == L::COUNT { L::load(part) } else { L::load_partial(part) }
 }
 
 /// Memory of this thread's own that outlives a product, so that the next one need not ask for it.
