@@ -275,7 +275,7 @@ impl NetworkBuilder {
                 Plan::Dense { outputs, activation, init, bias_init } => {
                     // The sizes may come from a command line: a failed allocation would end the process.
                     let count = width.checked_add(1).and_then(|rows| rows.checked_mul(outputs));
-                    if !count.is_some_and(|count| Vec::<f32>::new().try_reserve_exact(count).is_ok()) {
+                    if count.is_none_or(|count| Vec::<f32>::new().try_reserve_exact(count).is_err()) {
                         return Err(Error::Setting(format!(
                             "a layer of {width} inputs and {outputs} units does not fit into memory: choose fewer units"
                         )));
