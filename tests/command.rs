@@ -75,7 +75,7 @@ impl Folder {
     }
 
     fn run_with_input(&self, words: &str, input: &str) -> Run {
-        let mut child = piped(&mut self.command(words).stdin(Stdio::piped())).spawn().unwrap();
+        let mut child = piped(self.command(words).stdin(Stdio::piped())).spawn().unwrap();
         // What does not read its input ends early: that is no failure of the writer.
         let _ = child.stdin.take().unwrap().write_all(input.as_bytes());
         Run::from_output(child.wait_with_output().unwrap(), words)
