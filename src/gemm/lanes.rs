@@ -181,7 +181,7 @@ mod x86 {
     impl Lanes for Avx2 {
         const COUNT: usize = 8;
         const ROWS: usize = 6;
-        const BLOCK: usize = 128 * 1024;
+        const BLOCK: usize = 256 * 1024;
 
         #[inline(always)]
         fn splat(x: f32) -> Self {
