@@ -196,7 +196,7 @@ fn from_a_file_to_predictions_in_text() {
         assert!(out.contains(part), "{out:?} lacks {part:?}");
     }
     assert!(out.lines().any(|line| line.starts_with("train loss ") && line.contains(", accuracy 0.9")), "{out}");
-    assert!(out.lines().any(|line| line.starts_with("test loss ")), "{out}");
+    assert!(out.lines().any(|line| line.starts_with("test  loss ")), "{out}");
 
     let out = folder.run("eval model.safetensors iris.csv").ok();
     assert!(out.starts_with("150 examples: loss "), "{out}");

@@ -34,6 +34,9 @@ pub fn wrap(text: &str, indent: usize) -> String {
     // Names come from files, and must not move the cursor.
     let text: String = text.chars().map(|c| if c.is_control() { ' ' } else { c }).collect();
     let most = width().min(90);
+    if text.chars().count() + indent <= most {
+        return format!("{:indent$}{text}\n", "");
+    }
     let mut lines = String::new();
     let mut line = " ".repeat(indent);
     for word in text.split_whitespace() {

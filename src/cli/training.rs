@@ -118,7 +118,7 @@ pub fn run(job: Job<'_>, arguments: &Arguments, out: &mut dyn Write) -> Result<M
     writeln!(out, "{done} epochs in {}{kept}", duration(history.seconds()))?;
     write!(out, "{}", wrap(&format!("train {}", train_score.line()), 0))?;
     if let Some(score) = test_score {
-        write!(out, "{}", wrap(&format!("test {}", score.line()), 0))?;
+        write!(out, "{}", wrap(&format!("test  {}", score.line()), 0))?;
     }
     writeln!(out, "saved {file}")?;
     Ok(model)
