@@ -174,8 +174,26 @@ impl Matrix {
         result
     }
 
+    /// Makes this the product of two matrices, either of them transposed without a copy, in the memory that it has
+    /// where that is enough.
+    ///
+    /// ```
+    /// use palmnet::Matrix;
+    /// let a = Matrix::from_rows(&[[1.0, 2.0], [3.0, 4.0], [5.0, 6.0]]);
+    /// let mut c = Matrix::default();
+    /// c.set_product(a.operand().transposed(), a.operand());
+    /// assert_eq!(c, Matrix::from_rows(&[[35.0, 44.0], [44.0, 56.0]]));
+    /// ```
+    ///
+    /// # Panics
+    /// When the first factor has not as many columns as the second has rows.
+    pub fn set_product(&mut self, a: Operand<'_>, b: Operand<'_>) {
+        self.reshape(a.rows(), b.columns());
+        gemm::product(a, b, &mut self.data);
+    }
+
     /// This matrix as a factor of a product.
-    pub(crate) fn operand(&self) -> Operand<'_> {
+    pub fn operand(&self) -> Operand<'_> {
         Operand::new(&self.data, self.rows, self.columns)
     }
 

@@ -199,7 +199,7 @@ fn from_a_file_to_predictions_in_text() {
     assert!(out.lines().any(|line| line.starts_with("test  loss ")), "{out}");
 
     let out = folder.run("eval model.safetensors iris.csv").ok();
-    assert!(out.starts_with("150 examples: loss "), "{out}");
+    assert!(out.starts_with("150 examples\n"), "{out}");
     assert!(out.contains("precision") && out.contains("recall") && out.contains("truth in rows"), "{out}");
 
     let predictions = folder.run("predict model.safetensors unlabelled.csv").ok();

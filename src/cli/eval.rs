@@ -44,10 +44,13 @@ pub fn run(arguments: &Arguments, out: &mut dyn Write) -> Result<(), Failure> {
         }
         return Ok(writeln!(out, "{}", Json::Object(members))?);
     }
-    write!(out, "{}", wrap(&format!("{examples} examples: {}", score.line()), 0))?;
-    if let Evaluation::Classification(found) = &score.evaluation {
-        writeln!(out, "\n{}", found.report(&names).trim_end())?;
-        writeln!(out, "\n{}", found.confusion_table(&names).trim_end())?;
+    match &score.evaluation {
+        Evaluation::Regression(_) => write!(out, "{}", wrap(&format!("{examples} examples: {}", score.line()), 0))?,
+        Evaluation::Classification(found) => {
+            writeln!(out, "{examples} examples\n")?;
+            writeln!(out, "{}\n", found.report(&names).trim_end())?;
+            writeln!(out, "{}", found.confusion_table(&names).trim_end())?;
+        }
     }
     Ok(())
 }

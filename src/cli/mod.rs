@@ -1,6 +1,7 @@
 //! The command line: which subcommand is meant, and how it ends.
 
 mod arguments;
+mod bench;
 mod data;
 mod demo;
 mod eval;
@@ -21,12 +22,13 @@ use std::process::ExitCode;
 use arguments::{Arguments, Command};
 
 /// Every subcommand with the function that does it, in the order of the help.
-const COMMANDS: [(&Command, Work); 5] = [
+const COMMANDS: [(&Command, Work); 6] = [
     (&demo::COMMAND, demo::run),
     (&train::COMMAND, train::run),
     (&eval::COMMAND, eval::run),
     (&predict::COMMAND, predict::run),
     (&info::COMMAND, info::run),
+    (&bench::COMMAND, bench::run),
 ];
 
 type Work = fn(&Arguments, &mut dyn Write) -> Result<(), Failure>;

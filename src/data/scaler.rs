@@ -1,6 +1,7 @@
 //! Scaling: networks learn well from inputs around zero, of size about one.
 
 use super::{Dataset, Features};
+use crate::gemm::{Vectorized, vectorize};
 use crate::{Error, Matrix, Result};
 
 /// A linear map of each column: (x − offset) · factor.
@@ -139,10 +140,7 @@ impl Scaler {
 
     /// Widens a row of bytes, with the arithmetic of [`transform`](Self::transform).
     pub(super) fn widen(&self, bytes: &[u8], x: &mut [f32]) {
-        let scales = self.offset.iter().zip(&self.factor);
-        for ((x, &byte), (offset, factor)) in x.iter_mut().zip(bytes).zip(scales) {
-            *x = (f32::from(byte) - offset) * factor;
-        }
+        vectorize(Widen { scaler: self, bytes, x });
     }
 
     /// This scaler and then another one, as one.
@@ -157,6 +155,24 @@ impl Scaler {
         let offset = scales.zip(&next.offset).map(|((o, f), p)| (wide(o) + wide(p) / wide(f)) as f32).collect();
         let factor = self.factor.iter().zip(&next.factor).map(|(f, g)| f * g).collect();
         Scaler { offset, factor }
+    }
+}
+
+struct Widen<'a> {
+    scaler: &'a Scaler,
+    bytes: &'a [u8],
+    x: &'a mut [f32],
+}
+
+impl Vectorized for Widen<'_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run(self) {
+        let scales = self.scaler.offset.iter().zip(&self.scaler.factor);
+        for ((x, &byte), (offset, factor)) in self.x.iter_mut().zip(self.bytes).zip(scales) {
+            *x = (f32::from(byte) - offset) * factor;
+        }
     }
 }
 

@@ -9,8 +9,9 @@ use super::json::Json;
 use super::quoted;
 use crate::Error;
 
-/// The longest header that the format allows.
-const MAX_HEADER: u64 = 100_000_000;
+/// The longest header that is read. The format allows ten times that; the parsed form of a hostile one would fill a
+/// phone's memory.
+const MAX_HEADER: u64 = 10_000_000;
 /// The header's name for what is not a tensor.
 const METADATA: &str = "__metadata__";
 

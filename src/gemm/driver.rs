@@ -83,8 +83,9 @@ impl<E: Epilogue> Task for Product<'_, E> {
                         left = Left { data: strip, stride: STRIDE, ..left };
                     }
                     let c = &mut c[row * columns..row_end * columns];
-                    let strip = Strip {
+                    L::call(Strip {
                         rows: row_end - row,
+                        vectors,
                         depth: k_end - k,
                         columns: column_end - column,
                         a: left,
@@ -92,8 +93,7 @@ impl<E: Epilogue> Task for Product<'_, E> {
                         c: &mut c[column..],
                         stride: columns,
                         resume: k > 0,
-                    };
-                    strip.run::<L>(vectors);
+                    });
                     if k_end == depth {
                         for (i, c) in (row..row_end).zip(c.chunks_exact_mut(columns)) {
                             epilogue.apply(&mut c[column..column_end], i, column);

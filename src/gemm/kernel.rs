@@ -6,6 +6,8 @@
 // Loops over a tile count with indices: their bounds are constants, so they unroll and the tile stays in registers.
 #![allow(clippy::needless_range_loop)]
 
+use std::ops::Range;
+
 use super::lanes::{Lanes, Task};
 
 /// A block of B as the kernel reads it: panels of columns, as wide as a tile.
@@ -30,6 +32,8 @@ pub(super) struct Left<'a> {
 /// A few rows of a product, no more than a tile has.
 pub(super) struct Strip<'a> {
     pub rows: usize,
+    /// The width of the panels and of the tiles.
+    pub vectors: usize,
     pub depth: usize,
     pub columns: usize,
     pub a: Left<'a>,
@@ -41,11 +45,12 @@ pub(super) struct Strip<'a> {
     pub resume: bool,
 }
 
-impl Strip<'_> {
-    /// Computes the strip with tiles of at most `vectors` vectors, which is also the width of the panels.
+impl Task for Strip<'_> {
+    type Output = ();
+
     #[inline(always)]
-    pub(super) fn run<L: Lanes>(self, vectors: usize) {
-        match (vectors, self.rows) {
+    fn run<L: Lanes>(self) {
+        match (self.vectors, self.rows) {
             (8, 1) => self.tiles::<L, 1, 8>(),
             (4, 2) => self.tiles::<L, 2, 4>(),
             (4, 3) => self.tiles::<L, 3, 4>(),
@@ -65,10 +70,12 @@ impl Strip<'_> {
             (2, 12) if L::ROWS >= 12 => self.tiles::<L, 12, 2>(),
             (2, 13) if L::ROWS >= 13 => self.tiles::<L, 13, 2>(),
             (2, 14) if L::ROWS >= 14 => self.tiles::<L, 14, 2>(),
-            (_, rows) => unreachable!("no tile of {rows} rows and {vectors} vectors"),
+            (vectors, rows) => unreachable!("no tile of {rows} rows and {vectors} vectors"),
         }
     }
+}
 
+impl Strip<'_> {
     /// The most vectors that a tile of a product with that few rows may have. Fewer rows need more vectors: eight
     /// sums at least must be under way to fill the time that a multiply-add takes.
     pub(super) fn vectors<L: Lanes>(rows: usize) -> usize {
@@ -81,26 +88,10 @@ impl Strip<'_> {
 
     #[inline(always)]
     fn tiles<L: Lanes, const ROWS: usize, const VECTORS: usize>(self) {
-        if self.a.transposed { self.split::<L, ROWS, VECTORS, true>() } else { self.split::<L, ROWS, VECTORS, false>() }
-    }
-
-    /// The whole panels, then what is left with no more vectors than it needs.
-    #[inline(always)]
-    fn split<L: Lanes, const ROWS: usize, const VECTORS: usize, const TRANSPOSED: bool>(self) {
-        let width = VECTORS * L::COUNT;
-        let whole = self.columns - self.columns % width;
-        if whole > 0 {
-            L::call(Tiles::<ROWS, VECTORS, TRANSPOSED>(Strip { columns: whole, c: &mut *self.c, ..self }));
-        }
-        if whole < self.columns {
-            let b = Panels { data: &self.b.data[whole / width * self.b.step..], ..self.b };
-            let rest = Strip { columns: self.columns - whole, b, c: &mut self.c[whole..], ..self };
-            match rest.columns.div_ceil(L::COUNT) {
-                1 => L::call(Tiles::<ROWS, 1, TRANSPOSED>(rest)),
-                2 => L::call(Tiles::<ROWS, 2, TRANSPOSED>(rest)),
-                3..=4 if VECTORS >= 4 => L::call(Tiles::<ROWS, 4, TRANSPOSED>(rest)),
-                _ => L::call(Tiles::<ROWS, VECTORS, TRANSPOSED>(rest)),
-            }
+        if self.a.transposed {
+            L::call(Tiles::<ROWS, VECTORS, true>(self));
+        } else {
+            L::call(Tiles::<ROWS, VECTORS, false>(self));
         }
     }
 }
@@ -111,48 +102,66 @@ struct Tiles<'a, const ROWS: usize, const VECTORS: usize, const TRANSPOSED: bool
 impl<const ROWS: usize, const VECTORS: usize, const TRANSPOSED: bool> Task for Tiles<'_, ROWS, VECTORS, TRANSPOSED> {
     type Output = ();
 
+    /// The whole panels, then what is left with no more vectors than it needs.
     #[inline(always)]
-    fn run<L: Lanes>(self) {
-        let Tiles(Strip { depth, columns, a, b, c, stride, resume, .. }) = self;
-        let width = VECTORS * L::COUNT;
+    fn run<L: Lanes>(mut self) {
+        let columns = self.0.columns;
+        let whole = columns - columns % (VECTORS * L::COUNT);
+        let rest = (columns - whole).div_ceil(L::COUNT);
+        let narrow = (1..=2).contains(&rest) && rest < VECTORS || (3..=4).contains(&rest) && VECTORS > 4;
+        self.panels::<L, VECTORS>(0..if narrow { whole } else { columns });
+        match rest {
+            1 if VECTORS > 1 => self.panels::<L, 1>(whole..columns),
+            2 if VECTORS > 2 => self.panels::<L, 2>(whole..columns),
+            3..=4 if VECTORS > 4 => self.panels::<L, 4>(whole..columns),
+            _ => {}
+        }
+    }
+}
+
+impl<const ROWS: usize, const VECTORS: usize, const TRANSPOSED: bool> Tiles<'_, ROWS, VECTORS, TRANSPOSED> {
+    /// These columns, by tiles of `WIDTH` vectors. Only the last may be narrower.
+    #[inline(always)]
+    fn panels<L: Lanes, const WIDTH: usize>(&mut self, columns: Range<usize>) {
+        let Tiles(Strip { depth, a, b, c, stride, resume, .. }) = self;
+        let (depth, width) = (*depth, WIDTH * L::COUNT);
         // Slices of one length, known to be so: no test of an index remains in the loop over the depth.
         let mut rows: [&[f32]; ROWS] = [&[]; ROWS];
         if !TRANSPOSED {
             for i in 0..ROWS {
-                rows[i] = &a.data[i * a.stride..][..depth];
+                rows[i] = part(a.data, i * a.stride, depth);
             }
         }
-        for panel in 0..columns.div_ceil(width) {
-            let first = panel * width;
+        for first in columns.clone().step_by(width) {
+            let panel = &b.data[first / (VECTORS * L::COUNT) * b.step..];
             let c = &mut c[first..];
-            let columns = width.min(columns - first);
-            let mut sums = [[L::splat(0.0); VECTORS]; ROWS];
-            if resume {
-                sums = load(c, stride, columns);
+            let columns = width.min(columns.end - first);
+            let mut sums = [[L::splat(0.0); WIDTH]; ROWS];
+            if *resume {
+                sums = load(c, *stride, columns);
             }
-            let panel = &b.data[panel * b.step..];
             for k in 0..depth {
                 let row = &panel[k * b.stride..];
-                let mut vectors = [L::splat(0.0); VECTORS];
+                let mut vectors = [L::splat(0.0); WIDTH];
                 // Reading past the panel's edge is harmless while there is something to read.
                 if row.len() >= width {
-                    for v in 0..VECTORS {
+                    for v in 0..WIDTH {
                         vectors[v] = L::load(&row[v * L::COUNT..]);
                     }
                 } else {
-                    for v in 0..VECTORS {
+                    for v in 0..WIDTH {
                         vectors[v] = L::load_partial(&row[row.len().min(v * L::COUNT)..]);
                     }
                 }
-                let column = if TRANSPOSED { &a.data[k * a.stride..][..ROWS] } else { &[] };
+                let column = if TRANSPOSED { part(a.data, k * a.stride, ROWS) } else { &[] };
                 for i in 0..ROWS {
                     let x = L::splat(if TRANSPOSED { column[i] } else { rows[i][k] });
-                    for v in 0..VECTORS {
+                    for v in 0..WIDTH {
                         sums[i][v] = x.mul_add(vectors[v], sums[i][v]);
                     }
                 }
             }
-            store(sums, c, stride, columns);
+            store(sums, c, *stride, columns);
         }
     }
 }
@@ -168,7 +177,7 @@ fn load<L: Lanes, const ROWS: usize, const VECTORS: usize>(
     let mut sums = [[L::splat(0.0); VECTORS]; ROWS];
     if columns == VECTORS * L::COUNT {
         for i in 0..ROWS {
-            let row = &c[i * stride..][..VECTORS * L::COUNT];
+            let row = part(c, i * stride, VECTORS * L::COUNT);
             for v in 0..VECTORS {
                 sums[i][v] = L::load(&row[v * L::COUNT..]);
             }
@@ -194,7 +203,7 @@ fn store<L: Lanes, const ROWS: usize, const VECTORS: usize>(
 ) {
     if columns == VECTORS * L::COUNT {
         for i in 0..ROWS {
-            let row = &mut c[i * stride..][..VECTORS * L::COUNT];
+            let row = part_mut(c, i * stride, VECTORS * L::COUNT);
             for v in 0..VECTORS {
                 sums[i][v].store(&mut row[v * L::COUNT..]);
             }
@@ -207,4 +216,27 @@ fn store<L: Lanes, const ROWS: usize, const VECTORS: usize>(
             sum.store_partial(part);
         }
     }
+}
+
+/// `slice[start..][..length]`, with one place for every complaint: a kernel has dozens of these.
+#[inline(always)]
+fn part(slice: &[f32], start: usize, length: usize) -> &[f32] {
+    match slice.get(start..).and_then(|slice| slice.get(..length)) {
+        Some(part) => part,
+        None => outside(),
+    }
+}
+
+#[inline(always)]
+fn part_mut(slice: &mut [f32], start: usize, length: usize) -> &mut [f32] {
+    match slice.get_mut(start..).and_then(|slice| slice.get_mut(..length)) {
+        Some(part) => part,
+        None => outside(),
+    }
+}
+
+#[cold]
+#[inline(never)]
+fn outside() -> ! {
+    panic!("a tile outside its matrix");
 }

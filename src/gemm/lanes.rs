@@ -55,7 +55,8 @@ pub(crate) trait Lanes: Copy {
 }
 
 /// Work to be compiled for every instruction set. Implementations mark `run` as `#[inline(always)]`, because
-/// only what is inlined into the function that enables the instructions can use them.
+/// only what is inlined into the function that enables the instructions can use them. That is also why there are
+/// loops where closures would be shorter: a closure is a function of its own, and may stay one.
 pub(crate) trait Task {
     type Output;
     fn run<L: Lanes>(self) -> Self::Output;
@@ -180,7 +181,7 @@ mod x86 {
     impl Lanes for Avx2 {
         const COUNT: usize = 8;
         const ROWS: usize = 6;
-        const BLOCK: usize = 128 * 1024;
+        const BLOCK: usize = 256 * 1024;
 
         #[inline(always)]
         fn splat(x: f32) -> Self {

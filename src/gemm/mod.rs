@@ -5,6 +5,7 @@ mod kernel;
 mod lanes;
 mod naive;
 mod pack;
+mod peak;
 #[cfg(test)]
 mod tests;
 
@@ -12,9 +13,11 @@ use crate::isa::{Isa, isa};
 use driver::Product;
 use lanes::{Lanes, Task, run_on};
 
-/// A factor of a product: row-major numbers, read as they lie or transposed.
+/// A factor of a product: row-major numbers, read as they lie or transposed, without a copy either way.
+///
+/// [`Matrix::operand`](crate::Matrix::operand) makes one, [`Matrix::set_product`](crate::Matrix::set_product) takes two.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Operand<'a> {
+pub struct Operand<'a> {
     data: &'a [f32],
     rows: usize,
     columns: usize,
@@ -29,15 +32,17 @@ impl<'a> Operand<'a> {
     }
 
     /// The same numbers with rows and columns exchanged.
-    pub(crate) fn transposed(self) -> Self {
+    pub fn transposed(self) -> Self {
         Operand { rows: self.columns, columns: self.rows, transposed: !self.transposed, ..self }
     }
 
-    pub(crate) fn rows(self) -> usize {
+    /// The number of rows, of the transpose where it is transposed.
+    pub fn rows(self) -> usize {
         self.rows
     }
 
-    pub(crate) fn columns(self) -> usize {
+    /// The number of columns, of the transpose where it is transposed.
+    pub fn columns(self) -> usize {
         self.columns
     }
 
@@ -102,3 +107,4 @@ pub(crate) fn vectorize<V: Vectorized>(work: V) -> V::Output {
 }
 
 pub(crate) use naive::product as naive_product;
+pub use peak::peak_flops;

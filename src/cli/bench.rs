@@ -1,0 +1,231 @@
+//! `palmnet bench`: how fast is this device?
+
+use std::hint::black_box;
+use std::io::Write;
+use std::path::Path;
+use std::time::{Duration, Instant};
+
+use palmnet::json::Json;
+use palmnet::{Activation::*, Dataset, Features, Loss, Matrix, Network, Rng, Scaler, Scratch, Sgd, Trainer};
+
+use super::Failure;
+use super::arguments::{Arguments, Command, choice};
+
+pub const COMMAND: Command = Command {
+    name: "bench",
+    usage: "bench [gemm|train|infer] [options]",
+    summary: "Measure how fast this device multiplies matrices, trains and predicts; all three when none is named.",
+    details: &[
+        "gemm: products C = A·B of m × k and k × n matrices, AᵀB and ABᵀ among them, beside the most that this \
+         processor's arithmetic does on registers alone.",
+        "train: epochs of a 784-128-128-10 network, plain gradient descent at 0.1, rows shuffled every epoch.",
+        "infer: predictions of that network.",
+        "Figures are medians. Other programs that run at the same time make them worse.",
+    ],
+    words: (0, 1),
+    options: &[
+        choice("--data", "FOLDER", "The four files of MNIST, to train on; noise of the same size when not given."),
+        choice("--batch", "N", "Examples per training step: 64 when not given."),
+        choice("--epochs", "N", "Epochs to train: 5 when not given."),
+        choice("--json", "", "JSON lines on standard output."),
+    ],
+};
+
+pub fn run(arguments: &Arguments, out: &mut dyn Write) -> Result<(), Failure> {
+    let whole = |name: &str| arguments.value(name, "a whole number from 1", |&n: &usize| n > 0);
+    let (batch, epochs) = (whole("--batch")?.unwrap_or(64), whole("--epochs")?.unwrap_or(5));
+    let jobs = match arguments.word(0) {
+        None => vec!["gemm", "train", "infer"],
+        Some(job @ ("gemm" | "train" | "infer")) => vec![job],
+        Some(other) => return Err(arguments.misuse(&format!("no benchmark \"{other}\"; there are gemm, train, infer"))),
+    };
+    let json = arguments.has("--json");
+    for job in jobs {
+        match job {
+            "gemm" => gemm(json, out)?,
+            "train" => train(arguments.text("--data"), batch, epochs, json, out)?,
+            _ => infer(json, out)?,
+        }
+        out.flush()?;
+    }
+    Ok(())
+}
+
+/// Which factor is transposed.
+#[derive(Clone, Copy, PartialEq)]
+enum Form {
+    Plain,
+    First,
+    Second,
+}
+
+/// Products of the sizes that small networks are made of, and a few squares: m, k, n.
+const PRODUCTS: [(Form, [usize; 3]); 14] = [
+    (Form::Plain, [64, 784, 128]),
+    (Form::First, [784, 64, 128]),
+    (Form::Second, [64, 128, 784]),
+    (Form::Plain, [64, 128, 128]),
+    (Form::First, [128, 64, 128]),
+    (Form::Second, [64, 128, 128]),
+    (Form::Plain, [64, 128, 10]),
+    (Form::Plain, [1, 784, 128]),
+    (Form::Plain, [1000, 784, 128]),
+    (Form::Plain, [64, 64, 64]),
+    (Form::Plain, [128, 128, 128]),
+    (Form::Plain, [256, 256, 256]),
+    (Form::Plain, [512, 512, 512]),
+    (Form::Plain, [1024, 1024, 1024]),
+];
+
+fn gemm(json: bool, out: &mut dyn Write) -> Result<(), Failure> {
+    let isa = palmnet::isa();
+    if !json {
+        writeln!(out, "products, {isa}, one thread")?;
+        writeln!(out, "{:>5}{:>6}{:>6}{:>13}{:>9}", "m", "k", "n", "GFLOP/s", "of peak")?;
+    }
+    let mut rng = Rng::new(0);
+    let mut random = |rows, columns| Matrix::from_fn(rows, columns, |_, _| rng.uniform_in(-1.0, 1.0) as f32);
+    for (form, [m, k, n]) in PRODUCTS {
+        let a = if form == Form::First { random(k, m) } else { random(m, k) };
+        let b = if form == Form::Second { random(n, k) } else { random(k, n) };
+        let a = if form == Form::First { a.operand().transposed() } else { a.operand() };
+        let b = if form == Form::Second { b.operand().transposed() } else { b.operand() };
+        let mut c = Matrix::default();
+        // The peak is taken beside each product: the clock of a processor changes with its load and warmth.
+        let peak = palmnet::peak_flops() / 1e9;
+        let gflops = (2 * m * k * n) as f64 / seconds(|| c.set_product(black_box(a), black_box(b))) / 1e9;
+        if json {
+            let line = Json::object([
+                ("job", "gemm".into()),
+                ("m", m.into()),
+                ("k", k.into()),
+                ("n", n.into()),
+                ("transposed", [Json::Null, "a".into(), "b".into()][form as usize].clone()),
+                ("threads", 1usize.into()),
+                ("isa", isa.to_string().into()),
+                ("gflops", gflops.into()),
+                ("peak", peak.into()),
+            ]);
+            writeln!(out, "{line}")?;
+        } else {
+            let name = ["", "AᵀB", "ABᵀ"][form as usize];
+            writeln!(out, "{m:>5}{k:>6}{n:>6} {name:<4}{gflops:>8.1}{:>8.0}%", 100.0 * gflops / peak)?;
+        }
+    }
+    Ok(())
+}
+
+/// The median time of a run, over about a fifth of a second.
+fn seconds(mut run: impl FnMut()) -> f64 {
+    const SAMPLES: u32 = 21;
+    let start = Instant::now();
+    let mut count = 0u32;
+    while start.elapsed() < Duration::from_millis(5) {
+        run();
+        count += 1;
+    }
+    // Samples long enough for the clock, short enough for what disturbs one not to disturb them all.
+    let repeats = (count * 2).max(1);
+    let mut samples: Vec<f64> = (0..SAMPLES)
+        .map(|_| {
+            let start = Instant::now();
+            (0..repeats).for_each(|_| run());
+            start.elapsed().as_secs_f64() / f64::from(repeats)
+        })
+        .collect();
+    median(&mut samples)
+}
+
+fn median(samples: &mut [f64]) -> f64 {
+    samples.sort_by(f64::total_cmp);
+    samples[samples.len() / 2]
+}
+
+const LAYERS: [usize; 4] = [784, 128, 128, 10];
+
+fn network() -> palmnet::Result<Network> {
+    let [inputs, first, second, outputs] = LAYERS;
+    Network::builder(inputs).dense(first, Relu).dense(second, Relu).dense(outputs, Softmax).build()
+}
+
+fn layers() -> Json {
+    Json::Array(LAYERS.map(Json::from).into())
+}
+
+fn train(folder: Option<&str>, batch: usize, epochs: usize, json: bool, out: &mut dyn Write) -> Result<(), Failure> {
+    let (mut train, mut test) = match folder {
+        Some(folder) => Dataset::from_idx_folder(Path::new(folder))?,
+        None => (noise(60_000)?, noise(10)?),
+    };
+    let scaler = Scaler::divide_by(train.features().columns(), 255.0);
+    train.scale(&scaler);
+    test.scale(&scaler);
+    let mut network = network()?;
+    network.check(&train)?;
+    let trainer = Trainer::new(Loss::CrossEntropy, Sgd::new(0.1)).schedule(palmnet::Schedule::Constant);
+    let history = trainer.epochs(epochs).batch_size(batch).fit(&mut network, &train)?;
+    let ends: Vec<f64> = history.epochs.iter().map(|epoch| epoch.seconds).collect();
+    let mut times: Vec<f64> =
+        ends.iter().enumerate().map(|(i, end)| end - if i > 0 { ends[i - 1] } else { 0.0 }).collect();
+    let accuracy = folder.map(|_| network.evaluate(&test)).transpose()?.map(|found| found.accuracy());
+    if json {
+        let line = Json::object([
+            ("job", "train".into()),
+            ("layers", layers()),
+            ("batch", batch.into()),
+            ("threads", 1usize.into()),
+            ("isa", palmnet::isa().to_string().into()),
+            ("epoch_s", Json::Array(times.into_iter().map(Json::from).collect())),
+            ("test_accuracy", accuracy.map_or(Json::Null, Json::from)),
+        ]);
+        writeln!(out, "{line}")?;
+    } else {
+        let examples = train.len();
+        writeln!(out, "training on {examples} × 784 bytes, batch {batch}")?;
+        writeln!(out, "{:.3} s per epoch, the median of {epochs}", median(&mut times))?;
+        match accuracy {
+            Some(accuracy) => writeln!(out, "test accuracy {accuracy:.4}")?,
+            None => writeln!(out, "noise: --data FOLDER for MNIST")?,
+        }
+    }
+    Ok(())
+}
+
+/// Random images with random labels, as many and as large as those of MNIST: they take as long.
+fn noise(rows: usize) -> palmnet::Result<Dataset> {
+    let mut rng = Rng::new(0);
+    let columns = LAYERS[0];
+    let data = (0..rows * columns / 8).flat_map(|_| rng.next_u64().to_le_bytes()).collect();
+    let labels = (0..rows).map(|_| rng.below(10) as u32).collect();
+    let features = Features::Bytes { columns, data, scaler: Scaler::identity(columns) };
+    Dataset::classes(features, labels, (0..10).map(|class| class.to_string()))
+}
+
+fn infer(json: bool, out: &mut dyn Write) -> Result<(), Failure> {
+    let network = network()?;
+    let mut scratch = Scratch::default();
+    let mut rng = Rng::new(0);
+    for batch in [1, 1000] {
+        let x = Matrix::from_fn(batch, LAYERS[0], |_, _| rng.uniform() as f32);
+        let us = 1e6
+            * seconds(|| {
+                black_box(network.predict_into(black_box(&x), &mut scratch));
+            });
+        if json {
+            let line = Json::object([
+                ("job", "infer".into()),
+                ("layers", layers()),
+                ("batch", batch.into()),
+                ("threads", 1usize.into()),
+                ("isa", palmnet::isa().to_string().into()),
+                ("us", us.into()),
+            ]);
+            writeln!(out, "{line}")?;
+        } else if batch == 1 {
+            writeln!(out, "one prediction {us:.2} µs")?;
+        } else {
+            writeln!(out, "{batch} at once {:.2} µs each", us / batch as f64)?;
+        }
+    }
+    Ok(())
+}
