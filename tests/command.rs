@@ -132,17 +132,26 @@ impl Run {
 /// The command under test, behind the emulator that runs it where the tests are cross-compiled: an emulator cannot
 /// start a child of another processor by itself.
 fn bare_command() -> Command {
-    let (program, arch) = (env!("CARGO_BIN_EXE_palmnet"), std::env::consts::ARCH.to_uppercase());
-    let (system, android) = (std::env::consts::OS.to_uppercase(), cfg!(target_os = "android"));
-    let runner = std::env::vars().find_map(|(name, runner)| {
-        let triple = name.strip_prefix("CARGO_TARGET_")?.strip_suffix("_RUNNER")?;
-        let ours = triple.starts_with(&arch) && triple.contains(&system) && triple.contains("ANDROID") == android;
-        ours.then_some(runner)
-    });
+    let runner = runner();
+    let program = env!("CARGO_BIN_EXE_palmnet");
     let words: Vec<&str> = runner.iter().flat_map(|runner| runner.split_whitespace()).chain([program]).collect();
     let mut command = Command::new(words[0]);
     command.args(&words[1..]);
     command
+}
+
+fn emulated() -> bool {
+    runner().is_some()
+}
+
+fn runner() -> Option<String> {
+    let arch = std::env::consts::ARCH.to_uppercase();
+    let (system, android) = (std::env::consts::OS.to_uppercase(), cfg!(target_os = "android"));
+    std::env::vars().find_map(|(name, runner)| {
+        let triple = name.strip_prefix("CARGO_TARGET_")?.strip_suffix("_RUNNER")?;
+        let ours = triple.starts_with(&arch) && triple.contains(&system) && triple.contains("ANDROID") == android;
+        ours.then_some(runner)
+    })
 }
 
 fn piped(command: &mut Command) -> &mut Command {
@@ -837,6 +846,41 @@ fn demos() {
     assert!(map.concat().contains('·') && map.concat().contains('█'));
 }
 
+// -------------------------------------------------------------------------------------------------------- benchmarks
+
+#[test]
+fn benchmarks() {
+    let folder = Folder::new();
+    let check = |line: &Json, job: &str, own: &[&str]| {
+        assert_eq!((text(line, "job"), number(line, "threads")), (job, 1.0));
+        assert!(["avx512", "avx2", "neon", "portable"].contains(&text(line, "isa")));
+        own.iter().for_each(|name| assert!(number(line, name) > 0.0, "{line}"));
+    };
+    let lines = folder.run("bench infer --json").json();
+    for (line, batch) in lines.iter().zip([1.0, 1000.0]) {
+        check(line, "infer", &["us"]);
+        assert_eq!((numbers(member(line, "layers")), number(line, "batch")), (vec![784.0, 128.0, 128.0, 10.0], batch));
+    }
+    write_images(&folder, "images");
+    folder.run("bench train --data images").fails(1, &["784 inputs", "16 features"]);
+    folder.run("bench train --data none").fails(1, &["none"]);
+    folder.run("bench speed").fails(2, &["no benchmark \"speed\"", "gemm, train, infer"]);
+    folder.run("bench train --batch 0").fails(2, &["--batch 0", "a whole number from 1"]);
+    if emulated() {
+        return;
+    }
+    let line = &folder.run("bench train --batch 500 --epochs 2 --json").json()[0];
+    check(line, "train", &[]);
+    assert_eq!((number(line, "batch"), numbers(member(line, "epoch_s")).len()), (500.0, 2));
+    assert!(numbers(member(line, "epoch_s")).iter().all(|&seconds| seconds > 0.0));
+    assert_eq!(member(line, "test_accuracy"), &Json::Null);
+    let lines = folder.run("bench gemm --json").json();
+    assert!(lines.len() > 5);
+    lines.iter().for_each(|line| check(line, "gemm", &["m", "k", "n", "gflops"]));
+    let run = folder.run_with("bench infer", &[("PALMNET_ISA", "portable"), ("COLUMNS", "40")]);
+    assert!(run.out.contains("µs") && run.out.lines().all(|line| line.chars().count() <= 40), "{}", run.out);
+}
+
 // ------------------------------------------------------------------------------------------------ the command line
 
 #[test]
@@ -1016,8 +1060,18 @@ fn nothing_is_wider_than_a_phone() {
         }
         run.out
     };
-    for words in ["--help", "demo -h", "train -h", "eval -h", "predict -h", "info -h", "demo", "demo moons", "demo xor"]
-    {
+    for words in [
+        "--help",
+        "demo -h",
+        "train -h",
+        "eval -h",
+        "predict -h",
+        "info -h",
+        "bench -h",
+        "demo",
+        "demo moons",
+        "demo xor",
+    ] {
         run(words);
     }
     for words in ["demo neuron", "demo circles --every 100", "demo spirals --every 50", "demo sums --every 20"] {

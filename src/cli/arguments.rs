@@ -99,7 +99,8 @@ impl Command {
 
     /// The text of `--help`.
     pub fn help(&self) -> String {
-        let mut text = format!("palmnet {}\n\n{}", self.usage, terminal::wrap(self.summary, 0));
+        let usage = terminal::wrap(&format!("palmnet {}", self.usage), 0);
+        let mut text = format!("{usage}\n{}", terminal::wrap(self.summary, 0));
         for paragraph in self.details {
             text += &format!("\n{}", terminal::wrap(paragraph, 0));
         }

@@ -119,7 +119,7 @@ fn find(name: &str) -> Result<(&'static Command, Work), Failure> {
 fn overview() -> String {
     let mut text = String::from("Neural networks that fit in your palm.\n\n");
     for (command, _) in COMMANDS {
-        text += &format!("palmnet {}\n", command.usage);
+        text += &terminal::wrap(&format!("palmnet {}", command.usage), 0);
         text += &terminal::wrap(command.summary, 4);
     }
     text += "\nSee palmnet COMMAND --help for each.\nStart with palmnet demo.\n";
