@@ -1,0 +1,95 @@
+//! Once training has started, a step takes no memory; neither does a prediction. A counting allocator watches.
+
+use std::alloc::{GlobalAlloc, Layout, System};
+use std::ops::ControlFlow;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use palmnet::{
+    Activation::*, Adam, Dataset, Event, Features, Loss, Matrix, Network, Rng, Rule, Scaler, Scratch, Sgd, Trainer,
+    generate,
+};
+
+struct Counting;
+
+static ALLOCATIONS: AtomicUsize = AtomicUsize::new(0);
+
+// SAFETY: every call is passed on to the system's allocator as it came.
+unsafe impl GlobalAlloc for Counting {
+    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
+        ALLOCATIONS.fetch_add(1, Ordering::Relaxed);
+        unsafe { System.alloc(layout) }
+    }
+
+    unsafe fn realloc(&self, pointer: *mut u8, layout: Layout, size: usize) -> *mut u8 {
+        ALLOCATIONS.fetch_add(1, Ordering::Relaxed);
+        unsafe { System.realloc(pointer, layout, size) }
+    }
+
+    unsafe fn dealloc(&self, pointer: *mut u8, layout: Layout) {
+        unsafe { System.dealloc(pointer, layout) }
+    }
+}
+
+#[global_allocator]
+static ALLOCATOR: Counting = Counting;
+
+/// The allocations of each epoch but the first, told by the observer's calls.
+fn allocations_per_epoch(network: &mut Network, loss: Loss, rule: Rule, data: &Dataset) -> Vec<usize> {
+    let (mut counts, mut start) = (Vec::with_capacity(100), 0);
+    // Batches of 48 do not divide the examples: the last batch of an epoch is smaller, the next epoch's are not.
+    let mut trainer = Trainer::new(loss, rule).epochs(6).batch_size(48).observe(|event| {
+        match event {
+            Event::Batch { batch: 1, .. } => start = ALLOCATIONS.load(Ordering::Relaxed),
+            Event::Batch { batch, batches, .. } if batch == batches => {
+                counts.push(ALLOCATIONS.load(Ordering::Relaxed) - start);
+            }
+            _ => {}
+        }
+        ControlFlow::Continue(())
+    });
+    trainer.fit(network, data).unwrap();
+    drop(trainer);
+    counts.split_off(1)
+}
+
+// One test, because a second one at the same time would be counted too.
+#[test]
+fn steps_and_predictions_take_no_memory() {
+    let mut classes = generate::digits();
+    classes.scale(&Scaler::divide_by(64, 16.0));
+    assert!(matches!(classes.features(), Features::Bytes { .. }));
+    let activations = [Relu, LeakyRelu(0.1), Elu(1.0), Selu, Sigmoid, Tanh, Softplus, Silu, Gelu, HardSigmoid];
+    for (activation, rule) in activations.into_iter().zip(
+        [
+            Rule::from(Sgd::new(0.01)),
+            Sgd::new(0.01).momentum(0.9).into(),
+            Sgd::new(0.01).momentum(0.9).nesterov().into(),
+            Adam::new(0.001).into(),
+        ]
+        .into_iter()
+        .cycle(),
+    ) {
+        let layers = Network::builder(64).dense(130, activation).dropout(0.2).dense(33, activation).dense(10, Softmax);
+        let mut network = layers.build().unwrap();
+        let counts = allocations_per_epoch(&mut network, Loss::CrossEntropy, rule, &classes);
+        assert_eq!(counts, [0; 5], "{activation}, {rule:?}");
+    }
+
+    let values = generate::sums(500, 1);
+    for loss in [Loss::MeanSquaredError, Loss::MeanAbsoluteError, Loss::Huber(1.0)] {
+        let mut network = Network::builder(2).dense(7, Tanh).dense(3, Identity).build().unwrap();
+        let counts = allocations_per_epoch(&mut network, loss, Adam::new(0.001).into(), &values);
+        assert_eq!(counts, [0; 5], "{loss}");
+    }
+
+    let network = Network::builder(784).dense(128, Relu).dense(128, Relu).dense(10, Softmax).build().unwrap();
+    let mut rng = Rng::new(1);
+    let mut scratch = Scratch::default();
+    for rows in [1, 7, 1000] {
+        let x = Matrix::from_fn(rows, 784, |_, _| rng.uniform() as f32);
+        network.predict_into(&x, &mut scratch);
+        let before = ALLOCATIONS.load(Ordering::Relaxed);
+        network.predict_into(&x, &mut scratch);
+        assert_eq!(ALLOCATIONS.load(Ordering::Relaxed), before, "{rows} rows");
+    }
+}
