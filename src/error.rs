@@ -6,8 +6,8 @@ use std::path::{Path, PathBuf};
 
 /// What went wrong, where, and what would help.
 ///
-/// Its `Display` form is a sentence for the person who typed the command or called the library.
-#[derive(Debug)]
+/// Its `Display` form is a sentence for the person who typed the command or called the library; so is its `Debug` form,
+/// which is what a `main` that returns the error prints.
 #[non_exhaustive]
 pub enum Error {
     /// A file could not be read or written.
@@ -82,6 +82,12 @@ impl fmt::Display for Error {
                 write!(f, "training diverged in epoch {epoch}, batch {batch}: {message}")
             }
         }
+    }
+}
+
+impl fmt::Debug for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
     }
 }
 

@@ -52,7 +52,15 @@ fn find(folder: &Path, name: &str, ending: &str) -> Result<PathBuf> {
     }
     let packed = paths.iter().map(|path| format!("{}.gz", path.display())).find(|path| Path::new(path).exists());
     Err(packed.map_or_else(
-        || Error::format(paths[0].display().to_string(), "no such file: a folder of images holds four, this one too"),
+        || {
+            let names =
+                "train-images-idx3-ubyte, train-labels-idx1-ubyte, t10k-images-idx3-ubyte, t10k-labels-idx1-ubyte";
+            let file = paths[0].file_name().unwrap_or_default().display();
+            Error::format(
+                folder.display().to_string(),
+                format!("a folder of images holds the files {names}; {file} is not there"),
+            )
+        },
         |path| compressed(&path),
     ))
 }

@@ -95,7 +95,11 @@ impl Target<'_> {
             let numbered = || name.parse().ok().filter(|number| (1..=table.columns()).contains(number)).map(|n| n - 1);
             named.or_else(numbered).ok_or_else(|| {
                 let names: Vec<String> = (0..table.columns()).map(|column| table.column_name(column)).collect();
-                Error::format(table.file(), format!("has no column {}; it has {}", quoted(name), listed(&names)))
+                let hint = match table.header() {
+                    Some(_) => "",
+                    None => ": it has no header, since a number or an empty cell is in its first line",
+                };
+                Error::format(table.file(), format!("has no column {}; it has {}{hint}", quoted(name), listed(&names)))
             })
         };
         let positions: Vec<usize> = match self {
