@@ -66,6 +66,8 @@ impl fmt::Display for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Error::Io { path, source } => match source.kind() {
+                // Whoever made an error with words of its own has said more.
+                _ if source.raw_os_error().is_none() => write!(f, "{}: {source}", path.display()),
                 io::ErrorKind::NotFound => write!(f, "{}: there is no such file or folder", path.display()),
                 io::ErrorKind::IsADirectory => {
                     write!(f, "{}: this is a folder, and a file is expected", path.display())
