@@ -761,14 +761,16 @@ fn bad_folders_of_images() {
     bad(b"\x1F\x8B\x08\0", &["gunzip -k images/train-images-idx3-ubyte.gz"]);
     bad(&folder.bytes(labels), &["1 dimensions", "swapped"]);
     bad(&idx(&[199, 4, 4], &good[16..16 + 199 * 16]), &["200 labels", "199 images"]);
-    bad(&idx(&[200, 4, 2], &good[16..16 + 200 * 8]), &["[4, 2]", "[4, 4]"].map(|_| "images of"));
+    bad(&idx(&[200, 4, 2], &good[16..16 + 200 * 8]), &["[4, 2]", "[4, 4]"]);
     fs::remove_file(folder.path(images)).unwrap();
-    folder.run("train images").fails(1, &[images, "no such file"]);
+    folder
+        .run("train images")
+        .fails(1, &["images: ", "t10k-labels-idx1-ubyte", "train-images-idx3-ubyte is not there"]);
     folder.write(&format!("{images}.gz"), b"\x1F\x8B\x08\0");
     folder.run("train images").fails(1, &["compressed", &format!("gunzip -k {images}.gz")]);
     fs::create_dir(folder.path("empty")).unwrap();
-    folder.run("train empty").fails(1, &["empty/train-images-idx3-ubyte", "four"]);
-    folder.run("demo mnist empty").fails(1, &["empty/train-images-idx3-ubyte"]);
+    folder.run("train empty").fails(1, &["empty: ", "train-images-idx3-ubyte is not there"]);
+    folder.run("demo mnist empty").fails(1, &["empty: ", "train-images-idx3-ubyte is not there"]);
 }
 
 // ------------------------------------------------------------------------------------------------------------- models

@@ -70,9 +70,9 @@ const ODD_NAMES: [&str; 8] = [
     "comma, and\ttab",
     "line\nend",
     "größe 身長",
-    "🦀\u{0}\u{1b}[2J",
+    "🦀\u{1b}[2J",
     "__metadata__",
-    "\\u0041\\",
+    "\\u0041\\\u{0}",
 ];
 
 fn classes(names: &[&str]) -> Output {
