@@ -243,7 +243,7 @@ fn xor() -> Recipe {
         builder: Network::builder(2).dense(4, Tanh).dense(1, Sigmoid),
         loss: Loss::BinaryCrossEntropy,
         rule: Adam::new(0.05).into(),
-        epochs: 300,
+        epochs: 800,
         batch: 4,
         restarts: 5,
         show: |model, test, out| {
