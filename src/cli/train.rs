@@ -106,9 +106,12 @@ pub fn run(arguments: &Arguments, out: &mut dyn Write) -> Result<(), Failure> {
     };
     let settings = Settings::choose(options, &train);
     let line = settings.line(arguments);
+    // Who chose nothing need not be told that it was too much.
+    let chosen = arguments.has("--hidden").then(|| settings.parameters(&train));
+    let remarks = remarks(&train, chosen, &scaler, guessed);
     let job = Job {
         heading: vec![line.clone()],
-        remarks: remarks(&train, settings.parameters(&train), &scaler, guessed),
+        remarks,
         target_scaler: training::target_scaler(&train),
         builder: settings.builder(&train),
         trainer: settings.trainer(),
@@ -350,7 +353,7 @@ fn numbers(train: &Dataset) -> usize {
 }
 
 /// What is noteworthy about the data and the network that is to learn it.
-fn remarks(train: &Dataset, parameters: usize, scaler: &Scaler, guessed: bool) -> Vec<String> {
+fn remarks(train: &Dataset, parameters: Option<usize>, scaler: &Scaler, guessed: bool) -> Vec<String> {
     let mut remarks = Vec::new();
     if guessed {
         let classes = train.class_names().len();
@@ -359,7 +362,7 @@ fn remarks(train: &Dataset, parameters: usize, scaler: &Scaler, guessed: bool) -
         ));
     }
     let values = numbers(train);
-    if parameters > values {
+    if let Some(parameters) = parameters.filter(|&parameters| parameters > values) {
         remarks.push(format!(
             "the network has {} and the training data {}: fewer --hidden units may do better on new data.",
             counted(parameters, "parameter"),
