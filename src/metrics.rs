@@ -3,7 +3,7 @@
 use std::fmt;
 use std::fmt::Write;
 
-use crate::Matrix;
+use crate::matrix::Matrix;
 
 /// How many columns a table may take: the width of a phone's terminal.
 const WIDTH: usize = 40;

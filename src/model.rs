@@ -200,9 +200,9 @@ impl Model {
         let network = Network::from_safetensors(file)?;
         let json = |name: &str| {
             let text = file.metadata.get(name).ok_or_else(|| {
-                format!("the file holds a network but no \"{name}\": it was saved without its preprocessing")
+                format!("the file holds a network but no `{name}`: it was saved without its preprocessing")
             })?;
-            Json::parse(text).map_err(|error| format!("\"{name}\" cannot be read: {error}: the file is damaged"))
+            Json::parse(text).map_err(|error| format!("`{name}` cannot be read: {error}: the file is damaged"))
         };
         let schema = schema_from_json(&json("schema")?)?;
         let scaler = |name: &str, columns: usize| {
@@ -268,6 +268,6 @@ fn schema_from_json(json: &Json) -> std::result::Result<Schema, String> {
             json.get("positions")?.as_array()?.iter().map(Json::as_usize).collect::<Option<Vec<usize>>>()?;
         Some((columns, output, positions))
     };
-    let (columns, output, positions) = parts().ok_or("\"schema\" is incomplete: the file is damaged")?;
+    let (columns, output, positions) = parts().ok_or("`schema` is incomplete: the file is damaged")?;
     Schema::from_parts(columns, output, positions).map_err(|error| error.to_string())
 }

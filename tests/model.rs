@@ -70,7 +70,7 @@ const ODD_NAMES: [&str; 8] = [
     "comma, and\ttab",
     "line\nend",
     "größe 身長",
-    "🦀\u{0}\u{1b}[2J",
+    "🦀\u{7f}\u{1b}[2J",
     "__metadata__",
     "\\u0041\\",
 ];

@@ -3,8 +3,10 @@
 use std::fmt;
 use std::path::Path;
 
-use super::{Output, Scaler, Schema, Table, Target, quoted};
-use crate::{Error, Matrix, Result, Rng};
+use super::{Output, Scaler, Schema, Table, Target};
+use crate::error::{Error, Result, quoted};
+use crate::matrix::Matrix;
+use crate::rng::Rng;
 
 /// The inputs of a set of examples, one row each.
 #[derive(Clone, PartialEq)]

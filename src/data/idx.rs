@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use super::{Dataset, Features, Output, Scaler, Schema, Targets, compressed};
-use crate::{Error, Result};
+use crate::error::{Error, Result};
 
 /// A damaged header may declare the whole file one image; each pixel of it would get a name.
 const MOST_PIXELS: usize = 1 << 20;

@@ -3,8 +3,9 @@
 use std::collections::{HashMap, HashSet};
 
 use super::cell::{Cell, finite, missing, number};
-use super::{Table, Targets, listed, quoted};
-use crate::{Error, Matrix, Result};
+use super::{Table, Targets, listed};
+use crate::error::{Error, Result, quoted};
+use crate::matrix::Matrix;
 
 /// A feature column.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -2,9 +2,8 @@
 
 use std::path::Path;
 
-use super::quoted;
 use super::safetensors::{Safetensors, Tensor};
-use crate::error::{Error, Result};
+use crate::error::{Error, Result, quoted};
 use crate::layer::{Dense, Dropout, Layer};
 use crate::matrix::Matrix;
 use crate::network::Network;
@@ -48,7 +47,7 @@ impl Network {
 
     /// The network in a file whose content cannot be trusted; the error is a sentence about the file.
     pub(crate) fn from_safetensors(file: &Safetensors) -> std::result::Result<Self, String> {
-        let text = file.metadata.get(LAYERS).ok_or("this is no palmnet model: its metadata does not say \"layers\"")?;
+        let text = file.metadata.get(LAYERS).ok_or("this is no palmnet model: its metadata does not say `layers`")?;
         let layers = text.split_whitespace().enumerate().map(|(i, word)| layer(i, word, file));
         let layers = layers.collect::<std::result::Result<Vec<Layer>, String>>()?;
         let first = layers.iter().find_map(|layer| match layer {
