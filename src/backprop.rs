@@ -5,7 +5,7 @@ use crate::error::Result;
 use crate::loss::Loss;
 use crate::matrix::Matrix;
 use crate::network::{Network, Scratch, Step};
-use crate::rng::Rng;
+use crate::rng::{Rng, purpose};
 
 /// What one training step needs besides the network: every layer's output, the gradients, the random state of
 /// dropout. Its memory is taken at the first batch and reused: further steps allocate nothing.
@@ -35,7 +35,9 @@ pub struct Workspace {
     gradient: Vec<f32>,
     delta: Matrix,
     spare: Matrix,
-    dropout: Rng,
+    /// Where the keys of dropout come from, and the forward passes so far: a key follows from the two alone.
+    dropout: u64,
+    passes: u64,
 }
 
 /// What the forward pass leaves for the backward pass of one step.
@@ -72,7 +74,8 @@ impl Workspace {
             gradient: vec![0.0; network.parameter_count()],
             delta: Matrix::default(),
             spare: Matrix::default(),
-            dropout: Rng::stream(seed, 1),
+            dropout: Rng::stream(seed, purpose::DROPOUT).next_u64(),
+            passes: 0,
         })
     }
 
@@ -83,6 +86,8 @@ impl Workspace {
     /// When `x` has not as many columns as the network has inputs, or the network is not the workspace's.
     pub fn forward(&mut self, network: &Network, x: &Matrix) -> &Matrix {
         assert_eq!(x.columns(), network.inputs(), "the network has {} inputs", network.inputs());
+        let mut keys = Rng::stream(self.dropout, self.passes);
+        self.passes += 1;
         for i in 0..self.slots.len() {
             let (before, rest) = self.slots.split_at_mut(i);
             let input = before.last().map_or(x, |slot| &slot.output);
@@ -97,7 +102,7 @@ impl Workspace {
                 }
                 Step::Activation(activation) => apply(activation, input, &mut slot.output),
                 Step::Dropout(dropout) => {
-                    slot.key = self.dropout.next_u64() as u32;
+                    slot.key = keys.next_u64() as u32;
                     slot.output.reshape(input.rows(), input.columns());
                     dropout.forward(input.as_slice(), slot.output.as_mut_slice(), slot.key);
                 }

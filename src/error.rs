@@ -65,15 +65,15 @@ impl Error {
 impl fmt::Display for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            // What was not said by the operating system has its own words.
-            Error::Io { path, source } if source.get_ref().is_some() => write!(f, "{}: {source}", path.display()),
-            Error::Io { path, source } => match source.kind() {
+            // The system's own words are replaced, not those of whoever knew more.
+            Error::Io { path, source } if source.get_ref().is_none() => match source.kind() {
                 io::ErrorKind::NotFound => write!(f, "{}: there is no such file or folder", path.display()),
                 io::ErrorKind::IsADirectory => {
                     write!(f, "{}: this is a folder, and a file is expected", path.display())
                 }
                 _ => write!(f, "{}: {source}", path.display()),
             },
+            Error::Io { path, source } => write!(f, "{}: {source}", path.display()),
             Error::Parse { file, line, column: Some(column), message } => {
                 write!(f, "{file}, line {line}, column {column}: {message}")
             }

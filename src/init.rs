@@ -46,6 +46,19 @@ impl Init {
         }
     }
 
+    pub(crate) fn check(self) -> Result<()> {
+        let good = match self {
+            Init::Normal(deviation) | Init::TruncatedNormal(deviation) => deviation.is_finite() && deviation >= 0.0,
+            Init::Uniform(low, high) => low.is_finite() && high.is_finite() && low <= high,
+            Init::Constant(value) => value.is_finite(),
+            _ => true,
+        };
+        let message = || {
+            format!("initialisation {self:?}: the numbers must be finite, deviations not negative, low at most high")
+        };
+        if good { Ok(()) } else { Err(Error::Setting(message())) }
+    }
+
     /// Fills `values` of a layer with `fan_in` inputs and `fan_out` outputs.
     pub fn fill(self, values: &mut [f32], fan_in: usize, fan_out: usize, rng: &mut Rng) {
         let (fan_in, fans) = (fan_in.max(1) as f64, (fan_in + fan_out).max(1) as f64);
@@ -80,7 +93,7 @@ impl FromStr for Init {
         let name = words.next().unwrap_or_default();
         let numbers = words.map(|word| word.parse().ok().filter(|number: &f32| number.is_finite()));
         let numbers = numbers.collect::<Option<Vec<f32>>>().ok_or_else(unknown)?;
-        Ok(match (name, &numbers[..]) {
+        let init = match (name, &numbers[..]) {
             ("xavier_uniform", []) => Init::XavierUniform,
             ("xavier_normal", []) => Init::XavierNormal,
             ("he_uniform", []) => Init::HeUniform,
@@ -92,7 +105,8 @@ impl FromStr for Init {
             ("uniform", &[low, high]) => Init::Uniform(low, high),
             ("constant", &[value]) => Init::Constant(value),
             _ => return Err(unknown()),
-        })
+        };
+        init.check().map(|()| init)
     }
 }
 

@@ -15,9 +15,11 @@ use crate::matrix::Matrix;
 ///
 /// ```
 /// use palmnet::{Loss, Matrix};
+/// assert_eq!("huber:0.5".parse::<Loss>()?, Loss::Huber(0.5));
 /// let prediction = Matrix::from_rows(&[[0.5, 2.0]]);
 /// let target = Matrix::from_rows(&[[1.0, 1.0]]);
 /// assert_eq!(Loss::MeanSquaredError.value(&prediction, &target), 0.625);
+/// # Ok::<(), palmnet::Error>(())
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Loss {
@@ -179,7 +181,11 @@ fn cross_entropy_logits(z: &[f32], y: &[f32], mut gradient: impl FnMut(usize, f3
 impl fmt::Display for Loss {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let same = |other: &Loss| std::mem::discriminant(self) == std::mem::discriminant(other);
-        f.write_str(NAMES.iter().find(|(_, loss)| same(loss)).map_or("", |(name, _)| name))
+        let name = NAMES.iter().find(|(_, loss)| same(loss)).map_or("", |(name, _)| name);
+        match self {
+            Huber(delta) => write!(f, "{name}:{delta}"),
+            _ => f.write_str(name),
+        }
     }
 }
 
@@ -187,7 +193,9 @@ impl FromStr for Loss {
     type Err = Error;
 
     fn from_str(text: &str) -> Result<Self> {
-        NAMES.iter().find(|(name, _)| *name == text).map(|&(_, loss)| loss).ok_or_else(|| {
+        let huber = || text.strip_prefix("huber:")?.parse().ok().filter(|&delta| delta > 0.0).map(Huber);
+        let known = NAMES.iter().find(|(name, _)| *name == text).map(|&(_, loss)| loss);
+        known.or_else(huber).ok_or_else(|| {
             let names: Vec<&str> = NAMES.iter().map(|&(name, _)| name).collect();
             Error::Setting(format!("no loss \"{text}\"; there are {}", names.join(", ")))
         })

@@ -7,7 +7,7 @@ use crate::error::{Error, Result};
 use crate::init::Init;
 use crate::layer::{Dense, Dropout, Layer};
 use crate::matrix::Matrix;
-use crate::rng::Rng;
+use crate::rng::{Rng, purpose};
 
 /// A multilayer perceptron.
 ///
@@ -77,11 +77,6 @@ impl Network {
     /// The layers, first to last.
     pub fn layers(&self) -> &[Layer] {
         &self.layers
-    }
-
-    /// The layers, to be changed; their kinds and shapes must stay.
-    pub fn layers_mut(&mut self) -> &mut [Layer] {
-        &mut self.layers
     }
 
     /// The activation that the outputs have passed through; the identity where the last layer is dense.
@@ -259,7 +254,8 @@ impl NetworkBuilder {
 
     /// The same description with the `index`-th of the seeds that follow from its own; its own for 0.
     pub(crate) fn reseeded(self, index: u64) -> Self {
-        let seed = if index == 0 { self.seed } else { Rng::stream(self.seed, index).next_u64() };
+        let starts = Rng::stream(self.seed, purpose::STARTS).next_u64();
+        let seed = if index == 0 { self.seed } else { Rng::stream(starts, index).next_u64() };
         self.seed(seed)
     }
 
@@ -268,9 +264,9 @@ impl NetworkBuilder {
     /// # Errors
     /// When there is no dense layer, a layer's setting is out of range, or a layer does not fit into memory.
     pub fn build(&self) -> Result<Network> {
-        let mut rng = Rng::new(self.seed);
+        let mut rng = Rng::stream(self.seed, purpose::WEIGHTS);
         let (mut layers, mut width) = (Vec::new(), self.inputs);
-        for plan in &self.plan {
+        for (i, plan) in self.plan.iter().enumerate() {
             match *plan {
                 Plan::Dense { outputs, activation, init, bias_init } => {
                     // The sizes may come from a command line: a failed allocation would end the process.
@@ -280,7 +276,9 @@ impl NetworkBuilder {
                             "a layer of {width} inputs and {outputs} units does not fit into memory: choose fewer units"
                         )));
                     }
-                    let init = init.unwrap_or(Init::for_activation(activation));
+                    let init = init.unwrap_or_else(|| Init::for_activation(self.activation_after(i)));
+                    init.check()?;
+                    bias_init.check()?;
                     layers.push(Layer::Dense(Dense::random(width, outputs, init, bias_init, &mut rng)));
                     if activation != Activation::Identity {
                         layers.push(Layer::Activation(activation));
@@ -292,5 +290,21 @@ impl NetworkBuilder {
             }
         }
         Network::from_layers(self.inputs, layers)
+    }
+
+    /// The activation that the outputs of the dense layer at this place go through first.
+    fn activation_after(&self, place: usize) -> Activation {
+        let own = match self.plan[place] {
+            Plan::Dense { activation, .. } if activation != Activation::Identity => Some(activation),
+            _ => None,
+        };
+        let mut next = self.plan[place + 1..].iter().take_while(|plan| !matches!(plan, Plan::Dense { .. }));
+        let own = own.or_else(|| {
+            next.find_map(|plan| match *plan {
+                Plan::Activation(activation) => Some(activation),
+                _ => None,
+            })
+        });
+        own.unwrap_or(Activation::Identity)
     }
 }

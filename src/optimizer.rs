@@ -1,5 +1,6 @@
 //! How a gradient changes the parameters.
 
+use crate::error::{Error, Result};
 use crate::gemm::{Vectorized, vectorize};
 use crate::math;
 use crate::network::Network;
@@ -91,6 +92,31 @@ impl Rule {
         match self {
             Rule::Sgd(sgd) => sgd.learning_rate,
             Rule::Adam(adam) => adam.learning_rate,
+        }
+    }
+
+    /// Refuses settings with which no training can go well.
+    pub(crate) fn check(&self) -> Result<()> {
+        let rate = self.learning_rate();
+        let share = |x: f32| (0.0..1.0).contains(&x);
+        let wrong = |message: String| Err(Error::Setting(message));
+        if !(rate.is_finite() && rate > 0.0) {
+            return wrong(format!("learning rate {rate}: it must be more than zero"));
+        }
+        match *self {
+            Rule::Sgd(Sgd { momentum, .. }) if !share(momentum) => {
+                wrong(format!("momentum {momentum}: it must be at least 0 and less than 1"))
+            }
+            Rule::Sgd(Sgd { momentum: 0.0, nesterov: true, .. }) => {
+                wrong("nesterov looks ahead along the momentum: set one, 0.9 for example".into())
+            }
+            Rule::Adam(Adam { beta1, beta2, .. }) if !(share(beta1) && share(beta2)) => {
+                wrong(format!("Adam's betas {beta1} and {beta2}: they must be at least 0 and less than 1"))
+            }
+            Rule::Adam(Adam { epsilon, .. }) if !(epsilon.is_finite() && epsilon > 0.0) => {
+                wrong(format!("Adam's epsilon {epsilon}: it must be more than zero"))
+            }
+            _ => Ok(()),
         }
     }
 

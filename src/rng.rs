@@ -3,6 +3,18 @@
 
 use crate::math;
 
+/// What random numbers are drawn for: each purpose has a stream of a seed to itself, so that the same seed may serve
+/// them all. Fixed for ever, like the generator.
+pub(crate) mod purpose {
+    pub(crate) const WEIGHTS: u64 = 1;
+    pub(crate) const STARTS: u64 = 2;
+    pub(crate) const PROBLEM: u64 = 3;
+    pub(crate) const SPLIT: u64 = 4;
+    pub(crate) const VALIDATION: u64 = 5;
+    pub(crate) const ORDER: u64 = 6;
+    pub(crate) const DROPOUT: u64 = 7;
+}
+
 /// A small, fast generator: xoshiro256++ (Blackman, Vigna, 2019), seeded through SplitMix64.
 ///
 /// ```

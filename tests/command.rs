@@ -761,14 +761,16 @@ fn bad_folders_of_images() {
     bad(b"\x1F\x8B\x08\0", &["gunzip -k images/train-images-idx3-ubyte.gz"]);
     bad(&folder.bytes(labels), &["1 dimensions", "swapped"]);
     bad(&idx(&[199, 4, 4], &good[16..16 + 199 * 16]), &["200 labels", "199 images"]);
-    bad(&idx(&[200, 4, 2], &good[16..16 + 200 * 8]), &["[4, 2]", "[4, 4]"].map(|_| "images of"));
+    bad(&idx(&[200, 4, 2], &good[16..16 + 200 * 8]), &["[4, 2]", "[4, 4]"]);
     fs::remove_file(folder.path(images)).unwrap();
-    folder.run("train images").fails(1, &[images, "no such file"]);
+    folder
+        .run("train images")
+        .fails(1, &["images: ", "t10k-labels-idx1-ubyte", "train-images-idx3-ubyte is not there"]);
     folder.write(&format!("{images}.gz"), b"\x1F\x8B\x08\0");
     folder.run("train images").fails(1, &["compressed", &format!("gunzip -k {images}.gz")]);
     fs::create_dir(folder.path("empty")).unwrap();
-    folder.run("train empty").fails(1, &["empty/train-images-idx3-ubyte", "four"]);
-    folder.run("demo mnist empty").fails(1, &["empty/train-images-idx3-ubyte"]);
+    folder.run("train empty").fails(1, &["empty: ", "train-images-idx3-ubyte is not there"]);
+    folder.run("demo mnist empty").fails(1, &["empty: ", "train-images-idx3-ubyte is not there"]);
 }
 
 // ------------------------------------------------------------------------------------------------------------- models
@@ -982,13 +984,14 @@ fn words_that_are_not_text() {
 #[test]
 fn settings_beyond_all_measure() {
     let folder = Folder::of_irises();
-    for hidden in ["99999999999999999", "18446744073709551615", "3000000000,4000000000"] {
+    let most = usize::MAX;
+    for hidden in [format!("{most}"), format!("{}", most / 8), "3000000000,4000000000".to_string()] {
         folder.run(&format!("train iris.csv --hidden {hidden}")).fails(1, &["does not fit into memory", "fewer units"]);
     }
-    let lines = folder.run("train iris.csv --batch 18446744073709551615 --epochs 2 --json").json();
+    let lines = folder.run(&format!("train iris.csv --batch {most} --epochs 2 --json")).json();
     assert_eq!(lines.len(), 3);
     // Nobody waits for these to end; early stopping and a hopeless rate end them at once.
-    folder.run("train iris.csv --epochs 18446744073709551615 --lr 0.1 --validation 0.3 --patience 1 --quiet").ok();
+    folder.run(&format!("train iris.csv --epochs {most} --lr 0.1 --validation 0.3 --patience 1 --quiet")).ok();
     folder
         .run("train iris.csv --lr 1e38 --restarts 1")
         .fails(1, &["training diverged in epoch 1, batch ", "learning rate"]);

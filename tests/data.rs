@@ -457,7 +457,7 @@ fn a_folder_of_images() {
     folder.write("t10k-images.idx3-ubyte", &[&images(2)[..11], &[2, 0, 0, 0, 1, 1, 2, 3, 4]].concat());
     says(Dataset::from_idx_folder(&folder.0), &["t10k-images.idx3-ubyte: has images of [2, 1]", "of [1, 2]"]);
     fs::remove_file(folder.0.join("t10k-images.idx3-ubyte")).unwrap();
-    says(Dataset::from_idx_folder(&folder.0), &["t10k-images-idx3-ubyte is not there"]);
+    says(Dataset::from_idx_folder(&folder.0), &["t10k-images-idx3-ubyte: no such file"]);
     let packed = folder.write("t10k-images-idx3-ubyte.gz", b"\x1F\x8B");
     says(Dataset::from_idx_folder(&folder.0), &[&format!("`gunzip -k {}`", packed.display())]);
 }

@@ -72,7 +72,7 @@ const ODD_NAMES: [&str; 8] = [
     "größe 身長",
     "🦀\u{7f}\u{1b}[2J",
     "__metadata__",
-    "\\u0041\\",
+    "\\u0041\\\u{0}",
 ];
 
 fn classes(names: &[&str]) -> Output {
@@ -458,7 +458,7 @@ fn layers_that_make_no_sense() {
         ("dense(3,2.0)", "not known"),
         ("dense(a,b)", "not known"),
         ("dense(99999999999999999999999,2)", "not known"),
-        ("dense(18446744073709551615,18446744073709551615)", "layers.0.weights"),
+        (&format!("dense({0},{0})", usize::MAX), "layers.0.weights"),
         ("convolution(3,2)", "newer palmnet"),
         ("rellu", "newer palmnet"),
         ("\u{1b}[2J", "not known"),

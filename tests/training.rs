@@ -429,6 +429,12 @@ fn logits_are_evaluated_as_probabilities() {
 
 // ------------------------------------------------------------------------------------------------------------ learning
 
+/// This many seeds; one where an emulator runs the tests, which takes a hundred times as long.
+fn seeds(count: u64) -> std::ops::Range<u64> {
+    let emulated = std::env::vars().any(|(name, _)| name.starts_with("CARGO_TARGET_") && name.ends_with("_RUNNER"));
+    0..if emulated { 1 } else { count }
+}
+
 /// Accuracy on the held-out part.
 fn accuracy(network: &Network, data: &Dataset) -> f64 {
     network.evaluate(data).unwrap().accuracy()
@@ -445,7 +451,7 @@ fn standardized(data: Dataset, share: f64, seed: u64) -> (Dataset, Dataset) {
 /// Gradients neither vanish nor explode on their way through twenty layers.
 #[test]
 fn twenty_layers_learn_spirals() {
-    for seed in 0..4 {
+    for seed in seeds(4) {
         let (train, test) = standardized(generate::spirals(1000, 0.0, seed), 0.8, seed);
         let builder = (0..20).fold(Network::builder(2), |builder, _| builder.dense(32, Relu));
         let mut network = builder.dense(1, Sigmoid).seed(seed).build().unwrap();
@@ -459,7 +465,7 @@ fn twenty_layers_learn_spirals() {
 #[test]
 fn spirals() {
     let mut all = Vec::new();
-    for seed in 0..10 {
+    for seed in seeds(10) {
         let (train, test) = standardized(generate::spirals(1000, 0.0, seed), 0.8, seed);
         let builder = Network::builder(2).dense(50, Relu).dense(50, Relu).dense(50, Relu).dense(1, Sigmoid);
         let mut network = builder.seed(seed).build().unwrap();
@@ -474,7 +480,7 @@ fn spirals() {
 #[test]
 fn sums() {
     let mut all = Vec::new();
-    for seed in 0..10 {
+    for seed in seeds(10) {
         let (mut train, mut test) = standardized(generate::sums(10_000, seed), 0.7, seed);
         let Targets::Values(values) = train.targets() else { panic!("sums are values") };
         let scaler = Scaler::standard_of(values);
@@ -492,13 +498,14 @@ fn sums() {
         };
         all.push(outputs.iter_rows().zip(truth.iter_rows()).map(norm).sum::<f64>() / test.len() as f64);
     }
-    let good = all.iter().filter(|&&metric| metric < 0.01).count();
-    assert!(good >= 9, "{good} of 10: {all:?}");
+    // One start in ten may be unlucky even with a choice of eight.
+    let bad = all.iter().filter(|&&metric| metric >= 0.01).count();
+    assert!(bad <= all.len() / 10, "{all:?}");
 }
 
 #[test]
 fn one_neuron() {
-    for seed in 0..10 {
+    for seed in seeds(10) {
         let data = generate::linear(100, seed);
         let mut network = Network::builder(2).dense(1, Sigmoid).seed(seed).build().unwrap();
         let rule = Sgd::new(1.0).momentum(0.9);
@@ -511,7 +518,7 @@ fn one_neuron() {
 
 #[test]
 fn exclusive_or() {
-    for seed in 0..10 {
+    for seed in seeds(10) {
         let data = generate::xor();
         let builder = Network::builder(2).dense(4, Tanh).dense(1, Sigmoid).seed(seed);
         let mut trainer = Trainer::new(Loss::BinaryCrossEntropy, Adam::new(0.05)).epochs(300).batch_size(4).seed(seed);

@@ -6,7 +6,7 @@ use std::path::Path;
 use super::{Output, Scaler, Schema, Table, Target};
 use crate::error::{Error, Result, quoted};
 use crate::matrix::Matrix;
-use crate::rng::Rng;
+use crate::rng::{Rng, purpose};
 
 /// The inputs of a set of examples, one row each.
 #[derive(Clone, PartialEq)]
@@ -266,7 +266,7 @@ impl Dataset {
     pub fn split(&self, share: f64, seed: u64) -> (Dataset, Dataset) {
         assert!(share > 0.0 && share < 1.0, "a share of {share} is not between 0 and 1");
         let mut rows: Vec<usize> = (0..self.len()).collect();
-        Rng::new(seed).shuffle(&mut rows);
+        Rng::stream(seed, purpose::SPLIT).shuffle(&mut rows);
         let share = (share * self.len() as f64).round() as usize;
         let (first, second) = rows.split_at(share.min(self.len().saturating_sub(1)).max(self.len().min(1)));
         (self.select(first), self.select(second))

@@ -7,7 +7,7 @@ use std::f64::consts::{PI, TAU};
 use super::{Dataset, Output, Schema, Targets, idx};
 use crate::math::sin_cos_f64;
 use crate::matrix::Matrix;
-use crate::rng::Rng;
+use crate::rng::{Rng, purpose};
 
 /// Two half moons that reach into each other, in turn one example of each: the upper (class 0) on the unit circle, the
 /// lower (class 1) on the one around (1, ½), each evenly spread over its half, with normal `noise` of this deviation.
@@ -17,7 +17,7 @@ use crate::rng::Rng;
 /// assert_eq!(moons.labels().unwrap()[..4], [0, 1, 0, 1]);
 /// ```
 pub fn moons(n: usize, noise: f64, seed: u64) -> Dataset {
-    let mut rng = Rng::new(seed);
+    let mut rng = Rng::stream(seed, purpose::PROBLEM);
     points(n, "moon", 2, |i| {
         let count = if i % 2 == 0 { n.div_ceil(2) } else { n / 2 };
         let (sin, cos) = sin_cos_f64(PI * (i / 2) as f64 / (count.max(2) - 1) as f64);
@@ -29,7 +29,7 @@ pub fn moons(n: usize, noise: f64, seed: u64) -> Dataset {
 /// Uniform points of the square [-1, 1)², class 1 inside the circle of radius √(2/π), which has half of the area;
 /// then moved by normal `noise` of this deviation.
 pub fn circles(n: usize, noise: f64, seed: u64) -> Dataset {
-    let mut rng = Rng::new(seed);
+    let mut rng = Rng::stream(seed, purpose::PROBLEM);
     points(n, "circle", 2, |_| {
         let (x, y) = (rng.uniform_in(-1.0, 1.0), rng.uniform_in(-1.0, 1.0));
         ([x + noise * rng.normal(), y + noise * rng.normal()], usize::from(x * x + y * y < 2.0 / PI))
@@ -42,7 +42,7 @@ pub fn circles(n: usize, noise: f64, seed: u64) -> Dataset {
 /// # Panics
 /// When there are less than two `centers`.
 pub fn blobs(n: usize, centers: usize, deviation: f64, seed: u64) -> Dataset {
-    let mut rng = Rng::new(seed);
+    let mut rng = Rng::stream(seed, purpose::PROBLEM);
     let places: Vec<[f64; 2]> = (0..centers).map(|_| [(); 2].map(|()| rng.uniform_in(-10.0, 10.0))).collect();
     points(n, "blob", centers, |i| (places[i % centers].map(|x| x + deviation * rng.normal()), i % centers))
 }
@@ -50,7 +50,7 @@ pub fn blobs(n: usize, centers: usize, deviation: f64, seed: u64) -> Dataset {
 /// Two spirals around each other, in turn one example of each, 1.5 turns from the middle to radius 1, with normal
 /// `noise` of this deviation.
 pub fn spirals(n: usize, noise: f64, seed: u64) -> Dataset {
-    let mut rng = Rng::new(seed);
+    let mut rng = Rng::stream(seed, purpose::PROBLEM);
     points(n, "spiral", 2, |i| {
         let radius = (i / 2 + 1) as f64 / n.div_ceil(2) as f64;
         let (sin, cos) = sin_cos_f64(1.5 * TAU * radius + PI * (i % 2) as f64);
@@ -60,7 +60,7 @@ pub fn spirals(n: usize, noise: f64, seed: u64) -> Dataset {
 
 /// Standard normal points, class 1 where x − 1.5 y > 0.4: one neuron can tell.
 pub fn linear(n: usize, seed: u64) -> Dataset {
-    let mut rng = Rng::new(seed);
+    let mut rng = Rng::stream(seed, purpose::PROBLEM);
     points(n, "class", 2, |_| {
         let (x, y) = (rng.normal(), rng.normal());
         ([x, y], usize::from(x - 1.5 * y > 0.4))
@@ -69,7 +69,7 @@ pub fn linear(n: usize, seed: u64) -> Dataset {
 
 /// Numbers a and b, uniform in [0, 100), and three values to predict: a + b, a − b and |a − b|.
 pub fn sums(n: usize, seed: u64) -> Dataset {
-    let mut rng = Rng::new(seed);
+    let mut rng = Rng::stream(seed, purpose::PROBLEM);
     let mut x = Matrix::zeros(n, 2);
     let mut y = Matrix::zeros(n, 3);
     for row in 0..n {

@@ -55,11 +55,8 @@ fn find(folder: &Path, name: &str, ending: &str) -> Result<PathBuf> {
         || {
             let names =
                 "train-images-idx3-ubyte, train-labels-idx1-ubyte, t10k-images-idx3-ubyte, t10k-labels-idx1-ubyte";
-            let file = paths[0].file_name().unwrap_or_default().display();
-            Error::format(
-                folder.display().to_string(),
-                format!("a folder of images holds the files {names}; {file} is not there"),
-            )
+            let message = format!("no such file: a folder of images holds four, {names}");
+            Error::format(paths[0].display().to_string(), message)
         },
         |path| compressed(&path),
     ))

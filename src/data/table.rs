@@ -204,12 +204,11 @@ fn decode(bytes: Vec<u8>, file: &str) -> Result<String> {
         let message = format!("is UTF-16: convert it with `iconv -f UTF-16 -t UTF-8 {file} > utf8.csv`");
         return Err(Error::format(file, message));
     }
-    if bytes.contains(&0) {
-        let remedy =
-            "a table is a text with commas, tabs or semicolons between the cells, and images are read by their folder";
-        return Err(Error::format(file, format!("is not a text but binary: {remedy}")));
-    }
     String::from_utf8(bytes).map_err(|error| {
+        if error.as_bytes().contains(&0) {
+            let remedy = "a table is a text with commas, tabs or semicolons between the cells, and images are read by their folder";
+            return Error::format(file, format!("is not a text but binary: {remedy}"));
+        }
         let line = 1 + line_ends(&error.as_bytes()[..error.utf8_error().valid_up_to()]);
         let remedy = format!("convert the file, perhaps with `iconv -f WINDOWS-1252 -t UTF-8 {file} > utf8.csv`");
         fault(file, line, format!("is not UTF-8 text: {remedy}"))

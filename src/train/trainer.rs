@@ -4,6 +4,7 @@ use std::ops::ControlFlow;
 use std::time::Instant;
 
 use super::history::{Epoch, History};
+use crate::activation::Activation;
 use crate::backprop::Workspace;
 use crate::data::Dataset;
 use crate::error::{Error, Result};
@@ -11,7 +12,7 @@ use crate::loss::Loss;
 use crate::matrix::Matrix;
 use crate::network::{Network, NetworkBuilder, Scratch};
 use crate::optimizer::{Optimizer, Rule};
-use crate::rng::Rng;
+use crate::rng::{Rng, purpose};
 use crate::schedule::Schedule;
 
 /// Trains networks: the loss, the update rule, and how long and in what portions.
@@ -126,11 +127,12 @@ impl<'a> Trainer<'a> {
     /// infinite or NaN; the network then has the weights from before the epoch that failed.
     pub fn fit(&mut self, network: &mut Network, data: &Dataset) -> Result<History> {
         self.check(network, data)?;
-        let mut rng = Rng::stream(self.seed, 0);
         let mut rows: Vec<usize> = (0..data.len()).collect();
         let (validation, held_back) = match self.validation {
             Validation::Given(validation) => (validation, (0..validation.len()).collect()),
-            Validation::Share(share) => (data, hold_back(share, &mut rows, &mut rng)),
+            Validation::Share(share) => {
+                (data, hold_back(share, &mut rows, &mut Rng::stream(self.seed, purpose::VALIDATION)))
+            }
         };
         let mut workspace = Workspace::new(network, self.loss, self.seed)?;
         let mut optimizer = Optimizer::new(self.rule, network);
@@ -140,12 +142,16 @@ impl<'a> Trainer<'a> {
         let batches = rows.len().div_ceil(self.batch_size);
         let steps = self.epochs.saturating_mul(batches);
         let mut before = Snapshot::default();
+        let mut order = rows.clone();
+        let orders = Rng::stream(self.seed, purpose::ORDER).next_u64();
         let start = Instant::now();
         for epoch in 1..=self.epochs {
             before.take(network);
-            rng.shuffle(&mut rows);
+            // Every epoch's order follows from the seed and its number alone, whatever came before.
+            order.copy_from_slice(&rows);
+            Rng::stream(orders, epoch as u64).shuffle(&mut order);
             let (mut sum, mut seen, mut stopped) = (0.0, 0, false);
-            for (i, chunk) in rows.chunks(self.batch_size).enumerate() {
+            for (i, chunk) in order.chunks(self.batch_size).enumerate() {
                 batch.gather(data, chunk, network.outputs());
                 workspace.forward(network, &batch.x);
                 let loss = workspace.backward(network, &batch.x, &batch.y);
@@ -244,10 +250,7 @@ impl<'a> Trainer<'a> {
         if self.batch_size == 0 {
             return Err(Error::Setting("a batch needs at least one example: set the batch size to 1 or more".into()));
         }
-        let rate = self.rule.learning_rate();
-        if !(rate.is_finite() && rate > 0.0) {
-            return Err(Error::Setting(format!("learning rate {rate}: it must be more than zero")));
-        }
+        self.rule.check()?;
         self.schedule.check()?;
         match self.validation {
             Validation::Share(share) if !(0.0..1.0).contains(&share) => {
@@ -258,7 +261,23 @@ impl<'a> Trainer<'a> {
             Validation::Given(validation) => network.check(validation)?,
             Validation::Share(_) => {}
         }
-        network.check(data)
+        network.check(data)?;
+        if data.labels().is_some()
+            && network.outputs() == 1
+            && (matches!(self.loss, Loss::CrossEntropy | Loss::CrossEntropyLogits)
+                || network.output_activation() == Activation::Softmax)
+        {
+            let message = "one output is the probability of the second of two classes: \
+                 end the network in sigmoid and use binary_cross_entropy, or give each class an output";
+            return Err(Error::Setting(message.into()));
+        }
+        // The gradient, the running means and two copies of the weights: a failed allocation would end the process.
+        let numbers = network.parameter_count().saturating_mul(5);
+        Vec::<f32>::new().try_reserve_exact(numbers).map_err(|_| {
+            Error::Setting(format!(
+                "training takes memory for {numbers} numbers, which is not there: choose fewer units"
+            ))
+        })
     }
 }
 
@@ -315,6 +334,8 @@ impl Best {
     /// Takes the weights when the epoch was the best; returns how many epochs have passed since the best.
     fn update(&mut self, record: &Epoch, network: &Network) -> usize {
         let loss = record.validation_loss.unwrap_or(record.train_loss);
+        // A loss that is not a number is worse than any.
+        let loss = if loss.is_nan() { f64::INFINITY } else { loss };
         if self.epoch == 0 || loss < self.loss {
             (self.epoch, self.loss) = (record.epoch, loss);
             self.weights.take(network);
