@@ -103,7 +103,7 @@ fn early_stopping_restores_the_best_epoch() {
     let mut noise = |n: usize| {
         let x = Matrix::from_fn(n, 2, |_, _| rng.normal() as f32);
         let labels = (0..n).map(|_| rng.below(2) as u32).collect();
-        Dataset::classes(x, labels, ["a", "b"]).unwrap()
+        Dataset::from_classes(x, labels, ["a", "b"]).unwrap()
     };
     let (train, held_out) = (noise(60), noise(60));
     for patience in [1, 4, 10] {
@@ -304,7 +304,7 @@ fn what_does_not_fit_is_refused() {
         says(fit(trainer().validation(share), good(), &moons), &["validation", "less than 1"]);
     }
     says(fit(trainer().validation_data(&sums), good(), &moons), &["2 outputs", "3 target columns"]);
-    let narrow = Dataset::classes(Matrix::zeros(2, 1), vec![0, 1], ["a", "b"]).unwrap();
+    let narrow = Dataset::from_classes(Matrix::zeros(2, 1), vec![0, 1], ["a", "b"]).unwrap();
     says(fit(trainer().validation_data(&narrow), good(), &moons), &["2 inputs", "1 features"]);
     for rate in [0.0, -0.1, f32::NAN, f32::INFINITY] {
         let trainer = Trainer::new(Loss::CrossEntropy, Adam::new(rate));

@@ -54,7 +54,7 @@ pub fn for_training(arguments: &Arguments, seed: u64) -> Result<Parts, Failure> 
     let test = arguments.text(TEST.name);
     let share = test.map_or(Ok(0.2), str::parse::<f64>);
     let (train, test) = match (test, share) {
-        (Some(file), Err(_)) => (data, Some(labelled(file, &schema)?)),
+        (Some(file), Err(_)) => (data, Some(Dataset::from_csv_as(file, &schema)?)),
         (_, Ok(share)) if (0.0..1.0).contains(&share) => match data.len() {
             _ if share == 0.0 => (data, None),
             1 => (data, None),
@@ -72,13 +72,9 @@ pub fn for_training(arguments: &Arguments, seed: u64) -> Result<Parts, Failure> 
 /// Labelled data for a model that is there already.
 pub fn for_model(path: &str, model: &Model) -> Result<Dataset, Failure> {
     if Path::new(path).is_dir() {
-        return Ok(Dataset::from_idx_folder(path)?.1);
+        return Ok(Dataset::from_idx_test(path, model.schema())?);
     }
-    Ok(labelled(path, model.schema())?)
-}
-
-fn labelled(path: &str, schema: &Schema) -> palmnet::Result<Dataset> {
-    Dataset::from_table(&Table::read(path)?, schema)
+    Ok(Dataset::from_csv_as(path, model.schema())?)
 }
 
 fn infer(arguments: &Arguments, table: &Table) -> Result<Schema, Failure> {

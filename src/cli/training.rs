@@ -84,7 +84,7 @@ pub fn run(job: Job<'_>, arguments: &Arguments, out: &mut dyn Write) -> Result<M
     let score = |part: &Dataset| Score::of(&network, part, loss, target_scaler.as_ref());
     let train_score = score(&train)?;
     let test_score = test.as_ref().map(score).transpose()?;
-    let mut model = Model::new(network, scaler, train.schema().clone())?;
+    let mut model = Model::new(network, scaler, train.schema().clone())?.with_loss(loss);
     if let Some(scaler) = target_scaler {
         model = model.with_target_scaler(scaler)?;
     }

@@ -9,7 +9,7 @@ mod scaler;
 mod schema;
 mod table;
 
-pub use dataset::{Dataset, Features, Targets};
+pub use dataset::{Bytes, Dataset, Features, Targets};
 pub use infer::Target;
 pub use scaler::Scaler;
 pub use schema::{Column, Kind, Output, Schema};
