@@ -1,4 +1,5 @@
-//! Handwritten digits, 784-128-128-10, ten epochs of Adam. Known: PyTorch reaches 0.978 with the same settings.
+//! Handwritten digits, 784-128-128-10, ten epochs of Adam. Known: PyTorch reaches 0.978 with the same settings and
+//! a constant learning rate; here it falls to zero over the last fifth.
 //! `cargo run --release --example mnist FOLDER`, where FOLDER holds the four files of MNIST.
 
 use std::ops::ControlFlow;

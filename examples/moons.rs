@@ -4,7 +4,7 @@
 use palmnet::{Activation::*, Adam, Loss, Network, Scaler, Trainer, generate};
 
 fn main() -> palmnet::Result<()> {
-    let (mut train, mut test) = generate::moons(1000, 0.2, 3).split(0.9, 3);
+    let (mut train, mut test) = generate::moons(1000, 0.2, 1).split(0.9, 1);
     let scaler = Scaler::standard(train.features());
     train.scale(&scaler);
     test.scale(&scaler);

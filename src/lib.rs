@@ -8,7 +8,7 @@
 //! let (train, test) = data.split(0.8, 42);
 //! let scaler = Scaler::standard(train.features());
 //! let mut network = Network::builder(4).dense(16, Relu).dropout(0.1).dense(3, Softmax).seed(42).build()?;
-//! Trainer::new(Loss::CrossEntropy, Adam::default()).epochs(100).fit(&mut network, &scaler.apply(&train))?;
+//! Trainer::new(Loss::CrossEntropy, Adam::new(0.01)).epochs(100).fit(&mut network, &scaler.apply(&train))?;
 //! let model = Model::new(network, scaler, data.schema().clone())?;
 //! println!("accuracy {:.3}", model.evaluate(&test)?.accuracy());
 //! model.save("iris.safetensors")?;

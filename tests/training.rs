@@ -6,7 +6,7 @@ use std::ops::ControlFlow::{Break, Continue};
 use palmnet::Activation::*;
 use palmnet::{
     Adam, Dataset, Error, Event, Features, History, Loss, Matrix, Network, NetworkBuilder, Rng, Scaler, Schedule, Sgd,
-    Targets, Trainer, generate,
+    Target, Targets, Trainer, generate,
 };
 
 fn bits(network: &Network) -> Vec<u32> {
@@ -516,12 +516,46 @@ fn one_neuron() {
     }
 }
 
+/// The two half moons of a file, 2-25-50-50-25-1: 97 of the 100 held-out points at least, as the write-up that the
+/// problem comes from reached; the noise allows 97.1 % of all points there are.
+#[test]
+fn moons() {
+    let file = |name: &str| format!("{}/tests/data/{name}", env!("CARGO_MANIFEST_DIR"));
+    let mut train = Dataset::from_csv(file("moons_train.csv"), Target::Last).unwrap();
+    let mut test = Dataset::from_csv(file("moons_test.csv"), Target::Last).unwrap();
+    let scaler = Scaler::standard(train.features());
+    let mut fresh = generate::moons(10_000, 0.2, 99);
+    [&mut train, &mut test, &mut fresh].map(|part| part.scale(&scaler));
+    for seed in seeds(5) {
+        let layers = Network::builder(2).dense(25, Relu).dense(50, Relu).dense(50, Relu).dense(25, Relu);
+        let mut network = layers.dense(1, Sigmoid).seed(seed).build().unwrap();
+        let trainer = Trainer::new(Loss::BinaryCrossEntropy, Adam::new(0.003)).epochs(40).seed(seed);
+        { trainer }.fit(&mut network, &train).unwrap();
+        let found = [accuracy(&network, &test), accuracy(&network, &fresh)];
+        assert!(found[0] >= 0.97 && found[1] >= 0.955, "seed {seed}: {found:?}");
+    }
+}
+
+/// Inside or outside of a circle with three sigmoid units, whose soft edges leave corners.
+#[test]
+fn circles() {
+    for seed in seeds(5) {
+        let (train, test) = generate::circles(1000, 0.0, seed).split(0.8, seed);
+        let builder = Network::builder(2).dense(3, Sigmoid).dense(2, Sigmoid).seed(seed);
+        let rule = Sgd::new(0.5).momentum(0.9);
+        let mut trainer = Trainer::new(Loss::MeanSquaredError, rule).epochs(200).batch_size(10).seed(seed);
+        let (network, _) = trainer.fit_best_of(5, &builder, &train).unwrap();
+        let found = accuracy(&network, &test);
+        assert!(found >= 0.93, "seed {seed}: {found}");
+    }
+}
+
 #[test]
 fn exclusive_or() {
     for seed in seeds(10) {
         let data = generate::xor();
         let builder = Network::builder(2).dense(4, Tanh).dense(1, Sigmoid).seed(seed);
-        let mut trainer = Trainer::new(Loss::BinaryCrossEntropy, Adam::new(0.05)).epochs(300).batch_size(4).seed(seed);
+        let mut trainer = Trainer::new(Loss::BinaryCrossEntropy, Adam::new(0.05)).epochs(800).batch_size(4).seed(seed);
         let (network, _) = trainer.fit_best_of(5, &builder, &data).unwrap();
         assert_eq!(accuracy(&network, &data), 1.0, "seed {seed}");
         let p = network.predict(&data.to_matrix());
@@ -543,5 +577,5 @@ fn mnist() {
     let mut network = Network::builder(784).dense(128, Relu).dense(128, Relu).dense(10, Softmax).build().unwrap();
     Trainer::new(Loss::CrossEntropy, Adam::new(0.001)).epochs(10).batch_size(64).fit(&mut network, &train).unwrap();
     let found = accuracy(&network, &test);
-    assert!(found >= 0.975, "{found}");
+    assert!(found >= 0.978, "{found}");
 }

@@ -150,7 +150,7 @@ fn show_sums(model: &Model, test: &Dataset, out: &mut dyn Write) -> std::io::Res
 }
 
 /// The points are the same whatever the seed of the network: a test part of 100 is too small to compare across splits.
-const MOONS: u64 = 3;
+const MOONS: u64 = 1;
 
 fn moons() -> Recipe {
     let (train, test) = generate::moons(1000, 0.2, MOONS).split(0.9, MOONS);
@@ -243,7 +243,7 @@ fn xor() -> Recipe {
         builder: Network::builder(2).dense(4, Tanh).dense(1, Sigmoid),
         loss: Loss::BinaryCrossEntropy,
         rule: Adam::new(0.05).into(),
-        epochs: 300,
+        epochs: 800,
         batch: 4,
         restarts: 5,
         show: |model, test, out| {
@@ -261,7 +261,7 @@ fn mnist(folder: &str) -> palmnet::Result<Recipe> {
     let pixels = train.features().columns();
     Ok(Recipe {
         about: "60,000 handwritten digits of 28 × 28 pixels",
-        known: "PyTorch gets 0.978 with the same network and settings",
+        known: "PyTorch gets 0.978, the same network at a constant rate",
         scaler: Scaler::divide_by(pixels, 255.0),
         builder: Network::builder(pixels).dense(128, Relu).dense(128, Relu).dense(train.class_names().len(), Softmax),
         train,

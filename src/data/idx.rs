@@ -96,8 +96,9 @@ fn find(folder: &Path, name: &str, ending: &str) -> Result<PathBuf> {
         || {
             let names =
                 "train-images-idx3-ubyte, train-labels-idx1-ubyte, t10k-images-idx3-ubyte, t10k-labels-idx1-ubyte";
-            let message = format!("no such file: a folder of images holds four, {names}");
-            Error::format(paths[0].display().to_string(), message)
+            let file = paths[0].file_name().unwrap_or_default().display();
+            let message = format!("a folder of images holds the files {names}; {file} is not there");
+            Error::format(folder.display().to_string(), message)
         },
         |path| compressed(&path),
     ))
