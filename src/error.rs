@@ -102,5 +102,27 @@ impl std::error::Error for Error {
     }
 }
 
+/// `text` between back quotes, for a message. It is cut where it is long, and control characters are escaped: what a file
+/// says must not get to a terminal as it is.
+pub(crate) fn quoted(text: &str) -> String {
+    let escape = |c: char| if c.is_control() { c.escape_default().to_string() } else { c.to_string() };
+    let short: String = text.chars().take(40).map(escape).collect();
+    let cut = if text.chars().nth(40).is_some() { "…" } else { "" };
+    format!("`{short}{cut}`")
+}
+
 /// A result whose error is [`Error`].
 pub type Result<T> = std::result::Result<T, Error>;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn quotes() {
+        assert_eq!(quoted("größe \"x\""), "`größe \"x\"`");
+        assert_eq!(quoted("a\n\u{1b}[2J"), "`a\\n\\u{1b}[2J`");
+        assert_eq!(quoted(&"é".repeat(40)), format!("`{}`", "é".repeat(40)));
+        assert_eq!(quoted(&"é".repeat(41)), format!("`{}…`", "é".repeat(40)));
+    }
+}

@@ -3,7 +3,7 @@
 use std::fmt;
 use std::fmt::Write;
 
-use crate::Matrix;
+use crate::matrix::Matrix;
 
 /// How many columns a table may take: the width of a phone's terminal.
 const WIDTH: usize = 40;
@@ -18,6 +18,16 @@ pub enum Evaluation {
 }
 
 impl Evaluation {
+    /// The metrics of classes, where the predictions are classes.
+    pub fn classification(&self) -> Option<&Classification> {
+        if let Evaluation::Classification(metrics) = self { Some(metrics) } else { None }
+    }
+
+    /// The metrics of numbers, where the predictions are numbers.
+    pub fn regression(&self) -> Option<&Regression> {
+        if let Evaluation::Regression(metrics) = self { Some(metrics) } else { None }
+    }
+
     /// The share of examples whose class was predicted, from 0 to 1.
     ///
     /// # Panics
@@ -56,6 +66,8 @@ impl fmt::Display for Evaluation {
 pub struct Classification {
     /// True class × predicted class.
     confusion: Vec<Vec<usize>>,
+    /// The examples of each true class for which no class is predicted.
+    unpredicted: Vec<usize>,
     log_loss: f64,
 }
 
@@ -82,13 +94,13 @@ impl Classification {
             assert!(truth.max(predicted) < classes as u32, "class {} of {classes}", truth.max(predicted));
             confusion[truth as usize][predicted as usize] += 1;
         }
-        Classification { confusion, log_loss }
+        Classification { confusion, unpredicted: vec![0; classes], log_loss }
     }
 
     /// The metrics of predicted probabilities: examples × classes, or one column with the probability of class 1 of two.
     ///
     /// Predicted is the most probable class, the first of equals (of two classes, class 1 when its probability is above
-    /// 0.5); NaN is never the most probable. The log loss is the mean of −ln(probability of the true class), where a
+    /// 0.5). Where a probability is NaN, no class is predicted, which is wrong. The log loss is the mean of −ln(probability of the true class), where a
     /// probability is taken to be at least `f32::EPSILON` and at most 1 − `f32::EPSILON`.
     ///
     /// # Panics
@@ -97,9 +109,14 @@ impl Classification {
         assert_eq!(truth.len(), probabilities.rows(), "the numbers of true classes and of predictions");
         let binary = probabilities.columns() == 1;
         let classes = if binary { 2 } else { probabilities.columns() };
-        let predict = |row: &[f32]| if binary { u32::from(row[0] > 0.5) } else { first_largest(row) };
-        let predicted: Vec<u32> = probabilities.iter_rows().map(predict).collect();
-        let mut metrics = Classification::new(classes, truth, &predicted, 0.0);
+        let mut metrics = Classification::new(classes, &[], &[], 0.0);
+        for (row, &truth) in probabilities.iter_rows().zip(truth) {
+            assert!(truth < classes as u32, "class {truth} of {classes}");
+            match likeliest(row) {
+                Some(predicted) => metrics.confusion[truth as usize][predicted] += 1,
+                None => metrics.unpredicted[truth as usize] += 1,
+            }
+        }
 
         let clip = |p: f32| f64::from(p).clamp(f32::EPSILON.into(), 1.0 - f64::from(f32::EPSILON));
         let loss = |(row, &truth): (&[f32], &u32)| match truth {
@@ -121,9 +138,14 @@ impl Classification {
         &self.confusion
     }
 
+    /// How many examples have no predicted class because a probability is NaN. They count as wrong.
+    pub fn unpredicted(&self) -> usize {
+        self.unpredicted.iter().sum()
+    }
+
     /// The share of examples whose class was predicted, from 0 to 1.
     pub fn accuracy(&self) -> f64 {
-        let examples: usize = self.confusion.iter().flatten().sum();
+        let examples: usize = (0..self.classes()).map(|class| self.support(class)).sum();
         let correct: usize = (0..self.classes()).map(|class| self.confusion[class][class]).sum();
         correct as f64 / examples as f64
     }
@@ -162,7 +184,7 @@ impl Classification {
     /// # Panics
     /// When there is no such class.
     pub fn support(&self, class: usize) -> usize {
-        self.confusion[class].iter().sum()
+        self.confusion[class].iter().sum::<usize>() + self.unpredicted[class]
     }
 
     /// The plain mean over the classes that occur among the true or the predicted ones.
@@ -205,7 +227,11 @@ impl Classification {
         let examples = (0..self.classes()).map(|class| self.support(class)).sum();
         line("macro mean", self.macro_average(), examples);
         line("weighted mean", self.weighted_average(), examples);
-        table + &format!("accuracy {:.4}, log loss {:.4}\n", self.accuracy(), self.log_loss)
+        table += &format!("accuracy {:.4}, log loss {:.4}\n", self.accuracy(), self.log_loss);
+        match self.unpredicted() {
+            0 => table,
+            count => table + &format!("without a prediction (NaN): {count}\n"),
+        }
     }
 
     /// The confusion matrix as a table of at most 40 columns, in several parts where one is too wide.
@@ -257,14 +283,17 @@ fn ratio(part: usize, whole: usize) -> f64 {
     if whole == 0 { 0.0 } else { part as f64 / whole as f64 }
 }
 
-fn first_largest(row: &[f32]) -> u32 {
-    let mut best = (0, f32::NEG_INFINITY);
-    for (class, &p) in row.iter().enumerate() {
-        if p > best.1 {
-            best = (class as u32, p);
-        }
+/// The most probable class of a row of probabilities, the first of equals; a single probability is that of class 1 of
+/// two. There is none where one is NaN.
+pub(crate) fn likeliest(probabilities: &[f32]) -> Option<usize> {
+    match probabilities {
+        _ if probabilities.iter().any(|p| p.is_nan()) => None,
+        [second] => Some(usize::from(*second > 0.5)),
+        [] => None,
+        _ => Some(
+            (1..probabilities.len()).fold(0, |best, i| if probabilities[i] > probabilities[best] { i } else { best }),
+        ),
     }
-    best.0
 }
 
 /// A class's name in at most `width` characters, none of which moves the cursor.

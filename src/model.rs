@@ -3,13 +3,14 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
-use crate::data::{Column, Dataset, Kind, Output, Scaler, Schema, Table};
-use crate::error::{Error, Result};
+use crate::data::{Column, Dataset, Features, Kind, Output, Scaler, Schema, Table};
+use crate::error::{Error, Result, quoted};
 use crate::format::json::Json;
-use crate::format::network::{damaged, tensor};
+use crate::format::network::{Tensors, damaged, write};
 use crate::format::safetensors::{Safetensors, Tensor};
+use crate::loss::Loss;
 use crate::matrix::Matrix;
-use crate::metrics::Evaluation;
+use crate::metrics::{Evaluation, likeliest};
 use crate::network::Network;
 use crate::train::evaluate;
 
@@ -33,7 +34,8 @@ pub struct Model {
     scaler: Scaler,
     target_scaler: Option<Scaler>,
     schema: Schema,
-    /// Whatever is worth knowing about how the model was made, by name.
+    loss: Option<Loss>,
+    /// Whatever is worth knowing about how the model was made, by name: for people, not for programs.
     pub notes: BTreeMap<String, String>,
 }
 
@@ -57,7 +59,7 @@ impl Model {
         if !fits {
             return Err(Error::Mismatch(format!("the network has {outputs} outputs, which do not fit {targets:?}")));
         }
-        Ok(Model { network, scaler, target_scaler: None, schema, notes: BTreeMap::new() })
+        Ok(Model { network, scaler, target_scaler: None, schema, loss: None, notes: BTreeMap::new() })
     }
 
     /// The same model for a network that was trained on scaled targets: predictions are brought back to their units.
@@ -69,6 +71,16 @@ impl Model {
             return Err(Error::Mismatch("a target scaler is for values, with one column per output".into()));
         }
         Ok(Model { target_scaler: Some(scaler), ..self })
+    }
+
+    /// The same model with the loss that it was trained with, for whoever wants to measure it on other data.
+    pub fn with_loss(self, loss: Loss) -> Self {
+        Model { loss: Some(loss), ..self }
+    }
+
+    /// The loss that the model was trained with, where that is known.
+    pub fn loss(&self) -> Option<Loss> {
+        self.loss
     }
 
     /// The network alone, which takes scaled features.
@@ -113,23 +125,38 @@ impl Model {
         }
     }
 
-    /// The name of the likeliest class in one row of [`predict`](Self::predict); `None` for a model of values.
+    /// The name of the likeliest class in one row of [`predict`](Self::predict), the first of equals; `None` where a
+    /// probability is NaN, and for a model of values.
     pub fn class(&self, probabilities: &[f32]) -> Option<&str> {
         let Output::Classes { classes, .. } = self.schema.output() else { return None };
-        let best = match probabilities {
-            [second] => usize::from(*second > 0.5),
-            _ => (1..probabilities.len())
-                .fold(0, |best, i| if probabilities[i] > probabilities[best] { i } else { best }),
-        };
-        classes.get(best).map(String::as_str)
+        classes.get(likeliest(probabilities)?).map(String::as_str)
+    }
+
+    /// Whether `data` is what the model was trained on; [`Schema::check`] is the rule.
+    ///
+    /// # Errors
+    /// [`Error::Mismatch`] when it is not; the message says what differs.
+    pub fn check(&self, data: &Dataset) -> Result<()> {
+        self.schema.check(data.schema())?;
+        self.network.check(data)
     }
 
     /// The predictions for every example of `data`, whose features are in the units of the training data.
     ///
     /// # Errors
-    /// When `data` has not as many features as the model takes.
+    /// Those of [`check`](Self::check).
     pub fn outputs_for(&self, data: &Dataset) -> Result<Matrix> {
-        let mut outputs = evaluate::outputs(&self.network, data, |x| self.scaler.transform(x))?;
+        self.check(data)?;
+        self.predict_features(data.features())
+    }
+
+    /// The predictions for examples in the units of the training data, of which nothing is known but their number of
+    /// features.
+    ///
+    /// # Errors
+    /// When it is not that of the model.
+    pub fn predict_features(&self, features: &Features) -> Result<Matrix> {
+        let mut outputs = evaluate::outputs(&self.network, features, |x| self.scaler.transform(x))?;
         self.finish(&mut outputs);
         Ok(outputs)
     }
@@ -145,7 +172,7 @@ impl Model {
     /// How well the model does on labelled data in the units of the training data.
     ///
     /// # Errors
-    /// When the data does not fit the model.
+    /// Those of [`check`](Self::check): other classes, say, would give a wrong figure.
     pub fn evaluate(&self, data: &Dataset) -> Result<Evaluation> {
         self.network.judge(&self.outputs_for(data)?, data)
     }
@@ -154,9 +181,9 @@ impl Model {
     /// replaced whole or not at all.
     ///
     /// # Errors
-    /// When the file cannot be written.
+    /// When the file cannot be written, or a parameter of the network is not finite.
     pub fn save(&self, path: impl AsRef<Path>) -> Result<()> {
-        self.to_safetensors().write(path)
+        write(&self.to_safetensors(), path.as_ref())
     }
 
     /// Reads a model that [`save`](Self::save) wrote. It predicts the same bits.
@@ -191,6 +218,9 @@ impl Model {
             file.tensors.push(Tensor::new(format!("{name}.factor"), &shape, scaler.factor().to_vec()));
         }
         file.metadata.insert("schema".into(), schema_to_json(&self.schema).to_string());
+        if let Some(loss) = self.loss {
+            file.metadata.insert("loss".into(), loss.to_string());
+        }
         let notes = self.notes.iter().map(|(name, text)| (name.as_str(), text.as_str().into()));
         file.metadata.insert("notes".into(), Json::object(notes).to_string());
         file
@@ -200,22 +230,29 @@ impl Model {
         let network = Network::from_safetensors(file)?;
         let json = |name: &str| {
             let text = file.metadata.get(name).ok_or_else(|| {
-                format!("the file holds a network but no \"{name}\": it was saved without its preprocessing")
+                format!("the file holds a network but no `{name}`: it was saved without its preprocessing")
             })?;
-            Json::parse(text).map_err(|error| format!("\"{name}\" cannot be read: {error}: the file is damaged"))
+            Json::parse(text).map_err(|error| format!("`{name}` cannot be read: {error}: the file is damaged"))
         };
         let schema = schema_from_json(&json("schema")?)?;
+        let tensors = Tensors::of(file);
         let scaler = |name: &str, columns: usize| {
-            let offset = tensor(file, &format!("{name}.offset"), &[columns])?;
-            let factor = tensor(file, &format!("{name}.factor"), &[columns])?;
+            let offset = tensors.get(&format!("{name}.offset"), &[columns])?;
+            let factor = tensors.get(&format!("{name}.factor"), &[columns])?;
             Scaler::from_parts(offset, factor).map_err(|error| error.to_string())
         };
         let outputs = network.outputs();
         let features = scaler("features", network.inputs())?;
         let mut model = Model::new(network, features, schema).map_err(|error| error.to_string())?;
-        if file.tensor("targets.offset").is_some() {
+        if tensors.has("targets.offset") {
             let targets = scaler("targets", outputs)?;
             model = model.with_target_scaler(targets).map_err(|error| error.to_string())?;
+        }
+        if let Some(loss) = file.metadata.get("loss") {
+            let loss = loss.parse().map_err(|_| {
+                format!("the loss {} is not known: the model may come from a newer palmnet", quoted(loss))
+            })?;
+            model = model.with_loss(loss);
         }
         for (name, text) in json("notes")?.as_object().unwrap_or_default() {
             model.notes.insert(name.clone(), text.as_str().unwrap_or_default().into());
@@ -268,6 +305,6 @@ fn schema_from_json(json: &Json) -> std::result::Result<Schema, String> {
             json.get("positions")?.as_array()?.iter().map(Json::as_usize).collect::<Option<Vec<usize>>>()?;
         Some((columns, output, positions))
     };
-    let (columns, output, positions) = parts().ok_or("\"schema\" is incomplete: the file is damaged")?;
+    let (columns, output, positions) = parts().ok_or("`schema` is incomplete: the file is damaged")?;
     Schema::from_parts(columns, output, positions).map_err(|error| error.to_string())
 }

@@ -920,6 +920,20 @@ fn a_folder_of_images() {
     folder.run("predict model.safetensors images").fails(1, &["4 inputs", "16 features"]);
 }
 
+/// What overflows in the network is no prediction.
+#[test]
+fn predictions_that_are_not_numbers() {
+    let folder = Folder::new();
+    folder.write("iris.csv", IRIS);
+    folder.run("train iris.csv --quiet --epochs 1 --hidden 64,64").ok();
+    let header = IRIS.lines().next().unwrap();
+    folder.write("new.csv", format!("{header}\n5,3,1,0.2,setosa\n3e38,-3e38,3e38,-3e38,setosa\n"));
+    for options in ["", " --json"] {
+        let run = folder.run(&format!("predict model.safetensors new.csv{options}"));
+        run.fails(1, &["new.csv: row 2: the network's outputs are not numbers", "too extreme"]);
+    }
+}
+
 #[test]
 fn bad_folders_of_images() {
     let folder = Folder::new();

@@ -276,21 +276,21 @@ fn iris() {
 #[test]
 fn parts_that_do_not_fit() {
     let x = || Matrix::zeros(2, 1);
-    says(Dataset::classes(x(), vec![0], ["a", "b"]), &["2 rows of features and 1 of targets"]);
-    says(Dataset::classes(x(), vec![0, 2], ["a", "b"]), &["the label 2, where there are 2 classes"]);
-    says(Dataset::classes(x(), vec![0, 0], ["a"]), &["only one class"]);
-    says(Dataset::classes(x(), vec![0, 1], ["a", "a"]), &["two classes are called `a`"]);
-    says(Dataset::values(Matrix::filled(2, 3, f32::NAN), x()), &["feature 0 of example 0", "NaN"]);
-    says(Dataset::values(x(), Matrix::from_rows(&[[0.0], [f32::INFINITY]])), &["target 0 of example 1", "inf"]);
-    says(Dataset::values(Matrix::zeros(3, 1), x()), &["3 rows of features and 2 of targets"]);
-    let bytes = Features::Bytes { columns: 2, data: vec![0; 5], scaler: Scaler::identity(2) };
-    says(Dataset::classes(bytes, vec![0, 1], ["a", "b"]), &["5 bytes"]);
+    says(Dataset::from_classes(x(), vec![0], ["a", "b"]), &["2 rows of features and 1 of targets"]);
+    says(Dataset::from_classes(x(), vec![0, 2], ["a", "b"]), &["the label 2, where there are 2 classes"]);
+    says(Dataset::from_classes(x(), vec![0, 0], ["a"]), &["only one class"]);
+    says(Dataset::from_classes(x(), vec![0, 1], ["a", "a"]), &["two classes are called `a`"]);
+    says(Dataset::from_values(Matrix::filled(2, 3, f32::NAN), x()), &["feature 0 of example 0", "NaN"]);
+    says(Dataset::from_values(x(), Matrix::from_rows(&[[0.0], [f32::INFINITY]])), &["target 0 of example 1", "inf"]);
+    says(Dataset::from_values(Matrix::zeros(3, 1), x()), &["3 rows of features and 2 of targets"]);
+    says(Features::bytes(2, vec![0; 5]), &["5 bytes", "2 features"]);
+    says(Features::bytes(0, vec![]), &["0 features"]);
 }
 
 #[test]
 fn split_is_seeded_and_loses_nothing() {
     let x = Matrix::from_fn(50, 1, |row, _| row as f32);
-    let data = Dataset::values(x.clone(), x).unwrap();
+    let data = Dataset::from_values(x.clone(), x).unwrap();
     let (train, test) = data.split(0.8, 7);
     assert_eq!((train.len(), test.len()), (40, 10));
     let mut all = [train.to_matrix().into_vec(), test.to_matrix().into_vec()].concat();
@@ -316,7 +316,7 @@ fn split_by_nonsense() {
 #[test]
 fn targets_of_a_batch() {
     let mut y = Matrix::zeros(0, 0);
-    let three = Dataset::classes(Matrix::zeros(3, 1), vec![2, 0, 1], ["a", "b", "c"]).unwrap();
+    let three = Dataset::from_classes(Matrix::zeros(3, 1), vec![2, 0, 1], ["a", "b", "c"]).unwrap();
     three.gather_targets(&[0, 2], 3, &mut y);
     assert_eq!(y, Matrix::from_rows(&[[0.0, 0.0, 1.0], [0.0, 1.0, 0.0]]));
     let two = generate::xor();
@@ -324,7 +324,7 @@ fn targets_of_a_batch() {
     assert_eq!(y, Matrix::from_rows(&[[1.0, 0.0], [0.0, 1.0]]));
     two.gather_targets(&[0, 1, 2, 3], 1, &mut y);
     assert_eq!(y, Matrix::from_rows(&[[0.0], [1.0], [1.0], [0.0]]));
-    let values = Dataset::values(Matrix::zeros(2, 1), Matrix::from_rows(&[[1.0, 2.0], [3.0, 4.0]])).unwrap();
+    let values = Dataset::from_values(Matrix::zeros(2, 1), Matrix::from_rows(&[[1.0, 2.0], [3.0, 4.0]])).unwrap();
     values.gather_targets(&[1, 1], 2, &mut y);
     assert_eq!(y, Matrix::from_rows(&[[3.0, 4.0], [3.0, 4.0]]));
 }
@@ -379,12 +379,12 @@ fn scalers_of_bytes_compose() {
 fn scaling_is_found_on_the_training_data_only() {
     // Mean 3 and population deviation 2; the last feature is constant.
     let x = Matrix::from_rows(&[[1.0, -10.0, 0.1], [5.0, 10.0, 0.1], [1.0, 0.0, 0.1], [5.0, 0.0, 0.1]]);
-    let train = Dataset::values(x, Matrix::zeros(4, 1)).unwrap();
+    let train = Dataset::from_values(x, Matrix::zeros(4, 1)).unwrap();
     let scaler = Scaler::standard(train.features());
     assert_eq!(scaler.offset(), [3.0, 0.0, 0.1]);
     assert_eq!((scaler.factor()[0], scaler.factor()[2]), (0.5, 1.0));
     assert!((scaler.factor()[1] - 1.0 / 50f32.sqrt()).abs() < 1e-7);
-    let test = Dataset::values(Matrix::from_rows(&[[7.0, 0.0, 1.1]]), Matrix::zeros(1, 1)).unwrap();
+    let test = Dataset::from_values(Matrix::from_rows(&[[7.0, 0.0, 1.1]]), Matrix::zeros(1, 1)).unwrap();
     assert_eq!(scaler.apply(&test).to_matrix(), Matrix::from_rows(&[[2.0, 0.0, 1.0]]));
     let scaler = Scaler::min_max(train.features());
     assert_eq!(scaler.apply(&train).to_matrix().row(0), [0.0, 0.0, 0.0]);
@@ -408,10 +408,10 @@ fn a_large_mean_and_a_small_spread() {
 #[test]
 fn targets_are_scaled_too() {
     let mut data = generate::sums(500, 1);
-    let Targets::Values(before) = data.targets().clone() else { panic!() };
+    let before = data.values().unwrap().clone();
     let scaler = Scaler::standard_of(&before);
     data.scale_targets(&scaler);
-    let Targets::Values(mut after) = data.targets().clone() else { panic!() };
+    let mut after = data.values().unwrap().clone();
     let mean = |column: usize| after.iter_rows().map(|row| row[column]).sum::<f32>() / 500.0;
     let square = |column: usize| after.iter_rows().map(|row| row[column].powi(2)).sum::<f32>() / 500.0;
     for column in 0..3 {
@@ -460,6 +460,81 @@ fn a_folder_of_images() {
     says(Dataset::from_idx_folder(&folder.0), &["t10k-images-idx3-ubyte is not there"]);
     let packed = folder.write("t10k-images-idx3-ubyte.gz", b"\x1F\x8B");
     says(Dataset::from_idx_folder(&folder.0), &[&format!("`gunzip -k {}`", packed.display())]);
+}
+
+/// The test part alone, read for a model that is there already.
+#[test]
+fn test_images_for_a_schema() {
+    let folder = Folder::new("idx-test");
+    let schema = |names: &[&str], classes: &[&str]| {
+        let classes = classes.iter().map(|class| class.to_string()).collect();
+        Schema::numbers(names.to_vec(), Output::Classes { name: "label".to_string(), classes }).unwrap()
+    };
+    let two = schema(&["pixel0", "pixel1"], &["0", "1", "2"]);
+    folder.write("t10k-images-idx3-ubyte", &images(2));
+    let x = Matrix::from_rows(&[[0.0, 10.0], [20.0, 30.0]]);
+    // Images are enough to predict.
+    let features = Features::from_idx_test(&folder.0, &two).unwrap();
+    says(Dataset::from_idx_test(&folder.0, &two), &["t10k-labels-idx1-ubyte"]);
+    folder.write("t10k-labels-idx1-ubyte", &labels(&[1, 0]));
+    let data = Dataset::from_idx_test(&folder.0, &two).unwrap();
+    assert_eq!((data.to_matrix(), data.labels().unwrap(), data.schema()), (x.clone(), &[1, 0][..], &two));
+    assert!(matches!(data.features(), Features::Bytes { .. }) && data.features() == &features);
+    // Labels are names.
+    let named = schema(&["a", "b"], &["1", "7", "0"]);
+    assert_eq!(Dataset::from_idx_test(&folder.0, &named).unwrap().labels().unwrap(), [0, 2]);
+    let file = "t10k-labels-idx1-ubyte: the label of image 2, 0, is not a known class: there are `1`, `7`";
+    says(Dataset::from_idx_test(&folder.0, &schema(&["a", "b"], &["1", "7"])), &[file]);
+    let wide = schema(&["a", "b", "c"], &["0", "1"]);
+    let message = "t10k-images-idx3-ubyte: has images of 1 × 2, 2 features, where the model has 3 inputs";
+    says(Dataset::from_idx_test(&folder.0, &wide), &[message]);
+    says(Features::from_idx_test(&folder.0, &wide), &[message]);
+    let values = Schema::numbers(["a", "b"], Output::Values { names: vec!["y".to_string()] }).unwrap();
+    says(Dataset::from_idx_test(&folder.0, &values), &["predicts values"]);
+    folder.write("t10k-labels-idx1-ubyte", &labels(&[1, 0, 1]));
+    says(Dataset::from_idx_test(&folder.0, &two), &["has 3 labels for the 2 images"]);
+}
+
+#[test]
+fn schemas_that_differ() {
+    let schema = |text: &str, target| Schema::infer(&table(text), target).unwrap();
+    let abc = schema("size,colour,kind\n1,red,a\n2,blue,b\n3,red,c\n", Target::Last);
+    let check = |other: &Schema, parts: &[&str]| {
+        says(abc.check(other), parts);
+        assert!(other.check(&abc).is_err());
+    };
+    abc.check(&abc.clone()).unwrap();
+    let of = |text: &str| schema(text, Target::Last);
+    // The name of the column of classes, and of any column without a name, does not matter.
+    abc.check(&of("size,colour,class\n1,red,a\n2,blue,b\n3,red,c\n")).unwrap();
+    let unnamed = of("1,red,a\n2,blue,b\n3,red,c\n");
+    abc.check(&unnamed).unwrap();
+    unnamed.check(&abc).unwrap();
+    check(
+        &of("size,colour,kind\n1,red,b\n2,blue,c\n3,red,d\n"),
+        &["the classes differ", "`a`, `b`, `c`", "`b`, `c`, `d`"],
+    );
+    check(&of("size,colour,kind\n1,red,a\n2,blue,b\n"), &["the classes differ"]);
+    check(&of("size,colour,kind\n1,red,a\n2,green,b\n3,red,c\n"), &["categories of the feature `colour`", "`green`"]);
+    check(&of("size,hue,kind\n1,red,a\n2,blue,b\n3,red,c\n"), &["feature 2 is `colour` for the model, `hue`"]);
+    check(&of("size,colour,kind\n1,1,a\n2,2,b\n3,1,c\n"), &["`colour`", "a number in the data"]);
+    check(&of("size,kind\n1,a\n2,b\n3,c\n"), &["takes 2 features, the data has 1"]);
+    check(&of("size,colour,kind\n1,red,0.5\n2,blue,2.5\n3,red,4\n"), &["predicts classes, the data has values"]);
+    let sums = schema("x,u,v\n1,2,3\n", Target::Values(&["u", "v"]));
+    says(sums.check(&schema("x,v,u\n1,2,3\n", Target::Values(&["v", "u"]))), &["target 1 is `u` for the model, `v`"]);
+    says(sums.check(&schema("x,v\n1,2\n", Target::Values(&["v"]))), &["predicts 2 values, the data has 1"]);
+    sums.check(&schema("1,2,3\n", Target::Values(&["2", "3"]))).unwrap();
+}
+
+#[test]
+fn a_file_read_as_another() {
+    let folder = Folder::new("as");
+    let (train, test) = (folder.write("a.csv", b"x,kind\n1,a\n2,b\n3,c\n"), folder.write("b.csv", b"kind,x\nc,5\n"));
+    let train = Dataset::from_csv(train, Target::Last).unwrap();
+    let test = Dataset::from_csv_as(test, train.schema()).unwrap();
+    assert_eq!((test.labels().unwrap(), test.schema()), (&[2][..], train.schema()));
+    assert_eq!(test.to_matrix(), Matrix::from_rows(&[[5.0]]));
+    says(Dataset::from_csv_as(folder.0.join("c.csv"), train.schema()), &["c.csv"]);
 }
 
 #[test]
@@ -557,7 +632,7 @@ fn labels_are_what_they_should_be() {
     let sums = generate::sums(1_000, 3);
     assert_eq!(sums.schema().input_names(), ["a", "b"]);
     assert_eq!(sums.schema().output().names(), ["sum", "difference", "distance"]);
-    let Targets::Values(y) = sums.targets() else { panic!() };
+    let y = sums.values().unwrap();
     for (x, y) in sums.to_matrix().iter_rows().zip(y.iter_rows()) {
         assert!(x.iter().all(|x| (0.0..=100.0).contains(x)));
         let expected = [x[0] + x[1], x[0] - x[1], (x[0] - x[1]).abs()];
@@ -565,6 +640,7 @@ fn labels_are_what_they_should_be() {
     }
 
     let xor = points(&generate::xor());
+    assert!(generate::xor().values().is_none());
     assert!(xor.len() == 4 && xor.iter().all(|&(x, y, label)| (x != y) == (label == 1)));
 }
 

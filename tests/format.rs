@@ -63,7 +63,7 @@ fn json_refuses() {
         ("{\"a\":1,}", "a name in '\"' expected, '}' found at byte 7"),
         ("{a:1}", "a name in '\"' expected, 'a' found at byte 1"),
         ("{\"a\" 1}", "':' expected, '1' found at byte 5"),
-        ("{\"a\":1,\"b\":2,\"a\":3}", "the name \"a\" twice in the object that ends at byte 19"),
+        ("{\"a\":1,\"b\":2,\"a\":3}", "the name `a` twice in the object that ends at byte 19"),
         ("1 é", "the end expected, 'é' found at byte 2"),
         ("01", "the end expected, '1' found at byte 1"),
         ("+1", "a value expected, '+' found at byte 0"),
@@ -236,21 +236,21 @@ fn safetensors_refuse() {
         file(&format!("{{{}}}", tensor(name, shape, begin, end)), numbers)
     };
     let half = r#"{"w":{"dtype":"F16","shape":[2],"data_offsets":[0,4]}}"#;
-    assert_eq!(refusal(&file(half, 4)), "tensor \"w\" has dtype \"F16\", only F32 can be read: convert it to float32");
+    assert_eq!(refusal(&file(half, 4)), "tensor `w` has dtype `F16`, only F32 can be read: convert it to float32");
     for bad in ["1", "null", "[]", "{}", r#"{"dtype":3}"#] {
         let header = format!("{{\"w\":{bad}}}");
-        assert_eq!(refusal(&file(&header, 4)), format!("tensor \"w\": it has no dtype{damaged}"));
+        assert_eq!(refusal(&file(&header, 4)), format!("tensor `w`: it has no dtype{damaged}"));
     }
     for shape in ["1", "[-1]", "[1.5]", "[\"1\"]", "null", "[1e300]"] {
-        let message = format!("tensor \"w\": its shape is not a list of whole numbers{damaged}");
+        let message = format!("tensor `w`: its shape is not a list of whole numbers{damaged}");
         assert_eq!(refusal(&one("w", shape, 0, 4, 4)), message);
     }
     for offsets in ["[0]", "[0,4,4]", "[0,-4]", "0", "[0,null]"] {
         let header = format!(r#"{{"w":{{"dtype":"F32","shape":[1],"data_offsets":{offsets}}}}}"#);
-        let message = format!("tensor \"w\": its data_offsets are not two whole numbers{damaged}");
+        let message = format!("tensor `w`: its data_offsets are not two whole numbers{damaged}");
         assert_eq!(refusal(&file(&header, 4)), message);
     }
-    let message = format!("tensor \"w\": its shape and its data_offsets do not fit each other{damaged}");
+    let message = format!("tensor `w`: its shape and its data_offsets do not fit each other{damaged}");
     assert_eq!(refusal(&one("w", "[2]", 0, 4, 4)), message);
     assert_eq!(refusal(&one("w", "[1]", 4, 0, 4)), message);
     assert_eq!(refusal(&one("w", "[]", 0, 0, 0)), message);
@@ -258,37 +258,34 @@ fn safetensors_refuse() {
     assert_eq!(refusal(&one("w", "[4294967296,4294967296,4294967296]", 0, 0, 0)), message);
     assert_eq!(
         refusal(&one("w", "[4611686018427387904]", 0, 0, 0)),
-        format!("tensor \"w\": its shape is not a list of whole numbers{damaged}")
+        format!("tensor `w`: its shape is not a list of whole numbers{damaged}")
     );
     assert_eq!(refusal(&one("w", "[4503599627370496,1024]", 0, 0, 0)), message);
-    assert_eq!(
-        refusal(&one("w", "[1]", 4, 8, 8)),
-        format!("tensor \"w\" leaves a gap after the one before it{damaged}")
-    );
+    assert_eq!(refusal(&one("w", "[1]", 4, 8, 8)), format!("tensor `w` leaves a gap after the one before it{damaged}"));
     let two = |a: (usize, usize), b: (usize, usize)| {
         format!("{{{},{}}}", tensor("a", "[2]", a.0, a.1), tensor("b", "[2]", b.0, b.1))
     };
-    assert_eq!(refusal(&file(&two((0, 8), (4, 12)), 12)), format!("tensor \"b\" overlaps the one before it{damaged}"));
-    assert_eq!(refusal(&file(&two((0, 8), (0, 8)), 8)), format!("tensor \"b\" overlaps the one before it{damaged}"));
+    assert_eq!(refusal(&file(&two((0, 8), (4, 12)), 12)), format!("tensor `b` overlaps the one before it{damaged}"));
+    assert_eq!(refusal(&file(&two((0, 8), (0, 8)), 8)), format!("tensor `b` overlaps the one before it{damaged}"));
     assert_eq!(
         refusal(&file(&two((12, 20), (0, 8)), 20)),
-        format!("tensor \"a\" leaves a gap after the one before it{damaged}")
+        format!("tensor `a` leaves a gap after the one before it{damaged}")
     );
     assert_eq!(refusal(&file(&two((0, 8), (8, 16)), 17)), format!("1 bytes at the end belong to no tensor{damaged}"));
     assert_eq!(refusal(&one("w", "[2251799813685248]", 0, 9007199254740992, 0)).find("the file is truncated"), Some(0));
     let twice = format!("{{{},{}}}", tensor("a", "[1]", 0, 4), tensor("a", "[1]", 4, 8));
-    assert!(refusal(&file(&twice, 8)).contains("the name \"a\" twice"));
+    assert!(refusal(&file(&twice, 8)).contains("the name `a` twice"));
     for metadata in ["1", "[]", r#"{"a":1}"#, "null"] {
         let header = format!("{{\"__metadata__\":{metadata}}}");
         assert_eq!(refusal(&file(&header, 0)), format!("__metadata__ may hold nothing but strings{damaged}"));
     }
     // What a file says reaches the terminal short and without control characters.
     let message = refusal(&one(&format!("\\u001b[31m{}", "x".repeat(1000)), "[2]", 0, 4, 4));
-    assert!(message.starts_with("tensor \"\\u{1b}[31mxxx") && message.chars().count() < 200, "{message}");
+    assert!(message.starts_with("tensor `\\u{1b}[31mxxx") && message.chars().count() < 200, "{message}");
 }
 
 #[test]
-#[should_panic(expected = "the number of entries of tensor \"w\" of shape [2, 2]")]
+#[should_panic(expected = "the number of entries of tensor `w` of shape [2, 2]")]
 fn tensor_of_the_wrong_shape() {
     Tensor::new("w", &[2, 2], vec![0.0; 3]);
 }

@@ -83,9 +83,13 @@ fn ties_and_nan() {
     let nan = f32::NAN;
     let rows = [[0.4, 0.4, 0.2], [0.2, 0.4, 0.4], [nan, 0.1, 0.3], [nan, nan, nan]];
     let metrics = Classification::from_probabilities(&Matrix::from_rows(&rows), &[0, 1, 2, 0]);
-    assert_eq!(metrics.accuracy(), 1.0);
+    // The first of equals is predicted, and nothing where there is a NaN.
+    assert_eq!(metrics.confusion(), [[1, 0, 0], [0, 1, 0], [0, 0, 0]]);
+    assert_eq!((metrics.unpredicted(), metrics.accuracy()), (2, 0.5));
+    assert_eq!((metrics.support(0), metrics.recall(0), metrics.precision(0)), (2, 0.5, 1.0));
     assert!(metrics.log_loss().is_nan());
-    assert_eq!(Classification::from_probabilities(&Matrix::from_rows(&[[nan]]), &[0]).accuracy(), 1.0);
+    assert!(metrics.report(&[]).ends_with("\nwithout a prediction (NaN): 2\n"));
+    assert_eq!(Classification::from_probabilities(&Matrix::from_rows(&[[nan]]), &[0]).accuracy(), 0.0);
     let metrics = Regression::new(&Matrix::filled(2, 1, nan), &Matrix::filled(2, 1, 1.0));
     assert!(metrics.rmse.is_nan() && metrics.mae.is_nan() && metrics.r2.is_nan());
 }
@@ -212,7 +216,11 @@ fn tables_fit_a_phone() {
 #[test]
 fn evaluation() {
     let metrics = Classification::new(2, &[0, 1, 1, 1], &[0, 1, 1, 0], 0.0);
-    assert_eq!(Evaluation::Classification(metrics).accuracy(), 0.75);
+    let found = Evaluation::Classification(metrics.clone());
+    assert_eq!((found.accuracy(), found.classification(), found.regression()), (0.75, Some(&metrics), None));
+    let metrics = Regression::new(&Matrix::zeros(1, 1), &Matrix::zeros(1, 1));
+    let found = Evaluation::Regression(metrics);
+    assert_eq!((found.regression().map(|found| found.mae), found.classification()), (Some(0.0), None));
 }
 
 #[test]

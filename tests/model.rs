@@ -5,8 +5,8 @@ use std::path::PathBuf;
 
 use palmnet::Activation::*;
 use palmnet::{
-    Column, Dataset, Dense, Dropout, Error, Kind, Layer, Matrix, Model, Network, Output, Rng, Safetensors, Scaler,
-    Schema, Table, Targets, Tensor,
+    Column, Dataset, Dense, Dropout, Error, Kind, Layer, Loss, Matrix, Model, Network, Output, Rng, Safetensors,
+    Scaler, Schema, Table, Target, Targets, Tensor,
 };
 use proptest::prelude::*;
 
@@ -70,7 +70,7 @@ const ODD_NAMES: [&str; 8] = [
     "comma, and\ttab",
     "line\nend",
     "größe 身長",
-    "🦀\u{1b}[2J",
+    "🦀\u{7f}\u{1b}[2J",
     "__metadata__",
     "\\u0041\\\u{0}",
 ];
@@ -133,7 +133,7 @@ fn models_come_back_to_the_bit() {
         odd_model(3, classes(&ODD_NAMES[..3])),
         odd_model(2, classes(&ODD_NAMES[4..6])),
         odd_model(1, classes(&ODD_NAMES[4..6])),
-        odd_model(2, values.clone()),
+        odd_model(2, values.clone()).with_loss(Loss::MeanAbsoluteError),
         odd_model(2, values).with_target_scaler(scaler).unwrap(),
     ];
     let x = random(20, 5, 3);
@@ -168,6 +168,8 @@ fn a_model_takes_raw_tables() {
 fn the_file_tells_what_it_holds() {
     let model = odd_model(3, classes(&ODD_NAMES[..3]));
     let file = Safetensors::from_bytes(&model.to_bytes(), "m").unwrap();
+    assert_eq!(file.metadata["format"], "1");
+    assert_eq!(file.metadata["palmnet"], env!("CARGO_PKG_VERSION"));
     assert_eq!(file.metadata["layers"], "dense(5,4) elu:0.7 dropout(0.5) dense(4,3)");
     let notes = palmnet::json::Json::parse(&file.metadata["notes"]).unwrap();
     assert_eq!(notes.get("comma, and\ttab").unwrap().as_str(), Some("comma, and\ttabcomma, and\ttab"));
@@ -290,15 +292,27 @@ fn weights_that_are_not_numbers() {
             network.parameters_mut().next().unwrap()[0] = bad;
             let schema = Schema::numbers(["a", "b"], classes(&["x", "y"])).unwrap();
             let model = Model::new(network, Scaler::identity(2), schema).unwrap();
-            let same = Model::from_bytes(&model.to_bytes(), "m").unwrap();
-            let outputs = same.predict(&Matrix::from_rows(&[[1.0, 2.0]]));
+            let outputs = model.predict(&Matrix::from_rows(&[[1.0, 2.0]]));
             assert_eq!(outputs.shape(), (1, 2));
-            assert!(same.class(outputs.row(0)).is_some());
+            assert_eq!(model.class(outputs.row(0)).is_none(), outputs.as_slice().iter().any(|p| p.is_nan()));
             if bad.is_nan() {
                 assert!(outputs.as_slice().iter().all(|p| p.is_nan()), "{activation}: {outputs:?}");
             }
             let data = Dataset::new(Matrix::zeros(1, 2), Targets::Classes(vec![1]), model.schema().clone()).unwrap();
-            same.evaluate(&data).unwrap();
+            let found = model.evaluate(&data).unwrap();
+            assert!(!bad.is_nan() || found.accuracy() == 0.0);
+            // Such a network is neither written nor read.
+            let file = File::new("not-finite");
+            for result in [model.save(&file.0), model.network().save(&file.0)] {
+                let message = result.unwrap_err().to_string();
+                assert!(message.contains("`layers.0.weights`") && message.contains("not finite"), "{message}");
+            }
+            assert!(!file.0.exists());
+            let message = Model::from_bytes(&model.to_bytes(), "m").unwrap_err().to_string();
+            assert!(
+                message.starts_with("m: tensor layers.0.weights holds") && message.contains("damaged"),
+                "{message}"
+            );
         }
     }
 }
@@ -326,9 +340,47 @@ fn parts_that_do_not_fit() {
     let model = Model::new(network(2, 2), Scaler::identity(2), schema(2, values(2))).unwrap();
     refused(model.with_target_scaler(Scaler::identity(1)), &["target scaler", "per output"]);
     let model = Model::new(network(2, 1), Scaler::identity(2), schema(2, ab())).unwrap();
-    let wrong = Dataset::classes(Matrix::zeros(1, 3), vec![0], ["a", "b"]).unwrap();
+    let wrong = Dataset::from_classes(Matrix::zeros(1, 3), vec![0], ["a", "b"]).unwrap();
     let message = model.evaluate(&wrong).unwrap_err().to_string();
+    assert!(message.contains("takes 2 features, the data has 3"), "{message}");
+    let message = model.predict_features(wrong.features()).unwrap_err().to_string();
     assert!(message.contains("2 inputs") && message.contains("3 features"), "{message}");
+}
+
+/// As many classes, but others: the figure would be wrong.
+#[test]
+fn data_of_other_classes() {
+    let load = |text: &str| {
+        let table = Table::parse(text, "a.csv").unwrap();
+        Dataset::from_table(&table, &Schema::infer(&table, Target::Last).unwrap()).unwrap()
+    };
+    let (abc, bcd) = (load("x,y\n1,a\n2,b\n3,c\n"), load("x,y\n2,b\n3,c\n4,d\n"));
+    let network = Network::builder(1).dense(3, Softmax).build().unwrap();
+    let model = Model::new(network, Scaler::identity(1), abc.schema().clone()).unwrap();
+    model.evaluate(&abc).unwrap();
+    for error in [model.evaluate(&bcd).unwrap_err(), model.outputs_for(&bcd).unwrap_err()] {
+        assert!(matches!(error, Error::Mismatch(_)) && error.to_string().contains("classes differ"), "{error}");
+    }
+    // Of data without names the places count.
+    let unnamed = |classes: [&str; 3]| Dataset::from_classes(Matrix::zeros(3, 1), vec![0, 1, 2], classes).unwrap();
+    let data = unnamed(["a", "b", "c"]);
+    model.evaluate(&data).unwrap();
+    let model = Model::new(model.network().clone(), Scaler::identity(1), data.schema().clone()).unwrap();
+    model.evaluate(&data).unwrap();
+    model.evaluate(&abc).unwrap();
+    assert!(model.evaluate(&unnamed(["a", "c", "b"])).is_err());
+}
+
+#[test]
+fn the_likeliest_class() {
+    let model = odd_model(3, classes(&["a", "b", "c"]));
+    assert_eq!(model.class(&[0.2, 0.5, 0.3]), Some("b"));
+    assert_eq!(model.class(&[0.1, 0.45, 0.45]), Some("b"));
+    assert_eq!(model.class(&[f32::NAN, 0.5, 0.3]), None);
+    assert_eq!(model.class(&[0.5, 0.3, f32::NAN]), None);
+    assert_eq!(model.class(&[]), None);
+    let model = odd_model(1, classes(&["a", "b"]));
+    assert_eq!([0.5, 0.6, f32::NAN].map(|p| model.class(&[p])), [Some("a"), Some("b"), None]);
 }
 
 /// More than a machine holds is answered, not tried.
@@ -452,6 +504,8 @@ fn layers_that_make_no_sense() {
         ("relu softmax", "at least one dense layer"),
         ("dense(3,2", "not known"),
         ("dense 3,2", "not known"),
+        ("dense(0,2)", "has no inputs or no outputs"),
+        ("dense(3,0)", "has no inputs or no outputs"),
         ("dense(3)", "not known"),
         ("dense(3,2,1)", "not known"),
         ("dense(3,-2)", "not known"),
@@ -497,8 +551,11 @@ fn tensors_and_metadata_that_make_no_sense() {
         fails(&|file| set(file, Tensor::new(name, &[0], vec![])), "has shape [0]");
     }
     for bad in [f32::NAN, f32::INFINITY] {
-        fails(&|file| tensor_of(file, "features.offset").data[1] = bad, "scaler");
-        fails(&|file| tensor_of(file, "features.factor").data[1] = bad, "scaler");
+        fails(&|file| tensor_of(file, "features.offset").data[1] = bad, "features.offset");
+        fails(&|file| tensor_of(file, "features.factor").data[1] = bad, "features.factor");
+        for name in ["layers.0.weights", "layers.0.bias", "layers.3.bias"] {
+            fails(&|file| tensor_of(file, name).data[1] = bad, &format!("{name} holds {bad}"));
+        }
     }
     fails(&|file| tensor_of(file, "features.factor").data[1] = 0.0, "scaler");
     // A target scaler is not for classes.
@@ -507,6 +564,13 @@ fn tensors_and_metadata_that_make_no_sense() {
         file.tensors.push(Tensor::new("targets.factor", &[2], vec![1.0; 2]));
     };
     fails(&scaler, "target scaler");
+    fails(&|file| drop(file.metadata.insert("loss".into(), "lossy".into())), "the loss `lossy` is not known");
+    let format =
+        |text: &'static str| move |file: &mut Safetensors| drop(file.metadata.insert("format".into(), text.into()));
+    fails(&format("2"), "format 2, by palmnet `0");
+    fails(&format("2"), "reads formats up to 1: use a newer one");
+    fails(&format("one"), "`format` is `one`: the file is damaged");
+    assert!(changed(|file| drop(file.metadata.remove("format"))).is_ok());
     for key in ["layers", "schema", "notes"] {
         fails(&|file| drop(file.metadata.remove(key)), key);
     }
@@ -565,7 +629,7 @@ proptest! {
     #[test]
     fn any_names_and_numbers(
         names in prop::collection::hash_set(any::<String>(), 3..6),
-        weights in prop::collection::vec(any::<f32>(), 12),
+        weights in prop::collection::vec(-f32::MAX..f32::MAX, 12),
         parameter in 0f32..1e30,
         rate in 0f32..0.999,
     ) {
@@ -589,4 +653,21 @@ proptest! {
         // NaN is not equal to itself: bit by bit.
         prop_assert_eq!(same.to_bytes(), model.to_bytes());
     }
+}
+
+/// One look through all tensors for each of many layers would take minutes.
+#[test]
+fn a_file_of_very_many_layers() {
+    let layers = 30_000;
+    let mut file = Safetensors::default();
+    for layer in 0..layers {
+        file.tensors.push(Tensor::new(format!("layers.{layer}.weights"), &[1, 1], vec![1.0]));
+        file.tensors.push(Tensor::new(format!("layers.{layer}.bias"), &[1], vec![0.0]));
+    }
+    file.metadata.insert("layers".into(), "dense(1,1) ".repeat(layers));
+    let path = File::new("many");
+    file.write(&path.0).unwrap();
+    let start = std::time::Instant::now();
+    assert_eq!(Network::load(&path.0).unwrap().layers().len(), layers);
+    assert!(start.elapsed().as_secs() < 5, "{:?}", start.elapsed());
 }

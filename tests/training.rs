@@ -103,7 +103,7 @@ fn early_stopping_restores_the_best_epoch() {
     let mut noise = |n: usize| {
         let x = Matrix::from_fn(n, 2, |_, _| rng.normal() as f32);
         let labels = (0..n).map(|_| rng.below(2) as u32).collect();
-        Dataset::classes(x, labels, ["a", "b"]).unwrap()
+        Dataset::from_classes(x, labels, ["a", "b"]).unwrap()
     };
     let (train, held_out) = (noise(60), noise(60));
     for patience in [1, 4, 10] {
@@ -147,7 +147,8 @@ fn the_observer_sees_everything_in_order() {
                 assert!(loss > 0.0 && batches == 3);
                 (epoch, batch, loss)
             }
-            Event::Epoch(epoch) => (epoch.epoch, 0, epoch.train_loss),
+            Event::Epoch { record, .. } => (record.epoch, 0, record.train_loss),
+            _ => unreachable!("no other event"),
         });
         Continue(())
     });
@@ -174,7 +175,8 @@ fn break_ends_the_training() {
             events += 1;
             let here = match event {
                 Event::Batch { epoch, batch, .. } => (epoch, batch),
-                Event::Epoch(epoch) => (epoch.epoch, 0),
+                Event::Epoch { record, .. } => (record.epoch, 0),
+                _ => unreachable!("no other event"),
             };
             if here == stop { Break(()) } else { Continue(()) }
         };
@@ -304,7 +306,7 @@ fn what_does_not_fit_is_refused() {
         says(fit(trainer().validation(share), good(), &moons), &["validation", "less than 1"]);
     }
     says(fit(trainer().validation_data(&sums), good(), &moons), &["2 outputs", "3 target columns"]);
-    let narrow = Dataset::classes(Matrix::zeros(2, 1), vec![0, 1], ["a", "b"]).unwrap();
+    let narrow = Dataset::from_classes(Matrix::zeros(2, 1), vec![0, 1], ["a", "b"]).unwrap();
     says(fit(trainer().validation_data(&narrow), good(), &moons), &["2 inputs", "1 features"]);
     for rate in [0.0, -0.1, f32::NAN, f32::INFINITY] {
         let trainer = Trainer::new(Loss::CrossEntropy, Adam::new(rate));
@@ -525,7 +527,7 @@ fn moons() {
     let mut test = Dataset::from_csv(file("moons_test.csv"), Target::Last).unwrap();
     let scaler = Scaler::standard(train.features());
     let mut fresh = generate::moons(10_000, 0.2, 99);
-    [&mut train, &mut test, &mut fresh].map(|part| part.scale(&scaler));
+    [&mut train, &mut test, &mut fresh].into_iter().for_each(|part| part.scale(&scaler));
     for seed in seeds(5) {
         let layers = Network::builder(2).dense(25, Relu).dense(50, Relu).dense(50, Relu).dense(25, Relu);
         let mut network = layers.dense(1, Sigmoid).seed(seed).build().unwrap();

@@ -91,7 +91,7 @@ impl<'a> Request<'a> {
         let schema = infer(self.arguments, &table)?;
         let data = Dataset::from_table(&table, &schema)?;
         let (train, test) = match self.test {
-            Test::File(file) => (data, Some(labelled(file, &schema)?)),
+            Test::File(file) => (data, Some(Dataset::from_csv_as(file, &schema)?)),
             Test::Share(share) if share == 0.0 || data.len() == 1 => (data, None),
             Test::Share(share) => {
                 // 1 less a very small share is 1, which is no share to split at.
@@ -117,13 +117,9 @@ pub fn model(arguments: &Arguments) -> Result<Model, Failure> {
 /// Labelled data for a model that is there already.
 pub fn for_model(path: &str, model: &Model) -> Result<Dataset, Failure> {
     if Path::new(path).is_dir() {
-        return Ok(Dataset::from_idx_folder(path)?.1);
+        return Ok(Dataset::from_idx_test(path, model.schema())?);
     }
-    Ok(labelled(path, model.schema())?)
-}
-
-fn labelled(path: &str, schema: &Schema) -> palmnet::Result<Dataset> {
-    Dataset::from_table(&Table::read(path)?, schema)
+    Ok(Dataset::from_csv_as(path, model.schema())?)
 }
 
 fn infer(arguments: &Arguments, table: &Table) -> Result<Schema, Failure> {

@@ -4,7 +4,7 @@ use std::io::Write;
 use std::path::Path;
 
 use palmnet::json::Json;
-use palmnet::{Dataset, Matrix, Model, Output, Table};
+use palmnet::{Error, Features, Matrix, Model, Output, Table};
 
 use super::Failure;
 use super::arguments::{Arguments, Command, choice};
@@ -41,6 +41,13 @@ pub fn run(arguments: &Arguments, out: &mut dyn Write) -> Result<(), Failure> {
     if probabilities && matches!(output, Output::Values { .. }) {
         return Err(arguments.misuse("--probabilities: this model predicts values, not classes"));
     }
+    if let Some(row) = outputs.iter_rows().position(|row| !row.iter().all(|output| output.is_finite())) {
+        let number = row + 1;
+        let message = format!(
+            "row {number}: the network's outputs are not numbers: its inputs are too extreme, or the model is damaged"
+        );
+        return Err(Error::format(path, message).into());
+    }
     let json = arguments.has("--json");
     if probabilities && !json {
         let header: Vec<String> = output.names().iter().chain(names).map(|name| cell(name)).collect();
@@ -70,8 +77,7 @@ pub fn run(arguments: &Arguments, out: &mut dyn Write) -> Result<(), Failure> {
 }
 
 fn images(model: &Model, folder: &str) -> Result<Matrix, Failure> {
-    let data = Dataset::from_idx_folder(folder)?.1;
-    Ok(model.outputs_for(&data)?)
+    Ok(model.predict_features(&Features::from_idx_test(folder, model.schema())?)?)
 }
 
 /// Numbers with commas between them.

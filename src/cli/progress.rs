@@ -52,26 +52,28 @@ impl Progress {
     }
 
     pub fn show(&mut self, event: Event<'_>) {
-        let done = match event {
-            Event::Batch { epoch, batch, batches, .. } => (epoch - 1) as f64 + batch as f64 / batches as f64,
-            Event::Epoch(epoch) => {
-                self.last = Some(*epoch);
-                epoch.epoch as f64
+        // The epoch, its loss so far, and how many epochs are done.
+        let (epoch, loss, done) = match event {
+            Event::Batch { epoch, batch, batches, loss } => {
+                (epoch, loss, (epoch - 1) as f64 + batch as f64 / batches as f64)
             }
+            Event::Epoch { record, .. } => {
+                self.last = Some(*record);
+                (record.epoch, record.train_loss, record.epoch as f64)
+            }
+            _ => return,
         };
         self.started.get_or_insert_with(|| (Instant::now(), done));
         match self.style {
             Style::Silent => {}
             Style::Redrawn => {
                 if self.drawn.is_none_or(|drawn| drawn.elapsed() >= PAUSE) {
-                    self.draw(&self.line("", event, done));
+                    self.draw(&self.line("", epoch, loss, done));
                 }
             }
             Style::Plain { every } => {
-                if let Event::Epoch(epoch) = event
-                    && (epoch.epoch % every == 0 || epoch.epoch == 1 || epoch.epoch == self.epochs)
-                {
-                    terminal::complain(&format!("{}\n", self.line("epoch ", event, done)));
+                if matches!(event, Event::Epoch { .. }) && (epoch % every == 0 || epoch == 1 || epoch == self.epochs) {
+                    terminal::complain(&format!("{}\n", self.line("epoch ", epoch, loss, done)));
                 }
             }
         }
@@ -81,7 +83,7 @@ impl Progress {
     pub fn finish(mut self) {
         if matches!(self.style, Style::Redrawn) && self.drawn.is_some() {
             if let Some(epoch) = self.last {
-                self.draw(&self.line("", Event::Epoch(&epoch), epoch.epoch as f64));
+                self.draw(&self.line("", epoch.epoch, epoch.train_loss, epoch.epoch as f64));
             }
             terminal::complain("\n");
         }
@@ -95,11 +97,7 @@ impl Progress {
 
     /// The state in as many words as fit, the most telling ones first: loss, time left, examples per second, learning
     /// rate.
-    fn line(&self, start: &str, event: Event<'_>, done: f64) -> String {
-        let (epoch, loss) = match event {
-            Event::Batch { epoch, loss, .. } => (epoch, loss),
-            Event::Epoch(epoch) => (epoch.epoch, epoch.train_loss),
-        };
+    fn line(&self, start: &str, epoch: usize, loss: f64, done: f64) -> String {
         let mut line = format!("{start}{epoch}/{} loss {}", self.epochs, significant(loss, 3));
         let validation =
             self.last.and_then(|last| last.validation_loss).map(|loss| format!(" val {}", significant(loss, 3)));

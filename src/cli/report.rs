@@ -35,7 +35,7 @@ impl Score {
 
     /// The score of a model on data in its own units.
     pub fn of_model(model: &Model, mut data: Dataset) -> Result<Score> {
-        model.network().check(&data)?;
+        model.check(&data)?;
         data.scale(model.scaler());
         if let Some(scaler) = model.target_scaler() {
             data.scale_targets(scaler);
@@ -47,7 +47,7 @@ impl Score {
             (_, _, 1) => Loss::BinaryCrossEntropy,
             _ => Loss::CrossEntropy,
         };
-        let loss = model.notes.get("loss").and_then(|name| name.parse().ok()).unwrap_or(usual);
+        let loss = model.loss().unwrap_or(usual);
         Score::of(model.network(), &data, loss, model.target_scaler())
     }
 

@@ -109,8 +109,8 @@ pub fn run(job: Job<'_>, manner: &Manner, out: &mut dyn Write) -> Result<Model, 
     }
     let mut trainer = trainer.observe(|event| {
         progress.show(event);
-        if let (Event::Epoch(epoch), true) = (event, json) {
-            results.write(&epoch_line(epoch));
+        if let (Event::Epoch { record, .. }, true) = (event, json) {
+            results.write(&epoch_line(record));
         }
         ControlFlow::Continue(())
     });
@@ -129,7 +129,7 @@ pub fn run(job: Job<'_>, manner: &Manner, out: &mut dyn Write) -> Result<Model, 
     let score = |part: &Dataset| Score::of(&network, part, loss, target_scaler.as_ref());
     let train_score = score(&train)?;
     let test_score = test.as_ref().map(score).transpose()?;
-    let mut model = Model::new(network, scaler, train.schema().clone())?;
+    let mut model = Model::new(network, scaler, train.schema().clone())?.with_loss(loss);
     if let Some(scaler) = target_scaler {
         model = model.with_target_scaler(scaler)?;
     }

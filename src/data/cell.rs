@@ -1,7 +1,7 @@
 //! What a single cell of a table says, and the errors that blame it.
 
-use super::{Table, quoted};
-use crate::{Error, Result};
+use super::Table;
+use crate::error::{Error, Result, quoted};
 
 /// What stands for a missing value, in capitals or not, beside NaN.
 const MISSING: [&str; 6] = ["", "NA", "N/A", "null", "none", "?"];

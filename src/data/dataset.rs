@@ -3,32 +3,53 @@
 use std::fmt;
 use std::path::Path;
 
-use super::{Output, Scaler, Schema, Table, Target, quoted};
+use super::{Output, Scaler, Schema, Table, Target};
+use crate::error::{Error, Result, quoted};
+use crate::matrix::Matrix;
 use crate::rng::{Rng, purpose};
-use crate::{Error, Matrix, Result};
 
 /// The inputs of a set of examples, one row each.
 #[derive(Clone, PartialEq)]
 pub enum Features {
     /// Examples × features.
     Float(Matrix),
-    /// Pixels: a quarter of the memory, widened and scaled when they are used.
-    Bytes {
-        /// The number of features.
-        columns: usize,
-        /// The examples, one after the other.
-        data: Vec<u8>,
-        /// What the bytes go through when they are widened.
-        scaler: Scaler,
-    },
+    /// Pixels: a quarter of the memory, widened and scaled when they are used. [`Features::bytes`] makes them.
+    Bytes(Bytes),
+}
+
+/// Features that are kept as bytes.
+#[derive(Clone, PartialEq)]
+pub struct Bytes {
+    columns: usize,
+    /// The examples, one after the other.
+    data: Vec<u8>,
+    /// What the bytes go through when they are widened.
+    scaler: Scaler,
+}
+
+impl Bytes {
+    fn row(&self, row: usize) -> &[u8] {
+        &self.data[row * self.columns..][..self.columns]
+    }
 }
 
 impl Features {
+    /// Features of 0 to 255, `columns` of them for each example, kept as bytes and not yet scaled.
+    ///
+    /// # Errors
+    /// When there are no columns, or `data` is not so many whole rows.
+    pub fn bytes(columns: usize, data: Vec<u8>) -> Result<Features> {
+        if columns == 0 || !data.len().is_multiple_of(columns) {
+            return Err(Error::Mismatch(format!("{} bytes do not make rows of {columns} features", data.len())));
+        }
+        Ok(Features::Bytes(Bytes { columns, data, scaler: Scaler::identity(columns) }))
+    }
+
     /// The number of examples.
     pub fn rows(&self) -> usize {
         match self {
             Features::Float(matrix) => matrix.rows(),
-            Features::Bytes { columns, data, .. } => data.len().checked_div(*columns).unwrap_or(0),
+            Features::Bytes(bytes) => bytes.data.len() / bytes.columns,
         }
     }
 
@@ -36,24 +57,30 @@ impl Features {
     pub fn columns(&self) -> usize {
         match self {
             Features::Float(matrix) => matrix.columns(),
-            Features::Bytes { columns, .. } => *columns,
+            Features::Bytes(bytes) => bytes.columns,
         }
     }
 
     pub(super) fn read_row(&self, row: usize, x: &mut [f32]) {
         match self {
             Features::Float(matrix) => x.copy_from_slice(matrix.row(row)),
-            Features::Bytes { columns, data, scaler } => scaler.widen(&data[row * columns..][..*columns], x),
+            Features::Bytes(bytes) => bytes.scaler.widen(bytes.row(row), x),
         }
+    }
+
+    /// Puts the examples `rows` into `x`.
+    pub(crate) fn gather(&self, rows: &[usize], x: &mut Matrix) {
+        x.reshape(rows.len(), self.columns());
+        rows.iter().enumerate().for_each(|(i, &row)| self.read_row(row, x.row_mut(i)));
     }
 
     fn select(&self, rows: &[usize]) -> Features {
         match self {
             Features::Float(matrix) => Features::Float(matrix.select_rows(rows)),
-            Features::Bytes { columns, data, scaler } => {
-                let mut chosen = Vec::with_capacity(rows.len() * columns);
-                rows.iter().for_each(|row| chosen.extend_from_slice(&data[row * columns..][..*columns]));
-                Features::Bytes { columns: *columns, data: chosen, scaler: scaler.clone() }
+            Features::Bytes(bytes) => {
+                let mut data = Vec::with_capacity(rows.len() * bytes.columns);
+                rows.iter().for_each(|&row| data.extend_from_slice(bytes.row(row)));
+                Features::Bytes(Bytes { columns: bytes.columns, data, scaler: bytes.scaler.clone() })
             }
         }
     }
@@ -125,11 +152,6 @@ impl Dataset {
     pub fn new(features: impl Into<Features>, targets: Targets, schema: Schema) -> Result<Dataset> {
         let features = features.into();
         let mismatch = |message: String| Err(Error::Mismatch(message));
-        if let Features::Bytes { columns, data, scaler } = &features
-            && (!data.len().is_multiple_of((*columns).max(1)) || scaler.columns() != *columns)
-        {
-            return mismatch(format!("{} bytes, {columns} columns, a scaler of {}", data.len(), scaler.columns()));
-        }
         if features.columns() != schema.width() {
             return mismatch(format!("{} features, where the schema has {}", features.columns(), schema.width()));
         }
@@ -160,7 +182,7 @@ impl Dataset {
     ///
     /// # Errors
     /// Those of [`new`](Self::new), and when there are less than two classes.
-    pub fn classes(
+    pub fn from_classes(
         features: impl Into<Features>,
         labels: Vec<u32>,
         class_names: impl IntoIterator<Item: Into<String>>,
@@ -176,7 +198,7 @@ impl Dataset {
     ///
     /// # Errors
     /// Those of [`new`](Self::new).
-    pub fn values(features: impl Into<Features>, targets: Matrix) -> Result<Dataset> {
+    pub fn from_values(features: impl Into<Features>, targets: Matrix) -> Result<Dataset> {
         let features = features.into();
         let mut names = (1..).map(|number: usize| number.to_string());
         let inputs: Vec<String> = names.by_ref().take(features.columns()).collect();
@@ -192,6 +214,23 @@ impl Dataset {
         let table = Table::read(path)?;
         let schema = Schema::infer(&table, target)?;
         Dataset::from_table(&table, &schema)
+    }
+
+    /// The labelled examples in a CSV file, `-` for standard input, whose columns mean what `schema` says: how a test file
+    /// is read for a model that is there already.
+    ///
+    /// ```no_run
+    /// use palmnet::{Dataset, Model};
+    /// let model = Model::load("iris.safetensors")?;
+    /// let test = Dataset::from_csv_as("more-iris.csv", model.schema())?;
+    /// println!("{}", model.evaluate(&test)?);
+    /// # Ok::<(), palmnet::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    /// Those of [`Table::read`] and [`from_table`](Self::from_table).
+    pub fn from_csv_as(path: impl AsRef<Path>, schema: &Schema) -> Result<Dataset> {
+        Dataset::from_table(&Table::read(path)?, schema)
     }
 
     /// The labelled examples in a table, read as `schema` says.
@@ -245,6 +284,14 @@ impl Dataset {
         }
     }
 
+    /// The values to predict, examples × outputs, where values are predicted.
+    pub fn values(&self) -> Option<&Matrix> {
+        match &self.targets {
+            Targets::Values(values) => Some(values),
+            Targets::Classes(_) => None,
+        }
+    }
+
     /// The examples `rows`, in this order; one may be taken more than once.
     ///
     /// # Panics
@@ -278,7 +325,7 @@ impl Dataset {
     pub fn scale(&mut self, scaler: &Scaler) {
         match &mut self.features {
             Features::Float(matrix) => scaler.transform(matrix),
-            Features::Bytes { scaler: before, .. } => *before = before.then(scaler),
+            Features::Bytes(bytes) => bytes.scaler = bytes.scaler.then(scaler),
         }
     }
 
@@ -298,8 +345,7 @@ impl Dataset {
     /// # Panics
     /// When there is no such row.
     pub fn gather(&self, rows: &[usize], x: &mut Matrix) {
-        x.reshape(rows.len(), self.features.columns());
-        rows.iter().enumerate().for_each(|(i, &row)| self.features.read_row(row, x.row_mut(i)));
+        self.features.gather(rows, x);
     }
 
     /// Puts the targets of the examples `rows` into `y`: rows × `columns`, in the memory that `y` has. Classes become

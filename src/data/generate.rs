@@ -5,8 +5,8 @@
 use std::f64::consts::{PI, TAU};
 
 use super::{Dataset, Output, Schema, Targets, idx};
-use crate::Matrix;
 use crate::math::sin_cos_f64;
+use crate::matrix::Matrix;
 use crate::rng::{Rng, purpose};
 
 /// Two half moons that reach into each other, in turn one example of each: the upper (class 0) on the unit circle, the

@@ -2,8 +2,8 @@
 
 use std::path::{Path, PathBuf};
 
-use super::{Dataset, Features, Output, Scaler, Schema, Targets, compressed};
-use crate::{Error, Result};
+use super::{Dataset, Features, Output, Schema, Targets, compressed, listed};
+use crate::error::{Error, Result};
 
 /// A damaged header may declare the whole file one image; each pixel of it would get a name.
 const MOST_PIXELS: usize = 1 << 20;
@@ -41,6 +41,47 @@ impl Dataset {
         }
         let classes = train.1.classes().max(test.1.classes());
         Ok((dataset(train.0, train.1, classes)?, dataset(test.0, test.1, classes)?))
+    }
+
+    /// The test images in a folder of IDX files for a model of this schema: `t10k-images-idx3-ubyte` and
+    /// `t10k-labels-idx1-ubyte`, or the same names with a dot before `idx`. No training files are needed.
+    ///
+    /// # Errors
+    /// When a file cannot be read or is not what it should be, as for [`from_idx`](Self::from_idx); when the images have
+    /// not as many pixels as the schema has features, or a label is none of the schema's classes.
+    pub fn from_idx_test(folder: impl AsRef<Path>, schema: &Schema) -> Result<Dataset> {
+        let folder = folder.as_ref();
+        let Output::Classes { classes, .. } = schema.output() else {
+            return Err(Error::Mismatch("the model predicts values, and images are labelled with classes".into()));
+        };
+        let images = Part::read(&find(folder, "t10k-images", "idx3-ubyte")?, 3)?;
+        let labels = Part::read(&find(folder, "t10k-labels", "idx1-ubyte")?, 1)?;
+        same_count(&images, &labels)?;
+        let features = images.features_for(schema)?;
+        // Classes may be called 3 and 7: a label is a name, not a place.
+        let place = |label: u8| classes.iter().position(|class| *class == label.to_string()).map(|place| place as u32);
+        let places: Vec<Option<u32>> = (0..=255).map(place).collect();
+        let known = |(i, &label): (usize, &u8)| {
+            places[usize::from(label)].ok_or_else(|| {
+                let (number, known) = (i + 1, listed(classes));
+                let message = format!("the label of image {number}, {label}, is not a known class: there are {known}");
+                Error::format(&labels.file, message)
+            })
+        };
+        let targets = labels.data.iter().enumerate().map(known).collect::<Result<Vec<u32>>>()?;
+        Dataset::new(features, Targets::Classes(targets), schema.clone())
+    }
+}
+
+impl Features {
+    /// The test images in a folder of IDX files for a model of this schema, from `t10k-images-idx3-ubyte`, or the same
+    /// name with a dot before `idx`. No other file is needed.
+    ///
+    /// # Errors
+    /// When the file cannot be read or is not what it should be, as for [`Dataset::from_idx`]; when the images have not
+    /// as many pixels as the schema has features.
+    pub fn from_idx_test(folder: impl AsRef<Path>, schema: &Schema) -> Result<Features> {
+        Part::read(&find(folder.as_ref(), "t10k-images", "idx3-ubyte")?, 3)?.features_for(schema)
     }
 }
 
@@ -118,17 +159,35 @@ impl Part {
         Ok(Part { file: file.to_string(), sizes, data: content })
     }
 
+    /// Images as the features of a model of this schema.
+    fn features_for(self, schema: &Schema) -> Result<Features> {
+        let (rows, columns, width) = (self.sizes[1], self.sizes[2], schema.width());
+        let pixels = rows * columns;
+        if pixels != width {
+            let message =
+                format!("has images of {rows} × {columns}, {pixels} features, where the model has {width} inputs");
+            return Err(Error::format(self.file, message));
+        }
+        Features::bytes(width, self.data)
+    }
+
     fn classes(&self) -> usize {
         self.data.iter().max().map_or(0, |&label| usize::from(label) + 1)
     }
 }
 
-fn dataset(images: Part, labels: Part, classes: usize) -> Result<Dataset> {
-    let (count, columns) = (images.sizes[0], images.sizes[1] * images.sizes[2]);
-    if labels.sizes[0] != count {
-        let message = format!("has {} labels for the {count} images in {}", labels.sizes[0], images.file);
-        return Err(Error::format(labels.file, message));
+fn same_count(images: &Part, labels: &Part) -> Result<()> {
+    let (count, labelled) = (images.sizes[0], labels.sizes[0]);
+    if labelled != count {
+        let message = format!("has {labelled} labels for the {count} images in {}", images.file);
+        return Err(Error::format(&labels.file, message));
     }
+    Ok(())
+}
+
+fn dataset(images: Part, labels: Part, classes: usize) -> Result<Dataset> {
+    same_count(&images, &labels)?;
+    let columns = images.sizes[1] * images.sizes[2];
     if columns > MOST_PIXELS {
         let message = format!("has images of {columns} pixels, where at most {MOST_PIXELS} were expected");
         return Err(Error::format(images.file, message));
@@ -137,7 +196,7 @@ fn dataset(images: Part, labels: Part, classes: usize) -> Result<Dataset> {
     let output = Output::Classes { name: "label".to_string(), classes };
     let schema = Schema::numbers((0..columns).map(|pixel| format!("pixel{pixel}")), output)
         .map_err(|error| Error::format(labels.file, error.to_string()))?;
-    let features = Features::Bytes { columns, data: images.data, scaler: Scaler::identity(columns) };
+    let features = Features::bytes(columns, images.data)?;
     Dataset::new(features, Targets::Classes(labels.data.into_iter().map(u32::from).collect()), schema)
 }
 

@@ -5,8 +5,8 @@ use std::collections::BTreeSet;
 
 use super::cell::{Cell, finite, infinite, missing, stray_text};
 use super::schema::distinct;
-use super::{Column, Kind, Output, Schema, Table, listed, quoted};
-use crate::{Error, Result};
+use super::{Column, Kind, Output, Schema, Table, listed};
+use crate::error::{Error, Result, quoted};
 
 /// A text feature with more categories than this is taken for an identifier.
 const MOST_CATEGORIES: usize = 100;

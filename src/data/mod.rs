@@ -9,13 +9,13 @@ mod scaler;
 mod schema;
 mod table;
 
-pub use dataset::{Dataset, Features, Targets};
+pub use dataset::{Bytes, Dataset, Features, Targets};
 pub use infer::Target;
 pub use scaler::Scaler;
 pub use schema::{Column, Kind, Output, Schema};
 pub use table::Table;
 
-use crate::Error;
+use crate::error::{Error, quoted};
 
 /// The first bytes of every gzip file.
 const GZIP: [u8; 2] = [0x1F, 0x8B];
@@ -29,13 +29,6 @@ fn compressed(file: &str) -> Error {
         _ => format!("unpack it first with `mv {file} {file}.gz && gunzip -k {file}.gz`"),
     };
     Error::format(file, format!("is compressed: {remedy}"))
-}
-
-/// `text` between back quotes, on one line and not too long, for a message.
-fn quoted(text: &str) -> String {
-    let short: String = text.chars().take(40).map(|c| if c.is_control() { ' ' } else { c }).collect();
-    let cut = if short.len() < text.len() { "…" } else { "" };
-    format!("`{short}{cut}`")
 }
 
 /// The first names of a list, for a message.

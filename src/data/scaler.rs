@@ -1,8 +1,9 @@
 //! Scaling: networks learn well from inputs around zero, of size about one.
 
 use super::{Dataset, Features};
+use crate::error::{Error, Result};
 use crate::gemm::{Vectorized, vectorize};
-use crate::{Error, Matrix, Result};
+use crate::matrix::Matrix;
 
 /// A linear map of each column: (x − offset) · factor.
 ///

@@ -3,8 +3,9 @@
 use std::collections::{HashMap, HashSet};
 
 use super::cell::{Cell, finite, missing, number};
-use super::{Table, Targets, listed, quoted};
-use crate::{Error, Matrix, Result};
+use super::{Table, Targets, listed};
+use crate::error::{Error, Result, quoted};
+use crate::matrix::Matrix;
 
 /// A feature column.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -139,6 +140,57 @@ impl Schema {
         self.columns.iter().flat_map(names).collect()
     }
 
+    /// Whether data of the schema `other` is what a model of this one was trained on: as many features of the same
+    /// kinds, the same categories, and the same classes or as many values, all in the same order. Columns must have the
+    /// same names unless either schema has none but numbers for them, as that of a table without a header has; the name
+    /// of a column of classes does not matter.
+    ///
+    /// # Errors
+    /// When it is not; the message says what differs.
+    pub fn check(&self, other: &Schema) -> Result<()> {
+        let mismatch = |message: String| Err(Error::Mismatch(message));
+        let (expected, found) = (&self.columns, &other.columns);
+        if expected.len() != found.len() {
+            return mismatch(format!("the model takes {} features, the data has {}", expected.len(), found.len()));
+        }
+        let names = |schema: &Schema| schema.columns.iter().map(|column| column.name.clone()).collect::<Vec<String>>();
+        same_names(&names(self), &names(other), "feature")?;
+        for (expected, found) in expected.iter().zip(found) {
+            let name = quoted(&expected.name);
+            match (&expected.kind, &found.kind) {
+                (Kind::Number, Kind::Number) => {}
+                (Kind::Categories(expected), Kind::Categories(found)) => {
+                    if let Some(difference) = difference(expected, found) {
+                        return mismatch(format!("the categories of the feature {name} differ: {difference}"));
+                    }
+                }
+                (Kind::Number, _) => {
+                    return mismatch(format!("the feature {name} is a number for the model, a text in the data"));
+                }
+                _ => return mismatch(format!("the feature {name} is a text for the model, a number in the data")),
+            }
+        }
+        match (&self.output, &other.output) {
+            (Output::Classes { classes: expected, .. }, Output::Classes { classes: found, .. }) => {
+                match difference(expected, found) {
+                    Some(difference) => mismatch(format!(
+                        "the classes differ: {difference}; read the data with the model's schema (Dataset::from_csv_as)"
+                    )),
+                    None => Ok(()),
+                }
+            }
+            (Output::Values { names: expected }, Output::Values { names: found }) => {
+                if expected.len() != found.len() {
+                    let (expected, found) = (expected.len(), found.len());
+                    return mismatch(format!("the model predicts {expected} values, the data has {found}"));
+                }
+                same_names(expected, found, "target")
+            }
+            (Output::Classes { .. }, _) => mismatch("the model predicts classes, the data has values".into()),
+            (Output::Values { .. }, _) => mismatch("the model predicts values, the data has classes".into()),
+        }
+    }
+
     /// The features of a table, labelled or not: rows × [`width`](Self::width).
     ///
     /// # Errors
@@ -199,10 +251,8 @@ impl Schema {
     /// Where the features and the targets are in a table.
     fn locate(&self, table: &Table, labelled: bool) -> Result<(Vec<usize>, Vec<usize>)> {
         let features: Vec<&String> = self.columns.iter().map(|column| &column.name).collect();
-        // No name in a header is a number: these come from a table without a header.
-        let numbered = features.iter().all(|name| name.parse::<usize>().is_ok());
         match table.header() {
-            Some(header) if !numbered => {
+            Some(header) if !numbered(&features) => {
                 let places: HashMap<&String, usize> = header.iter().zip(0..).collect();
                 let targets: Vec<&String> = self.output.names().iter().filter(|_| labelled).collect();
                 let wanted = features.iter().chain(&targets);
@@ -293,6 +343,24 @@ impl<'a> Known<'a> {
             table.blame(row, column, message)
         })
     }
+}
+
+/// Whether no name is more than a position. No name in a header is a number: these come from a table without one.
+fn numbered<S: AsRef<str>>(names: &[S]) -> bool {
+    names.iter().all(|name| name.as_ref().parse::<usize>().is_ok())
+}
+
+/// An error when columns that have names have different ones.
+fn same_names(expected: &[String], found: &[String], what: &str) -> Result<()> {
+    let place = expected.iter().zip(found).position(|(expected, found)| expected != found);
+    let Some(place) = place.filter(|_| !numbered(expected) && !numbered(found)) else { return Ok(()) };
+    let (number, expected, found) = (place + 1, quoted(&expected[place]), quoted(&found[place]));
+    Err(Error::Mismatch(format!("{what} {number} is {expected} for the model, {found} in the data")))
+}
+
+/// What differs between two lists of names, if anything.
+fn difference(expected: &[String], found: &[String]) -> Option<String> {
+    (expected != found).then(|| format!("the model has {}, the data {}", listed(expected), listed(found)))
 }
 
 /// An error when a name comes twice.

@@ -6,8 +6,8 @@ use std::fmt;
 use std::io::Read;
 use std::path::Path;
 
-use super::{GZIP, compressed, quoted};
-use crate::{Error, Result};
+use super::{GZIP, compressed};
+use crate::error::{Error, Result, quoted};
 
 /// A CSV file: records of equally many cells, each cell still a text.
 ///

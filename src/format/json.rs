@@ -2,7 +2,7 @@
 
 use std::fmt::{self, Display, Write};
 
-use super::quoted;
+use crate::error::quoted;
 
 /// How deep arrays and objects may be nested, so that no text can exhaust the stack.
 const MAX_DEPTH: usize = 64;

@@ -6,8 +6,7 @@ use std::path::Path;
 
 use super::atomic::write_atomic;
 use super::json::Json;
-use super::quoted;
-use crate::Error;
+use crate::error::{self, Error, quoted};
 
 /// The longest header that is read. The format allows ten times that; the parsed form of a hostile one would fill a
 /// phone's memory.
@@ -60,7 +59,12 @@ impl Tensor {
 
     fn check(&self) {
         let Tensor { name, shape, data } = self;
-        assert_eq!(entries(shape), Some(data.len()), "the number of entries of tensor {name:?} of shape {shape:?}");
+        assert_eq!(
+            entries(shape),
+            Some(data.len()),
+            "the number of entries of tensor {} of shape {shape:?}",
+            quoted(name)
+        );
     }
 }
 
@@ -74,7 +78,7 @@ impl Safetensors {
     ///
     /// # Errors
     /// When the file cannot be read, and as [`from_bytes`](Self::from_bytes).
-    pub fn read(path: impl AsRef<Path>) -> crate::Result<Self> {
+    pub fn read(path: impl AsRef<Path>) -> error::Result<Self> {
         let path = path.as_ref();
         let bytes = fs::read(path).map_err(|source| Error::io(path, source))?;
         Safetensors::from_bytes(&bytes, &path.display().to_string())
@@ -87,7 +91,7 @@ impl Safetensors {
     ///
     /// # Panics
     /// As [`to_bytes`](Self::to_bytes).
-    pub fn write(&self, path: impl AsRef<Path>) -> crate::Result<()> {
+    pub fn write(&self, path: impl AsRef<Path>) -> error::Result<()> {
         write_atomic(path, &self.to_bytes())
     }
 
@@ -97,7 +101,7 @@ impl Safetensors {
     /// # Errors
     /// [`Error::Format`] when the bytes are not a whole and consistent safetensors file, or hold a tensor of another
     /// type than `F32`.
-    pub fn from_bytes(bytes: &[u8], file_name: &str) -> crate::Result<Self> {
+    pub fn from_bytes(bytes: &[u8], file_name: &str) -> error::Result<Self> {
         parse(bytes).map_err(|message| Error::format(file_name, message))
     }
 

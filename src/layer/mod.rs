@@ -40,6 +40,15 @@ impl Layer {
         tensors.into_iter().flatten()
     }
 
+    /// The shapes of the tensors that are trained, outermost dimension first, in the order of
+    /// [`parameters`](Self::parameters).
+    pub fn shapes(&self) -> Vec<Vec<usize>> {
+        match self {
+            Layer::Dense(dense) => vec![vec![dense.inputs(), dense.outputs()], vec![dense.outputs()]],
+            Layer::Activation(_) | Layer::Dropout(_) => Vec::new(),
+        }
+    }
+
     /// The tensors that are trained, to be changed, in the order of [`parameters`](Self::parameters).
     pub fn parameters_mut(&mut self) -> impl Iterator<Item = &mut [f32]> {
         let tensors = match self {

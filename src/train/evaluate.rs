@@ -1,7 +1,7 @@
 //! A network's outputs for a whole dataset, and its metrics.
 
 use crate::activation::Activation;
-use crate::data::{Dataset, Targets};
+use crate::data::{Dataset, Features, Targets};
 use crate::error::{Error, Result};
 use crate::matrix::Matrix;
 use crate::metrics::{Classification, Evaluation, Regression};
@@ -10,18 +10,18 @@ use crate::network::{Network, Scratch};
 /// Rows that are widened and predicted at once: enough to keep the products busy, few enough to stay in cache.
 const CHUNK: usize = 512;
 
-/// The outputs of `network` for every example of `data`, whose features go through `prepare` batch by batch.
-pub(crate) fn outputs(network: &Network, data: &Dataset, prepare: impl Fn(&mut Matrix)) -> Result<Matrix> {
-    network.check_features(data)?;
+/// The outputs of `network` for every example of `features`, which go through `prepare` batch by batch.
+pub(crate) fn outputs(network: &Network, features: &Features, prepare: impl Fn(&mut Matrix)) -> Result<Matrix> {
+    network.check_features(features)?;
     let (mut x, mut scratch) = (Matrix::default(), Scratch::default());
-    let rows: Vec<usize> = (0..data.len()).collect();
-    let mut outputs = Vec::with_capacity(data.len() * network.outputs());
+    let rows: Vec<usize> = (0..features.rows()).collect();
+    let mut outputs = Vec::with_capacity(features.rows() * network.outputs());
     for chunk in rows.chunks(CHUNK) {
-        data.gather(chunk, &mut x);
+        features.gather(chunk, &mut x);
         prepare(&mut x);
         outputs.extend_from_slice(network.predict_into(&x, &mut scratch).as_slice());
     }
-    Ok(Matrix::from_vec(data.len(), network.outputs(), outputs))
+    Ok(Matrix::from_vec(features.rows(), network.outputs(), outputs))
 }
 
 impl Network {
@@ -30,7 +30,7 @@ impl Network {
     /// # Errors
     /// When `data` has not as many features as the network has inputs.
     pub fn outputs_for(&self, data: &Dataset) -> Result<Matrix> {
-        outputs(self, data, |_| {})
+        outputs(self, data.features(), |_| {})
     }
 
     /// How well the outputs meet the targets of `data`. For classes, outputs that end in no activation are taken as
@@ -69,7 +69,7 @@ impl Network {
     /// # Errors
     /// When they do not; the message says what was expected and what came.
     pub fn check(&self, data: &Dataset) -> Result<()> {
-        self.check_features(data)?;
+        self.check_features(data.features())?;
         let outputs = self.outputs();
         let (fits, found) = match data.targets() {
             Targets::Classes(_) => {
@@ -81,8 +81,8 @@ impl Network {
         if fits { Ok(()) } else { Err(mismatch(outputs, "outputs", &found)) }
     }
 
-    fn check_features(&self, data: &Dataset) -> Result<()> {
-        let found = data.features().columns();
+    fn check_features(&self, features: &Features) -> Result<()> {
+        let found = features.columns();
         if found == self.inputs() {
             Ok(())
         } else {

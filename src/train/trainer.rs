@@ -47,6 +47,7 @@ enum Validation<'a> {
 
 /// What an observer is told; see [`Trainer::observe`].
 #[derive(Clone, Copy, Debug)]
+#[non_exhaustive]
 pub enum Event<'e> {
     /// A batch was trained on.
     Batch {
@@ -60,7 +61,12 @@ pub enum Event<'e> {
         loss: f64,
     },
     /// An epoch ended.
-    Epoch(&'e Epoch),
+    Epoch {
+        /// What it came to.
+        record: &'e Epoch,
+        /// The network as it is now.
+        network: &'e Network,
+    },
 }
 
 impl<'a> Trainer<'a> {
@@ -186,7 +192,7 @@ impl<'a> Trainer<'a> {
             history.epochs.push(record);
             history.best_epoch = epoch;
             let stop = self.patience.is_some_and(|patience| best.update(&record, network) >= patience);
-            if self.tell(Event::Epoch(&record)).is_break() || stop {
+            if self.tell(Event::Epoch { record: &record, network }).is_break() || stop {
                 break;
             }
         }
