@@ -9,7 +9,7 @@ use super::Failure;
 use super::arguments::{Arguments, Command, choice};
 use super::data;
 use super::report::Score;
-use super::terminal::wrap;
+use super::terminal::{width, wrap};
 
 pub const COMMAND: Command = Command {
     name: "eval",
@@ -48,8 +48,8 @@ pub fn run(arguments: &Arguments, out: &mut dyn Write) -> Result<(), Failure> {
         Evaluation::Regression(_) => write!(out, "{}", wrap(&format!("{examples} examples: {}", score.line()), 0))?,
         Evaluation::Classification(found) => {
             writeln!(out, "{examples} examples\n")?;
-            writeln!(out, "{}\n", found.report(&names).trim_end())?;
-            writeln!(out, "{}", found.confusion_table(&names).trim_end())?;
+            writeln!(out, "{}\n", found.report(&names, width()).trim_end())?;
+            writeln!(out, "{}", found.confusion_table(&names, width()).trim_end())?;
         }
     }
     Ok(())
