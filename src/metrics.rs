@@ -75,6 +75,7 @@ pub struct Classification {
 
 /// Precision, recall and F1, averaged over classes.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
+#[non_exhaustive]
 pub struct Scores {
     /// The mean of the classes' precision.
     pub precision: f64,
@@ -228,9 +229,9 @@ impl Classification {
         let mut line = |name: &str, s: Scores, support: usize| {
             let _ = writeln!(table, "{name:<margin$}{:6.3}{:7.3}{:6.3} {support:>7}", s.precision, s.recall, s.f1);
         };
-        for class in 0..self.classes() {
+        for (class, label) in labels.iter().enumerate() {
             let scores = Scores { precision: self.precision(class), recall: self.recall(class), f1: self.f1(class) };
-            line(&labels[class], scores, self.support(class));
+            line(label, scores, self.support(class));
         }
         let examples = (0..self.classes()).map(|class| self.support(class)).sum();
         line("macro mean", self.macro_average(), examples);
@@ -330,6 +331,7 @@ fn name(names: &[String], class: usize, width: usize) -> String {
 /// assert_eq!((metrics.mae, metrics.rmse, metrics.r2), (1.0, 2f64.sqrt(), 1.0 - 4.0 / 4.5));
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq)]
+#[non_exhaustive]
 pub struct Regression {
     /// The root of the mean squared error over all entries.
     pub rmse: f64,

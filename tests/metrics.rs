@@ -251,7 +251,7 @@ fn evaluation() {
 #[test]
 #[should_panic(expected = "a regression has no accuracy")]
 fn accuracy_of_a_regression() {
-    Evaluation::Regression(Regression { rmse: 0.0, mae: 0.0, r2: 1.0 }).accuracy();
+    Evaluation::Regression(Regression::new(&Matrix::zeros(1, 1), &Matrix::zeros(1, 1))).accuracy();
 }
 
 #[test]

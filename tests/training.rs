@@ -148,6 +148,7 @@ fn the_observer_sees_everything_in_order() {
                 (epoch, batch, loss)
             }
             Event::Epoch(epoch) => (epoch.epoch, 0, epoch.train_loss),
+            other => panic!("{other:?}"),
         });
         Continue(())
     });
@@ -175,6 +176,7 @@ fn break_ends_the_training() {
             let here = match event {
                 Event::Batch { epoch, batch, .. } => (epoch, batch),
                 Event::Epoch(epoch) => (epoch.epoch, 0),
+                other => panic!("{other:?}"),
             };
             if here == stop { Break(()) } else { Continue(()) }
         };

@@ -46,6 +46,7 @@ impl Progress {
                 self.last = Some(*epoch);
                 epoch.epoch as f64
             }
+            _ => return,
         };
         match self.style {
             Style::Silent => {}
@@ -88,6 +89,7 @@ impl Progress {
         let (epoch, loss) = match event {
             Event::Batch { epoch, loss, .. } => (epoch, loss),
             Event::Epoch(epoch) => (epoch.epoch, epoch.train_loss),
+            _ => return start.to_string(),
         };
         let seconds = self.started.elapsed().as_secs_f64();
         let mut line = format!("{start}{epoch}/{} loss {}", self.epochs, short(loss));

@@ -10,6 +10,7 @@ use crate::rng::{Rng, purpose};
 
 /// The inputs of a set of examples, one row each.
 #[derive(Clone, PartialEq)]
+#[non_exhaustive]
 pub enum Features {
     /// Examples × features.
     Float(Matrix),

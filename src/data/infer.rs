@@ -20,6 +20,7 @@ const DATE: &str =
 ///
 /// A column is named by its header or, where no header says so, by its number counted from 1.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum Target<'a> {
     /// The last column; its content decides between classes and values.
     Last,

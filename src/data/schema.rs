@@ -18,6 +18,7 @@ pub struct Column {
 
 /// What the cells of a feature column are.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum Kind {
     /// Numbers: one input of the network.
     Number,

@@ -47,6 +47,7 @@ enum Validation<'a> {
 
 /// What an observer is told; see [`Trainer::observe`].
 #[derive(Clone, Copy, Debug)]
+#[non_exhaustive]
 pub enum Event<'e> {
     /// A batch was trained on.
     Batch {
