@@ -19,6 +19,7 @@ use crate::math;
 /// # Ok::<(), palmnet::Error>(())
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq)]
+#[non_exhaustive]
 pub enum Activation {
     /// g(z) = z.
     Identity,

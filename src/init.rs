@@ -11,6 +11,7 @@ use crate::rng::Rng;
 /// Uniform and normal forms of one method have the same variance. Fan-in is a layer's number of inputs, fan-out
 /// its number of outputs.
 #[derive(Clone, Copy, Debug, PartialEq)]
+#[non_exhaustive]
 pub enum Init {
     /// Uniform with variance 2 / (fan-in + fan-out) (Glorot, Bengio, 2010): for sigmoid, tanh and outputs.
     XavierUniform,

@@ -22,6 +22,7 @@ use crate::matrix::Matrix;
 /// # Ok::<(), palmnet::Error>(())
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq)]
+#[non_exhaustive]
 pub enum Loss {
     /// The mean of (ŷ - y)².
     MeanSquaredError,

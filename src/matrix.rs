@@ -23,13 +23,19 @@ pub struct Matrix {
 
 impl Matrix {
     /// A `rows` × `columns` matrix of zeros.
+    ///
+    /// # Panics
+    /// When it has more entries than the machine can count.
     pub fn zeros(rows: usize, columns: usize) -> Self {
         Matrix::filled(rows, columns, 0.0)
     }
 
     /// A `rows` × `columns` matrix that holds `value` everywhere.
+    ///
+    /// # Panics
+    /// When it has more entries than the machine can count.
     pub fn filled(rows: usize, columns: usize, value: f32) -> Self {
-        Matrix { rows, columns, data: vec![value; rows * columns] }
+        Matrix { rows, columns, data: vec![value; entries(rows, columns)] }
     }
 
     /// A matrix of `data`, which holds one row after the other.
@@ -37,7 +43,7 @@ impl Matrix {
     /// # Panics
     /// When `data` does not have `rows` × `columns` entries.
     pub fn from_vec(rows: usize, columns: usize, data: Vec<f32>) -> Self {
-        assert_eq!(data.len(), rows * columns, "a {rows} × {columns} matrix from {} numbers", data.len());
+        assert_eq!(data.len(), entries(rows, columns), "a {rows} × {columns} matrix from {} numbers", data.len());
         Matrix { rows, columns, data }
     }
 
@@ -56,8 +62,14 @@ impl Matrix {
     }
 
     /// A matrix whose entry at (row, column) is `entry(row, column)`.
+    ///
+    /// # Panics
+    /// When it has more entries than the machine can count.
     pub fn from_fn(rows: usize, columns: usize, mut entry: impl FnMut(usize, usize) -> f32) -> Self {
-        let data = (0..rows).flat_map(|i| (0..columns).map(move |j| (i, j))).map(|(i, j)| entry(i, j)).collect();
+        let mut data = Vec::with_capacity(entries(rows, columns));
+        for i in 0..rows {
+            data.extend((0..columns).map(|j| entry(i, j)));
+        }
         Matrix { rows, columns, data }
     }
 
@@ -128,7 +140,7 @@ impl Matrix {
     pub(crate) fn reshape(&mut self, rows: usize, columns: usize) {
         self.rows = rows;
         self.columns = columns;
-        self.data.resize(rows * columns, 0.0);
+        self.data.resize(entries(rows, columns), 0.0);
     }
 
     /// Rows and columns exchanged.
@@ -202,6 +214,14 @@ impl Matrix {
         assert_eq!(a, b, "{what} of {} × {} and {} × {}: the shapes differ", a.0, a.1, b.0, b.1);
         Matrix { data: self.data.iter().zip(&other.data).map(|(&a, &b)| function(a, b)).collect(), ..*self }
     }
+}
+
+/// The number of entries of a `rows` × `columns` matrix. A product that wrapped around would pass for a small matrix.
+///
+/// # Panics
+/// When the machine cannot count so far.
+pub(crate) fn entries(rows: usize, columns: usize) -> usize {
+    rows.checked_mul(columns).unwrap_or_else(|| panic!("a matrix of {rows} × {columns} is too large"))
 }
 
 /// Element-wise. Panics when the shapes differ.
@@ -282,6 +302,24 @@ mod tests {
     #[should_panic(expected = "the product of 2 × 3 and 2 × 3: inner dimensions differ")]
     fn product_of_wrong_shapes() {
         Matrix::zeros(2, 3).matmul(&Matrix::zeros(2, 3));
+    }
+
+    #[test]
+    fn shapes_beyond_counting() {
+        // Twice this is zero in the machine's arithmetic.
+        let half = usize::MAX / 2 + 1;
+        let shapes: [fn(usize); 5] = [
+            |n| drop(Matrix::zeros(n, 2)),
+            |n| drop(Matrix::from_vec(2, n, Vec::new())),
+            |n| drop(Matrix::from_fn(n, 2, |_, _| 0.0)),
+            |n| Matrix::default().reshape(n, 2),
+            |n| _ = Operand::new(&[], n, 2),
+        ];
+        for shape in shapes {
+            let panic = std::panic::catch_unwind(|| shape(half)).unwrap_err();
+            let message = panic.downcast_ref::<String>().unwrap();
+            assert!(message.starts_with("a matrix of ") && message.ends_with(" is too large"), "{message}");
+        }
     }
 
     #[test]

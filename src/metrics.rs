@@ -5,8 +5,10 @@ use std::fmt::Write;
 
 use crate::matrix::Matrix;
 
-/// How many columns a table may take: the width of a phone's terminal.
-const WIDTH: usize = 40;
+/// The width of a phone's terminal, into which every table can be brought.
+const NARROWEST: usize = 40;
+/// The most characters of a class's name that a table shows, however wide it may be.
+const LONGEST_NAME: usize = 30;
 
 /// What the evaluation of a network found.
 #[derive(Clone, Debug, PartialEq)]
@@ -73,6 +75,7 @@ pub struct Classification {
 
 /// Precision, recall and F1, averaged over classes.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
+#[non_exhaustive]
 pub struct Scores {
     /// The mean of the classes' precision.
     pub precision: f64,
@@ -214,15 +217,21 @@ impl Classification {
         self.confusion.iter().map(|row| row[class]).sum()
     }
 
-    /// All metrics as a table of at most 40 columns. A class without a name goes by its number.
-    pub fn report(&self, names: &[String]) -> String {
-        let mut table = format!("{:>19}{:>7}{:>6}{:>8}\n", "precision", "recall", "f1", "support");
+    /// All metrics as a table that fits a terminal of `width` columns, 40 where it is less. A class without a name goes
+    /// by its number, and a long name is cut.
+    pub fn report(&self, names: &[String], width: usize) -> String {
+        // The numbers take 27 columns, and the names of the means 13.
+        let most = (width.max(NARROWEST) - 27).min(LONGEST_NAME);
+        let labels: Vec<String> = (0..self.classes()).map(|class| name(names, class, most)).collect();
+        let margin = longest(&labels).max(13);
+        let mut table = format!("{:>1$}", "precision", margin + 6);
+        let _ = writeln!(table, "{:>7}{:>6}{:>8}", "recall", "f1", "support");
         let mut line = |name: &str, s: Scores, support: usize| {
-            let _ = writeln!(table, "{name:<13}{:6.3}{:7.3}{:6.3} {support:>7}", s.precision, s.recall, s.f1);
+            let _ = writeln!(table, "{name:<margin$}{:6.3}{:7.3}{:6.3} {support:>7}", s.precision, s.recall, s.f1);
         };
-        for class in 0..self.classes() {
+        for (class, label) in labels.iter().enumerate() {
             let scores = Scores { precision: self.precision(class), recall: self.recall(class), f1: self.f1(class) };
-            line(&name(names, class, 13), scores, self.support(class));
+            line(label, scores, self.support(class));
         }
         let examples = (0..self.classes()).map(|class| self.support(class)).sum();
         line("macro mean", self.macro_average(), examples);
@@ -234,21 +243,25 @@ impl Classification {
         }
     }
 
-    /// The confusion matrix as a table of at most 40 columns, in several parts where one is too wide.
+    /// The confusion matrix as a table that fits a terminal of `width` columns, 40 where it is less, in several parts
+    /// where one is too wide.
     ///
     /// Where the names do not fit above the columns, the classes' numbers stand there and before the names.
-    pub fn confusion_table(&self, names: &[String]) -> String {
+    pub fn confusion_table(&self, names: &[String], width: usize) -> String {
         let classes = self.classes();
-        let longest = |texts: &[String]| texts.iter().map(|text| text.chars().count()).max().unwrap_or(0);
+        let most = width.max(NARROWEST);
+        // A quarter of the width for names: 10 characters on a phone.
+        let name_width = (most / 4).min(LONGEST_NAME);
         let numbers: Vec<String> = (0..classes).map(|class| class.to_string()).collect();
-        let mut labels: Vec<String> = (0..classes).map(|class| name(names, class, 10)).collect();
+        let mut labels: Vec<String> = (0..classes).map(|class| name(names, class, name_width)).collect();
         let mut heads = labels.clone();
         let digits = self.confusion.iter().flatten().max().map_or(0, |count| count.to_string().len());
         let (under_names, under_numbers) = (digits.max(longest(&labels)) + 1, digits.max(longest(&numbers)) + 1);
         let mut width = under_names;
-        if under_numbers < under_names && longest(&labels) + classes * under_names > WIDTH {
-            let label =
-                |(class, number): (usize, &String)| format!("{number} {}", name(names, class, 9 - number.len()));
+        if under_numbers < under_names && longest(&labels) + classes * under_names > most {
+            let label = |(class, number): (usize, &String)| {
+                format!("{number} {}", name(names, class, name_width - 1 - number.len()))
+            };
             labels = numbers.iter().enumerate().map(label).collect();
             (heads, width) = (numbers, under_numbers);
         }
@@ -259,7 +272,7 @@ impl Classification {
             cells.for_each(|cell| _ = write!(table, "{cell:>width$}"));
             table.push('\n');
         };
-        let part = (WIDTH - margin) / width;
+        let part = (most - margin) / width;
         for first in (0..classes).step_by(part) {
             let columns = first..classes.min(first + part);
             line("", &mut heads[columns.clone()].iter().cloned());
@@ -271,10 +284,10 @@ impl Classification {
     }
 }
 
-/// The [`report`](Classification::report) with the classes' numbers.
+/// The [`report`](Classification::report) with the classes' numbers, for a narrow terminal.
 impl fmt::Display for Classification {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.report(&[]))
+        f.write_str(&self.report(&[], NARROWEST))
     }
 }
 
@@ -296,6 +309,10 @@ pub(crate) fn likeliest(probabilities: &[f32]) -> Option<usize> {
     }
 }
 
+fn longest(texts: &[String]) -> usize {
+    texts.iter().map(|text| text.chars().count()).max().unwrap_or(0)
+}
+
 /// A class's name in at most `width` characters, none of which moves the cursor.
 fn name(names: &[String], class: usize, width: usize) -> String {
     let Some(name) = names.get(class) else { return class.to_string() };
@@ -314,6 +331,7 @@ fn name(names: &[String], class: usize, width: usize) -> String {
 /// assert_eq!((metrics.mae, metrics.rmse, metrics.r2), (1.0, 2f64.sqrt(), 1.0 - 4.0 / 4.5));
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq)]
+#[non_exhaustive]
 pub struct Regression {
     /// The root of the mean squared error over all entries.
     pub rmse: f64,

@@ -67,6 +67,7 @@ impl Default for Adam {
 
 /// The settings of an update rule, whichever it is.
 #[derive(Clone, Copy, Debug, PartialEq)]
+#[non_exhaustive]
 pub enum Rule {
     /// Gradient descent.
     Sgd(Sgd),

@@ -9,6 +9,7 @@ use crate::error::{Error, Result};
 ///
 /// Its text form is `constant`, `cooldown` or `cooldown:0.3`.
 #[derive(Clone, Copy, Debug, PartialEq)]
+#[non_exhaustive]
 pub enum Schedule {
     /// The same rate throughout.
     Constant,

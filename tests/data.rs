@@ -174,6 +174,24 @@ fn tables_that_nothing_can_be_learned_from() {
     says(load("a,b\n1,2\n1,x\n3,4\n", Target::Last), &["a.csv, line 3, column b: `x` is not a number"]);
     says(load("a,b\n1,x\n2,y\n", Target::Values(&["b"])), &["a.csv, line 2, column b: `x` is not a number"]);
     says(load("a;b\n1,5;2\n3;4\n6;4\n", Target::Last), &["line 2, column a: `1,5`", "point"]);
+    // Decimal commas throughout are neither an identifier nor categories.
+    let commas: String = (0..200).map(|i| format!("{i},5;{}\n", i % 2)).collect();
+    says(load(&format!("a;b\n{commas}"), Target::Last), &["a.csv, line 2, column a: `0,5`", "decimals with a point"]);
+    says(load(&format!("b;a\n{}", "1;2,5\n".repeat(3)), Target::Last), &["line 2, column a: `2,5`", "point"]);
+    says(load("a\tb\nx\t1\n1\t2\n2,5\t1\n3,5\t1\n", Target::Last), &["a.csv, line 4, column a: `2,5`", "point"]);
+    assert_eq!(load("a;b\n1;2,5\n2;1,5\n", Target::Class("b")).unwrap().class_names(), ["1,5", "2,5"]);
+    // Dates.
+    let days: String =
+        (0..200).map(|i| format!("{}-{}-{},{}\n", 2000 + i / 300, 1 + i / 30, 1 + i % 30, i % 2)).collect();
+    says(load(&format!("day,b\n{days}"), Target::Last), &["the column `day` has 200", "like a date", "year"]);
+    says(load("day,b\n31.12.2024,1\n1.1.2025,2\n2.1.2025,1\n", Target::Last), &["`day`", "like a date", "remove"]);
+    says(load("b,day\n1,2024-12-31\n2,2025-01-01\n", Target::Last), &["`day`", "like a date"]);
+    assert_eq!(
+        load(&format!("a,b\n{}", "2024-01,1\n2024-02,2\n".repeat(5)), Target::Last).unwrap().schema().width(),
+        2
+    );
+    // A stray text in the target may be a class.
+    says(load("a,b\n1,2\n1,x\n3,4\n", Target::Last), &["correct the cell", "--task classify"]);
     // An index column without a name hides the header.
     says(load(",a\n0,1\n1,2\n", Target::Last), &["a.csv, line 1, column 1: is empty"]);
     says(load("1,a\n0,1\n1,2\n", Target::Last), &["a.csv, line 1, column 2: `a` is not a number", "header"]);

@@ -136,6 +136,7 @@ mod oracle {
             Gelu => z * 0.5 * erfc(-z / 2f64.sqrt()),
             HardSigmoid => (z / 6.0 + 0.5).clamp(0.0, 1.0),
             Softmax => unreachable!("softmax is of a row"),
+            other => panic!("no definition of {other}"),
         }
     }
 
@@ -190,6 +191,7 @@ mod oracle {
                 Loss::BinaryCrossEntropyLogits => p.max(0.0) + (-p.abs()).exp().ln_1p() - y * p,
                 Loss::CrossEntropy => -y * corners.log(p),
                 Loss::CrossEntropyLogits => unreachable!("done above"),
+                other => panic!("no definition of {other}"),
             };
         }
         sum

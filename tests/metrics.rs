@@ -88,7 +88,7 @@ fn ties_and_nan() {
     assert_eq!((metrics.unpredicted(), metrics.accuracy()), (2, 0.5));
     assert_eq!((metrics.support(0), metrics.recall(0), metrics.precision(0)), (2, 0.5, 1.0));
     assert!(metrics.log_loss().is_nan());
-    assert!(metrics.report(&[]).ends_with("\nwithout a prediction (NaN): 2\n"));
+    assert!(metrics.report(&[], 40).ends_with("\nwithout a prediction (NaN): 2\n"));
     assert_eq!(Classification::from_probabilities(&Matrix::from_rows(&[[nan]]), &[0]).accuracy(), 0.0);
     let metrics = Regression::new(&Matrix::filled(2, 1, nan), &Matrix::filled(2, 1, 1.0));
     assert!(metrics.rmse.is_nan() && metrics.mae.is_nan() && metrics.r2.is_nan());
@@ -100,9 +100,9 @@ fn no_examples() {
     assert!(metrics.accuracy().is_nan() && metrics.log_loss().is_nan());
     assert_scores(metrics.macro_average(), [0.0; 3]);
     assert_scores(metrics.weighted_average(), [0.0; 3]);
-    assert!(metrics.report(&[]).ends_with("accuracy NaN, log loss NaN\n"));
-    metrics.confusion_table(&[]);
-    Classification::from_probabilities(&Matrix::zeros(0, 0), &[]).confusion_table(&[]);
+    assert!(metrics.report(&[], 40).ends_with("accuracy NaN, log loss NaN\n"));
+    metrics.confusion_table(&[], 40);
+    Classification::from_probabilities(&Matrix::zeros(0, 0), &[]).confusion_table(&[], 40);
     for (rows, columns) in [(0, 1), (1, 0), (0, 0)] {
         let metrics = Regression::new(&Matrix::zeros(rows, columns), &Matrix::zeros(rows, columns));
         assert!(metrics.rmse.is_nan() && metrics.mae.is_nan() && metrics.r2.is_nan());
@@ -149,10 +149,35 @@ fn report() {
         "weighted mean 0.708  0.667 0.671      12",
         "accuracy 0.6667, log loss 0.9877",
     ];
-    assert_eq!(metrics.report(&names(&["setosa", "versicolor", "a very long name"])), expected.join("\n") + "\n");
-    assert_eq!(metrics.to_string(), metrics.report(&names(&["0", "1", "2", "3"])));
+    assert_eq!(metrics.report(&names(&["setosa", "versicolor", "a very long name"]), 40), expected.join("\n") + "\n");
+    assert_eq!(metrics.to_string(), metrics.report(&names(&["0", "1", "2", "3"]), 40));
     assert_eq!(metrics.to_string(), Evaluation::Classification(metrics.clone()).to_string());
-    assert!(metrics.report(&names(&["\u{1b}[31m\n"])).contains("\n [31m "));
+    assert!(metrics.report(&names(&["\u{1b}[31m\n"]), 40).contains("\n [31m "));
+}
+
+#[test]
+fn tables_in_wide_terminals() {
+    let metrics = Classification::new(4, &TRUTH, &PREDICTED, 0.98765);
+    let names = names(&["setosa", "versicolor", "a very long name"]);
+    let report = metrics.report(&names, 80);
+    let lines: Vec<&str> = report.lines().collect();
+    assert_eq!(lines[0], "             precision recall    f1 support");
+    assert_eq!(lines[3], "a very long name 0.667  0.667 0.667       3");
+    let expected = [
+        "truth in rows, predicted in columns",
+        "                           setosa       versicolor a very long name                3",
+        "setosa                          3                1                0                0",
+        "versicolor                      0                2                1                0",
+        "a very long name                1                0                2                0",
+        "3                               0                1                0                1",
+    ];
+    assert_eq!(metrics.confusion_table(&names, 90), expected.join("\n") + "\n");
+    for width in 0..=200 {
+        let widest = width.max(40);
+        for table in [metrics.report(&names, width), metrics.confusion_table(&names, width)] {
+            assert!(table.lines().all(|line| line.chars().count() <= widest), "{table}");
+        }
+    }
 }
 
 #[test]
@@ -166,7 +191,7 @@ fn confusion_table_under_names() {
         "2     1   0   2   0",
         "3     0   1   0   1",
     ];
-    assert_eq!(metrics.confusion_table(&names(&["cat", "dog"])), expected.join("\n") + "\n");
+    assert_eq!(metrics.confusion_table(&names(&["cat", "dog"]), 40), expected.join("\n") + "\n");
 }
 
 #[test]
@@ -180,7 +205,7 @@ fn confusion_table_under_numbers() {
         "2 virginic 1 0 2 0",
         "3 3        0 1 0 1",
     ];
-    assert_eq!(metrics.confusion_table(&names(&["setosa", "versicolor", "virginic"])), expected.join("\n") + "\n");
+    assert_eq!(metrics.confusion_table(&names(&["setosa", "versicolor", "virginic"]), 40), expected.join("\n") + "\n");
 }
 
 #[test]
@@ -188,7 +213,7 @@ fn confusion_table_in_two_parts() {
     // 1000 examples of each of ten digits; 15 of the threes are taken for eights.
     let truth: Vec<u32> = (0..10_000).map(|i| i % 10).collect();
     let predicted: Vec<u32> = (0..10_000).map(|i| if i % 10 == 3 && i < 150 { 8 } else { i % 10 }).collect();
-    let table = Classification::new(10, &truth, &predicted, 0.0).confusion_table(&[]);
+    let table = Classification::new(10, &truth, &predicted, 0.0).confusion_table(&[], 40);
     let lines: Vec<&str> = table.lines().collect();
     assert_eq!(lines.len(), 1 + 2 * 11);
     assert_eq!(lines[1], "     0    1    2    3    4    5    6");
@@ -206,7 +231,7 @@ fn tables_fit_a_phone() {
         let truth: Vec<u32> = (0..examples).map(|i| i % classes).collect();
         let metrics = Classification::new(classes as usize, &truth, &truth, 1e-9);
         for names in [&[], &long[..]] {
-            for table in [metrics.report(names), metrics.confusion_table(names)] {
+            for table in [metrics.report(names, 40), metrics.confusion_table(names, 40)] {
                 assert!(table.lines().all(|line| line.chars().count() <= 40), "{table}");
             }
         }
@@ -226,7 +251,7 @@ fn evaluation() {
 #[test]
 #[should_panic(expected = "a regression has no accuracy")]
 fn accuracy_of_a_regression() {
-    Evaluation::Regression(Regression { rmse: 0.0, mae: 0.0, r2: 1.0 }).accuracy();
+    Evaluation::Regression(Regression::new(&Matrix::zeros(1, 1), &Matrix::zeros(1, 1))).accuracy();
 }
 
 #[test]

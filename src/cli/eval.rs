@@ -10,7 +10,7 @@ use super::arguments::{Arguments, Command, choice};
 use super::data;
 use super::numbers::counted;
 use super::report::Score;
-use super::terminal::wrap;
+use super::terminal::{width, wrap};
 
 pub const COMMAND: Command = Command {
     name: "eval",
@@ -51,8 +51,8 @@ pub fn run(arguments: &Arguments, out: &mut dyn Write) -> Result<(), Failure> {
         }
         Evaluation::Classification(found) => {
             writeln!(out, "{}\n", counted(examples, "example"))?;
-            writeln!(out, "{}\n", found.report(&names).trim_end())?;
-            writeln!(out, "{}", found.confusion_table(&names).trim_end())?;
+            writeln!(out, "{}\n", found.report(&names, width()).trim_end())?;
+            writeln!(out, "{}", found.confusion_table(&names, width()).trim_end())?;
         }
     }
     Ok(())

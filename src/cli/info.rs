@@ -46,8 +46,8 @@ pub fn run(arguments: &Arguments, out: &mut dyn Write) -> Result<(), Failure> {
     }
     writeln!(out, "network {}\n\n{network}\n", shape(network))?;
     let columns = schema.columns().iter().zip(0..12).map(|(column, _)| match &column.kind {
-        Kind::Number => column.name.clone(),
         Kind::Categories(categories) => format!("{} ({})", column.name, categories.join(", ")),
+        _ => column.name.clone(),
     });
     let mut columns: Vec<String> = columns.collect();
     if schema.columns().len() > columns.len() {

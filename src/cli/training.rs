@@ -201,7 +201,7 @@ fn examples(train: &Dataset, test: Option<&Dataset>) -> String {
 pub fn shape(network: &Network) -> String {
     let outputs = network.layers().iter().filter_map(|layer| match layer {
         Layer::Dense(dense) => Some(dense.outputs().to_string()),
-        Layer::Activation(_) | Layer::Dropout(_) => None,
+        _ => None,
     });
     [network.inputs().to_string()].into_iter().chain(outputs).collect::<Vec<String>>().join("-")
 }

@@ -57,9 +57,24 @@ pub(super) fn infinite(table: &Table, row: usize, column: usize, cell: &str) -> 
     table.blame(row, column, message)
 }
 
+/// Whether a cell is a number but for its decimal comma.
+pub(super) fn has_decimal_comma(cell: &str) -> bool {
+    cell.contains(',') && finite(&cell.replace(',', ".")).is_some()
+}
+
+/// Whether a cell begins as a date does: `2024-05-31`, `31.5.2024`, `05/31/2024`.
+pub(super) fn is_date(cell: &str) -> bool {
+    let mut parts = cell.trim().split(|c: char| !c.is_ascii_digit()).map(str::len);
+    match [parts.next(), parts.next(), parts.next()] {
+        [Some(4), Some(1 | 2), _] => cell.trim().as_bytes()[4] == b'-',
+        [Some(1 | 2), Some(1 | 2), Some(4)] => true,
+        _ => false,
+    }
+}
+
 pub(super) fn stray_text(table: &Table, row: usize, column: usize) -> Error {
     let cell = table.cells(row).nth(column).unwrap_or_default();
-    let hint = if finite(&cell.replace(',', ".")).is_some() {
+    let hint = if has_decimal_comma(&cell) {
         ": write decimals with a point"
     } else if row == 0 && table.header().is_none() {
         ": if this line is a header, no cell of it may be empty or a number; otherwise correct the cell"
@@ -67,4 +82,31 @@ pub(super) fn stray_text(table: &Table, row: usize, column: usize) -> Error {
         ": correct the cell, or remove the line"
     };
     table.blame(row, column, format!("{} is not a number, which this column holds{hint}", quoted(&cell)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn dates() {
+        for date in
+            ["2024-05-31", " 2024-5-1", "2024-05", "2024-05-31T12:00:00Z", "31.05.2024", "1.5.2024 8:00", "05/31/2024"]
+        {
+            assert!(is_date(date), "{date}");
+        }
+        for other in ["2024", "2024-", "1234-5678", "2024x05", "192.168.1.1", "1.5", "1,5", "a-2024-05-31", "", "é"] {
+            assert!(!is_date(other), "{other}");
+        }
+    }
+
+    #[test]
+    fn decimal_commas() {
+        for number in ["1,5", "-0,25", " 1,5e3 ", "1,234"] {
+            assert!(has_decimal_comma(number), "{number}");
+        }
+        for other in ["1.5", "1,234,567", "a,b", ",", "", "1;5"] {
+            assert!(!has_decimal_comma(other), "{other}");
+        }
+    }
 }

@@ -10,6 +10,7 @@ use crate::rng::{Rng, purpose};
 
 /// The inputs of a set of examples, one row each.
 #[derive(Clone, PartialEq)]
+#[non_exhaustive]
 pub enum Features {
     /// Examples × features.
     Float(Matrix),
@@ -181,7 +182,7 @@ impl Dataset {
     /// Examples of classes; a label is a place in `class_names`, counted from 0. The features are called 1, 2, ….
     ///
     /// # Errors
-    /// Those of [`new`](Self::new), and when there are less than two classes.
+    /// Those of [`new`](Self::new), and when there are fewer than two classes.
     pub fn from_classes(
         features: impl Into<Features>,
         labels: Vec<u32>,

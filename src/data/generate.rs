@@ -1,6 +1,6 @@
 //! Problems to learn from, the same for a seed on every machine.
 //!
-//! `n` is the number of examples. The functions panic when a deviation is not finite.
+//! `n` is the number of examples.
 
 use std::f64::consts::{PI, TAU};
 
@@ -16,6 +16,9 @@ use crate::rng::{Rng, purpose};
 /// let moons = palmnet::generate::moons(100, 0.2, 42);
 /// assert_eq!(moons.labels().unwrap()[..4], [0, 1, 0, 1]);
 /// ```
+///
+/// # Panics
+/// When `noise` is not finite.
 pub fn moons(n: usize, noise: f64, seed: u64) -> Dataset {
     let mut rng = Rng::stream(seed, purpose::PROBLEM);
     points(n, "moon", 2, |i| {
@@ -28,6 +31,9 @@ pub fn moons(n: usize, noise: f64, seed: u64) -> Dataset {
 
 /// Uniform points of the square [-1, 1)², class 1 inside the circle of radius √(2/π), which has half of the area;
 /// then moved by normal `noise` of this deviation.
+///
+/// # Panics
+/// When `noise` is not finite.
 pub fn circles(n: usize, noise: f64, seed: u64) -> Dataset {
     let mut rng = Rng::stream(seed, purpose::PROBLEM);
     points(n, "circle", 2, |_| {
@@ -40,7 +46,7 @@ pub fn circles(n: usize, noise: f64, seed: u64) -> Dataset {
 /// [-10, 10)².
 ///
 /// # Panics
-/// When there are less than two `centers`.
+/// When there are fewer than two `centers`, or `deviation` is not finite.
 pub fn blobs(n: usize, centers: usize, deviation: f64, seed: u64) -> Dataset {
     let mut rng = Rng::stream(seed, purpose::PROBLEM);
     let places: Vec<[f64; 2]> = (0..centers).map(|_| [(); 2].map(|()| rng.uniform_in(-10.0, 10.0))).collect();
@@ -49,6 +55,9 @@ pub fn blobs(n: usize, centers: usize, deviation: f64, seed: u64) -> Dataset {
 
 /// Two spirals around each other, in turn one example of each, 1.5 turns from the middle to radius 1, with normal
 /// `noise` of this deviation.
+///
+/// # Panics
+/// When `noise` is not finite.
 pub fn spirals(n: usize, noise: f64, seed: u64) -> Dataset {
     let mut rng = Rng::stream(seed, purpose::PROBLEM);
     points(n, "spiral", 2, |i| {

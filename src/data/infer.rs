@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 use std::collections::BTreeSet;
 
-use super::cell::{Cell, finite, infinite, missing, stray_text};
+use super::cell::{Cell, finite, has_decimal_comma, infinite, is_date, missing, stray_text};
 use super::schema::distinct;
 use super::{Column, Kind, Output, Schema, Table, listed};
 use crate::error::{Error, Result, quoted};
@@ -13,10 +13,14 @@ const MOST_CATEGORIES: usize = 100;
 /// Whole numbers with more different values than this are values, not classes.
 const MOST_NUMBERED_CLASSES: usize = 20;
 
+const DATE: &str =
+    "a date, which is not a number: remove this column, or split it into numbers, as year, month and day";
+
 /// What the caller wants predicted.
 ///
 /// A column is named by its header or, where no header says so, by its number counted from 1.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum Target<'a> {
     /// The last column; its content decides between classes and values.
     Last,
@@ -48,13 +52,27 @@ impl Schema {
         let explicit_class = matches!(target, Target::Class(_));
         let explicit_values = matches!(target, Target::Values(_));
         let text = |column: usize| {
-            let Some(row) = summaries[column].first_text else { return Ok(false) };
-            let stray = match positions.contains(&column) {
+            let Summary { numbers, first_text, commas, first_comma } = summaries[column];
+            let Some(row) = first_text else { return Ok(false) };
+            let is_target = positions.contains(&column);
+            if let Some(row) = first_comma.filter(|_| (numbers + commas) * 2 > table.rows())
+                && !(is_target && explicit_class)
+            {
+                return Err(stray_text(table, row, column));
+            }
+            let stray = match is_target {
                 true if explicit_class => false,
                 true if explicit_values => true,
-                _ => summaries[column].numbers * 2 > table.rows(),
+                _ => numbers * 2 > table.rows(),
             };
-            if stray { Err(stray_text(table, row, column)) } else { Ok(true) }
+            match stray_text(table, row, column) {
+                _ if !stray => Ok(true),
+                Error::Parse { file, line, column, message } if is_target => {
+                    let message = format!("{message}; or, if it holds classes, say so: --task classify, Target::Class");
+                    Err(Error::Parse { file, line, column, message })
+                }
+                error => Err(error),
+            }
         };
         let is_text: Vec<bool> = (0..table.columns()).map(text).collect::<Result<_>>()?;
         let wanted = |column| is_text[column] || (positions.contains(&column) && !explicit_values);
@@ -64,6 +82,12 @@ impl Schema {
         for column in (0..table.columns()).filter(|column| !positions.contains(column)) {
             let kind = match (is_text[column], texts[column].len()) {
                 (false, _) => Kind::Number,
+                (true, many)
+                    if (many > MOST_CATEGORIES || many * 2 > table.rows())
+                        && texts[column].iter().all(|text| is_date(text)) =>
+                {
+                    return Err(too_many(table, column, many, DATE));
+                }
                 (true, many) if many > MOST_CATEGORIES => {
                     let remedy = "an identifier, from which nothing can be learned: remove this column from the file";
                     return Err(too_many(table, column, many, remedy));
@@ -75,6 +99,9 @@ impl Schema {
         let first = positions[0];
         let classes = if explicit_values { None } else { classes(&texts[first], table.rows(), explicit_class) };
         let output = match classes {
+            Some(classes) if classes.len() * 2 > table.rows() && classes.iter().all(|text| is_date(text)) => {
+                return Err(too_many(table, first, classes.len(), DATE));
+            }
             Some(classes) if classes.len() > MOST_NUMBERED_CLASSES && classes.len() * 2 > table.rows() => {
                 let remedy =
                     "an identifier or a measurement, not a class: name another target, or predict it as a value";
@@ -116,10 +143,13 @@ impl Target<'_> {
 }
 
 /// A column at a glance.
-#[derive(Clone, Default)]
+#[derive(Clone, Copy, Default)]
 struct Summary {
     numbers: usize,
     first_text: Option<usize>,
+    /// The cells that are numbers but for a decimal comma.
+    commas: usize,
+    first_comma: Option<usize>,
 }
 
 fn summaries(table: &Table) -> Result<Vec<Summary>> {
@@ -128,7 +158,13 @@ fn summaries(table: &Table) -> Result<Vec<Summary>> {
         for (column, (cell, summary)) in table.cells(row).zip(&mut summaries).enumerate() {
             match Cell::of(&cell) {
                 Cell::Number(_) => summary.numbers += 1,
-                Cell::Text => summary.first_text = summary.first_text.or(Some(row)),
+                Cell::Text => {
+                    summary.first_text = summary.first_text.or(Some(row));
+                    if has_decimal_comma(&cell) {
+                        summary.commas += 1;
+                        summary.first_comma = summary.first_comma.or(Some(row));
+                    }
+                }
                 Cell::Missing => return Err(missing(table, row, column, &cell)),
                 Cell::Infinite => return Err(infinite(table, row, column, &cell)),
             }

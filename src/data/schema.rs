@@ -18,6 +18,7 @@ pub struct Column {
 
 /// What the cells of a feature column are.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum Kind {
     /// Numbers: one input of the network.
     Number,
@@ -70,7 +71,7 @@ impl Schema {
     /// A schema of its parts. `positions` says where the target columns stand in a whole table, counted from 0.
     ///
     /// # Errors
-    /// When two columns or two classes are called alike, there are no features, no targets or less than two
+    /// When two columns or two classes are called alike, there are no features, no targets or fewer than two
     /// classes, or the positions do not fit.
     pub fn from_parts(columns: Vec<Column>, output: Output, positions: Vec<usize>) -> Result<Schema> {
         let names = columns.iter().map(|column| &column.name).chain(output.names());

@@ -10,6 +10,7 @@ mod peak;
 mod tests;
 
 use crate::isa::{Isa, isa};
+use crate::matrix::entries;
 use driver::Product;
 use lanes::{Lanes, Task, run_on};
 
@@ -27,7 +28,7 @@ pub struct Operand<'a> {
 impl<'a> Operand<'a> {
     /// A row-major `rows` × `columns` matrix.
     pub(crate) fn new(data: &'a [f32], rows: usize, columns: usize) -> Self {
-        assert_eq!(data.len(), rows * columns, "an operand of {rows} × {columns}");
+        assert_eq!(data.len(), entries(rows, columns), "an operand of {rows} × {columns}");
         Operand { data, rows, columns, transposed: false }
     }
 

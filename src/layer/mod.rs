@@ -13,6 +13,7 @@ use crate::activation::Activation;
 
 /// One layer of a [`Network`](crate::Network).
 #[derive(Clone, Debug, PartialEq)]
+#[non_exhaustive]
 pub enum Layer {
     /// Z = A·W + b.
     Dense(Dense),

@@ -2,6 +2,7 @@
 
 /// What one epoch came to.
 #[derive(Clone, Copy, Debug, PartialEq)]
+#[non_exhaustive]
 pub struct Epoch {
     /// The epoch, counted from 1.
     pub epoch: usize,
@@ -17,6 +18,7 @@ pub struct Epoch {
 
 /// Every epoch of a training, and how it ended.
 #[derive(Clone, Debug, Default, PartialEq)]
+#[non_exhaustive]
 pub struct History {
     /// The epochs, first to last.
     pub epochs: Vec<Epoch>,
