@@ -17,8 +17,8 @@ fn main() -> palmnet::Result<()> {
     let mut network = Network::builder(784).dense(128, Relu).dense(128, Relu).dense(10, Softmax).build()?;
     let trainer = Trainer::new(Loss::CrossEntropy, Adam::new(0.001)).epochs(10).batch_size(64);
     let mut trainer = trainer.observe(|event| {
-        if let Event::Epoch(epoch) = event {
-            println!("epoch {:2}, loss {:.4}, {:.1} s", epoch.epoch, epoch.train_loss, epoch.seconds);
+        if let Event::Epoch { record, .. } = event {
+            println!("epoch {:2}, loss {:.4}, {:.1} s", record.epoch, record.train_loss, record.seconds);
         }
         ControlFlow::Continue(())
     });

@@ -432,6 +432,38 @@ fn where_the_model_goes() {
         run.fails(1, &[out, part]);
         folder.run(&format!("demo xor --out {out}")).fails(1, &[out, part]);
     }
+    folder.write("notes.txt", "do not lose me");
+    folder.write("test.csv", IRIS);
+    folder.write("short", "12345678");
+    folder.write("empty", "");
+    for (words, parts) in [
+        ("train iris.csv --out iris.csv", ["iris.csv: ", "is the data"]),
+        ("train iris.csv --out ./sub/../iris.csv", ["iris.csv: ", "is the data"]),
+        ("train iris.csv --test test.csv --out test.csv", ["test.csv: ", "is the data"]),
+        ("train iris.csv --out notes.txt", ["notes.txt: ", "exists and is not a model"]),
+        ("train iris.csv --out short", ["short: ", "exists and is not a model"]),
+        ("demo xor --out notes.txt", ["notes.txt: ", "exists and is not a model"]),
+    ] {
+        folder.run(words).fails(1, &[&parts[..], &["--out"]].concat());
+    }
+    assert_eq!((folder.bytes("notes.txt"), folder.bytes("iris.csv")), (b"do not lose me".into(), IRIS.into()));
+    // A model gives way to its successor, and an empty file to anything.
+    for file in ["a", "empty"] {
+        folder.run(&format!("train iris.csv --epochs 1 --quiet --out {file}")).ok();
+        folder.run(&format!("info {file}")).ok();
+    }
+    let mut permissions = fs::metadata(folder.path("a")).unwrap().permissions();
+    permissions.set_readonly(true);
+    fs::set_permissions(folder.path("a"), permissions).unwrap();
+    let run = folder.run("train iris.csv --out a");
+    assert!(!run.err.contains("epoch 1/"), "{}", run.err);
+    run.fails(1, &["a: is read-only", "--out"]);
+    if cfg!(target_os = "linux") {
+        let run = folder.run("train iris.csv --out /proc/x");
+        assert!(!run.err.contains("epoch 1/"), "{}", run.err);
+        run.fails(1, &["/proc/x: no file can be created", "--out"]);
+        folder.run("train iris.csv --epochs 1 --quiet --out /dev/null").ok();
+    }
     let run = Run::of(folder.command("train iris.csv --out").arg(""), "train iris.csv --out ''");
     assert!(!run.err.contains("epoch 1/"), "{}", run.err);
     run.fails(1, &["--out"]);
@@ -546,9 +578,147 @@ fn progress_goes_to_standard_error() {
     assert!(run.err.contains("note: the network has 4675 parameters"), "{}", run.err);
 }
 
+/// Numbers that people read have few digits, whatever their size; predicted values have all that they need.
+#[test]
+fn figures() {
+    use palmnet::{Activation::*, Init, Matrix, Model, Network, Output, Scaler, Schema};
+    let folder = Folder::new();
+    let save = |weight: f32, outputs: Output, activation| {
+        let count = if let Output::Classes { classes, .. } = &outputs { classes.len() } else { outputs.names().len() };
+        let network = Network::builder(1).dense(count, activation).init(Init::Constant(weight)).build().unwrap();
+        let schema = Schema::numbers(["x"], outputs).unwrap();
+        let model = Model::new(network, Scaler::identity(1), schema).unwrap();
+        model.save(folder.path("model.safetensors")).unwrap();
+        model
+    };
+    let values = || Output::Values { names: vec!["y".into()] };
+    folder.write("x.csv", "x\n1\n0.00003\n1e-18\n1e18\n-12.345678\n0\n");
+    let model = save(1.0 / 3.0, values(), Identity);
+    let out = folder.run("predict model.safetensors x.csv").ok();
+    let x = Matrix::from_rows(&[[1.0], [0.00003], [1e-18], [1e18], [-12.345678], [0.0]]);
+    for (line, y) in out.lines().zip(model.predict(&x).iter_rows()) {
+        assert!(line.parse::<f32>().unwrap() == y[0] && line.len() < 16, "{line} for {}", y[0]);
+    }
+    assert!(out.contains("e-19") && out.contains("e17") && out.ends_with("\n0\n"), "{out}");
+
+    save(0.0, values(), Identity);
+    folder.write("tiny.csv", "x,y\n1,2e-9\n2,-2e-9\n");
+    let out = folder.run("eval model.safetensors tiny.csv").ok();
+    assert_eq!(out, "2 examples: rmse 2.000e-9, mae 2.000e-9, R² 0.0000\n");
+    folder.write("huge.csv", "x,y\n1,3e30\n2,-3e30\n");
+    let out = folder.run("eval model.safetensors huge.csv").ok();
+    assert_eq!(out, "2 examples: rmse 3.000e30, mae 3.000e30, R² 0.0000\n");
+
+    save(0.0, Output::Classes { name: "y".into(), classes: ["a", "b", "c"].map(String::from).into() }, Softmax);
+    let out = folder.run("predict model.safetensors x.csv --probabilities").ok();
+    assert_eq!(out.lines().nth(1), Some("a,0.333333,0.333333,0.333333"));
+}
+
+/// The note on the size of a network is for those who chose it.
+#[test]
+fn usual_networks_suit_the_data() {
+    let folder = Folder::of_irises();
+    folder.write("sums.csv", sums(2000));
+    folder.write("small.csv", sums(100));
+    folder.write("few.csv", sums(4));
+    for (data, network) in [
+        // 80 + 272 + 51 of 120 × 4 = 480.
+        ("iris.csv", "4-16-16-3, 403 parameters"),
+        // 256 + 4160 + 65 = 4481 of 1600 × 3 = 4800.
+        ("sums.csv", "3-64-64-1, 4481 parameters"),
+        // 64 + 272 + 17 = 353 is too much for 80 × 3 = 240; 32 + 72 + 9.
+        ("small.csv", "3-8-8-1, 113 parameters"),
+        // The smallest there is.
+        ("few.csv", "3-4-4-1, 41 parameters"),
+    ] {
+        let run = folder.run(&format!("train {data} --epochs 1"));
+        assert!(run.out.contains(&format!("network {network}\n")), "{}", run.out);
+        assert!(!run.err.contains("parameters"), "{}", run.err);
+        run.ok();
+    }
+}
+
+/// The note of a model is the command that makes the very same file.
+#[test]
+fn a_training_can_be_repeated() {
+    let folder = Folder::of_irises();
+    folder.write("test.csv", IRIS);
+    for words in [
+        "train iris.csv",
+        "train iris.csv --target 4 --hidden 6 --activation leaky_relu:0.1 --init normal:0.3 --scale minmax --test 0.3 \
+         --optimizer nesterov --schedule cooldown:0.5 --dropout 0.1 --epochs 7 --batch 9 --restarts 2 --seed 5",
+        "train iris.csv --test test.csv --task classify --hidden 0 --validation 0.2 --patience 3 --lr 0.00001",
+        "train iris.csv --patience 4 --epochs 30",
+    ] {
+        let out = folder.run(&format!("{words} --quiet -o first")).ok();
+        let info = &folder.run("info first --json").json()[0];
+        let line = text(info, "notes.settings");
+        assert!(out.split_whitespace().collect::<Vec<_>>().join(" ").starts_with(line), "{out:?} {line:?}");
+        for word in words.split_whitespace() {
+            assert!(line.split(' ').any(|other| other == word), "{line} lacks {word}");
+        }
+        assert_eq!(text(info, "notes.palmnet"), env!("CARGO_PKG_VERSION"));
+        folder.run(&format!("{} --quiet -o second", line.strip_prefix("palmnet ").unwrap())).ok();
+        assert!(folder.bytes("first") == folder.bytes("second"), "{line}");
+    }
+    folder.write("two words.csv", IRIS);
+    let mut command = folder.command("train --quiet --epochs 1 --target 5 --");
+    let out = Run::of(command.arg("two words.csv"), "train 'two words.csv'").ok();
+    assert!(out.starts_with("palmnet train 'two words.csv' --target 5 "), "{out}");
+}
+
+/// The library is silent while it tries starts; their time is told all the same.
+#[test]
+fn starts_are_told() {
+    let folder = Folder::of_irises();
+    let err = folder.run("train iris.csv --epochs 20 --restarts 7").err;
+    assert!(err.contains("choosing among 7 starts\nepoch 1/20 "), "{err}");
+    assert!(!folder.run("train iris.csv --epochs 20 --restarts 1").err.contains("choosing"));
+    let lines = folder.run("train iris.csv --epochs 20 --restarts 500 --json").json();
+    let (done, last) = (&lines[20], &lines[19]);
+    assert!(number(done, "seconds") > 10.0 * number(last, "seconds"), "{done} after {last}");
+}
+
+#[test]
+fn swapped_words() {
+    let folder = Folder::of_irises();
+    folder.run("train iris.csv --quiet --epochs 1").ok();
+    for command in ["predict", "eval"] {
+        let words = format!("{command} iris.csv model.safetensors");
+        folder.run(&words).fails(2, &["iris.csv is not a model", "MODEL DATA"]);
+    }
+}
+
 #[test]
 fn remarks_on_the_data() {
     let folder = Folder::new();
+    let remarks = |data: &str, options: &str| {
+        folder.write("data.csv", data);
+        let run = folder.run(&format!("train data.csv --epochs 1 {options}"));
+        let notes = run.err.split_whitespace().collect::<Vec<_>>().join(" ");
+        (run.ok(), notes)
+    };
+    let table = |classes: &[&str]| {
+        let row = |i: usize| format!("{i},{}\n", classes[i % classes.len()]);
+        "x,y\n".to_string() + &(0..60).map(row).collect::<String>()
+    };
+    let whole = "the target holds whole numbers: taken as 3 classes; --task regress predicts it as a number";
+    assert!(remarks(&table(&["1", "2", "5"]), "").1.contains(whole));
+    for (classes, options) in [
+        (&["1", "2", "5"][..], "--task classify"),
+        (&["1", "2", "5"], "--task regress"),
+        (&["0", "1"], ""),
+        (&["a", "b", "c"], ""),
+    ] {
+        assert!(!remarks(&table(classes), options).1.contains("whole numbers"), "{classes:?} {options}");
+    }
+    for seed in 0..3 {
+        let (out, notes) = remarks("x,y\n1,a\n2,b\n", &format!("--test 0.5 --seed {seed}"));
+        assert!(out.contains("1 feature → y (2 classes)\ntrain 1, test 1 example\n"), "{out}");
+        assert!(out.contains("\n1 epoch in "), "{out}");
+        assert!(notes.contains("no training example of a.") != notes.contains("no training example of b."), "{notes}");
+        assert!(!notes.contains("uneven"), "{notes}");
+    }
     let rows: String = (0..60).map(|i| format!("{i},7,{}\n", if i < 57 { "often" } else { "rare" })).collect();
     folder.write("odd.csv", format!("x,same,y\n{rows}"));
     let run = folder.run("train odd.csv --epochs 1 --scale none");
@@ -598,11 +768,18 @@ fn names_that_need_quotes() {
     run.ok();
 }
 
+/// The numbers of a model, without what is said about it.
+fn tensors(folder: &Folder, name: &str) -> Vec<u8> {
+    let bytes = folder.bytes(name);
+    let header = u64::from_le_bytes(bytes[..8].try_into().unwrap()) as usize;
+    bytes[8 + header..].to_vec()
+}
+
 #[test]
 fn every_dialect() {
     let folder = Folder::of_irises();
     folder.run("train iris.csv --quiet --epochs 30").ok();
-    let model = folder.bytes("model.safetensors");
+    let model = tensors(&folder, "model.safetensors");
     let predictions = folder.run("predict model.safetensors unlabelled.csv").ok();
     for (name, text) in [
         ("iris.tsv", IRIS.replace(',', "\t")),
@@ -613,7 +790,7 @@ fn every_dialect() {
     ] {
         folder.write(name, text);
         folder.run(&format!("train {name} --quiet --epochs 30 -o other")).ok();
-        assert_eq!(folder.bytes("other"), model, "{name}");
+        assert_eq!(tensors(&folder, "other"), model, "{name}");
         assert_eq!(folder.run(&format!("predict model.safetensors {name}")).ok(), predictions, "{name}");
     }
     // Without a header: the same columns by their places.
@@ -625,7 +802,7 @@ fn every_dialect() {
     assert_eq!(folder.run("predict model.safetensors bare.csv").ok(), predictions);
     assert_eq!(folder.run("predict bare iris.csv").ok(), predictions);
     folder.run_with_input("train - --quiet --epochs 30 -o piped", IRIS).ok();
-    assert_eq!(folder.bytes("piped"), model);
+    assert_eq!(tensors(&folder, "piped"), model);
 }
 
 #[test]
@@ -877,6 +1054,9 @@ fn benchmarks() {
         check(line, "infer", &["us"]);
         assert_eq!((numbers(member(line, "layers")), number(line, "batch")), (vec![784.0, 128.0, 128.0, 10.0], batch));
     }
+    let lines = folder.run("bench infer --batch 7 --json").json();
+    assert_eq!((lines.len(), number(&lines[0], "batch")), (1, 7.0));
+    folder.run("bench infer --batch 9999999999999").fails(2, &["--batch", "to 100000"]);
     write_images(&folder, "images");
     folder.run("bench train --data images").fails(1, &["784 inputs", "16 features"]);
     folder.run("bench train --data none").fails(1, &["none"]);
@@ -920,6 +1100,19 @@ fn help() {
             .split_whitespace()
     {
         assert!(out.contains(option), "{option}");
+    }
+    let out = out.split_whitespace().collect::<Vec<_>>().join(" ");
+    for part in [
+        "0.001 for adam, 0.1 for sgd, 0.03 for momentum and nesterov",
+        "largest of 128, 64, 32, 16, 8 or 4 units",
+        "20 with --validation",
+        "0.1 with --patience",
+        "16 for less than 1000 training examples",
+        "at least 5 rows each on average",
+        "hard_sigmoid, softmax,",
+        "normal:DEVIATION, truncated_normal:DEVIATION, uniform:LOW:HIGH, constant:VALUE",
+    ] {
+        assert!(out.contains(part), "{part}");
     }
     assert_eq!(folder.run("help").ok(), folder.run("--help").ok());
     assert_eq!(folder.run("--version").ok(), format!("palmnet {}\n", env!("CARGO_PKG_VERSION")));
@@ -976,14 +1169,43 @@ fn wrong_command_lines() {
         ("demo xor digits", &["digits is too much"]),
         ("demo mnist", &["palmnet demo mnist FOLDER"]),
         ("demo --seed", &["--seed needs a value"]),
+        ("train iris.csv --activation rellu", &["did you mean relu?"]),
+        ("train iris.csv --activation leaky_rely:0.1", &["did you mean leaky_relu?"]),
+        ("train iris.csv --init henormal", &["did you mean he_normal?"]),
+        ("train iris.csv --optimizer adm", &["did you mean adam?"]),
+        ("train iris.csv --schedule cooldwon:0.3", &["did you mean cooldown?"]),
     ] {
         let run = folder.run(words);
         assert_eq!(run.out, "", "{words}");
         run.fails(2, parts);
+        // What is wrong is said before any data is read.
+        if !words.contains("more.csv") {
+            folder.run(&words.replace("iris.csv", "none.csv")).fails(2, parts);
+        }
     }
+    folder.run("train iris.csv --target Specis").fails(1, &["no column `Specis`", "did you mean species?"]);
+    folder.run("train iris.csv --target color").fails(1, &["no column `color`; it has", "`species`"]);
     // After two dashes a word is a word.
     folder.write("-odd.csv", IRIS);
     folder.run("train --quiet --epochs 1 -- -odd.csv").ok();
+}
+
+/// `(sleep 1000; cat iris.csv) | palmnet train - --lr foo`
+#[test]
+fn nobody_waits_for_data_that_is_not_needed() {
+    let folder = Folder::new();
+    for words in ["train - --lr foo", "train - --every 0", "train - --task cluster", "train - --out ."] {
+        let mut child = piped(folder.command(words).stdin(Stdio::piped())).spawn().unwrap();
+        let stdin = child.stdin.take();
+        let ended = (0..1000).any(|_| {
+            std::thread::sleep(std::time::Duration::from_millis(20));
+            child.try_wait().unwrap().is_some()
+        });
+        drop(stdin);
+        assert!(ended, "{words}");
+        Run::from_output(child.wait_with_output().unwrap(), words)
+            .fails(if words.contains("out") { 1 } else { 2 }, &[]);
+    }
 }
 
 #[cfg(unix)]
@@ -1032,19 +1254,72 @@ fn the_instruction_set_can_be_chosen() {
 
 // ------------------------------------------------------------------------------------------------ pipes and terminals
 
-/// As `palmnet … | head -1` does: reads a little, then closes its end.
+/// As `palmnet … | head -1` does: reads a little, then closes its end. What is trained is saved all the same.
 #[test]
 fn a_reader_that_has_seen_enough() {
     let folder = Folder::of_irises();
     folder.write("many.csv", format!("{}{}", IRIS, IRIS.split_once('\n').unwrap().1.repeat(200)));
     folder.run("train iris.csv --quiet --epochs 1").ok();
-    for words in ["predict model.safetensors many.csv --json", "train iris.csv --epochs 100000 --restarts 1 --json"] {
+    let words = "predict model.safetensors many.csv --json";
+    for (words, model) in [
+        (words, None),
+        ("train iris.csv --epochs 3000 --restarts 1 --json -o json", Some("json")),
+        ("train iris.csv --epochs 3000 --every 1000 -o text", Some("text")),
+        ("demo xor", Some("xor.safetensors")),
+    ] {
         let mut child = piped(&mut folder.command(words)).spawn().unwrap();
         let mut stdout = child.stdout.take().unwrap();
         stdout.read_exact(&mut [0; 10]).unwrap();
         drop(stdout);
         let run = Run::from_output(child.wait_with_output().unwrap(), words);
         assert_eq!((run.status, run.err.contains("palmnet:")), (Some(0), false), "{words}: {}", run.err);
+        if let Some(model) = model {
+            let info = &folder.run(&format!("info {model} --json")).json()[0];
+            // To the end, and not only as far as somebody read.
+            assert!(words.starts_with("demo") || text(info, "notes.epochs") == "3000", "{info}");
+        }
+    }
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn a_full_disk_behind_standard_output() {
+    let folder = Folder::of_irises();
+    for words in ["train iris.csv --epochs 5 --json", "train iris.csv --epochs 5", "demo xor -o model.safetensors"] {
+        let full = fs::OpenOptions::new().write(true).open("/dev/full").unwrap();
+        let _ = fs::remove_file(folder.path("model.safetensors"));
+        let output = folder.command(words).stdout(full).stderr(Stdio::piped()).output().unwrap();
+        Run::from_output(output, words).fails(1, &["standard output"]);
+        folder.run("info model.safetensors").ok();
+    }
+}
+
+/// On a terminal, which `script` makes.
+#[cfg(target_os = "linux")]
+#[test]
+fn on_a_terminal() {
+    let folder = Folder::of_irises();
+    let run = |words: &str| {
+        let mut command = Command::new("script");
+        let line = format!("{} {words}", env!("CARGO_BIN_EXE_palmnet"));
+        command.args(["-qec", &line, "/dev/null"]).current_dir(&folder.0).env("COLUMNS", "50").stdin(Stdio::null());
+        command.env("SHELL", "/bin/sh").output()
+    };
+    if emulated() || run("--version").is_ok_and(|output| !output.status.success()) || run("--version").is_err() {
+        return;
+    }
+    let text = |words: &str| String::from_utf8(run(words).unwrap().stdout).unwrap().replace("\r\n", "\n");
+    let progress = text("train iris.csv --epochs 40");
+    let last = progress.lines().find(|line| line.contains('\r')).unwrap().rsplit('\r').next().unwrap();
+    assert!(last.starts_with("40/40 loss ") && last.ends_with("\x1b[K"), "{progress:?}");
+    // An error after a redrawn line begins on a line of its own, and is broken where it is too long.
+    for options in ["--restarts 1", "--restarts 3"] {
+        let failed = text(&format!("train iris.csv --quiet --lr 1e38 {options}"));
+        assert!(failed.contains("\npalmnet: training diverged in epoch 1"), "{failed:?}");
+        let failed = text(&format!("train iris.csv --lr 1e38 {options}"));
+        assert!(failed.contains("\x1b[K\npalmnet: training diverged in epoch 1"), "{failed:?}");
+        let message: Vec<&str> = failed[failed.find("palmnet:").unwrap()..].lines().collect();
+        assert!(message.len() > 1 && message.iter().all(|line| line.chars().count() <= 50), "{failed:?}");
     }
 }
 

@@ -147,8 +147,8 @@ fn the_observer_sees_everything_in_order() {
                 assert!(loss > 0.0 && batches == 3);
                 (epoch, batch, loss)
             }
-            Event::Epoch(epoch) => (epoch.epoch, 0, epoch.train_loss),
-            other => panic!("{other:?}"),
+            Event::Epoch { record, .. } => (record.epoch, 0, record.train_loss),
+            _ => unreachable!("no other event"),
         });
         Continue(())
     });
@@ -175,8 +175,8 @@ fn break_ends_the_training() {
             events += 1;
             let here = match event {
                 Event::Batch { epoch, batch, .. } => (epoch, batch),
-                Event::Epoch(epoch) => (epoch.epoch, 0),
-                other => panic!("{other:?}"),
+                Event::Epoch { record, .. } => (record.epoch, 0),
+                _ => unreachable!("no other event"),
             };
             if here == stop { Break(()) } else { Continue(()) }
         };
@@ -527,7 +527,7 @@ fn moons() {
     let mut test = Dataset::from_csv(file("moons_test.csv"), Target::Last).unwrap();
     let scaler = Scaler::standard(train.features());
     let mut fresh = generate::moons(10_000, 0.2, 99);
-    [&mut train, &mut test, &mut fresh].map(|part| part.scale(&scaler));
+    [&mut train, &mut test, &mut fresh].into_iter().for_each(|part| part.scale(&scaler));
     for seed in seeds(5) {
         let layers = Network::builder(2).dense(25, Relu).dense(50, Relu).dense(50, Relu).dense(25, Relu);
         let mut network = layers.dense(1, Sigmoid).seed(seed).build().unwrap();

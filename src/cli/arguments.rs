@@ -150,17 +150,39 @@ impl Arguments {
         }
     }
 
+    /// The value of an option that is one of these names; `None` when it was not given.
+    pub fn one_of<'a>(&self, option: &str, names: &[&'a str]) -> Result<Option<&'a str>, Failure> {
+        let Some(text) = self.text(option) else { return Ok(None) };
+        names.iter().find(|&&name| name == text).map(|&name| Some(name)).ok_or_else(|| {
+            let (last, others) = names.split_last().expect("an option has names to choose from");
+            let hint = nearest(text, names);
+            self.misuse(&format!("{option} {text}: expected {} or {last}{hint}", others.join(", ")))
+        })
+    }
+
+    /// The value of an option that is one of these names with numbers after colons where it takes them.
+    pub fn named<T: FromStr<Err = palmnet::Error>>(&self, option: &str, names: &[&str]) -> Result<Option<T>, Failure> {
+        let Some(text) = self.text(option) else { return Ok(None) };
+        let hint = || match text.split(':').next() {
+            Some(name) if !names.contains(&name) => nearest(name, names),
+            _ => String::new(),
+        };
+        text.parse().map(Some).map_err(|error| self.misuse(&format!("{option}: {error}{}", hint())))
+    }
+
     /// The failure for a misuse of this command.
     pub fn misuse(&self, message: &str) -> Failure {
         Failure::Usage(format!("{message}: see palmnet {} --help", self.command))
     }
 }
 
-/// `, did you mean NAME?` for the known name nearest to a misspelt one, or nothing.
+/// ` (did you mean NAME?)` for the known name nearest to a misspelt one, or nothing.
 pub fn nearest(name: &str, known: &[&str]) -> String {
-    let best = known.iter().map(|known| (distance(name, known), known)).min();
+    let edits = |known: &str| distance(&name.to_lowercase(), &known.to_lowercase());
+    let best = known.iter().map(|known| (edits(known), known)).min();
     match best {
-        Some((edits, known)) if edits <= 2 => format!(" (did you mean {known}?)"),
+        // Of a word of three letters, two are no resemblance.
+        Some((edits, known)) if edits <= (name.chars().count() / 2).min(2) => format!(" (did you mean {known}?)"),
         _ => String::new(),
     }
 }
@@ -189,6 +211,8 @@ mod tests {
         assert_eq!(distance("kitten", "sitting"), 3);
         assert_eq!(distance("", "abc"), 3);
         assert_eq!(nearest("--epoch", &["--lr", "--epochs"]), " (did you mean --epochs?)");
+        assert_eq!(nearest("Species", &["size", "species"]), " (did you mean species?)");
+        assert_eq!(nearest("x", &["y", "z"]), "");
         assert_eq!(nearest("--zzzzzz", &["--lr", "--epochs"]), "");
     }
 }

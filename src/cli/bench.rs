@@ -25,15 +25,20 @@ pub const COMMAND: Command = Command {
     words: (0, 1),
     options: &[
         choice("--data", "FOLDER", "The four files of MNIST, to train on; noise of the same size when not given."),
-        choice("--batch", "N", "Examples per training step: 64 when not given."),
+        choice(
+            "--batch",
+            "N",
+            "Examples per training step, 64 when not given, or per prediction, 1 and 1000 when not given.",
+        ),
         choice("--epochs", "N", "Epochs to train: 5 when not given."),
         choice("--json", "", "JSON lines on standard output."),
     ],
 };
 
 pub fn run(arguments: &Arguments, out: &mut dyn Write) -> Result<(), Failure> {
-    let whole = |name: &str| arguments.value(name, "a whole number from 1", |&n: &usize| n > 0);
-    let (batch, epochs) = (whole("--batch")?.unwrap_or(64), whole("--epochs")?.unwrap_or(5));
+    // More examples at once would only fill the memory.
+    let batch = arguments.value("--batch", "a whole number from 1 to 100000", |n| (1..=100_000).contains(n))?;
+    let epochs = arguments.value("--epochs", "a whole number from 1", |&n: &usize| n > 0)?.unwrap_or(5);
     let jobs = match arguments.word(0) {
         None => vec!["gemm", "train", "infer"],
         Some(job @ ("gemm" | "train" | "infer")) => vec![job],
@@ -43,8 +48,8 @@ pub fn run(arguments: &Arguments, out: &mut dyn Write) -> Result<(), Failure> {
     for job in jobs {
         match job {
             "gemm" => gemm(json, out)?,
-            "train" => train(arguments.text("--data"), batch, epochs, json, out)?,
-            _ => infer(json, out)?,
+            "train" => train(arguments.text("--data"), batch.unwrap_or(64), epochs, json, out)?,
+            _ => infer(&batch.map_or(vec![1, 1000], |batch| vec![batch]), json, out)?,
         }
         out.flush()?;
     }
@@ -201,11 +206,11 @@ fn noise(rows: usize) -> palmnet::Result<Dataset> {
     Dataset::from_classes(features, labels, (0..10).map(|class| class.to_string()))
 }
 
-fn infer(json: bool, out: &mut dyn Write) -> Result<(), Failure> {
+fn infer(batches: &[usize], json: bool, out: &mut dyn Write) -> Result<(), Failure> {
     let network = network()?;
     let mut scratch = Scratch::default();
     let mut rng = Rng::new(0);
-    for batch in [1, 1000] {
+    for &batch in batches {
         let x = Matrix::from_fn(batch, LAYERS[0], |_, _| rng.uniform() as f32);
         let us = 1e6
             * seconds(|| {

@@ -8,8 +8,8 @@ use palmnet::{
 };
 
 use super::arguments::{Arguments, Command, choice};
-use super::training::{self, Job};
-use super::{Failure, pictures};
+use super::training::{self, Job, Manner};
+use super::{Failure, files, pictures};
 
 pub const COMMAND: Command = Command {
     name: "demo",
@@ -49,10 +49,12 @@ struct Recipe {
 
 pub fn run(arguments: &Arguments, out: &mut dyn Write) -> Result<(), Failure> {
     let seed = arguments.value("--seed", "a whole number", |_| true)?.unwrap_or(0);
+    let manner = Manner::parse(arguments)?;
     let name = arguments.word(0).unwrap_or("digits");
     if let (Some(extra), true) = (arguments.word(1), name != "mnist") {
         return Err(arguments.misuse(&format!("{extra} is too much: demo {name} needs no data")));
     }
+    let file = arguments.text("--out").map_or_else(|| format!("{name}.safetensors"), str::to_string);
     let recipe = match name {
         "digits" => digits(seed),
         "sums" => sums(seed),
@@ -70,11 +72,12 @@ pub fn run(arguments: &Arguments, out: &mut dyn Write) -> Result<(), Failure> {
             return Err(arguments.misuse(&format!("no demo \"{name}\"{hint}; there are {}", names.join(", "))));
         }
     };
-    let file = arguments.text("--out").map_or_else(|| format!("{name}.safetensors"), str::to_string);
+    files::check_output(&file, &[])?;
     let shown = recipe.test.clone();
     let trainer = Trainer::new(recipe.loss, recipe.rule).epochs(recipe.epochs).batch_size(recipe.batch).seed(seed);
     let job = Job {
         heading: vec![format!("{name}: {}", recipe.about), format!("known: {}", recipe.known)],
+        remarks: Vec::new(),
         target_scaler: training::target_scaler(&recipe.train),
         train: recipe.train,
         test: Some(recipe.test),
@@ -87,8 +90,8 @@ pub fn run(arguments: &Arguments, out: &mut dyn Write) -> Result<(), Failure> {
         notes: vec![("made by", format!("palmnet demo {name} --seed {seed}"))],
         file,
     };
-    let model = training::run(job, arguments, out)?;
-    if !arguments.has("--json") {
+    let model = training::run(job, &manner, out)?;
+    if !manner.json {
         (recipe.show)(&model, &shown, out)?;
     }
     Ok(())

@@ -2,12 +2,13 @@
 
 use std::io::Write;
 
+use palmnet::Evaluation;
 use palmnet::json::Json;
-use palmnet::{Evaluation, Model};
 
 use super::Failure;
 use super::arguments::{Arguments, Command, choice};
 use super::data;
+use super::numbers::counted;
 use super::report::Score;
 use super::terminal::{width, wrap};
 
@@ -21,7 +22,7 @@ pub const COMMAND: Command = Command {
 };
 
 pub fn run(arguments: &Arguments, out: &mut dyn Write) -> Result<(), Failure> {
-    let model = Model::load(arguments.word(0).unwrap_or_default())?;
+    let model = data::model(arguments)?;
     let data = data::for_model(arguments.word(1).unwrap_or_default(), &model)?;
     let (examples, names) = (data.len(), data.class_names().to_vec());
     let score = Score::of_model(&model, data)?;
@@ -45,9 +46,11 @@ pub fn run(arguments: &Arguments, out: &mut dyn Write) -> Result<(), Failure> {
         return Ok(writeln!(out, "{}", Json::Object(members))?);
     }
     match &score.evaluation {
-        Evaluation::Regression(_) => write!(out, "{}", wrap(&format!("{examples} examples: {}", score.line()), 0))?,
+        Evaluation::Regression(_) => {
+            write!(out, "{}", wrap(&format!("{}: {}", counted(examples, "example"), score.line()), 0))?
+        }
         Evaluation::Classification(found) => {
-            writeln!(out, "{examples} examples\n")?;
+            writeln!(out, "{}\n", counted(examples, "example"))?;
             writeln!(out, "{}\n", found.report(&names, width()).trim_end())?;
             writeln!(out, "{}", found.confusion_table(&names, width()).trim_end())?;
         }

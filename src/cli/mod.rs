@@ -5,7 +5,9 @@ mod bench;
 mod data;
 mod demo;
 mod eval;
+mod files;
 mod info;
+mod numbers;
 mod pictures;
 mod predict;
 mod progress;
@@ -76,7 +78,7 @@ pub fn run(words: impl Iterator<Item = OsString>) -> ExitCode {
         Err(Failure::Output(error)) if error.kind() == io::ErrorKind::BrokenPipe => ExitCode::SUCCESS,
         Err(failure) => {
             let _ = out.flush();
-            terminal::complain(&format!("palmnet: {failure}\n"));
+            terminal::complain_wrapped(&format!("palmnet: {failure}"));
             ExitCode::from(if matches!(failure, Failure::Usage(_)) { 2 } else { 1 })
         }
     }

@@ -9,6 +9,7 @@ use palmnet::{Error, Features, Matrix, Model, Output, Table};
 use super::Failure;
 use super::arguments::{Arguments, Command, choice};
 use super::data;
+use super::numbers::{exact, significant};
 
 pub const COMMAND: Command = Command {
     name: "predict",
@@ -27,7 +28,7 @@ pub const COMMAND: Command = Command {
 };
 
 pub fn run(arguments: &Arguments, out: &mut dyn Write) -> Result<(), Failure> {
-    let model = Model::load(arguments.word(0).unwrap_or_default())?;
+    let model = data::model(arguments)?;
     let path = arguments.word(1).unwrap_or_default();
     let outputs =
         if Path::new(path).is_dir() { images(&model, path)? } else { model.predict_table(&Table::read(path)?)? };
@@ -64,10 +65,12 @@ pub fn run(arguments: &Arguments, out: &mut dyn Write) -> Result<(), Failure> {
                 let line = Json::object([("prediction", class.into()), ("probabilities", named())]);
                 writeln!(out, "{line}")?;
             }
-            (Some(class), false) if probabilities => writeln!(out, "{},{}", cell(class), list(&row))?,
+            (Some(class), false) if probabilities => {
+                writeln!(out, "{},{}", cell(class), list(&row, |p| significant(p.into(), 6)))?;
+            }
             (Some(class), false) => writeln!(out, "{}", cell(class))?,
             (None, true) => writeln!(out, "{}", Json::object([("prediction", named())]))?,
-            (None, false) => writeln!(out, "{}", list(&row))?,
+            (None, false) => writeln!(out, "{}", list(&row, exact))?,
         }
     }
     Ok(())
@@ -77,9 +80,9 @@ fn images(model: &Model, folder: &str) -> Result<Matrix, Failure> {
     Ok(model.predict_features(&Features::from_idx_test(folder, model.schema())?)?)
 }
 
-/// Numbers with commas between them, each in the fewest digits that say it exactly.
-fn list(row: &[f32]) -> String {
-    row.iter().map(f32::to_string).collect::<Vec<String>>().join(",")
+/// Numbers with commas between them.
+fn list(row: &[f32], text: impl Fn(f32) -> String) -> String {
+    row.iter().map(|&value| text(value)).collect::<Vec<String>>().join(",")
 }
 
 /// A name as a cell of a CSV file.

@@ -5,6 +5,7 @@ use std::time::{Duration, Instant};
 
 use palmnet::{Epoch, Event};
 
+use super::numbers::{duration, short, significant};
 use super::terminal;
 
 /// A line that redraws itself does so no more often than this.
@@ -16,7 +17,8 @@ pub struct Progress {
     style: Style,
     epochs: usize,
     examples: usize,
-    started: Instant,
+    /// When the first news came, and how many epochs were done by then: time and rate are counted from there.
+    started: Option<(Instant, f64)>,
     drawn: Option<Instant>,
     last: Option<Epoch>,
 }
@@ -36,105 +38,81 @@ impl Progress {
             None if std::io::stderr().is_terminal() => Style::Redrawn,
             None => Style::Plain { every: epochs.div_ceil(LINES).max(1) },
         };
-        Progress { style, epochs, examples, started: Instant::now(), drawn: None, last: None }
+        Progress { style, epochs, examples, started: None, drawn: None, last: None }
+    }
+
+    /// Says what goes on while nothing is heard of the trials of `starts` networks.
+    pub fn choosing(&mut self, starts: usize) {
+        let line = format!("choosing among {starts} starts");
+        match self.style {
+            Style::Silent => {}
+            Style::Redrawn => self.draw(&line),
+            Style::Plain { .. } => terminal::complain(&format!("{line}\n")),
+        }
     }
 
     pub fn show(&mut self, event: Event<'_>) {
-        let done = match event {
-            Event::Batch { epoch, batch, batches, .. } => (epoch - 1) as f64 + batch as f64 / batches as f64,
-            Event::Epoch(epoch) => {
-                self.last = Some(*epoch);
-                epoch.epoch as f64
+        // The epoch, its loss so far, and how many epochs are done.
+        let (epoch, loss, done) = match event {
+            Event::Batch { epoch, batch, batches, loss } => {
+                (epoch, loss, (epoch - 1) as f64 + batch as f64 / batches as f64)
+            }
+            Event::Epoch { record, .. } => {
+                self.last = Some(*record);
+                (record.epoch, record.train_loss, record.epoch as f64)
             }
             _ => return,
         };
+        self.started.get_or_insert_with(|| (Instant::now(), done));
         match self.style {
             Style::Silent => {}
             Style::Redrawn => {
                 if self.drawn.is_none_or(|drawn| drawn.elapsed() >= PAUSE) {
-                    self.redraw(event, done);
+                    self.draw(&self.line("", epoch, loss, done));
                 }
             }
             Style::Plain { every } => {
-                if let Event::Epoch(epoch) = event
-                    && (epoch.epoch % every == 0 || epoch.epoch == 1 || epoch.epoch == self.epochs)
-                {
-                    terminal::complain(&format!("{}\n", self.line("epoch ", event, done)));
+                if matches!(event, Event::Epoch { .. }) && (epoch % every == 0 || epoch == 1 || epoch == self.epochs) {
+                    terminal::complain(&format!("{}\n", self.line("epoch ", epoch, loss, done)));
                 }
             }
         }
     }
 
-    /// Leaves the last state on the screen.
-    pub fn finish(self) {
-        if let (Style::Redrawn, Some(epoch)) = (&self.style, &self.last) {
-            self.draw(&self.line("", Event::Epoch(epoch), epoch.epoch as f64));
+    /// Leaves the last state on the screen, and the cursor on a line of its own.
+    pub fn finish(mut self) {
+        if matches!(self.style, Style::Redrawn) && self.drawn.is_some() {
+            if let Some(epoch) = self.last {
+                self.draw(&self.line("", epoch.epoch, epoch.train_loss, epoch.epoch as f64));
+            }
             terminal::complain("\n");
         }
     }
 
-    fn redraw(&mut self, event: Event<'_>, done: f64) {
+    fn draw(&mut self, line: &str) {
         self.drawn = Some(Instant::now());
-        self.draw(&self.line("", event, done));
-    }
-
-    fn draw(&self, line: &str) {
         // Back to the first column, the line, and erase what is left of a longer one.
         terminal::complain(&format!("\r{line}\x1b[K"));
     }
 
     /// The state in as many words as fit, the most telling ones first: loss, time left, examples per second, learning
     /// rate.
-    fn line(&self, start: &str, event: Event<'_>, done: f64) -> String {
-        let (epoch, loss) = match event {
-            Event::Batch { epoch, loss, .. } => (epoch, loss),
-            Event::Epoch(epoch) => (epoch.epoch, epoch.train_loss),
-            _ => return start.to_string(),
-        };
-        let seconds = self.started.elapsed().as_secs_f64();
-        let mut line = format!("{start}{epoch}/{} loss {}", self.epochs, short(loss));
-        let validation = self.last.and_then(|last| last.validation_loss).map(|loss| format!(" val {}", short(loss)));
-        let left = format!(" {} left", duration(seconds / done * (self.epochs as f64 - done)));
-        let speed = format!(" {}/s", count(done * self.examples as f64 / seconds));
-        let rate = self.last.map(|last| format!(" rate {}", short(last.learning_rate.into())));
-        for word in [validation, Some(left), Some(speed), rate].into_iter().flatten() {
+    fn line(&self, start: &str, epoch: usize, loss: f64, done: f64) -> String {
+        let mut line = format!("{start}{epoch}/{} loss {}", self.epochs, significant(loss, 3));
+        let validation =
+            self.last.and_then(|last| last.validation_loss).map(|loss| format!(" val {}", significant(loss, 3)));
+        // Seconds per epoch, as soon as anything was done since the clock was started.
+        let pace = self.started.map(|(start, before)| start.elapsed().as_secs_f64() / (done - before));
+        let pace = pace.filter(|pace| pace.is_finite() && *pace > 0.0);
+        let left = pace.map(|pace| format!(" {} left", duration(pace * (self.epochs as f64 - done))));
+        let speed = pace.map(|pace| format!(" {}/s", short(self.examples as f64 / pace)));
+        let rate = self.last.map(|last| format!(" rate {}", significant(last.learning_rate.into(), 2)));
+        for word in [validation, left, speed, rate].into_iter().flatten() {
             // The last column stays free: a full line would wrap on some terminals.
             if line.len() + word.len() < terminal::width() {
                 line += &word;
             }
         }
         line
-    }
-}
-
-/// A loss in three or four digits.
-pub fn short(x: f64) -> String {
-    match x.abs() {
-        0.0 => "0".into(),
-        size if !(1e-3..1e5).contains(&size) => format!("{x:.1e}"),
-        size if size >= 100.0 => format!("{x:.0}"),
-        size if size >= 1.0 => format!("{x:.2}"),
-        _ => format!("{x:.4}"),
-    }
-}
-
-/// A number of examples: 950, 12k, 3.4M.
-fn count(x: f64) -> String {
-    match x {
-        x if x >= 1e6 => format!("{:.1}M", x / 1e6),
-        x if x >= 1e4 => format!("{:.0}k", x / 1e3),
-        _ => format!("{x:.0}"),
-    }
-}
-
-/// A time: 45ms, 4.2s, 12s, 3m05s, 2h10m.
-pub fn duration(seconds: f64) -> String {
-    let whole = seconds.round() as u64;
-    match whole {
-        _ if seconds < 1.0 => format!("{:.0}ms", seconds * 1000.0),
-        0..10 => format!("{seconds:.1}s"),
-        10..60 => format!("{whole}s"),
-        60..3600 => format!("{}m{:02}s", whole / 60, whole % 60),
-        _ => format!("{}h{:02}m", whole / 3600, whole / 60 % 60),
     }
 }

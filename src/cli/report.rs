@@ -3,6 +3,8 @@
 use palmnet::json::Json;
 use palmnet::{Activation, Dataset, Evaluation, Loss, Matrix, Model, Network, Regression, Result, Scaler, Targets};
 
+use super::numbers::significant;
+
 /// Loss and metrics on one part of the data.
 pub struct Score {
     pub loss: f64,
@@ -49,12 +51,16 @@ impl Score {
         Score::of(model.network(), &data, loss, model.target_scaler())
     }
 
-    /// One line: `loss 0.0512, accuracy 0.967`.
+    /// One line: `loss 0.05123, accuracy 0.9667`.
     pub fn line(&self) -> String {
         match &self.evaluation {
-            Evaluation::Classification(found) => format!("loss {:.4}, accuracy {:.4}", self.loss, found.accuracy()),
+            Evaluation::Classification(found) => {
+                format!("loss {}, accuracy {:.4}", significant(self.loss, 4), found.accuracy())
+            }
             Evaluation::Regression(found) => {
-                format!("rmse {:.4}, mae {:.4}, R² {:.4}", found.rmse, found.mae, found.r2)
+                let (rmse, mae) = (significant(found.rmse, 4), significant(found.mae, 4));
+                let r2 = if found.r2.abs() < 1e4 { format!("{:.4}", found.r2) } else { significant(found.r2, 4) };
+                format!("rmse {rmse}, mae {mae}, R² {r2}")
             }
         }
     }

@@ -1,32 +1,55 @@
 //! The terminal: how wide it is, and text that fits.
 
-use std::io::{IsTerminal, Write};
+use std::fs::File;
+use std::io::{IsTerminal, Write, stderr, stdin};
 use std::process::{Command, Stdio};
-use std::sync::OnceLock;
+use std::sync::Mutex;
+use std::time::{Duration, Instant};
 
 /// A phone's terminal, upright.
 const NARROWEST: usize = 40;
+/// A width is believed for this long: a phone may be turned during a long training.
+const BELIEVED: Duration = Duration::from_secs(2);
 
 /// The number of columns: what `COLUMNS` says, else what the terminal says, else 80 where there is none.
 pub fn width() -> usize {
-    static WIDTH: OnceLock<usize> = OnceLock::new();
-    *WIDTH.get_or_init(|| {
-        let said = std::env::var("COLUMNS").ok().and_then(|columns| columns.parse().ok());
-        let width = said.or_else(|| {
-            // The standard library cannot ask a terminal for its size; `stty`, which is everywhere, can.
-            if !std::io::stdin().is_terminal() {
-                return None;
-            }
-            let size = Command::new("stty").arg("size").stdin(Stdio::inherit()).stderr(Stdio::null()).output().ok()?;
-            String::from_utf8(size.stdout).ok()?.split_whitespace().nth(1)?.parse().ok()
-        });
-        width.filter(|&width| width > 0).unwrap_or(80).max(NARROWEST)
-    })
+    static LAST: Mutex<Option<(Instant, usize)>> = Mutex::new(None);
+    let Ok(mut last) = LAST.lock() else { return NARROWEST };
+    match *last {
+        Some((asked, width)) if asked.elapsed() < BELIEVED => width,
+        _ => {
+            let said = std::env::var("COLUMNS").ok().and_then(|columns| columns.parse().ok());
+            let width = said.or_else(ask).filter(|&width| width > 0).unwrap_or(80).max(NARROWEST);
+            *last = Some((Instant::now(), width));
+            width
+        }
+    }
+}
+
+/// The standard library cannot ask a terminal for its size; `stty`, which is everywhere, can.
+fn ask() -> Option<usize> {
+    let terminal = match stdin().is_terminal() {
+        true => Stdio::inherit(),
+        // As in `palmnet train - < table.csv`.
+        false if stderr().is_terminal() => File::open("/dev/tty").ok()?.into(),
+        false => return None,
+    };
+    let size = Command::new("stty").arg("size").stdin(terminal).stderr(Stdio::null()).output().ok()?;
+    String::from_utf8(size.stdout).ok()?.split_whitespace().nth(1)?.parse().ok()
 }
 
 /// Writes to standard error. That nobody reads it any more, as in `palmnet train … 2>&1 | head`, is no failure.
 pub fn complain(text: &str) {
-    let _ = std::io::stderr().write_all(text.as_bytes());
+    let _ = stderr().write_all(text.as_bytes());
+}
+
+/// A message for standard error, line by line: wrapped on a terminal, as it is elsewhere, where a script may look for
+/// words in it.
+pub fn complain_wrapped(message: &str) {
+    match stderr().is_terminal() {
+        true => complain(&message.lines().map(|line| wrap(line, 0)).collect::<String>()),
+        false => complain(&format!("{}\n", message.trim_end())),
+    }
 }
 
 /// The text broken into lines that fit the terminal (and are not too wide to read), each after `indent` spaces.

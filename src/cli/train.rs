@@ -8,9 +8,10 @@ use palmnet::{
 };
 
 use super::arguments::{Arguments, Command, choice};
-use super::data::{self, Parts};
-use super::training::{self, Job};
-use super::{Failure, terminal};
+use super::data::{self, Parts, Request};
+use super::numbers::{counted, exact};
+use super::training::{self, Job, Manner};
+use super::{Failure, files};
 
 pub const COMMAND: Command = Command {
     name: "train",
@@ -26,46 +27,62 @@ pub const COMMAND: Command = Command {
         data::TARGET,
         data::TASK,
         data::TEST,
-        choice("--hidden", "N[,N...]", "Units of each hidden layer; 0 for none."),
+        choice(
+            "--hidden",
+            "N[,N...]",
+            "Units of each hidden layer; 0 for none. When not given: 128,128 for images, and for tables two equal layers, the largest of 128, 64, 32, 16, 8 or 4 units whose network has no more parameters than the training data has numbers (rows × features).",
+        ),
         choice(
             "--activation",
             "NAME",
-            "relu (when not given), leaky_relu[:SLOPE], elu[:ALPHA], selu, sigmoid, tanh, softplus, silu, gelu, hard_sigmoid, identity: after each hidden layer.",
+            "After each hidden layer: relu (when not given), leaky_relu[:SLOPE], elu[:ALPHA], selu, sigmoid, tanh, softplus, silu, gelu, hard_sigmoid, softmax, identity.",
         ),
         choice(
             "--init",
             "NAME",
-            "How weights start: xavier_uniform, xavier_normal, he_uniform, he_normal, lecun_uniform, lecun_normal. What suits the activation when not given.",
+            "How weights start: xavier_uniform, xavier_normal, he_uniform, he_normal, lecun_uniform, lecun_normal, normal:DEVIATION, truncated_normal:DEVIATION, uniform:LOW:HIGH, constant:VALUE. What suits the activation when not given.",
         ),
         choice("--optimizer", "NAME", "adam (when not given), sgd, momentum, nesterov."),
-        choice("--lr", "X", "Learning rate."),
+        choice(
+            "--lr",
+            "X",
+            "Learning rate. When not given: 0.001 for adam, 0.1 for sgd, 0.03 for momentum and nesterov.",
+        ),
         choice(
             "--schedule",
             "NAME",
             "Course of the learning rate: cooldown[:SHARE] (falls to zero over the last fifth, when not given) or constant.",
         ),
-        choice("--epochs", "N", "Passes over the training data."),
-        choice("--batch", "N", "Examples per step."),
-        choice("--dropout", "P", "Probability that a hidden unit is left out of a step."),
+        choice(
+            "--epochs",
+            "N",
+            "Passes over the training data. When not given: what makes about 6000 steps, but from 20 to 200; 10 for images.",
+        ),
+        choice(
+            "--batch",
+            "N",
+            "Examples per step. When not given: 16 for less than 1000 training examples, 32 for less than 10000, else 64; 64 for images.",
+        ),
+        choice("--dropout", "P", "Probability that a hidden unit is left out of a step: 0 when not given."),
         choice(
             "--scale",
             "standard|minmax|none",
-            "Bring each feature to mean 0 and variance 1 (tables, when not given), to [0, 1], or leave it.",
+            "Bring each feature to mean 0 and variance 1 (tables, when not given), to [0, 1], or leave it. Pixels are divided by 255 when not given.",
         ),
         choice(
             "--validation",
             "P",
-            "Share of the training data that is kept back to measure the loss on after each epoch.",
+            "Share of the training data that is kept back to measure the loss on after each epoch. When not given: 0.1 with --patience, else 0.",
         ),
         choice(
             "--patience",
             "N",
-            "Stop when the loss (on the validation part, where there is one) has not improved for N epochs, and take the best epoch's weights; 0 for never.",
+            "Stop when the loss (on the validation part, where there is one) has not improved for N epochs, and take the best epoch's weights; 0 for never. When not given: 20 with --validation, else 0.",
         ),
         choice(
             "--restarts",
             "N",
-            "Start N networks, train each for a tenth of the epochs, and go on with the best: 5 when not given for networks of less than 1000 parameters, which a bad start can spoil, else 1.",
+            "Start N networks, train each for a tenth of the epochs, and go on with the best: 5 when not given for networks of less than 300 parameters, which a bad start can spoil, else 1.",
         ),
         choice("--seed", "N", "Everything random follows from it: 0 when not given."),
         choice("--out", "FILE", "Where the model goes: model.safetensors when not given."),
@@ -76,195 +93,280 @@ pub const COMMAND: Command = Command {
 };
 
 pub fn run(arguments: &Arguments, out: &mut dyn Write) -> Result<(), Failure> {
-    let seed = arguments.value("--seed", "a whole number", |_| true)?.unwrap_or(0);
-    let scale = scale(arguments)?;
-    let Parts { train, test, scaler } = data::for_training(arguments, seed)?;
-    let settings = Settings::choose(arguments, &train)?;
-    let scaler = match scale {
+    // Everything that can be judged before the data is read, is.
+    let manner = Manner::parse(arguments)?;
+    let request = Request::parse(arguments)?;
+    let options = Options::parse(arguments)?;
+    let file = arguments.text("--out").unwrap_or("model.safetensors").to_string();
+    files::check_output(&file, &request.files())?;
+    let Parts { train, test, scaler, guessed } = request.read(options.seed)?;
+    let scaler = match options.scale {
         Some(fit) => fit(train.features()),
         None => scaler.unwrap_or_else(|| Scaler::standard(train.features())),
     };
-    let builder = settings.builder(&train, seed);
-    if !arguments.has("--quiet") {
-        for remark in remarks(&train, builder.build()?.parameter_count(), &scaler) {
-            terminal::complain(&terminal::wrap(&format!("note: {remark}"), 0));
-        }
-    }
+    let settings = Settings::choose(options, &train);
+    let line = settings.line(arguments);
+    // Who chose nothing need not be told that it was too much.
+    let chosen = arguments.has("--hidden").then(|| settings.parameters(&train));
+    let remarks = remarks(&train, chosen, &scaler, guessed);
     let job = Job {
-        heading: vec![settings.line()],
+        heading: vec![line.clone()],
+        remarks,
         target_scaler: training::target_scaler(&train),
+        builder: settings.builder(&train),
+        trainer: settings.trainer(),
         train,
         test,
         scaler,
-        builder,
-        trainer: settings.trainer(seed),
         loss: settings.loss,
         epochs: settings.epochs,
         restarts: settings.restarts,
-        notes: vec![("settings", format!("{} --seed {seed}", settings.line()))],
-        file: arguments.text("--out").unwrap_or("model.safetensors").to_string(),
+        notes: vec![("settings", line)],
+        file,
     };
-    training::run(job, arguments, out).map(drop)
+    training::run(job, &manner, out).map(drop)
 }
 
-/// How a network is made and trained: what was asked for, and what suits the data for the rest.
-struct Settings {
-    hidden: Vec<usize>,
-    outputs: (usize, Activation),
+/// How a network is to be made and trained, as far as the command line says.
+struct Options {
+    hidden: Option<Vec<usize>>,
     activation: Activation,
     init: Option<Init>,
     optimizer: &'static str,
     learning_rate: f32,
     schedule: Schedule,
-    epochs: usize,
-    batch: usize,
+    epochs: Option<usize>,
+    batch: Option<usize>,
     dropout: f32,
+    scale: Option<Fit>,
     validation: f64,
     patience: usize,
-    restarts: usize,
-    loss: Loss,
+    restarts: Option<usize>,
+    seed: u64,
 }
 
-/// The optimizers by name, each with the learning rate that it gets when none is given.
-const OPTIMIZERS: [(&str, f32); 4] = [("adam", 0.001), ("sgd", 0.1), ("momentum", 0.03), ("nesterov", 0.03)];
+/// A way to find a scaler on the training data.
+type Fit = fn(&Features) -> Scaler;
 
-impl Settings {
-    fn choose(arguments: &Arguments, train: &Dataset) -> Result<Self, Failure> {
-        let rows = train.len();
-        let images = matches!(train.features(), Features::Bytes { .. });
+/// The optimizers, and the learning rate that each gets when none is given.
+const OPTIMIZERS: [&str; 4] = ["adam", "sgd", "momentum", "nesterov"];
+const USUAL_RATES: [f32; 4] = [0.001, 0.1, 0.03, 0.03];
+
+const ACTIVATIONS: [&str; 12] = [
+    "relu",
+    "leaky_relu",
+    "elu",
+    "selu",
+    "sigmoid",
+    "tanh",
+    "softplus",
+    "silu",
+    "gelu",
+    "hard_sigmoid",
+    "softmax",
+    "identity",
+];
+const INITS: [&str; 10] = [
+    "xavier_uniform",
+    "xavier_normal",
+    "he_uniform",
+    "he_normal",
+    "lecun_uniform",
+    "lecun_normal",
+    "normal",
+    "truncated_normal",
+    "uniform",
+    "constant",
+];
+
+impl Options {
+    fn parse(arguments: &Arguments) -> Result<Self, Failure> {
         let hidden = match arguments.text("--hidden") {
-            Some("0") => Vec::new(),
+            None => None,
+            Some("0") => Some(Vec::new()),
             Some(sizes) => {
                 let sizes = sizes.split(',').map(|size| size.trim().parse().ok().filter(|&size| size > 0));
                 let bad = || arguments.misuse("--hidden: expected numbers of units, as in 128,128, or 0");
-                sizes.collect::<Option<Vec<usize>>>().ok_or_else(bad)?
+                Some(sizes.collect::<Option<Vec<usize>>>().ok_or_else(bad)?)
             }
-            None if images || rows >= 1000 => vec![128, 128],
-            None => vec![32, 32],
         };
-        let parsed = |name: &str| arguments.text(name).map(str::parse::<Activation>).transpose();
-        let usage = |error: palmnet::Error| arguments.misuse(&error.to_string());
-        let activation = parsed("--activation").map_err(usage)?.unwrap_or(Activation::Relu);
-        let init = arguments.text("--init").map(str::parse).transpose().map_err(usage)?;
-        let name = arguments.text("--optimizer").unwrap_or("adam");
-        let Some(&(optimizer, usual_rate)) = OPTIMIZERS.iter().find(|(known, _)| *known == name) else {
-            return Err(arguments.misuse(&format!("--optimizer {name}: expected adam, sgd, momentum or nesterov")));
-        };
+        let scale = arguments.one_of("--scale", &["standard", "minmax", "none"])?.map(|name| match name {
+            "standard" => Scaler::standard,
+            "minmax" => Scaler::min_max,
+            _ => (|features| Scaler::identity(features.columns())) as Fit,
+        });
+        let optimizer = arguments.one_of("--optimizer", &OPTIMIZERS)?.unwrap_or(OPTIMIZERS[0]);
+        let usual_rate = USUAL_RATES[OPTIMIZERS.iter().position(|&name| name == optimizer).unwrap_or(0)];
         let rate = arguments.value("--lr", "a number above 0", |&x: &f32| x > 0.0 && x.is_finite())?;
-        let schedule = arguments.text("--schedule").map(str::parse).transpose().map_err(usage)?.unwrap_or_default();
         let whole = |name: &str| arguments.value(name, "a whole number from 1", |&n: &usize| n > 0);
-        let batch = whole("--batch")?.unwrap_or(match rows {
+        let share = "a share of at least 0 and less than 1";
+        let dropout = arguments.value("--dropout", share, |p: &f32| (0.0..1.0).contains(p))?;
+        let patience = arguments.value("--patience", "a whole number", |_: &usize| true)?;
+        let validation = arguments.value("--validation", share, |p: &f64| (0.0..1.0).contains(p))?;
+        let usual_validation = if patience.is_some_and(|patience| patience > 0) { 0.1 } else { 0.0 };
+        let validation = validation.unwrap_or(usual_validation);
+        Ok(Options {
+            hidden,
+            activation: arguments.named("--activation", &ACTIVATIONS)?.unwrap_or(Activation::Relu),
+            init: arguments.named("--init", &INITS)?,
+            optimizer,
+            learning_rate: rate.unwrap_or(usual_rate),
+            schedule: arguments.named("--schedule", &["cooldown", "constant"])?.unwrap_or_default(),
+            epochs: whole("--epochs")?,
+            batch: whole("--batch")?,
+            dropout: dropout.unwrap_or(0.0),
+            scale,
+            validation,
+            patience: patience.unwrap_or(if validation > 0.0 { 20 } else { 0 }),
+            restarts: whole("--restarts")?,
+            seed: arguments.value("--seed", "a whole number", |_| true)?.unwrap_or(0),
+        })
+    }
+}
+
+/// How a network is made and trained: what was asked for, and what suits the data for the rest.
+struct Settings {
+    options: Options,
+    hidden: Vec<usize>,
+    outputs: (usize, Activation),
+    loss: Loss,
+    batch: usize,
+    epochs: usize,
+    restarts: usize,
+}
+
+impl Settings {
+    fn choose(options: Options, train: &Dataset) -> Self {
+        let rows = train.len();
+        let images = matches!(train.features(), Features::Bytes { .. });
+        let (outputs, loss) = match train.targets() {
+            Targets::Classes(_) => ((train.class_names().len(), Activation::Softmax), Loss::CrossEntropy),
+            Targets::Values(values) => ((values.columns(), Activation::Identity), Loss::MeanSquaredError),
+        };
+        let batch = options.batch.unwrap_or(match rows {
             0..1000 if !images => 16,
             0..10_000 if !images => 32,
             _ => 64,
         });
-        // About eight thousand steps fit most tables; images need fewer passes than that.
-        let epochs = whole("--epochs")?.unwrap_or(if images {
-            10
-        } else {
-            (8_000usize.saturating_mul(batch) / rows).clamp(20, 100)
-        });
-        let share = "a share of at least 0 and less than 1";
-        let dropout = arguments.value("--dropout", share, |p: &f32| (0.0..1.0).contains(p))?.unwrap_or(0.0);
-        let patience = arguments.value("--patience", "a whole number", |_: &usize| true)?;
-        let wants_patience = patience.is_some_and(|patience| patience > 0);
-        let usual_validation = if wants_patience { 0.1 } else { 0.0 };
-        let validation = arguments.value("--validation", share, |p: &f64| (0.0..1.0).contains(p))?;
-        let validation = validation.unwrap_or(usual_validation);
-        let classes = train.class_names().len();
-        let (outputs, loss) = match train.targets() {
-            Targets::Classes(_) => ((classes, Activation::Softmax), Loss::CrossEntropy),
-            Targets::Values(values) => ((values.columns(), Activation::Identity), Loss::MeanSquaredError),
+        // About six thousand steps fit most tables; images need fewer passes than that.
+        let usual_epochs = if images { 10 } else { (6_000usize.saturating_mul(batch) / rows).clamp(20, 200) };
+        let epochs = options.epochs.unwrap_or(usual_epochs);
+        let mut settings = Settings { hidden: Vec::new(), outputs, loss, batch, epochs, restarts: 1, options };
+        settings.hidden = match settings.options.hidden.take() {
+            Some(hidden) => hidden,
+            None if images => vec![128, 128],
+            None => {
+                let mut fits = |width: &usize| {
+                    settings.hidden = vec![*width; 2];
+                    settings.parameters(train) <= numbers(train)
+                };
+                let width = [128, 64, 32, 16, 8].into_iter().find(|width| fits(width)).unwrap_or(4);
+                vec![width; 2]
+            }
         };
-        let mut settings = Settings {
-            hidden,
-            outputs,
-            activation,
-            init,
-            optimizer,
-            learning_rate: rate.unwrap_or(usual_rate),
-            schedule,
-            epochs,
-            batch,
-            dropout,
-            validation,
-            patience: patience.unwrap_or(if validation > 0.0 { 20 } else { 0 }),
-            restarts: 1,
-            loss,
-        };
-        let small = settings.builder(train, 0).build()?.parameter_count() < 1000;
-        settings.restarts = whole("--restarts")?.unwrap_or(if small { 5 } else { 1 });
-        Ok(settings)
+        let usual_restarts = if settings.parameters(train) < 300 { 5 } else { 1 };
+        settings.restarts = settings.options.restarts.unwrap_or(usual_restarts);
+        settings
     }
 
-    fn builder(&self, train: &Dataset, seed: u64) -> NetworkBuilder {
+    /// The number of weights and biases.
+    fn parameters(&self, train: &Dataset) -> usize {
+        let inputs = [train.features().columns()].into_iter().chain(self.hidden.iter().copied());
+        let outputs = self.hidden.iter().copied().chain([self.outputs.0]);
+        let layers = inputs.zip(outputs).map(|(inputs, outputs)| inputs.saturating_add(1).saturating_mul(outputs));
+        layers.fold(0, usize::saturating_add)
+    }
+
+    fn builder(&self, train: &Dataset) -> NetworkBuilder {
+        let Options { activation, init, dropout, seed, .. } = self.options;
         let mut builder = Network::builder(train.features().columns()).seed(seed);
-        let hidden = self.hidden.iter().map(|&units| (units, self.activation));
+        let hidden = self.hidden.iter().map(|&units| (units, activation));
         for (i, (units, activation)) in hidden.chain([self.outputs]).enumerate() {
-            if i > 0 && self.dropout > 0.0 {
-                builder = builder.dropout(self.dropout);
+            if i > 0 && dropout > 0.0 {
+                builder = builder.dropout(dropout);
             }
             builder = builder.dense(units, activation);
-            if let Some(init) = self.init {
+            if let Some(init) = init {
                 builder = builder.init(init);
             }
         }
         builder
     }
 
-    fn trainer<'a>(&self, seed: u64) -> Trainer<'a> {
-        let rule: Rule = match self.optimizer {
-            "sgd" => Sgd::new(self.learning_rate).into(),
-            "momentum" => Sgd::new(self.learning_rate).momentum(0.9).into(),
-            "nesterov" => Sgd::new(self.learning_rate).momentum(0.9).nesterov().into(),
-            _ => Adam::new(self.learning_rate).into(),
+    fn trainer<'a>(&self) -> Trainer<'a> {
+        let Options { optimizer, learning_rate, schedule, validation, patience, seed, .. } = self.options;
+        let rule: Rule = match optimizer {
+            "sgd" => Sgd::new(learning_rate).into(),
+            "momentum" => Sgd::new(learning_rate).momentum(0.9).into(),
+            "nesterov" => Sgd::new(learning_rate).momentum(0.9).nesterov().into(),
+            _ => Adam::new(learning_rate).into(),
         };
         let trainer = Trainer::new(self.loss, rule).epochs(self.epochs).batch_size(self.batch).seed(seed);
-        let trainer = trainer.schedule(self.schedule);
-        let trainer = trainer.validation(self.validation);
-        if self.patience > 0 { trainer.early_stopping(self.patience) } else { trainer }
+        let trainer = trainer.schedule(schedule).validation(validation);
+        if patience > 0 { trainer.early_stopping(patience) } else { trainer }
     }
 
-    /// The settings in one line, as they would be typed.
-    fn line(&self) -> String {
-        let mut line = format!(
-            "--optimizer {} --lr {} --schedule {} --batch {} --epochs {}",
-            self.optimizer, self.learning_rate, self.schedule, self.batch, self.epochs
-        );
-        for (name, value, none) in [
-            ("--dropout", f64::from(self.dropout), 0.0),
-            ("--validation", self.validation, 0.0),
-            ("--patience", self.patience as f64, 0.0),
-            ("--restarts", self.restarts as f64, 1.0),
-        ] {
-            if value != none {
-                line += &format!(" {name} {value}");
-            }
+    /// The command line that does all this again, whatever a later version chooses when nothing is said.
+    fn line(&self, arguments: &Arguments) -> String {
+        let data = arguments.word(0).unwrap_or_default();
+        // A file of such a name is no option.
+        let dash = if data.len() > 1 && data.starts_with('-') { "./" } else { "" };
+        let mut line = format!("palmnet train {dash}{}", shell_word(data));
+        for option in COMMAND.options {
+            let hidden = || match &self.hidden[..] {
+                [] => "0".to_string(),
+                sizes => sizes.iter().map(usize::to_string).collect::<Vec<_>>().join(","),
+            };
+            let value = match option.name {
+                "--hidden" => hidden(),
+                "--optimizer" => self.options.optimizer.to_string(),
+                "--lr" => exact(self.options.learning_rate),
+                "--epochs" => self.epochs.to_string(),
+                "--batch" => self.batch.to_string(),
+                "--restarts" => self.restarts.to_string(),
+                "--seed" => self.options.seed.to_string(),
+                // These change nothing in the model.
+                "--out" | "--every" | "--quiet" | "--json" => continue,
+                name => match arguments.text(name) {
+                    Some(value) => value.to_string(),
+                    None => continue,
+                },
+            };
+            line += &format!(" {} {}", option.name, shell_word(&value));
         }
         line
     }
 }
 
-/// A way to find a scaler on the training data.
-type Fit = fn(&Features) -> Scaler;
-
-fn scale(arguments: &Arguments) -> Result<Option<Fit>, Failure> {
-    match arguments.text("--scale") {
-        None => Ok(None),
-        Some("standard") => Ok(Some(Scaler::standard)),
-        Some("minmax") => Ok(Some(Scaler::min_max)),
-        Some("none") => Ok(Some(|features| Scaler::identity(features.columns()))),
-        Some(other) => Err(arguments.misuse(&format!("--scale {other}: expected standard, minmax or none"))),
+/// A word as it must be typed for a shell to leave it as it is.
+fn shell_word(word: &str) -> String {
+    let plain = |c: char| c.is_alphanumeric() || "-_./,:=+@%".contains(c);
+    match word.chars().all(plain) && !word.is_empty() {
+        true => word.to_string(),
+        false => format!("'{}'", word.replace('\'', "'\\''")),
     }
 }
 
+/// How many numbers the features are.
+fn numbers(train: &Dataset) -> usize {
+    train.len().saturating_mul(train.features().columns())
+}
+
 /// What is noteworthy about the data and the network that is to learn it.
-fn remarks(train: &Dataset, parameters: usize, scaler: &Scaler) -> Vec<String> {
+fn remarks(train: &Dataset, parameters: Option<usize>, scaler: &Scaler, guessed: bool) -> Vec<String> {
     let mut remarks = Vec::new();
-    let values = train.len() * train.features().columns();
-    if parameters > values {
+    if guessed {
+        let classes = train.class_names().len();
         remarks.push(format!(
-            "the network has {parameters} parameters and the training data {values} numbers: fewer --hidden units may do better on new data."
+            "the target holds whole numbers: taken as {classes} classes; --task regress predicts it as a number."
+        ));
+    }
+    let values = numbers(train);
+    if let Some(parameters) = parameters.filter(|&parameters| parameters > values) {
+        remarks.push(format!(
+            "the network has {} and the training data {}: fewer --hidden units may do better on new data.",
+            counted(parameters, "parameter"),
+            counted(values, "number")
         ));
     }
     let names = train.schema().input_names();
@@ -289,11 +391,18 @@ fn remarks(train: &Dataset, parameters: usize, scaler: &Scaler) -> Vec<String> {
         let mut counts = vec![0usize; train.class_names().len()];
         labels.iter().for_each(|&label| counts[label as usize] += 1);
         let counts = counts.into_iter().zip(train.class_names());
-        if let (Some((few, rare)), Some((many, common))) = (counts.clone().min(), counts.max())
-            && many > 10 * few
+        let (present, absent): (Vec<_>, Vec<_>) = counts.partition(|&(count, _)| count > 0);
+        if !absent.is_empty() {
+            let names: Vec<String> = absent.into_iter().map(|(_, name)| name.clone()).collect();
+            let all: Vec<usize> = (0..names.len()).collect();
+            remarks.push(format!("no training example of {}.", some(&all, &names)));
+        }
+        if let (Some((few, rare)), Some((many, common))) = (present.iter().min(), present.iter().max())
+            && *many > 10 * few
         {
             remarks.push(format!(
-                "classes are uneven: {many} examples of {common}, {few} of {rare}. Look at each class's recall (palmnet eval), not at the accuracy alone."
+                "classes are uneven: {} of {common}, {few} of {rare}. Look at each class's recall (palmnet eval), not at the accuracy alone.",
+                counted(*many, "example")
             ));
         }
     }
@@ -316,9 +425,9 @@ fn constant_features(train: &Dataset) -> Vec<usize> {
 }
 
 /// The first of these names: `p0, p32, p39 and 5 more`.
-fn some(features: &[usize], names: &[String]) -> String {
-    let shown: Vec<&str> = features.iter().take(5).map(|&i| names[i].as_str()).collect();
-    match features.len() - shown.len() {
+fn some(places: &[usize], names: &[String]) -> String {
+    let shown: Vec<&str> = places.iter().take(5).map(|&i| names[i].as_str()).collect();
+    match places.len() - shown.len() {
         0 => shown.join(", "),
         rest => format!("{} and {rest} more", shown.join(", ")),
     }

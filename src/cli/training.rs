@@ -1,22 +1,25 @@
 //! What `train` and `demo` share: training with progress, the report, the saved model.
 
-use std::io::Write;
+use std::io::{self, Write};
 use std::ops::ControlFlow;
-use std::path::Path;
+use std::time::Instant;
 
 use palmnet::json::Json;
-use palmnet::{Dataset, Epoch, Error, Event, Layer, Loss, Model, Network, NetworkBuilder, Scaler, Targets, Trainer};
+use palmnet::{Dataset, Epoch, Event, Layer, Loss, Model, Network, NetworkBuilder, Scaler, Targets, Trainer};
 
 use super::Failure;
 use super::arguments::Arguments;
-use super::progress::{Progress, duration};
+use super::numbers::{counted, duration};
+use super::progress::Progress;
 use super::report::Score;
-use super::terminal::wrap;
+use super::terminal::{complain, wrap};
 
 /// A training that is ready to run.
 pub struct Job<'a> {
     /// What is printed first, line by line.
     pub heading: Vec<String>,
+    /// What is worth a thought, for standard error.
+    pub remarks: Vec<String>,
     /// Not yet scaled, as is the test part.
     pub train: Dataset,
     pub test: Option<Dataset>,
@@ -32,10 +35,42 @@ pub struct Job<'a> {
     pub file: String,
 }
 
-/// Trains, reports and saves, as `--quiet`, `--every` and `--json` say.
-pub fn run(job: Job<'_>, arguments: &Arguments, out: &mut dyn Write) -> Result<Model, Failure> {
+/// How a training is told.
+pub struct Manner {
+    every: Option<usize>,
+    quiet: bool,
+    pub json: bool,
+}
+
+impl Manner {
+    /// What `--every`, `--quiet` and `--json` say.
+    pub fn parse(arguments: &Arguments) -> Result<Self, Failure> {
+        let every = arguments.value("--every", "a whole number from 1", |&n: &usize| n > 0)?;
+        Ok(Manner { every, quiet: arguments.has("--quiet"), json: arguments.has("--json") })
+    }
+}
+
+/// Standard output, which may close or fill a disk before the training ends: the model is saved all the same.
+struct Results<'a> {
+    out: &'a mut dyn Write,
+    /// The first error, after which nothing more is written.
+    state: io::Result<()>,
+}
+
+impl Results<'_> {
+    /// Writes at once: whoever reads the lines wants them as they come.
+    fn write(&mut self, text: &str) {
+        if self.state.is_ok() {
+            self.state = self.out.write_all(text.as_bytes()).and_then(|()| self.out.flush());
+        }
+    }
+}
+
+/// Trains, reports and saves.
+pub fn run(job: Job<'_>, manner: &Manner, out: &mut dyn Write) -> Result<Model, Failure> {
     let Job {
         heading,
+        remarks,
         mut train,
         mut test,
         scaler,
@@ -48,17 +83,18 @@ pub fn run(job: Job<'_>, arguments: &Arguments, out: &mut dyn Write) -> Result<M
         notes,
         file,
     } = job;
-    let every = arguments.value("--every", "a whole number from 1", |&n: &usize| n > 0)?;
-    let json = arguments.has("--json");
-    let network = builder.build()?;
-    check_writable(&file)?;
+    let Manner { every, quiet, json } = *manner;
+    let mut results = Results { out, state: Ok(()) };
+    let mut network = builder.build()?;
     if !json {
-        let network = format!("network {}, {} parameters", shape(&network), network.parameter_count());
+        let size = counted(network.parameter_count(), "parameter");
         let data = [columns(&train), examples(&train, test.as_ref())];
-        for line in heading.into_iter().chain(data).chain([network]) {
-            write!(out, "{}", wrap(&line, 0))?;
-        }
-        out.flush()?;
+        let network = format!("network {}, {size}", shape(&network));
+        let lines = heading.into_iter().chain(data).chain([network]);
+        results.write(&lines.map(|line| wrap(&line, 0)).collect::<String>());
+    }
+    for remark in remarks.iter().filter(|_| !quiet) {
+        complain(&wrap(&format!("note: {remark}"), 0));
     }
     for part in [Some(&mut train), test.as_mut()].into_iter().flatten() {
         part.scale(&scaler);
@@ -66,20 +102,29 @@ pub fn run(job: Job<'_>, arguments: &Arguments, out: &mut dyn Write) -> Result<M
             part.scale_targets(scaler);
         }
     }
-    let mut progress = Progress::new(arguments.has("--quiet") || json, every, epochs, train.len());
-    let mut written = Ok(());
+    let mut progress = Progress::new(quiet || json, every, epochs, train.len());
+    let start = Instant::now();
+    if restarts > 1 {
+        progress.choosing(restarts);
+    }
     let mut trainer = trainer.observe(|event| {
         progress.show(event);
-        if let (Event::Epoch(epoch), true) = (event, json) {
-            written = write_epoch(out, epoch);
+        if let (Event::Epoch { record, .. }, true) = (event, json) {
+            results.write(&epoch_line(record));
         }
-        if written.is_ok() { ControlFlow::Continue(()) } else { ControlFlow::Break(()) }
+        ControlFlow::Continue(())
     });
-    let result = trainer.fit_best_of(restarts, &builder, &train);
+    let history = match restarts {
+        1 => trainer.fit(&mut network, &train),
+        _ => trainer.fit_best_of(restarts, &builder, &train).map(|(best, history)| {
+            network = best;
+            history
+        }),
+    };
     drop(trainer);
     progress.finish();
-    written?;
-    let (network, history) = result?;
+    let history = history?;
+    let seconds = start.elapsed().as_secs_f64();
 
     let score = |part: &Dataset| Score::of(&network, part, loss, target_scaler.as_ref());
     let train_score = score(&train)?;
@@ -92,9 +137,10 @@ pub fn run(job: Job<'_>, arguments: &Arguments, out: &mut dyn Write) -> Result<M
     let kept = if best < done { format!(", weights of epoch {best}") } else { String::new() };
     model.notes.extend(notes.into_iter().map(|(name, text)| (name.to_string(), text)));
     for (name, text) in [
+        ("palmnet", env!("CARGO_PKG_VERSION").to_string()),
         ("loss", loss.to_string()),
         ("epochs", format!("{done}{kept}")),
-        ("trained on", format!("{} examples", train.len())),
+        ("trained on", counted(train.len(), "example")),
         ("train", train_score.line()),
     ] {
         model.notes.insert(name.into(), text);
@@ -107,20 +153,21 @@ pub fn run(job: Job<'_>, arguments: &Arguments, out: &mut dyn Write) -> Result<M
         let line = Json::object([
             ("event", "done".into()),
             ("epochs", done.into()),
-            ("seconds", history.seconds().into()),
+            ("seconds", seconds.into()),
             ("train", train_score.json()),
             ("test", test_score.map_or(Json::Null, |score| score.json())),
             ("model", file.as_str().into()),
         ]);
-        writeln!(out, "{line}")?;
-        return Ok(model);
+        results.write(&format!("{line}\n"));
+    } else {
+        let mut text = format!("{} in {}{kept}\n", counted(done, "epoch"), duration(seconds));
+        text += &wrap(&format!("train {}", train_score.line()), 0);
+        if let Some(score) = test_score {
+            text += &wrap(&format!("test  {}", score.line()), 0);
+        }
+        results.write(&format!("{text}saved {file}\n"));
     }
-    writeln!(out, "{done} epochs in {}{kept}", duration(history.seconds()))?;
-    write!(out, "{}", wrap(&format!("train {}", train_score.line()), 0))?;
-    if let Some(score) = test_score {
-        write!(out, "{}", wrap(&format!("test  {}", score.line()), 0))?;
-    }
-    writeln!(out, "saved {file}")?;
+    results.state?;
     Ok(model)
 }
 
@@ -132,38 +179,22 @@ pub fn target_scaler(train: &Dataset) -> Option<Scaler> {
     }
 }
 
-/// Finds out before hours of training that their result could not be saved.
-fn check_writable(file: &str) -> Result<(), Error> {
-    let path = Path::new(file);
-    if path.is_dir() {
-        return Err(Error::format(file, "is a folder: name a file for the model with --out"));
-    }
-    if path.file_name().is_none() {
-        return Err(Error::format(file, "is no name for a file: name one for the model with --out"));
-    }
-    match path.parent().filter(|folder| !folder.as_os_str().is_empty()) {
-        Some(folder) if !folder.is_dir() => {
-            Err(Error::format(file, "its folder is not there: create it, or choose another --out"))
-        }
-        _ => Ok(()),
-    }
-}
-
 /// `4 features → species (3 classes)`.
 fn columns(train: &Dataset) -> String {
     let targets = match train.targets() {
         Targets::Classes(_) => format!("{} classes", train.class_names().len()),
-        Targets::Values(values) if values.columns() == 1 => "1 value".into(),
-        Targets::Values(values) => format!("{} values", values.columns()),
+        Targets::Values(values) => counted(values.columns(), "value"),
     };
-    let (features, target) = (train.features().columns(), train.schema().output().names().join(", "));
-    format!("{features} features → {target} ({targets})")
+    let features = counted(train.features().columns(), "feature");
+    format!("{features} → {} ({targets})", train.schema().output().names().join(", "))
 }
 
 /// `train 120, test 30 examples`.
 fn examples(train: &Dataset, test: Option<&Dataset>) -> String {
-    let test = test.map_or(String::new(), |test| format!(", test {}", test.len()));
-    format!("train {}{test} examples", train.len())
+    match test {
+        Some(test) => format!("train {}, test {}", train.len(), counted(test.len(), "example")),
+        None => format!("train {}", counted(train.len(), "example")),
+    }
 }
 
 /// `4-64-64-3`.
@@ -175,7 +206,7 @@ pub fn shape(network: &Network) -> String {
     [network.inputs().to_string()].into_iter().chain(outputs).collect::<Vec<String>>().join("-")
 }
 
-fn write_epoch(out: &mut dyn Write, epoch: &Epoch) -> std::io::Result<()> {
+fn epoch_line(epoch: &Epoch) -> String {
     let line = Json::object([
         ("event", "epoch".into()),
         ("epoch", epoch.epoch.into()),
@@ -183,7 +214,5 @@ fn write_epoch(out: &mut dyn Write, epoch: &Epoch) -> std::io::Result<()> {
         ("validation_loss", epoch.validation_loss.map_or(Json::Null, Json::from)),
         ("seconds", epoch.seconds.into()),
     ]);
-    writeln!(out, "{line}")?;
-    // Whoever reads the lines wants them as they come.
-    out.flush()
+    format!("{line}\n")
 }

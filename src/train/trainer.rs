@@ -61,7 +61,12 @@ pub enum Event<'e> {
         loss: f64,
     },
     /// An epoch ended.
-    Epoch(&'e Epoch),
+    Epoch {
+        /// What it came to.
+        record: &'e Epoch,
+        /// The network as it is now.
+        network: &'e Network,
+    },
 }
 
 impl<'a> Trainer<'a> {
@@ -187,7 +192,7 @@ impl<'a> Trainer<'a> {
             history.epochs.push(record);
             history.best_epoch = epoch;
             let stop = self.patience.is_some_and(|patience| best.update(&record, network) >= patience);
-            if self.tell(Event::Epoch(&record)).is_break() || stop {
+            if self.tell(Event::Epoch { record: &record, network }).is_break() || stop {
                 break;
             }
         }
