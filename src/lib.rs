@@ -20,7 +20,8 @@
 //! - [`Network`] is a stack of [`Layer`]s that holds parameters and nothing else; [`Network::predict`] needs no lock.
 //! - [`Trainer`] trains it: a [`Loss`], an update [`Rule`] ([`Sgd`] or [`Adam`]), epochs and batches. [`Workspace`] and
 //!   [`Optimizer`] are the pieces for a loop of your own.
-//! - [`Model`] is a network with its preprocessing, in one safetensors file.
+//! - [`Model`] is a network with its preprocessing, in one safetensors file; [`Dataset::from_csv_as`] reads a file as the
+//!   model's [`Schema`] says.
 //! - [`Evaluation`] says how good the predictions are.
 //!
 //! Conventions: `f32` everywhere; one example per row; a dense layer's weights are inputs × outputs, Z = A·W + b; the
