@@ -180,7 +180,8 @@ impl Optimizer {
                     vectorize(SgdStep { sgd, rate, parameters, gradient, velocity: m });
                 }
                 Rule::Adam(adam) => {
-                    vectorize(adam.step(self.learning_rate, self.steps, parameters, gradient, m, v));
+                    let (rate, root_correction) = adam.corrected(self.learning_rate, self.steps);
+                    vectorize(AdamStep { adam, rate, root_correction, parameters, gradient, mean: m, square: v });
                 }
             }
         }
@@ -220,9 +221,8 @@ impl Vectorized for SgdStep<'_> {
 /// One pass over a tensor and all that belongs to it.
 struct AdamStep<'a> {
     adam: Adam,
-    /// The learning rate over the correction of the mean.
+    /// As [`Adam::corrected`] gives them.
     rate: f32,
-    /// One over the root of the correction of the mean square.
     root_correction: f32,
     parameters: &'a mut [f32],
     gradient: &'a [f32],
@@ -231,19 +231,10 @@ struct AdamStep<'a> {
 }
 
 impl Adam {
-    fn step<'a>(
-        self,
-        rate: f32,
-        steps: u64,
-        parameters: &'a mut [f32],
-        gradient: &'a [f32],
-        mean: &'a mut [f32],
-        square: &'a mut [f32],
-    ) -> AdamStep<'a> {
+    /// The learning rate over the correction of the mean, and one over the root of that of the mean square.
+    fn corrected(self, rate: f32, steps: u64) -> (f32, f32) {
         let correction = |beta: f32| 1.0 - math::power_f64(f64::from(beta), steps);
-        let rate = (f64::from(rate) / correction(self.beta1)) as f32;
-        let root_correction = (1.0 / correction(self.beta2).sqrt()) as f32;
-        AdamStep { adam: self, rate, root_correction, parameters, gradient, mean, square }
+        ((f64::from(rate) / correction(self.beta1)) as f32, (1.0 / correction(self.beta2).sqrt()) as f32)
     }
 }
 
