@@ -1,0 +1,232 @@
+//! The command as a user has it: words in, text and JSON lines out, exit status 0, 1 or 2.
+
+mod data;
+mod terminal;
+mod train;
+mod words;
+
+use std::fs;
+use std::io::{Read, Write};
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+use std::sync::atomic::{AtomicU32, Ordering};
+
+use palmnet::json::Json;
+use palmnet::{Rng, Safetensors};
+
+const IRIS: &str = include_str!("../data/iris.csv");
+
+/// An empty folder in which the command runs, gone afterwards.
+struct Folder(PathBuf);
+
+/// How a command ended.
+struct Run {
+    words: String,
+    status: Option<i32>,
+    out: String,
+    err: String,
+}
+
+impl Folder {
+    fn new() -> Folder {
+        static COUNT: AtomicU32 = AtomicU32::new(0);
+        let name = format!("palmnet-command-{}-{}", std::process::id(), COUNT.fetch_add(1, Ordering::Relaxed));
+        let path = std::env::temp_dir().join(name);
+        let _ = fs::remove_dir_all(&path);
+        fs::create_dir_all(&path).unwrap();
+        Folder(path)
+    }
+
+    /// A folder with the irises, labelled and not.
+    fn of_irises() -> Folder {
+        let folder = Folder::new();
+        folder.write("iris.csv", IRIS);
+        folder.write("unlabelled.csv", without_last_column(IRIS));
+        folder
+    }
+
+    fn path(&self, name: &str) -> PathBuf {
+        self.0.join(name)
+    }
+
+    fn write(&self, name: &str, content: impl AsRef<[u8]>) {
+        fs::write(self.path(name), content).unwrap();
+    }
+
+    fn bytes(&self, name: &str) -> Vec<u8> {
+        fs::read(self.path(name)).unwrap()
+    }
+
+    fn has(&self, name: &str) -> bool {
+        self.path(name).exists()
+    }
+
+    fn command(&self, words: &str) -> Command {
+        let mut command = bare_command();
+        command.args(words.split_whitespace()).current_dir(&self.0).env_remove("COLUMNS").env_remove("PALMNET_ISA");
+        command.stdin(Stdio::null());
+        command
+    }
+
+    /// Runs `palmnet` with these words, which have spaces between them.
+    fn run(&self, words: &str) -> Run {
+        Run::of(&mut self.command(words), words)
+    }
+
+    fn run_with(&self, words: &str, variables: &[(&str, &str)]) -> Run {
+        Run::of(self.command(words).envs(variables.iter().copied()), words)
+    }
+
+    fn run_with_input(&self, words: &str, input: &str) -> Run {
+        let mut child = piped(self.command(words).stdin(Stdio::piped())).spawn().unwrap();
+        // What does not read its input ends early: that is no failure of the writer.
+        let _ = child.stdin.take().unwrap().write_all(input.as_bytes());
+        Run::from_output(child.wait_with_output().unwrap(), words)
+    }
+}
+
+impl Drop for Folder {
+    fn drop(&mut self) {
+        let _ = fs::remove_dir_all(&self.0);
+    }
+}
+
+impl Run {
+    fn of(command: &mut Command, words: &str) -> Run {
+        Run::from_output(piped(command).output().unwrap(), words)
+    }
+
+    fn from_output(output: std::process::Output, words: &str) -> Run {
+        let text = |bytes| String::from_utf8(bytes).unwrap();
+        let (out, err) = (text(output.stdout), text(output.stderr));
+        Run { words: words.to_string(), status: output.status.code(), out, err }
+    }
+
+    /// The standard output of what must have succeeded.
+    #[track_caller]
+    fn ok(self) -> String {
+        assert_eq!(self.status, Some(0), "palmnet {}: {}", self.words, self.err);
+        self.out
+    }
+
+    /// Standard error of what must have ended with this status, in one line at the end, which says all of `parts`.
+    #[track_caller]
+    fn fails(self, status: i32, parts: &[&str]) -> String {
+        let Run { words, err, .. } = self;
+        assert_eq!(self.status, Some(status), "palmnet {words}: {err}");
+        let message = err.lines().last().unwrap_or_default();
+        assert!(message.starts_with("palmnet: "), "palmnet {words}: {err}");
+        for part in parts {
+            assert!(message.contains(part), "palmnet {words}: {message:?} lacks {part:?}");
+        }
+        err
+    }
+
+    /// The JSON lines of what must have succeeded; nothing else may stand among them.
+    #[track_caller]
+    fn json(self) -> Vec<Json> {
+        let words = self.words.clone();
+        let out = self.ok();
+        assert!(out.ends_with('\n'), "palmnet {words}: {out:?}");
+        out.lines().map(|line| Json::parse(line).unwrap_or_else(|error| panic!("{words}: {line}: {error}"))).collect()
+    }
+}
+
+/// The command under test, behind the emulator that runs it where the tests are cross-compiled: an emulator cannot
+/// start a child of another processor by itself.
+fn bare_command() -> Command {
+    let runner = runner();
+    let program = env!("CARGO_BIN_EXE_palmnet");
+    let words: Vec<&str> = runner.iter().flat_map(|runner| runner.split_whitespace()).chain([program]).collect();
+    let mut command = Command::new(words[0]);
+    command.args(&words[1..]);
+    command
+}
+
+fn emulated() -> bool {
+    runner().is_some()
+}
+
+fn runner() -> Option<String> {
+    let arch = std::env::consts::ARCH.to_uppercase();
+    let (system, android) = (std::env::consts::OS.to_uppercase(), cfg!(target_os = "android"));
+    std::env::vars().find_map(|(name, runner)| {
+        let triple = name.strip_prefix("CARGO_TARGET_")?.strip_suffix("_RUNNER")?;
+        let ours = triple.starts_with(&arch) && triple.contains(&system) && triple.contains("ANDROID") == android;
+        ours.then_some(runner)
+    })
+}
+
+fn piped(command: &mut Command) -> &mut Command {
+    command.stdout(Stdio::piped()).stderr(Stdio::piped())
+}
+
+fn without_last_column(csv: &str) -> String {
+    csv.lines().map(|line| format!("{}\n", line.rsplit_once(',').unwrap().0)).collect()
+}
+
+#[track_caller]
+fn member<'a>(json: &'a Json, path: &str) -> &'a Json {
+    path.split('.').fold(json, |json, name| json.get(name).unwrap_or_else(|| panic!("{json} lacks {path}")))
+}
+
+#[track_caller]
+fn number(json: &Json, path: &str) -> f64 {
+    member(json, path).as_f64().unwrap_or_else(|| panic!("{json}: {path} is no number"))
+}
+
+#[track_caller]
+fn text<'a>(json: &'a Json, path: &str) -> &'a str {
+    member(json, path).as_str().unwrap_or_else(|| panic!("{json}: {path} is no text"))
+}
+
+fn names(json: &Json) -> Vec<&str> {
+    json.as_object().unwrap().iter().map(|(name, _)| name.as_str()).collect()
+}
+
+fn strings(json: &Json) -> Vec<&str> {
+    json.as_array().unwrap().iter().map(|item| item.as_str().unwrap()).collect()
+}
+
+/// Two numbers and what follows from them: `a,b,sum,difference`.
+fn sums(rows: usize) -> String {
+    let mut rng = Rng::new(11);
+    let mut row = || {
+        let (a, b) = (rng.uniform_in(0.0, 10.0), rng.uniform_in(0.0, 10.0));
+        format!("{a:.3},{b:.3},{:.3},{:.3}\n", a + b, a - b)
+    };
+    "a,b,sum,difference\n".to_string() + &(0..rows).map(|_| row()).collect::<String>()
+}
+
+fn numbers(json: &Json) -> Vec<f64> {
+    json.as_array().unwrap().iter().map(|item| item.as_f64().unwrap()).collect()
+}
+
+fn idx(sizes: &[u32], data: &[u8]) -> Vec<u8> {
+    let header = [0, 0, 8, sizes.len() as u8].into_iter().chain(sizes.iter().flat_map(|size| size.to_be_bytes()));
+    header.chain(data.iter().copied()).collect()
+}
+
+/// Images of 4 × 4 pixels, of which one quadrant is brighter than the others: its number is the label.
+fn quadrants(count: usize, seed: u64) -> (Vec<u8>, Vec<u8>) {
+    let mut rng = Rng::new(seed);
+    let (mut images, mut labels) = (Vec::new(), Vec::new());
+    for i in 0..count {
+        let bright = i % 4;
+        for pixel in 0..16 {
+            let quadrant = pixel / 8 * 2 + pixel % 4 / 2;
+            images.push((rng.below(100) + if quadrant == bright { 150 } else { 0 }) as u8);
+        }
+        labels.push(bright as u8);
+    }
+    (idx(&[count as u32, 4, 4], &images), idx(&[count as u32], &labels))
+}
+
+fn write_images(folder: &Folder, name: &str) {
+    fs::create_dir_all(folder.path(name)).unwrap();
+    for (part, count, seed) in [("train", 200, 1), ("t10k", 60, 2)] {
+        let (images, labels) = quadrants(count, seed);
+        folder.write(&format!("{name}/{part}-images-idx3-ubyte"), images);
+        folder.write(&format!("{name}/{part}-labels-idx1-ubyte"), labels);
+    }
+}

@@ -1,0 +1,147 @@
+//! Pipes that close, disks that are full, terminals that are narrow.
+
+use super::*;
+
+/// As `palmnet … | head -1` does: reads a little, then closes its end. What is trained is saved all the same.
+#[test]
+fn a_reader_that_has_seen_enough() {
+    let folder = Folder::of_irises();
+    folder.write("many.csv", format!("{}{}", IRIS, IRIS.split_once('\n').unwrap().1.repeat(200)));
+    folder.run("train iris.csv --quiet --epochs 1").ok();
+    let words = "predict model.safetensors many.csv --json";
+    for (words, model) in [
+        (words, None),
+        ("train iris.csv --epochs 3000 --restarts 1 --json -o json", Some("json")),
+        ("train iris.csv --epochs 3000 --every 1000 -o text", Some("text")),
+        ("demo xor", Some("xor.safetensors")),
+    ] {
+        let mut child = piped(&mut folder.command(words)).spawn().unwrap();
+        let mut stdout = child.stdout.take().unwrap();
+        stdout.read_exact(&mut [0; 10]).unwrap();
+        drop(stdout);
+        let run = Run::from_output(child.wait_with_output().unwrap(), words);
+        assert_eq!((run.status, run.err.contains("palmnet:")), (Some(0), false), "{words}: {}", run.err);
+        if let Some(model) = model {
+            let info = &folder.run(&format!("info {model} --json")).json()[0];
+            // To the end, and not only as far as somebody read.
+            assert!(words.starts_with("demo") || text(info, "notes.epochs") == "3000", "{info}");
+        }
+    }
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn a_full_disk_behind_standard_output() {
+    let folder = Folder::of_irises();
+    for words in ["train iris.csv --epochs 5 --json", "train iris.csv --epochs 5", "demo xor -o model.safetensors"] {
+        let full = fs::OpenOptions::new().write(true).open("/dev/full").unwrap();
+        let _ = fs::remove_file(folder.path("model.safetensors"));
+        let output = folder.command(words).stdout(full).stderr(Stdio::piped()).output().unwrap();
+        Run::from_output(output, words).fails(1, &["standard output"]);
+        folder.run("info model.safetensors").ok();
+    }
+}
+
+/// On a terminal, which `script` makes.
+#[cfg(target_os = "linux")]
+#[test]
+fn on_a_terminal() {
+    let folder = Folder::of_irises();
+    let run = |words: &str| {
+        let mut command = Command::new("script");
+        let line = format!("{} {words}", env!("CARGO_BIN_EXE_palmnet"));
+        command.args(["-qec", &line, "/dev/null"]).current_dir(&folder.0).env("COLUMNS", "50").stdin(Stdio::null());
+        command.env("SHELL", "/bin/sh").output()
+    };
+    if emulated() || run("--version").is_ok_and(|output| !output.status.success()) || run("--version").is_err() {
+        return;
+    }
+    let text = |words: &str| String::from_utf8(run(words).unwrap().stdout).unwrap().replace("\r\n", "\n");
+    let progress = text("train iris.csv --epochs 40");
+    let last = progress.lines().find(|line| line.contains('\r')).unwrap().rsplit('\r').next().unwrap();
+    assert!(last.starts_with("40/40 loss ") && last.ends_with("\x1b[K"), "{progress:?}");
+    // An error after a redrawn line begins on a line of its own, and is broken where it is too long.
+    for options in ["--restarts 1", "--restarts 3"] {
+        let failed = text(&format!("train iris.csv --quiet --lr 1e38 {options}"));
+        assert!(failed.contains("\npalmnet: training diverged in epoch 1"), "{failed:?}");
+        let failed = text(&format!("train iris.csv --lr 1e38 {options}"));
+        assert!(failed.contains("\x1b[K\npalmnet: training diverged in epoch 1"), "{failed:?}");
+        let message: Vec<&str> = failed[failed.find("palmnet:").unwrap()..].lines().collect();
+        assert!(message.len() > 1 && message.iter().all(|line| line.chars().count() <= 50), "{failed:?}");
+    }
+}
+
+/// `palmnet train … 2>&1 >result | head -1`: who stops reading the progress does not stop the training.
+#[test]
+fn nobody_reads_the_progress() {
+    let folder = Folder::of_irises();
+    for words in ["train iris.csv --epochs 200 --every 1", "train none.csv", "trian"] {
+        let mut child = piped(&mut folder.command(words)).spawn().unwrap();
+        drop(child.stderr.take());
+        let mut out = String::new();
+        child.stdout.take().unwrap().read_to_string(&mut out).unwrap();
+        let status = child.wait().unwrap().code();
+        let expected = if words == "trian" { 2 } else { i32::from(words.contains("none")) };
+        assert_eq!(status, Some(expected), "{words}: {out}");
+        assert_eq!(out.contains("saved model.safetensors"), expected == 0, "{out}");
+    }
+}
+
+#[test]
+fn nothing_is_wider_than_a_phone() {
+    let folder = Folder::of_irises();
+    folder.write("sums.csv", sums(50).replace("difference", "difference_of_the_two"));
+    let narrow = [("COLUMNS", "40")];
+    let run = |words: &str| {
+        let run = folder.run_with(words, &narrow);
+        assert_eq!(run.status, Some(0), "{words}: {}", run.err);
+        for line in run.out.lines().chain(run.err.lines()) {
+            assert!(line.chars().count() <= 40, "palmnet {words}: {} columns: {line}", line.chars().count());
+        }
+        run.out
+    };
+    for words in [
+        "--help",
+        "demo -h",
+        "train -h",
+        "eval -h",
+        "predict -h",
+        "info -h",
+        "bench -h",
+        "demo",
+        "demo moons",
+        "demo xor",
+    ] {
+        run(words);
+    }
+    for words in ["demo neuron", "demo circles --every 100", "demo spirals --every 50", "demo sums --every 20"] {
+        run(words);
+    }
+    run("train iris.csv --epochs 25 --every 1 --hidden 30,30,30,30,30,30 --patience 20 --dropout 0.1");
+    run("info model.safetensors");
+    run("eval model.safetensors iris.csv");
+    run("train sums.csv --target sum,difference_of_the_two --epochs 3 -o s");
+    run("info s");
+    run("eval s sums.csv");
+    // The confusion of ten classes.
+    let info = run("info digits.safetensors");
+    assert!(info.contains("dense(64,128)"), "{info}");
+    let table = folder.path("digits.csv");
+    write_digits(&table);
+    let out = run("eval digits.safetensors digits.csv");
+    assert!(out.lines().count() > 24, "{out}");
+    // Wider terminals are used.
+    let wide = folder.run_with("train -h", &[("COLUMNS", "200")]).ok();
+    assert!(wide.lines().any(|line| line.chars().count() > 80), "{wide}");
+}
+
+fn write_digits(path: &Path) {
+    let digits = palmnet::generate::digits();
+    let names: Vec<String> = digits.schema().input_names().into_iter().chain(["label".to_string()]).collect();
+    let mut text = names.join(",") + "\n";
+    for (row, label) in digits.to_matrix().iter_rows().zip(digits.labels().unwrap()) {
+        row.iter().for_each(|pixel| text += &format!("{pixel},"));
+        text += &format!("{label}\n");
+    }
+    fs::write(path, text).unwrap();
+}

@@ -1,0 +1,241 @@
+//! The command line: demos, benchmarks, help, and what it makes of wrong words.
+
+use super::*;
+
+#[test]
+fn demos() {
+    let folder = Folder::new();
+    let lines = folder.run("demo --json").json();
+    let done = lines.last().unwrap();
+    assert!(number(done, "test.accuracy") >= 0.95, "{done}");
+    assert_eq!(text(done, "model"), "digits.safetensors");
+    let out = folder.run("info digits.safetensors").ok();
+    assert!(out.contains("palmnet demo digits --seed 0"), "{out}");
+
+    let out = folder.run("demo xor --quiet").ok();
+    for (row, answer) in [("0 xor 0", 0.0), ("0 xor 1", 1.0), ("1 xor 0", 1.0), ("1 xor 1", 0.0)] {
+        let line = out.lines().find(|line| line.starts_with(row)).unwrap();
+        let value: f64 = line.rsplit_once(' ').unwrap().1.parse().unwrap();
+        assert!((value - answer).abs() < 0.1, "{line}");
+    }
+    assert!(folder.has("xor.safetensors"));
+
+    let run = folder.run("demo neuron --seed 3 -o sub.safetensors");
+    assert!(run.out.contains("learned: x·(1, -1.") && run.out.contains("saved sub.safetensors"), "{}", run.out);
+    assert!(run.err.contains("epoch 1/"), "{}", run.err);
+    let done = &folder.run("demo neuron --json").json();
+    assert!(number(done.last().unwrap(), "test.accuracy") >= 0.98);
+    // The map of what is learned: two areas.
+    let map: Vec<&str> = run.out.lines().filter(|line| line.chars().all(|c| c == '·' || c == '█')).collect();
+    assert!(map.len() >= 10 && map.iter().all(|line| line.chars().count() == map[0].chars().count()), "{}", run.out);
+    assert!(map.concat().contains('·') && map.concat().contains('█'));
+}
+
+#[test]
+fn benchmarks() {
+    let folder = Folder::new();
+    let check = |line: &Json, job: &str, own: &[&str]| {
+        assert_eq!((text(line, "job"), number(line, "threads")), (job, 1.0));
+        assert!(["avx512", "avx2", "neon", "portable"].contains(&text(line, "isa")));
+        own.iter().for_each(|name| assert!(number(line, name) > 0.0, "{line}"));
+    };
+    let lines = folder.run("bench infer --json").json();
+    for (line, batch) in lines.iter().zip([1.0, 1000.0]) {
+        check(line, "infer", &["us"]);
+        assert_eq!((numbers(member(line, "layers")), number(line, "batch")), (vec![784.0, 128.0, 128.0, 10.0], batch));
+    }
+    let lines = folder.run("bench infer --batch 7 --json").json();
+    assert_eq!((lines.len(), number(&lines[0], "batch")), (1, 7.0));
+    folder.run("bench infer --batch 9999999999999").fails(2, &["--batch", "to 100000"]);
+    write_images(&folder, "images");
+    folder.run("bench train --data images").fails(1, &["784 inputs", "16 features"]);
+    folder.run("bench train --data none").fails(1, &["none"]);
+    folder.run("bench speed").fails(2, &["no benchmark \"speed\"", "gemm, train, infer"]);
+    folder.run("bench train --batch 0").fails(2, &["--batch 0", "a whole number from 1"]);
+    if emulated() {
+        return;
+    }
+    let line = &folder.run("bench train --batch 500 --epochs 2 --json").json()[0];
+    check(line, "train", &[]);
+    assert_eq!((number(line, "batch"), numbers(member(line, "epoch_s")).len()), (500.0, 2));
+    assert!(numbers(member(line, "epoch_s")).iter().all(|&seconds| seconds > 0.0));
+    assert_eq!(member(line, "test_accuracy"), &Json::Null);
+    let lines = folder.run("bench gemm --json").json();
+    assert!(lines.len() > 5);
+    lines.iter().for_each(|line| check(line, "gemm", &["m", "k", "n", "gflops"]));
+    let run = folder.run_with("bench infer", &[("PALMNET_ISA", "portable"), ("COLUMNS", "40")]);
+    assert!(run.out.contains("µs") && run.out.lines().all(|line| line.chars().count() <= 40), "{}", run.out);
+}
+
+#[test]
+fn help() {
+    let folder = Folder::new();
+    for (command, option) in
+        [("demo", "--seed"), ("train", "--patience"), ("eval", "--json"), ("predict", "--json"), ("info", "--json")]
+    {
+        let out = folder.run(&format!("{command} --help")).ok();
+        assert!(out.starts_with(&format!("palmnet {command}")) && out.contains(option), "{out}");
+        assert_eq!(folder.run(&format!("help {command}")).ok(), out);
+        assert_eq!(folder.run(&format!("{command} -h")).ok(), out);
+        // Even where the rest of the line would not do.
+        assert_eq!(folder.run(&format!("{command} a --help b c d")).ok(), out);
+        assert!(folder.run("--help").ok().contains(&format!("palmnet {command}")));
+    }
+    let out = folder.run("train --help").ok();
+    for option in
+        "--target --task --test --hidden --activation --optimizer --lr --epochs --batch --dropout --validation \
+                   --patience --seed -o --out --every --quiet --json --scale --init --restarts"
+            .split_whitespace()
+    {
+        assert!(out.contains(option), "{option}");
+    }
+    let out = out.split_whitespace().collect::<Vec<_>>().join(" ");
+    for part in [
+        "0.001 for adam, 0.1 for sgd, 0.03 for momentum and nesterov",
+        "largest of 128, 64, 32, 16, 8 or 4 units",
+        "20 with --validation",
+        "0.1 with --patience",
+        "16 for less than 1000 training examples",
+        "at least 5 rows each on average",
+        "hard_sigmoid, softmax,",
+        "normal:DEVIATION, truncated_normal:DEVIATION, uniform:LOW:HIGH, constant:VALUE",
+    ] {
+        assert!(out.contains(part), "{part}");
+    }
+    assert_eq!(folder.run("help").ok(), folder.run("--help").ok());
+    assert_eq!(folder.run("--version").ok(), format!("palmnet {}\n", env!("CARGO_PKG_VERSION")));
+    assert_eq!(folder.run("-V").ok(), folder.run("--version").ok());
+}
+
+#[test]
+fn wrong_command_lines() {
+    let folder = Folder::of_irises();
+    let run = folder.run("");
+    assert_eq!((run.status, run.out.as_str()), (Some(2), ""));
+    assert!(run.err.starts_with("palmnet: which command?") && run.err.contains("palmnet demo"), "{}", run.err);
+    for (words, parts) in [
+        ("trian iris.csv", &["no command \"trian\"", "did you mean train?", "palmnet --help"][..]),
+        ("frobnicate", &["no command \"frobnicate\"", "there are demo, train"]),
+        ("help trian", &["did you mean train?"]),
+        ("train iris.csv --epoch 3", &["no option --epoch", "did you mean --epochs?", "palmnet train --help"]),
+        ("train iris.csv --optimiser sgd", &["did you mean --optimizer?"]),
+        ("train iris.csv -x", &["no option -x"]),
+        ("train iris.csv --lr", &["--lr needs a value: X", "palmnet train --help"]),
+        ("train iris.csv --lr fast", &["--lr fast", "a number above 0"]),
+        ("train iris.csv --lr 0", &["--lr 0", "above 0"]),
+        ("train iris.csv --lr nan", &["--lr nan", "above 0"]),
+        ("train iris.csv --lr -1", &["--lr -1", "above 0"]),
+        ("train iris.csv --lr inf", &["--lr inf", "above 0"]),
+        ("train iris.csv --epochs 0", &["--epochs 0", "a whole number from 1"]),
+        ("train iris.csv --epochs 1.5", &["--epochs 1.5", "a whole number from 1"]),
+        ("train iris.csv --batch 0", &["--batch 0", "a whole number from 1"]),
+        ("train iris.csv --batch 99999999999999999999999", &["--batch", "a whole number from 1"]),
+        ("train iris.csv --restarts 0", &["--restarts 0"]),
+        ("train iris.csv --every 0", &["--every 0"]),
+        ("train iris.csv --seed -1", &["--seed -1", "a whole number"]),
+        ("train iris.csv --dropout 1", &["--dropout 1", "less than 1"]),
+        ("train iris.csv --dropout 0.99999999999", &["--dropout", "less than 1"]),
+        ("train iris.csv --dropout nan", &["--dropout nan"]),
+        ("train iris.csv --validation 1", &["--validation 1", "less than 1"]),
+        ("train iris.csv --patience x", &["--patience x"]),
+        ("train iris.csv --hidden 8,x", &["--hidden", "as in 128,128"]),
+        ("train iris.csv --hidden 8,0", &["--hidden", "as in 128,128"]),
+        ("train iris.csv --activation rellu", &["no activation \"rellu\"", "leaky_relu"]),
+        ("train iris.csv --init he", &["no initialisation \"he\"", "he_normal"]),
+        ("train iris.csv --optimizer rmsprop", &["--optimizer rmsprop", "adam, sgd"]),
+        ("train iris.csv --schedule cosine", &["no schedule \"cosine\"", "cooldown"]),
+        ("train iris.csv --scale log", &["--scale log", "standard, minmax or none"]),
+        ("train iris.csv --seed 1 --seed 2", &["--seed is given twice"]),
+        ("train iris.csv -o a --out b", &["--out is given twice"]),
+        ("train iris.csv --quiet=yes", &["--quiet takes no value"]),
+        ("train iris.csv more.csv", &["more.csv is too much", "palmnet train DATA"]),
+        ("train", &["too little is given", "palmnet train DATA"]),
+        ("eval model.safetensors", &["too little is given", "palmnet eval MODEL DATA"]),
+        ("info", &["too little is given", "palmnet info MODEL"]),
+        ("predict a b c", &["c is too much"]),
+        ("demo xr", &["no demo \"xr\"", "did you mean xor?", "spirals"]),
+        ("demo xor digits", &["digits is too much"]),
+        ("demo mnist", &["palmnet demo mnist FOLDER"]),
+        ("demo --seed", &["--seed needs a value"]),
+        ("train iris.csv --activation rellu", &["did you mean relu?"]),
+        ("train iris.csv --activation leaky_rely:0.1", &["did you mean leaky_relu?"]),
+        ("train iris.csv --init henormal", &["did you mean he_normal?"]),
+        ("train iris.csv --optimizer adm", &["did you mean adam?"]),
+        ("train iris.csv --schedule cooldwon:0.3", &["did you mean cooldown?"]),
+    ] {
+        let run = folder.run(words);
+        assert_eq!(run.out, "", "{words}");
+        run.fails(2, parts);
+        // What is wrong is said before any data is read.
+        if !words.contains("more.csv") {
+            folder.run(&words.replace("iris.csv", "none.csv")).fails(2, parts);
+        }
+    }
+    folder.run("train iris.csv --target Specis").fails(1, &["no column `Specis`", "did you mean species?"]);
+    folder.run("train iris.csv --target color").fails(1, &["no column `color`; it has", "`species`"]);
+    // After two dashes a word is a word.
+    folder.write("-odd.csv", IRIS);
+    folder.run("train --quiet --epochs 1 -- -odd.csv").ok();
+}
+
+/// `(sleep 1000; cat iris.csv) | palmnet train - --lr foo`
+#[test]
+fn nobody_waits_for_data_that_is_not_needed() {
+    let folder = Folder::new();
+    for words in ["train - --lr foo", "train - --every 0", "train - --task cluster", "train - --out ."] {
+        let mut child = piped(folder.command(words).stdin(Stdio::piped())).spawn().unwrap();
+        let stdin = child.stdin.take();
+        let ended = (0..1000).any(|_| {
+            std::thread::sleep(std::time::Duration::from_millis(20));
+            child.try_wait().unwrap().is_some()
+        });
+        drop(stdin);
+        assert!(ended, "{words}");
+        Run::from_output(child.wait_with_output().unwrap(), words)
+            .fails(if words.contains("out") { 1 } else { 2 }, &[]);
+    }
+}
+
+#[cfg(unix)]
+#[test]
+fn words_that_are_not_text() {
+    use std::os::unix::ffi::OsStrExt;
+    let folder = Folder::new();
+    let word = std::ffi::OsStr::from_bytes(b"\xFF.csv");
+    Run::of(folder.command("train").arg(word), "train \\xFF.csv").fails(2, &["not UTF-8"]);
+}
+
+#[test]
+fn settings_beyond_all_measure() {
+    let folder = Folder::of_irises();
+    let most = usize::MAX;
+    for hidden in [format!("{most}"), format!("{}", most / 8), "3000000000,4000000000".to_string()] {
+        folder.run(&format!("train iris.csv --hidden {hidden}")).fails(1, &["does not fit into memory", "fewer units"]);
+    }
+    let lines = folder.run(&format!("train iris.csv --batch {most} --epochs 2 --json")).json();
+    assert_eq!(lines.len(), 3);
+    // Nobody waits for these to end; early stopping and a hopeless rate end them at once.
+    folder.run(&format!("train iris.csv --epochs {most} --lr 0.1 --validation 0.3 --patience 1 --quiet")).ok();
+    folder
+        .run("train iris.csv --lr 1e38 --restarts 1")
+        .fails(1, &["training diverged in epoch 1, batch ", "learning rate"]);
+}
+
+#[test]
+fn the_instruction_set_can_be_chosen() {
+    let folder = Folder::of_irises();
+    folder.run("train iris.csv --quiet --epochs 2").ok();
+    folder.run("demo xor --quiet").ok();
+    let lacking = if cfg!(target_arch = "x86_64") { "neon" } else { "avx2" };
+    let commands =
+        ["train iris.csv", "demo xor", "eval model.safetensors iris.csv", "predict model.safetensors iris.csv"];
+    for words in commands {
+        folder.run_with(words, &[("PALMNET_ISA", "portable")]).ok();
+        for (wish, part) in [(lacking, "no such instructions"), ("mmx", "no such instruction set"), ("", "no such")] {
+            let run = folder.run_with(words, &[("PALMNET_ISA", wish)]);
+            assert_eq!(run.out, "", "{words}");
+            run.fails(1, &[&format!("PALMNET_ISA={wish}"), part, "portable"]);
+        }
+    }
+    folder.run_with("train --help", &[("PALMNET_ISA", "mmx")]).ok();
+}
