@@ -166,23 +166,33 @@ impl Optimizer {
     pub fn step(&mut self, network: &mut Network, gradient: &[f32]) {
         let count = network.parameter_count();
         assert_eq!(gradient.len(), count, "{} gradients for {count} parameters", gradient.len());
-        self.steps += 1;
+        self.begin();
         let mut start = 0;
         for parameters in network.parameters_mut() {
-            let range = start..start + parameters.len();
-            start = range.end;
-            let gradient = &gradient[range.clone()];
-            // A moment that the rule does not keep is empty.
-            let [m, v] = self.moments.each_mut().map(|moment| moment.get_mut(range.clone()).unwrap_or_default());
-            match self.rule {
-                Rule::Sgd(sgd) => {
-                    let rate = self.learning_rate;
-                    vectorize(SgdStep { sgd, rate, parameters, gradient, velocity: m });
-                }
-                Rule::Adam(adam) => {
-                    let (rate, root_correction) = adam.corrected(self.learning_rate, self.steps);
-                    vectorize(AdamStep { adam, rate, root_correction, parameters, gradient, mean: m, square: v });
-                }
+            let gradient = &gradient[start..][..parameters.len()];
+            self.update(parameters, gradient, start);
+            start += parameters.len();
+        }
+    }
+
+    /// Counts a step, of which [`update`](Self::update) then does the parts.
+    pub(crate) fn begin(&mut self) {
+        self.steps += 1;
+    }
+
+    /// The step's part for these `parameters`, the first of which has the place `start` among all.
+    pub(crate) fn update(&mut self, parameters: &mut [f32], gradient: &[f32], start: usize) {
+        let range = start..start + parameters.len();
+        // A moment that the rule does not keep is empty.
+        let [m, v] = self.moments.each_mut().map(|moment| moment.get_mut(range.clone()).unwrap_or_default());
+        match self.rule {
+            Rule::Sgd(sgd) => {
+                let rate = self.learning_rate;
+                vectorize(SgdStep { sgd, rate, parameters, gradient, velocity: m });
+            }
+            Rule::Adam(adam) => {
+                let (rate, root_correction) = adam.corrected(self.learning_rate, self.steps);
+                vectorize(AdamStep { adam, rate, root_correction, parameters, gradient, mean: m, square: v });
             }
         }
     }
