@@ -5,6 +5,7 @@ use std::str::FromStr;
 
 use crate::activation::Activation;
 use crate::error::{Error, Result};
+use crate::gemm::{Vectorized, vectorize};
 use crate::math;
 use crate::matrix::Matrix;
 
@@ -58,7 +59,7 @@ impl Loss {
     /// # Panics
     /// When the shapes differ.
     pub fn value(self, prediction: &Matrix, target: &Matrix) -> f64 {
-        self.sum(prediction, target, |_, _| {}) / self.count(prediction)
+        self.gradient(prediction, target, &mut Matrix::default())
     }
 
     /// As [`value`](Self::value), and writes the gradient of the loss with respect to `prediction` into `gradient`.
@@ -66,10 +67,39 @@ impl Loss {
     /// # Panics
     /// When the shapes differ.
     pub fn gradient(self, prediction: &Matrix, target: &Matrix, gradient: &mut Matrix) -> f64 {
+        let mut losses = Vec::new();
+        self.of_rows(prediction, target, prediction.rows(), gradient, &mut losses);
+        mean(&losses)
+    }
+
+    /// For some rows of a batch of `examples`: the loss of each row, and the gradient of the mean over the batch.
+    ///
+    /// # Panics
+    /// When the shapes differ.
+    pub(crate) fn of_rows(
+        self,
+        prediction: &Matrix,
+        target: &Matrix,
+        examples: usize,
+        gradient: &mut Matrix,
+        losses: &mut Vec<f64>,
+    ) {
+        assert_eq!(prediction.shape(), target.shape(), "predictions and targets differ in shape");
         gradient.reshape(prediction.rows(), prediction.columns());
-        let factor = (1.0 / self.count(prediction)) as f32;
-        let out = gradient.as_mut_slice();
-        self.sum(prediction, target, |i, g| out[i] = g * factor) / self.count(prediction)
+        losses.resize(prediction.rows(), 0.0);
+        let entries = match self {
+            CrossEntropy | CrossEntropyLogits => examples,
+            _ => examples * prediction.columns(),
+        };
+        vectorize(Rows {
+            loss: self,
+            prediction: prediction.as_slice(),
+            target: target.as_slice(),
+            columns: prediction.columns(),
+            factor: (1.0 / entries.max(1) as f64) as f32,
+            gradient: gradient.as_mut_slice(),
+            losses,
+        });
     }
 
     /// The form of this loss that takes logits, for a network that ends in `activation`: the two are then computed
@@ -98,85 +128,144 @@ impl Loss {
             _ => Ok(()),
         }
     }
+}
 
-    /// The number that the sum is divided by.
-    fn count(self, prediction: &Matrix) -> f64 {
-        let entries = match self {
-            CrossEntropy | CrossEntropyLogits => prediction.rows(),
-            _ => prediction.as_slice().len(),
-        };
-        entries.max(1) as f64
-    }
+/// The mean of the losses of a batch's rows; zero for none.
+pub(crate) fn mean(losses: &[f64]) -> f64 {
+    losses.iter().sum::<f64>() / losses.len().max(1) as f64
+}
 
-    /// The sum over all entries; `gradient` is told each entry's index and its share of the gradient of that sum.
-    fn sum(self, prediction: &Matrix, target: &Matrix, mut gradient: impl FnMut(usize, f32)) -> f64 {
-        assert_eq!(prediction.shape(), target.shape(), "predictions and targets differ in shape");
-        let mut each = |entry: fn(f32, f32, f32) -> (f32, f32), parameter: f32| {
-            let pairs = prediction.as_slice().iter().zip(target.as_slice()).enumerate();
-            pairs.fold(0.0, |sum, (i, (&p, &y))| {
-                let (loss, slope) = entry(p, y, parameter);
-                gradient(i, slope);
-                sum + f64::from(loss)
-            })
-        };
-        match self {
-            MeanSquaredError => each(|p, y, _| ((p - y) * (p - y), 2.0 * (p - y)), 0.0),
-            MeanAbsoluteError => each(|p, y, _| ((p - y).abs(), sign(p - y)), 0.0),
-            Huber(delta) => each(huber, delta),
-            BinaryCrossEntropy => each(binary_cross_entropy, 0.0),
-            BinaryCrossEntropyLogits => each(binary_cross_entropy_logits, 0.0),
+/// The losses of some rows, and their gradient.
+struct Rows<'a> {
+    loss: Loss,
+    prediction: &'a [f32],
+    target: &'a [f32],
+    columns: usize,
+    /// What the gradient is multiplied by.
+    factor: f32,
+    gradient: &'a mut [f32],
+    losses: &'a mut [f64],
+}
+
+/// A loss of every entry by itself: its value and its slope.
+macro_rules! each {
+    ($rows:expr, $p:ident, $y:ident, $loss:expr, $slope:expr) => {{
+        let Rows { prediction, target, columns, factor, gradient, losses, .. } = $rows;
+        // The gradient's memory serves for the entries' losses first: both loops are then vectors from end to end.
+        for ((loss, &$p), &$y) in gradient.iter_mut().zip(prediction).zip(target) {
+            *loss = $loss;
+        }
+        for (loss, entries) in losses.iter_mut().zip(gradient.chunks_exact(columns.max(1))) {
+            *loss = sum(entries) / columns as f64;
+        }
+        for ((slope, &$p), &$y) in gradient.iter_mut().zip(prediction).zip(target) {
+            *slope = $slope * factor;
+        }
+    }};
+}
+
+impl Vectorized for Rows<'_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run(self) {
+        match self.loss {
+            MeanSquaredError => each!(self, p, y, (p - y) * (p - y), 2.0 * (p - y)),
+            MeanAbsoluteError => each!(self, p, y, (p - y).abs(), sign(p - y)),
+            Huber(delta) => each!(self, p, y, huber(p - y, delta), huber_slope(p - y, delta)),
+            BinaryCrossEntropy => each!(
+                self,
+                p,
+                y,
+                -y * log(p) - (1.0 - y) * log(1.0 - p),
+                (p - y) / math::select(p * (1.0 - p) < 1e-12, 1e-12, p * (1.0 - p))
+            ),
+            BinaryCrossEntropyLogits => each!(self, z, y, math::softplus(z) - y * z, math::sigmoid(z) - y),
             // The floor is so low that a probability of sigmoid(-60) still learns, and so high that y / p is finite.
-            CrossEntropy => each(|p, y, _| (-y * log(p), -y / p.max(1e-30)), 0.0),
-            CrossEntropyLogits => {
-                let rows = prediction.iter_rows().zip(target.iter_rows()).enumerate();
-                rows.fold(0.0, |sum, (i, (z, y))| {
-                    sum + cross_entropy_logits(z, y, |j, slope| gradient(i * z.len() + j, slope))
-                })
+            CrossEntropy => {
+                let (losses, columns) = (self.losses, self.columns as f64);
+                let rows = Rows { losses: &mut *losses, ..self };
+                each!(rows, p, y, -y * log(p), -y / math::select(p < 1e-30, 1e-30, p));
+                // Not a mean over the classes.
+                for loss in losses {
+                    *loss *= columns;
+                }
+            }
+            CrossEntropyLogits => self.cross_entropy_logits(),
+        }
+    }
+}
+
+impl Rows<'_> {
+    #[inline(always)]
+    fn cross_entropy_logits(self) {
+        let Rows { prediction, target, columns, factor, gradient, losses, .. } = self;
+        let columns = columns.max(1);
+        let logits = || prediction.chunks_exact(columns);
+        for ((z, e), largest) in logits().zip(gradient.chunks_exact_mut(columns)).zip(losses.iter_mut()) {
+            let mut most = f32::NEG_INFINITY;
+            for &z in z {
+                most = most.max(z);
+            }
+            for (e, z) in e.iter_mut().zip(z) {
+                *e = z - most;
+            }
+            *largest = f64::from(most);
+        }
+        for e in gradient.iter_mut() {
+            *e = math::exp(*e);
+        }
+        let rows = logits().zip(target.chunks_exact(columns)).zip(gradient.chunks_exact_mut(columns));
+        for (((z, y), e), loss) in rows.zip(losses) {
+            let (mut sum, mut mass) = (0.0, 0.0);
+            for (e, y) in e.iter().zip(y) {
+                sum += e;
+                mass += y;
+            }
+            let (largest, log_sum, share) = (*loss as f32, math::ln(sum), mass / sum);
+            *loss = 0.0;
+            for ((e, &y), z) in e.iter_mut().zip(y).zip(z) {
+                *e = (share * *e - y) * factor;
+                let log_p = z - largest - log_sum;
+                // An impossible class (log p = -∞) that nobody asked for costs nothing.
+                *loss -= if y == 0.0 && !log_p.is_nan() { 0.0 } else { f64::from(y * log_p) };
             }
         }
     }
 }
 
-/// The sign, zero at zero, NaN for NaN.
-fn sign(x: f32) -> f32 {
-    if x == 0.0 { 0.0 } else { x.signum() }
+/// In eight sums, which a vector can hold.
+#[inline(always)]
+fn sum(entries: &[f32]) -> f64 {
+    let mut sums = [0.0; 8];
+    for entries in entries.chunks(8) {
+        for (sum, &entry) in sums.iter_mut().zip(entries) {
+            *sum += f64::from(entry);
+        }
+    }
+    sums.iter().sum()
 }
 
+/// The sign, zero at zero, NaN for NaN.
+#[inline(always)]
+fn sign(x: f32) -> f32 {
+    math::select(x == 0.0 || x.is_nan(), x, 1f32.copysign(x))
+}
+
+#[inline(always)]
 fn log(p: f32) -> f32 {
     let log = math::ln(p);
-    if log < -100.0 { -100.0 } else { log }
+    math::select(log < -100.0, -100.0, log)
 }
 
-fn huber(p: f32, y: f32, delta: f32) -> (f32, f32) {
-    let error = p - y;
-    if error.abs() <= delta {
-        (0.5 * error * error, error)
-    } else {
-        (delta * (error.abs() - 0.5 * delta), delta * sign(error))
-    }
+#[inline(always)]
+fn huber(error: f32, delta: f32) -> f32 {
+    math::select(error.abs() <= delta, 0.5 * error * error, delta * (error.abs() - 0.5 * delta))
 }
 
-fn binary_cross_entropy(p: f32, y: f32, _: f32) -> (f32, f32) {
-    (-y * log(p) - (1.0 - y) * log(1.0 - p), (p - y) / (p * (1.0 - p)).max(1e-12))
-}
-
-fn binary_cross_entropy_logits(z: f32, y: f32, _: f32) -> (f32, f32) {
-    (math::softplus(z) - y * z, math::sigmoid(z) - y)
-}
-
-fn cross_entropy_logits(z: &[f32], y: &[f32], mut gradient: impl FnMut(usize, f32)) -> f64 {
-    let largest = z.iter().copied().fold(f32::NEG_INFINITY, f32::max);
-    let sum: f32 = z.iter().map(|z| math::exp(z - largest)).sum();
-    let log_sum = math::ln(sum);
-    let mass: f32 = y.iter().sum();
-    let mut loss = 0.0;
-    for (j, (z, y)) in z.iter().zip(y).enumerate() {
-        let log_p = z - largest - log_sum;
-        gradient(j, mass * math::exp(log_p) - y);
-        // An impossible class (log p = -∞) that nobody asked for costs nothing.
-        loss -= if *y == 0.0 && !log_p.is_nan() { 0.0 } else { f64::from(y * log_p) };
-    }
-    loss
+#[inline(always)]
+fn huber_slope(error: f32, delta: f32) -> f32 {
+    math::select(error.abs() <= delta, error, delta * sign(error))
 }
 
 impl fmt::Display for Loss {

@@ -7,7 +7,7 @@
 #![allow(clippy::excessive_precision)] // Constants stand as their authors printed them.
 
 #[inline(always)]
-fn select(condition: bool, yes: f32, no: f32) -> f32 {
+pub(crate) fn select(condition: bool, yes: f32, no: f32) -> f32 {
     if condition { yes } else { no }
 }
 

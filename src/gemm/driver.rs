@@ -24,6 +24,8 @@ pub(super) struct Product<'a, E> {
     pub b: Operand<'a>,
     pub c: &'a mut [f32],
     pub epilogue: &'a E,
+    /// Whether C holds the sums of a product whose depth this one continues.
+    pub resume: bool,
 }
 
 impl<E: Epilogue> Task for Product<'_, E> {
@@ -31,13 +33,15 @@ impl<E: Epilogue> Task for Product<'_, E> {
 
     #[inline(always)]
     fn run<L: Lanes>(self) {
-        let Product { a, b, c, epilogue } = self;
+        let Product { a, b, c, epilogue, resume } = self;
         let (rows, depth, columns) = (a.rows, a.columns, b.columns);
         if rows == 0 || columns == 0 {
             return;
         }
         if depth == 0 {
-            c.fill(0.0);
+            if !resume {
+                c.fill(0.0);
+            }
             for (i, row) in c.chunks_exact_mut(columns).enumerate() {
                 epilogue.apply(row, i, 0);
             }
@@ -68,17 +72,17 @@ impl<E: Epilogue> Task for Product<'_, E> {
                     L::call(Packing { b, depth: k..k_end, columns: column..column_end, width, packed: block });
                     Panels { data: block, stride: width, step: (k_end - k) * width }
                 } else {
-                    Panels { data: &b.data[k * columns + column..], stride: columns, step: width }
+                    Panels { data: &b.data[k * b.stride + column..], stride: b.stride, step: width }
                 };
                 // Evenly, so that no strip is left with few rows.
                 let strips = rows.div_ceil(L::ROWS);
                 for i in 0..strips {
                     let (row, row_end) = (rows * i / strips, rows * (i + 1) / strips);
-                    let (start, stride) = if a.transposed { (k * rows + row, rows) } else { (row * depth + k, depth) };
-                    let mut left = Left { data: &a.data[start..], transposed: a.transposed, stride };
+                    let start = if a.transposed { k * a.stride + row } else { row * a.stride + k };
+                    let mut left = Left { data: &a.data[start..], transposed: a.transposed, stride: a.stride };
                     if copied {
                         for (i, to) in (0..row_end - row).zip(strip.chunks_exact_mut(STRIDE)) {
-                            to[..k_end - k].copy_from_slice(&left.data[i * stride..][..k_end - k]);
+                            to[..k_end - k].copy_from_slice(&left.data[i * a.stride..][..k_end - k]);
                         }
                         left = Left { data: strip, stride: STRIDE, ..left };
                     }
@@ -92,7 +96,7 @@ impl<E: Epilogue> Task for Product<'_, E> {
                         b,
                         c: &mut c[column..],
                         stride: columns,
-                        resume: k > 0,
+                        resume: resume || k > 0,
                     });
                     if k_end == depth {
                         for (i, c) in (row..row_end).zip(c.chunks_exact_mut(columns)) {

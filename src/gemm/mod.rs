@@ -9,6 +9,8 @@ mod peak;
 #[cfg(test)]
 mod tests;
 
+use std::ops::Range;
+
 use crate::isa::{Isa, isa};
 use crate::matrix::entries;
 use driver::Product;
@@ -22,6 +24,8 @@ pub struct Operand<'a> {
     data: &'a [f32],
     rows: usize,
     columns: usize,
+    /// From a row to the next, or from a column to the next where it is transposed.
+    stride: usize,
     transposed: bool,
 }
 
@@ -29,7 +33,15 @@ impl<'a> Operand<'a> {
     /// A row-major `rows` × `columns` matrix.
     pub(crate) fn new(data: &'a [f32], rows: usize, columns: usize) -> Self {
         assert_eq!(data.len(), entries(rows, columns), "an operand of {rows} × {columns}");
-        Operand { data, rows, columns, transposed: false }
+        Operand { data, rows, columns, stride: columns, transposed: false }
+    }
+
+    /// These rows alone, of the transpose where it is transposed.
+    pub(crate) fn select_rows(self, rows: Range<usize>) -> Self {
+        assert!(rows.start <= rows.end && rows.end <= self.rows, "rows {rows:?} of {}", self.rows);
+        let start = rows.start * if self.transposed { 1 } else { self.stride };
+        // Nothing lies at the start of no rows where these are the last.
+        Operand { data: self.data.get(start..).unwrap_or_default(), rows: rows.len(), ..self }
     }
 
     /// The same numbers with rows and columns exchanged.
@@ -48,7 +60,7 @@ impl<'a> Operand<'a> {
     }
 
     pub(crate) fn at(self, row: usize, column: usize) -> f32 {
-        if self.transposed { self.data[column * self.rows + row] } else { self.data[row * self.columns + column] }
+        if self.transposed { self.data[column * self.stride + row] } else { self.data[row * self.stride + column] }
     }
 }
 
@@ -76,13 +88,18 @@ pub(crate) fn product(a: Operand<'_>, b: Operand<'_>, c: &mut [f32]) {
 
 /// C = epilogue(A · B), otherwise as [`product`].
 pub(crate) fn product_with(a: Operand<'_>, b: Operand<'_>, c: &mut [f32], epilogue: &impl Epilogue) {
-    product_on(isa(), a, b, c, epilogue);
+    product_on(isa(), a, b, c, epilogue, false);
 }
 
-fn product_on(isa: Isa, a: Operand<'_>, b: Operand<'_>, c: &mut [f32], epilogue: &impl Epilogue) {
+/// C += A · B, otherwise as [`product`]: the same bits as the product of longer factors, of which these are the rest.
+pub(crate) fn add_product(a: Operand<'_>, b: Operand<'_>, c: &mut [f32]) {
+    product_on(isa(), a, b, c, &(), true);
+}
+
+fn product_on(isa: Isa, a: Operand<'_>, b: Operand<'_>, c: &mut [f32], epilogue: &impl Epilogue, resume: bool) {
     assert_eq!(a.columns, b.rows, "the inner dimensions of a product");
     assert_eq!(c.len(), a.rows * b.columns, "a product of {} × {}", a.rows, b.columns);
-    run_on(isa, Product { a, b, c, epilogue });
+    run_on(isa, Product { a, b, c, epilogue, resume });
 }
 
 /// Element-wise work to be compiled for the widest vectors of the running processor.

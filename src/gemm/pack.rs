@@ -33,7 +33,7 @@ impl Packing<'_> {
     #[inline(always)]
     fn copy<L: Lanes>(self, step: usize) {
         for (k, row) in self.depth.enumerate() {
-            let row = &self.b.data[row * self.b.columns..][self.columns.clone()];
+            let row = &self.b.data[row * self.b.stride..][self.columns.clone()];
             for (panel, row) in row.chunks(self.width).enumerate() {
                 let to = &mut self.packed[panel * step + k * self.width..];
                 for (v, part) in row.chunks(L::COUNT).enumerate() {
@@ -58,7 +58,7 @@ impl Packing<'_> {
                 let mut square = [L::splat(0.0); 16];
                 if count == L::COUNT && ks.len() == L::COUNT {
                     for i in 0..L::COUNT {
-                        square[i] = L::load(&b.data[(first + i) * b.rows + k..]);
+                        square[i] = L::load(&b.data[(first + i) * b.stride + k..]);
                     }
                     square = L::transpose(square);
                     for i in 0..L::COUNT {
@@ -68,7 +68,7 @@ impl Packing<'_> {
                     for i in 0..L::COUNT {
                         // Any column serves as padding.
                         let column = first + i.min(count - 1);
-                        square[i] = L::load_partial(&b.data[column * b.rows..][ks.clone()]);
+                        square[i] = L::load_partial(&b.data[column * b.stride..][ks.clone()]);
                     }
                     square = L::transpose(square);
                     for i in 0..L::COUNT {

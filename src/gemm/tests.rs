@@ -44,7 +44,7 @@ fn factor(stored: &Matrix, transposed: bool) -> Operand<'_> {
 fn compute(isa: Isa, a: &Matrix, b: &Matrix, transposed: (bool, bool), epilogue: &impl Epilogue) -> Matrix {
     let (left, right) = (stored(a, transposed.0), stored(b, transposed.1));
     let mut c = Matrix::filled(a.rows(), b.columns(), f32::NAN);
-    product_on(isa, factor(&left, transposed.0), factor(&right, transposed.1), c.as_mut_slice(), epilogue);
+    product_on(isa, factor(&left, transposed.0), factor(&right, transposed.1), c.as_mut_slice(), epilogue, false);
     c
 }
 
@@ -153,6 +153,32 @@ fn rows_are_independent() {
             assert!((0..63).all(|i| column[(i, 0)] == whole[(i, columns - 1)]), "{isa}, one column");
             if isa != Isa::Portable {
                 assert_eq!(*fused.get_or_insert_with(|| whole.clone()), whole, "{isa}");
+            }
+        }
+    }
+}
+
+/// A product in parts, of the rows of C and of the depth, has the same bits as the whole.
+#[test]
+fn parts_make_the_whole() {
+    let mut rng = Rng::new(4);
+    for (rows, depth, columns) in [(63, 64, 37), (5, 700, 128), (100, 33, 10), (17, 6, 1)] {
+        let (a, b) = (random(&mut rng, rows, depth), random(&mut rng, depth, columns));
+        for isa in available() {
+            let whole = compute(isa, &a, &b, (false, false), &());
+            for transposed in [(false, false), (true, false), (false, true), (true, true)] {
+                let (left, right) = (stored(&a, transposed.0), stored(&b, transposed.1));
+                let (left, right) = (factor(&left, transposed.0), factor(&right, transposed.1));
+                let mut c = Matrix::filled(rows, columns, f32::NAN);
+                let (row_cuts, depth_cuts) = ([0, rows / 3, rows], [0, 0, depth / 4, depth - 1, depth]);
+                for rows in row_cuts.windows(2).map(|cut| cut[0]..cut[1]) {
+                    let c = &mut c.as_mut_slice()[rows.start * columns..rows.end * columns];
+                    for (i, depth) in depth_cuts.windows(2).map(|cut| cut[0]..cut[1]).enumerate() {
+                        let left = left.select_rows(rows.clone()).transposed().select_rows(depth.clone()).transposed();
+                        product_on(isa, left, right.select_rows(depth), c, &(), i > 0);
+                    }
+                }
+                assert_eq!(c, whole, "{isa} {transposed:?}");
             }
         }
     }

@@ -1,5 +1,7 @@
 //! The fully connected layer.
 
+use std::ops::Range;
+
 use crate::activation::Activation;
 use crate::gemm::{self, Epilogue, Vectorized};
 use crate::init::Init;
@@ -73,23 +75,24 @@ impl Dense {
         }
     }
 
-    /// From `delta`, the gradient of the loss with respect to Z: writes that with respect to the weights and the
-    /// bias, in the order of [`parameters`](Self::parameters), into `gradient`, and that with respect to the input
-    /// into `input_delta` where the caller wants it.
-    pub(crate) fn backward(
-        &self,
-        input: &Matrix,
-        delta: &Matrix,
-        gradient: &mut [f32],
-        input_delta: Option<&mut Matrix>,
-    ) {
-        let (weights, bias) = gradient.split_at_mut(self.weights.as_slice().len());
-        gemm::product(input.operand().transposed(), delta.operand(), weights);
-        gemm::vectorize(ColumnSums { matrix: delta, sums: bias });
-        if let Some(input_delta) = input_delta {
-            input_delta.reshape(delta.rows(), self.inputs());
-            gemm::product(delta.operand(), self.weights.operand().transposed(), input_delta.as_mut_slice());
+    /// From `delta`, the gradient of the loss with respect to Z: writes that with respect to the input into
+    /// `input_delta`.
+    pub(crate) fn backward(&self, delta: &Matrix, input_delta: &mut Matrix) {
+        input_delta.set_product(delta.operand(), self.weights.operand().transposed());
+    }
+
+    /// The gradient with respect to the weights of the inputs `rows` and, after the last of them, the bias: for the
+    /// examples of `input` and `delta`, added to that of earlier ones where `resume` says so.
+    pub(crate) fn gradient(input: &Matrix, delta: &Matrix, rows: Range<usize>, resume: bool, gradient: &mut [f32]) {
+        let (weights, bias) = gradient.split_at_mut(rows.len() * delta.columns());
+        let input = input.operand().transposed().select_rows(rows);
+        if resume {
+            gemm::add_product(input, delta.operand(), weights);
+        } else {
+            gemm::product(input, delta.operand(), weights);
+            bias.fill(0.0);
         }
+        gemm::vectorize(AddColumns { matrix: delta, sums: bias });
     }
 }
 
@@ -108,19 +111,21 @@ impl Epilogue for BiasThen<'_> {
     }
 }
 
-/// `sums` = the sum of each column of `matrix`.
-struct ColumnSums<'a> {
+/// Adds each column of `matrix` to its entry of `sums`, if there are any.
+struct AddColumns<'a> {
     matrix: &'a Matrix,
     sums: &'a mut [f32],
 }
 
-impl Vectorized for ColumnSums<'_> {
+impl Vectorized for AddColumns<'_> {
     type Output = ();
 
     #[inline(always)]
     fn run(self) {
-        self.sums.fill(0.0);
-        for row in self.matrix.as_slice().chunks_exact(self.sums.len().max(1)) {
+        if self.sums.is_empty() {
+            return;
+        }
+        for row in self.matrix.as_slice().chunks_exact(self.sums.len()) {
             for (sum, value) in self.sums.iter_mut().zip(row) {
                 *sum += value;
             }

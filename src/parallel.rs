@@ -1,0 +1,293 @@
+//! Work shared among threads, in pieces that a fast core takes more of. Nobody spins for long, and no result may
+//! depend on who did which piece.
+
+use std::num::NonZero;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering::SeqCst};
+use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
+use std::thread::{self, Builder, Scope, Thread};
+use std::time::{Duration, Instant};
+
+static THREADS: AtomicUsize = AtomicUsize::new(0);
+
+/// The number of threads that large work is shared among: what [`set_threads`] said, or as many as the device offers
+/// this process.
+pub fn threads() -> usize {
+    static OFFERED: OnceLock<usize> = OnceLock::new();
+    match THREADS.load(SeqCst) {
+        // Asking reads files on some systems, which takes longer than a small product.
+        0 => *OFFERED.get_or_init(|| thread::available_parallelism().map_or(1, NonZero::get)),
+        threads => threads,
+    }
+}
+
+/// Sets the number of threads that large work is shared among, in the whole process: training, large products, the
+/// outputs for a dataset. Zero stands for as many as the device offers, which is how a program starts. The results
+/// have the same bits for any number.
+///
+/// ```
+/// palmnet::set_threads(1);
+/// assert_eq!(palmnet::threads(), 1);
+/// ```
+pub fn set_threads(threads: usize) {
+    THREADS.store(threads, SeqCst);
+}
+
+/// Starts a thread. Where the system has none left, the work is shared among fewer.
+fn spawn<'scope>(scope: &'scope Scope<'scope, '_>, work: impl FnOnce() + Send + 'scope) -> bool {
+    Builder::new().name("palmnet".into()).spawn_scoped(scope, work).is_ok()
+}
+
+/// Runs `work` on several threads at once, each with an iterator over those of the `items` that fall to it.
+pub(crate) fn share<I: Iterator<Item: Send> + Send>(
+    threads: usize,
+    items: I,
+    work: impl Fn(&mut dyn Iterator<Item = I::Item>) + Sync,
+) {
+    let items = Mutex::new(items);
+    let work = || work(&mut std::iter::from_fn(|| lock(&items).next()));
+    thread::scope(|scope| {
+        let _ = (1..threads).all(|_| spawn(scope, &work));
+        work();
+    });
+}
+
+/// Locks. A thread that panicked while it held the lock ends the whole work anyway.
+pub(crate) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// How long a thread looks for news before it sleeps. Waking it takes about as long, and a longer wait would only
+/// empty the battery.
+const SPIN: Duration = Duration::from_micros(30);
+/// A wait for others that is longer than this, and than several pieces take, means that their core is busy with
+/// something else.
+const STALL: Duration = Duration::from_micros(100);
+/// After a stall the leader works alone for this many times as long.
+const ALONE: u32 = 16;
+
+/// A leader and its helpers, who do one job after the other together. A job consists of pieces numbered from 0.
+pub(crate) struct Team<'t, J> {
+    work: &'t (dyn Fn(J, usize) + Sync),
+    board: &'t Board<J>,
+    size: usize,
+    alone_until: Option<Instant>,
+}
+
+/// What leader and helpers tell each other.
+struct Board<J> {
+    job: Mutex<Option<J>>,
+    /// The pieces of the job that nobody has taken yet: those below this number.
+    left: AtomicUsize,
+    done: AtomicUsize,
+    failed: AtomicBool,
+    leader: Sleeper,
+    helpers: Vec<Sleeper>,
+}
+
+/// What `left` is when the team has done its last job.
+const OVER: usize = usize::MAX;
+
+/// Runs `lead` on this thread as the leader of a team of `threads`, all of which do `work` on the pieces of its jobs.
+pub(crate) fn team<J: Copy + Send, R>(
+    threads: usize,
+    work: &(dyn Fn(J, usize) + Sync),
+    lead: impl FnOnce(&mut Team<'_, J>) -> R,
+) -> R {
+    let board = &Board {
+        job: Mutex::new(None),
+        left: AtomicUsize::new(0),
+        done: AtomicUsize::new(0),
+        failed: AtomicBool::new(false),
+        leader: Sleeper::default(),
+        helpers: (1..threads).map(|_| Sleeper::default()).collect(),
+    };
+    thread::scope(|scope| {
+        // Its end sends the helpers home, whatever happens: the scope waits for them.
+        let mut team = Team { work, board, size: 1, alone_until: None };
+        team.size += board.helpers.iter().take_while(|me| spawn(scope, || board.help(me, work))).count();
+        lead(&mut team)
+    })
+}
+
+impl<J: Copy> Team<'_, J> {
+    /// The number of threads, the leader among them.
+    pub(crate) fn size(&self) -> usize {
+        self.size
+    }
+
+    /// Has all pieces of a job done. The leader calls `between` after each piece of its own, while it waits for the
+    /// others, and at the end.
+    ///
+    /// # Panics
+    /// When the work does.
+    pub(crate) fn run(&mut self, job: J, pieces: usize, mut between: impl FnMut()) {
+        let board = self.board;
+        if pieces < 2 || self.size < 2 || self.alone_until.is_some_and(|end| Instant::now() < end) {
+            for piece in 0..pieces {
+                (self.work)(job, piece);
+                between();
+            }
+            return;
+        }
+        *lock(&board.job) = Some(job);
+        board.done.store(0, SeqCst);
+        board.left.store(pieces, SeqCst);
+        board.helpers.iter().for_each(Sleeper::wake);
+
+        let start = Instant::now();
+        let mut own = 0;
+        while let Some(piece) = board.claim() {
+            board.perform(self.work, piece);
+            own += 1;
+            between();
+        }
+        let worked = start.elapsed();
+        let all_done = || board.done.load(SeqCst) == pieces;
+        while !all_done() {
+            board.leader.rest_until(all_done, &mut between);
+        }
+        between();
+        assert!(!board.failed.load(SeqCst), "a thread that shared the work panicked");
+        let waited = start.elapsed() - worked;
+        if own > 0 && waited > STALL.max(worked / own * 8) {
+            self.alone_until = Some(Instant::now() + waited * ALONE);
+        }
+    }
+}
+
+impl<J> Drop for Team<'_, J> {
+    fn drop(&mut self) {
+        self.board.left.store(OVER, SeqCst);
+        self.board.helpers.iter().for_each(Sleeper::wake);
+    }
+}
+
+impl<J: Copy> Board<J> {
+    fn help(&self, me: &Sleeper, work: &(dyn Fn(J, usize) + Sync)) {
+        while self.left.load(SeqCst) != OVER {
+            match self.claim() {
+                Some(piece) => self.perform(work, piece),
+                None => me.rest_until(|| self.left.load(SeqCst) != 0, &mut || {}),
+            }
+        }
+    }
+
+    /// Takes a piece of the job, if one is left.
+    fn claim(&self) -> Option<usize> {
+        let next = |left| (left != 0 && left != OVER).then(|| left - 1);
+        self.left.fetch_update(SeqCst, SeqCst, next).ok().map(|left| left - 1)
+    }
+
+    /// Does a piece that was taken. The job stays until all its pieces are done.
+    fn perform(&self, work: &(dyn Fn(J, usize) + Sync), piece: usize) {
+        struct Done<'b, J>(&'b Board<J>);
+        impl<J> Drop for Done<'_, J> {
+            fn drop(&mut self) {
+                if thread::panicking() {
+                    self.0.failed.store(true, SeqCst);
+                }
+                self.0.done.fetch_add(1, SeqCst);
+                self.0.leader.wake();
+            }
+        }
+        let _done = Done(self);
+        let job = *lock(&self.job);
+        work(job.expect("a piece has a job"), piece);
+    }
+}
+
+/// A thread that may have nothing to do for a while.
+#[derive(Default)]
+struct Sleeper {
+    asleep: AtomicBool,
+    thread: Mutex<Option<Thread>>,
+}
+
+impl Sleeper {
+    /// Returns when there is `news`, or a little after another thread has called [`wake`](Self::wake).
+    fn rest_until(&self, news: impl Fn() -> bool, between: &mut dyn FnMut()) {
+        let start = Instant::now();
+        while start.elapsed() < SPIN {
+            if news() {
+                return;
+            }
+            between();
+            (0..8).for_each(|_| std::hint::spin_loop());
+        }
+        lock(&self.thread).get_or_insert_with(thread::current);
+        self.asleep.store(true, SeqCst);
+        // What came before the flag was up woke nobody.
+        if !news() {
+            thread::park();
+        }
+        self.asleep.store(false, SeqCst);
+    }
+
+    fn wake(&self) {
+        // Read first: a write would take the cache line from the others.
+        if self.asleep.load(SeqCst)
+            && self.asleep.swap(false, SeqCst)
+            && let Some(thread) = &*lock(&self.thread)
+        {
+            thread.unpark();
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Every piece of every job is done exactly once, by teams of any size.
+    #[test]
+    fn pieces_are_done_once() {
+        for threads in [1, 2, 3, 7] {
+            let counts: Vec<AtomicUsize> = (0..50).map(|_| AtomicUsize::new(0)).collect();
+            let work = |job: usize, piece: usize| _ = counts[piece].fetch_add(job, SeqCst);
+            team(threads, &work, |team| {
+                assert_eq!(team.size(), threads);
+                for job in 1..200 {
+                    let pieces = job % 51;
+                    let before: Vec<usize> = counts.iter().map(|count| count.load(SeqCst)).collect();
+                    let mut between = 0;
+                    team.run(job, pieces, || between += 1);
+                    for (piece, (count, before)) in counts.iter().zip(before).enumerate() {
+                        assert_eq!(count.load(SeqCst) - before, if piece < pieces { job } else { 0 });
+                    }
+                    assert!(pieces == 0 || between > 0);
+                    if job % 40 == 0 {
+                        // Longer than anybody spins: the helpers fall asleep.
+                        thread::sleep(SPIN * 20);
+                    }
+                }
+            });
+            let sum = Mutex::new(0);
+            share(threads, 0..1000, |mine| *lock(&sum) += mine.sum::<usize>());
+            assert_eq!(*lock(&sum), 499_500);
+        }
+    }
+
+    /// A panic in a piece reaches whoever runs the team, whichever thread it happens on, and nobody waits for ever.
+    #[test]
+    fn panics_come_through() {
+        let caught = |work: &(dyn Fn(usize, usize) + Sync)| {
+            let run = || team(3, work, |team| (0..100).for_each(|job| team.run(job, 64, || {})));
+            std::panic::catch_unwind(std::panic::AssertUnwindSafe(run)).is_err()
+        };
+        let leader = thread::current().id();
+        assert!(!caught(&|_, _| {}));
+        assert!(caught(&|_, _| assert!(thread::current().id() != leader, "on the leader")));
+        let helped = AtomicBool::new(false);
+        assert!(caught(&|_, _| {
+            if thread::current().id() != leader {
+                helped.store(true, SeqCst);
+                panic!("on a helper");
+            }
+            while !helped.load(SeqCst) {
+                thread::yield_now();
+            }
+        }));
+        let lead = || team(3, &|(), _| {}, |_: &mut Team<'_, ()>| panic!("the leader's own"));
+        assert!(std::panic::catch_unwind(lead).is_err());
+    }
+}
