@@ -161,12 +161,12 @@ impl Matrix {
         self.zip(other, "hadamard", |a, b| a * b)
     }
 
-    /// The matrix product, cache-blocked.
+    /// The matrix product, cache-blocked, and shared among [`threads`](crate::threads) where it is large.
     ///
     /// # Panics
     /// When `self` has not as many columns as `other` has rows.
     pub fn matmul(&self, other: &Matrix) -> Matrix {
-        self.product(other, gemm::product)
+        self.product(other, gemm::shared_product)
     }
 
     /// The matrix product by its definition, three loops: slow, and the reference that [`matmul`](Self::matmul)
@@ -187,7 +187,7 @@ impl Matrix {
     }
 
     /// Makes this the product of two matrices, either of them transposed without a copy, in the memory that it has
-    /// where that is enough.
+    /// where that is enough. Large products are shared among [`threads`](crate::threads).
     ///
     /// ```
     /// use palmnet::Matrix;
@@ -201,7 +201,7 @@ impl Matrix {
     /// When the first factor has not as many columns as the second has rows.
     pub fn set_product(&mut self, a: Operand<'_>, b: Operand<'_>) {
         self.reshape(a.rows(), b.columns());
-        gemm::product(a, b, &mut self.data);
+        gemm::shared_product(a, b, &mut self.data);
     }
 
     /// This matrix as a factor of a product.

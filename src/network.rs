@@ -79,6 +79,10 @@ impl Network {
         &self.layers
     }
 
+    pub(crate) fn layer_mut(&mut self, index: usize) -> &mut Layer {
+        &mut self.layers[index]
+    }
+
     /// The activation that the outputs have passed through; the identity where the last layer is dense.
     pub fn output_activation(&self) -> Activation {
         match self.layers.last() {

@@ -32,6 +32,13 @@ pub const fn choice(name: &'static str, value: &'static str, help: &'static str)
     Choice { name, value, help }
 }
 
+/// Of every command that computes much; [`Command::parse`] itself obeys it.
+pub const THREADS: Choice = choice(
+    "--threads",
+    "N",
+    "Threads to share the work: as many as the device offers when not given. Results are the same.",
+);
+
 /// The options and words that were given.
 pub struct Arguments {
     command: &'static str,
@@ -94,6 +101,8 @@ impl Command {
         if let Some(word) = arguments.words.get(most) {
             return Err(self.misuse(&format!("{word} is too much; usage: palmnet {}", self.usage)));
         }
+        let threads = arguments.value(THREADS.name, "a whole number from 1 to 1000", |n| (1..=1000).contains(n))?;
+        palmnet::set_threads(threads.unwrap_or(0));
         Ok(Some(arguments))
     }
 

@@ -6,10 +6,11 @@ use std::path::Path;
 use std::time::{Duration, Instant};
 
 use palmnet::json::Json;
-use palmnet::{Activation::*, Dataset, Features, Loss, Matrix, Network, Rng, Scaler, Scratch, Sgd, Trainer};
+use palmnet::{Activation::*, Dataset, Features, Loss, Matrix, Network, Rng, Scaler, Scratch, Sgd, Trainer, threads};
 
 use super::Failure;
-use super::arguments::{Arguments, Command, choice};
+use super::arguments::{Arguments, Command, THREADS, choice};
+use super::numbers::counted;
 
 pub const COMMAND: Command = Command {
     name: "bench",
@@ -31,6 +32,7 @@ pub const COMMAND: Command = Command {
             "Examples per training step, 64 when not given, or per prediction, 1 and 1000 when not given.",
         ),
         choice("--epochs", "N", "Epochs to train: 5 when not given."),
+        THREADS,
         choice("--json", "", "JSON lines on standard output."),
     ],
 };
@@ -85,7 +87,7 @@ const PRODUCTS: [(Form, [usize; 3]); 14] = [
 fn gemm(json: bool, out: &mut dyn Write) -> Result<(), Failure> {
     let isa = palmnet::isa();
     if !json {
-        writeln!(out, "products, {isa}, one thread")?;
+        writeln!(out, "products, {isa}, {}", counted(threads(), "thread"))?;
         writeln!(out, "{:>5}{:>6}{:>6}{:>13}{:>9}", "m", "k", "n", "GFLOP/s", "of peak")?;
     }
     let mut rng = Rng::new(0);
@@ -97,7 +99,7 @@ fn gemm(json: bool, out: &mut dyn Write) -> Result<(), Failure> {
         let b = if form == Form::Second { b.operand().transposed() } else { b.operand() };
         let mut c = Matrix::default();
         // The peak is taken beside each product: the clock of a processor changes with its load and warmth.
-        let peak = palmnet::peak_flops() / 1e9;
+        let peak = palmnet::peak_flops() * threads() as f64 / 1e9;
         let gflops = (2 * m * k * n) as f64 / seconds(|| c.set_product(black_box(a), black_box(b))) / 1e9;
         if json {
             let line = Json::object([
@@ -106,7 +108,7 @@ fn gemm(json: bool, out: &mut dyn Write) -> Result<(), Failure> {
                 ("k", k.into()),
                 ("n", n.into()),
                 ("transposed", [Json::Null, "a".into(), "b".into()][form as usize].clone()),
-                ("threads", 1usize.into()),
+                ("threads", threads().into()),
                 ("isa", isa.to_string().into()),
                 ("gflops", gflops.into()),
                 ("peak", peak.into()),
@@ -178,7 +180,7 @@ fn train(folder: Option<&str>, batch: usize, epochs: usize, json: bool, out: &mu
             ("job", "train".into()),
             ("layers", layers()),
             ("batch", batch.into()),
-            ("threads", 1usize.into()),
+            ("threads", threads().into()),
             ("isa", palmnet::isa().to_string().into()),
             ("epoch_s", Json::Array(times.into_iter().map(Json::from).collect())),
             ("test_accuracy", accuracy.map_or(Json::Null, Json::from)),
@@ -186,7 +188,7 @@ fn train(folder: Option<&str>, batch: usize, epochs: usize, json: bool, out: &mu
         writeln!(out, "{line}")?;
     } else {
         let examples = train.len();
-        writeln!(out, "training on {examples} × 784 bytes, batch {batch}")?;
+        writeln!(out, "training on {examples} × 784 bytes, batch {batch}, {}", counted(threads(), "thread"))?;
         writeln!(out, "{:.3} s per epoch, the median of {epochs}", median(&mut times))?;
         match accuracy {
             Some(accuracy) => writeln!(out, "test accuracy {accuracy:.4}")?,

@@ -7,7 +7,7 @@ use palmnet::{
     generate,
 };
 
-use super::arguments::{Arguments, Command, choice};
+use super::arguments::{Arguments, Command, THREADS, choice};
 use super::training::{self, Job, Manner};
 use super::{Failure, files, pictures};
 
@@ -23,6 +23,7 @@ pub const COMMAND: Command = Command {
     options: &[
         choice("--seed", "N", "Everything random follows from it: 0 when not given."),
         choice("--out", "FILE", "Where the model goes: NAME.safetensors when not given."),
+        THREADS,
         choice("--every", "N", "Print a plain progress line every N epochs."),
         choice("--quiet", "", "No progress."),
         choice("--json", "", "JSON lines on standard output: an object for each epoch, and one at the end."),

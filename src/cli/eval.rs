@@ -6,7 +6,7 @@ use palmnet::Evaluation;
 use palmnet::json::Json;
 
 use super::Failure;
-use super::arguments::{Arguments, Command, choice};
+use super::arguments::{Arguments, Command, THREADS, choice};
 use super::data;
 use super::numbers::counted;
 use super::report::Score;
@@ -18,7 +18,7 @@ pub const COMMAND: Command = Command {
     summary: "Say how well a saved model does on labelled data.",
     details: &[data::ABOUT, "Of a folder, the test part is taken. Columns are found by their headers."],
     words: (2, 2),
-    options: &[choice("--json", "", "One JSON object on standard output.")],
+    options: &[THREADS, choice("--json", "", "One JSON object on standard output.")],
 };
 
 pub fn run(arguments: &Arguments, out: &mut dyn Write) -> Result<(), Failure> {

@@ -7,7 +7,7 @@ use palmnet::json::Json;
 use palmnet::{Error, Features, Matrix, Model, Output, Table};
 
 use super::Failure;
-use super::arguments::{Arguments, Command, choice};
+use super::arguments::{Arguments, Command, THREADS, choice};
 use super::data;
 use super::numbers::{exact, significant};
 
@@ -23,6 +23,7 @@ pub const COMMAND: Command = Command {
             "",
             "After the class, the probability of every class, separated by commas, under a header.",
         ),
+        THREADS,
         choice("--json", "", "One JSON object per line."),
     ],
 };

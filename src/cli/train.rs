@@ -7,7 +7,7 @@ use palmnet::{
     Targets, Trainer,
 };
 
-use super::arguments::{Arguments, Command, choice};
+use super::arguments::{Arguments, Command, THREADS, choice};
 use super::data::{self, Parts, Request};
 use super::numbers::{counted, exact};
 use super::training::{self, Job, Manner};
@@ -86,6 +86,7 @@ pub const COMMAND: Command = Command {
         ),
         choice("--seed", "N", "Everything random follows from it: 0 when not given."),
         choice("--out", "FILE", "Where the model goes: model.safetensors when not given."),
+        THREADS,
         choice("--every", "N", "Print a plain progress line every N epochs."),
         choice("--quiet", "", "No progress and no remarks."),
         choice("--json", "", "JSON lines on standard output: an object for each epoch, and one at the end."),

@@ -13,6 +13,7 @@ use std::ops::Range;
 
 use crate::isa::{Isa, isa};
 use crate::matrix::entries;
+use crate::parallel::{share, threads};
 use driver::Product;
 use lanes::{Lanes, Task, run_on};
 
@@ -89,6 +90,24 @@ pub(crate) fn product(a: Operand<'_>, b: Operand<'_>, c: &mut [f32]) {
 /// C = epilogue(A · B), otherwise as [`product`].
 pub(crate) fn product_with(a: Operand<'_>, b: Operand<'_>, c: &mut [f32], epilogue: &impl Epilogue) {
     product_on(isa(), a, b, c, epilogue, false);
+}
+
+/// As [`product`], shared among threads where it is large: a thread is started while about so much is computed.
+pub(crate) fn shared_product(a: Operand<'_>, b: Operand<'_>, c: &mut [f32]) {
+    const SHARED_WORK: usize = 1 << 26;
+    // Every piece packs what it needs of B for itself: fewer rows would not repay that.
+    const ROWS: usize = 64;
+    let rows = a.rows.div_ceil(2 * threads()).max(ROWS);
+    let work = a.rows.saturating_mul(a.columns).saturating_mul(b.columns);
+    if work < SHARED_WORK || a.rows < 2 * rows || threads() < 2 {
+        return product(a, b, c);
+    }
+    assert_eq!(c.len(), a.rows * b.columns, "a product of {} × {}", a.rows, b.columns);
+    share(threads(), c.chunks_mut(rows * b.columns).enumerate(), |mine| {
+        for (i, c) in mine {
+            product(a.select_rows(i * rows..a.rows.min((i + 1) * rows)), b, c);
+        }
+    });
 }
 
 /// C += A · B, otherwise as [`product`]: the same bits as the product of longer factors, of which these are the rest.

@@ -78,7 +78,8 @@ impl Dense {
     /// From `delta`, the gradient of the loss with respect to Z: writes that with respect to the input into
     /// `input_delta`.
     pub(crate) fn backward(&self, delta: &Matrix, input_delta: &mut Matrix) {
-        input_delta.set_product(delta.operand(), self.weights.operand().transposed());
+        input_delta.reshape(delta.rows(), self.inputs());
+        gemm::product(delta.operand(), self.weights.operand().transposed(), input_delta.as_mut_slice());
     }
 
     /// The gradient with respect to the weights of the inputs `rows` and, after the last of them, the bias: for the

@@ -2,6 +2,8 @@
 
 pub(crate) mod evaluate;
 mod history;
+mod snapshot;
+mod step;
 mod trainer;
 
 pub use history::{Epoch, History};

@@ -4,14 +4,16 @@ use std::ops::ControlFlow;
 use std::time::Instant;
 
 use super::history::{Epoch, History};
+use super::snapshot::Snapshot;
+use super::step::{Round, Shared};
 use crate::activation::Activation;
-use crate::backprop::Workspace;
+use crate::backprop::Pass;
 use crate::data::Dataset;
 use crate::error::{Error, Result};
 use crate::loss::Loss;
-use crate::matrix::Matrix;
-use crate::network::{Network, NetworkBuilder, Scratch};
+use crate::network::{Network, NetworkBuilder};
 use crate::optimizer::{Optimizer, Rule};
+use crate::parallel::{self, Team, write};
 use crate::rng::{Rng, purpose};
 use crate::schedule::Schedule;
 
@@ -140,44 +142,55 @@ impl<'a> Trainer<'a> {
                 (data, hold_back(share, &mut rows, &mut Rng::stream(self.seed, purpose::VALIDATION)))
             }
         };
-        let mut workspace = Workspace::new(network, self.loss, self.seed)?;
-        let mut optimizer = Optimizer::new(self.rule, network);
-        let mut batch = Batch::default();
+        let pass = Pass::new(network, self.loss, self.seed)?;
+        let optimizer = Optimizer::new(self.rule, network);
+        let shared = Shared::new(network, &pass, self.batch_size, (data, rows.clone()), (validation, held_back));
+        parallel::team(shared.threads, &|round, piece| shared.work(round, piece), |team| {
+            self.train(&rows, &shared, team, optimizer)
+        })
+    }
+
+    fn train(
+        &mut self,
+        rows: &[usize],
+        shared: &Shared<'_>,
+        team: &mut Team<'_, Round>,
+        mut optimizer: Optimizer,
+    ) -> Result<History> {
         let mut history = History::default();
         let mut best = Best::default();
+        let mut before = Snapshot::default();
         let batches = rows.len().div_ceil(self.batch_size);
         let steps = self.epochs.saturating_mul(batches);
-        let mut before = Snapshot::default();
-        let mut order = rows.clone();
         let orders = Rng::stream(self.seed, purpose::ORDER).next_u64();
         let start = Instant::now();
         for epoch in 1..=self.epochs {
-            before.take(network);
+            before.take(&shared.network());
             // Every epoch's order follows from the seed and its number alone, whatever came before.
-            order.copy_from_slice(&rows);
+            let mut order = write(&shared.order);
+            order.copy_from_slice(rows);
             Rng::stream(orders, epoch as u64).shuffle(&mut order);
+            drop(order);
             let (mut sum, mut seen, mut stopped) = (0.0, 0, false);
-            for (i, chunk) in order.chunks(self.batch_size).enumerate() {
-                batch.gather(data, chunk, network.outputs());
-                workspace.forward(network, &batch.x);
-                let loss = workspace.backward(network, &batch.x, &batch.y);
-                if !loss.is_finite() {
-                    before.restore(network);
-                    return Err(diverged(epoch, i + 1, &format!("the loss is {loss}"), optimizer.learning_rate()));
-                }
+            for i in 0..batches {
+                let batch = seen..rows.len().min(seen + self.batch_size);
                 let step = (epoch - 1) * batches + i;
                 optimizer.set_learning_rate(self.rule.learning_rate() * self.schedule.factor(step, steps));
-                optimizer.step(network, workspace.gradient());
-                seen += chunk.len();
-                sum += loss * chunk.len() as f64;
+                let loss = shared.step(team, &mut optimizer, step as u64, batch.clone());
+                if !loss.is_finite() {
+                    shared.restore(&before);
+                    return Err(diverged(epoch, i + 1, &format!("the loss is {loss}"), optimizer.learning_rate()));
+                }
+                seen = batch.end;
+                sum += loss * batch.len() as f64;
                 stopped = self.tell(Event::Batch { epoch, batch: i + 1, batches, loss: sum / seen as f64 }).is_break();
                 if stopped {
                     break;
                 }
             }
             // The last step may have gone too far with no loss after it to show that.
-            if !network.parameters().flatten().all(|weight| weight.is_finite()) {
-                before.restore(network);
+            if !shared.network().parameters().flatten().all(|weight| weight.is_finite()) {
+                shared.restore(&before);
                 let batch = seen.div_ceil(self.batch_size);
                 return Err(diverged(epoch, batch, "a weight is no longer finite", optimizer.learning_rate()));
             }
@@ -185,19 +198,19 @@ impl<'a> Trainer<'a> {
                 break;
             }
             let train_loss = sum / seen as f64;
-            let validation_loss =
-                (!held_back.is_empty()).then(|| batch.loss(&workspace, network, validation, &held_back));
+            let validation_loss = shared.validation_loss(team);
             let (learning_rate, seconds) = (optimizer.learning_rate(), start.elapsed().as_secs_f64());
             let record = Epoch { epoch, train_loss, validation_loss, learning_rate, seconds };
             history.epochs.push(record);
             history.best_epoch = epoch;
-            let stop = self.patience.is_some_and(|patience| best.update(&record, network) >= patience);
-            if self.tell(Event::Epoch { record: &record, network }).is_break() || stop {
+            let network = shared.network();
+            let stop = self.patience.is_some_and(|patience| best.update(&record, &network) >= patience);
+            if self.tell(Event::Epoch { record: &record, network: &network }).is_break() || stop {
                 break;
             }
         }
         if self.patience.is_some() && best.epoch > 0 {
-            best.weights.restore(network);
+            shared.restore(&best.weights);
             history.best_epoch = best.epoch;
         }
         Ok(history)
@@ -303,31 +316,6 @@ fn diverged(epoch: usize, batch: usize, what: &str, rate: f32) -> Error {
     Error::Diverged { epoch, batch, message }
 }
 
-/// The examples at hand, as the network takes them.
-#[derive(Default)]
-struct Batch {
-    x: Matrix,
-    y: Matrix,
-    scratch: Scratch,
-}
-
-impl Batch {
-    fn gather(&mut self, data: &Dataset, rows: &[usize], outputs: usize) {
-        data.gather(rows, &mut self.x);
-        data.gather_targets(rows, outputs, &mut self.y);
-    }
-
-    /// The mean loss on these rows, without training.
-    fn loss(&mut self, workspace: &Workspace, network: &Network, data: &Dataset, rows: &[usize]) -> f64 {
-        let mut sum = 0.0;
-        for chunk in rows.chunks(512) {
-            self.gather(data, chunk, network.outputs());
-            sum += workspace.loss(network, &self.x, &self.y, &mut self.scratch) * chunk.len() as f64;
-        }
-        sum / rows.len() as f64
-    }
-}
-
 /// The weights of the best epoch so far.
 #[derive(Default)]
 struct Best {
@@ -347,25 +335,5 @@ impl Best {
             self.weights.take(network);
         }
         record.epoch - self.epoch
-    }
-}
-
-/// The weights of a network at some time.
-#[derive(Default)]
-struct Snapshot(Vec<f32>);
-
-impl Snapshot {
-    fn take(&mut self, network: &Network) {
-        self.0.clear();
-        network.parameters().for_each(|values| self.0.extend_from_slice(values));
-    }
-
-    fn restore(&self, network: &mut Network) {
-        let mut rest = &self.0[..];
-        for values in network.parameters_mut() {
-            let (these, others) = rest.split_at(values.len());
-            values.copy_from_slice(these);
-            rest = others;
-        }
     }
 }

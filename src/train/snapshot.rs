@@ -1,0 +1,23 @@
+//! Weights, kept for later.
+
+use crate::network::Network;
+
+/// The weights of a network at some time.
+#[derive(Default)]
+pub(super) struct Snapshot(Vec<f32>);
+
+impl Snapshot {
+    pub(super) fn take(&mut self, network: &Network) {
+        self.0.clear();
+        network.parameters().for_each(|values| self.0.extend_from_slice(values));
+    }
+
+    pub(super) fn restore(&self, network: &mut Network) {
+        let mut rest = &self.0[..];
+        for values in network.parameters_mut() {
+            let (these, others) = rest.split_at(values.len());
+            values.copy_from_slice(these);
+            rest = others;
+        }
+    }
+}

@@ -1,0 +1,204 @@
+//! One step of training, shared among the threads of a team.
+//!
+//! A step has two rounds. In the first, every piece of work is a block of the batch's rows, which goes forward and
+//! backward through the network. In the second, it is a part of the parameters, whose gradient is summed over the
+//! blocks in their order; the leader updates the parameters as the gradients come in. Every number is computed in the
+//! same order for any blocks and parts, so nothing depends on the number of threads.
+
+use std::ops::Range;
+use std::sync::{Mutex, RwLock, RwLockReadGuard};
+
+use super::snapshot::Snapshot;
+use crate::backprop::{Part, Pass};
+use crate::data::Dataset;
+use crate::matrix::Matrix;
+use crate::network::{Network, Scratch};
+use crate::optimizer::Optimizer;
+use crate::parallel::{self, Team, lock, read, write};
+
+/// One thread does a step of fewer multiply-adds sooner than two can agree on it.
+const SHARED_WORK: usize = 1_000_000;
+/// Rows that keep the products busy. Blocks are smaller only where there are more threads than such blocks.
+const BLOCK_ROWS: usize = 32;
+/// The most blocks for each thread: with some more than one, a fast core takes more of them.
+const BLOCKS: usize = 4;
+/// The weights in a part: their gradient leaves room for more in a first-level cache.
+const PART: usize = 8192;
+/// The fewest rows of a part, however wide they are: a few register tiles.
+const PART_ROWS: usize = 28;
+/// Validation rows that are predicted at once.
+const CHUNK: usize = 256;
+
+/// What the threads of a training have in common.
+pub(super) struct Shared<'a> {
+    network: RwLock<&'a mut Network>,
+    data: &'a Dataset,
+    /// The rows of `data` in the order of the epoch.
+    pub order: RwLock<Vec<usize>>,
+    validation: &'a Dataset,
+    validation_rows: Vec<usize>,
+    /// The sum of the losses of each chunk of these.
+    validation_losses: Mutex<Vec<f64>>,
+    pub threads: usize,
+    blocks: Vec<RwLock<Block>>,
+    parts: Vec<Part>,
+    /// The gradients of parts, with their numbers, that wait for their use; and memory for more.
+    gradients: Mutex<Vec<(usize, Vec<f32>)>>,
+    spare: Mutex<Vec<Vec<f32>>>,
+}
+
+/// Some rows of a batch, on their way through the network.
+struct Block {
+    pass: Pass,
+    x: Matrix,
+    y: Matrix,
+    scratch: Scratch,
+}
+
+/// What a team does at a time.
+#[derive(Clone, Copy)]
+pub(super) enum Round {
+    /// Forward and backward: a piece for every `rows` rows of the batch that has these places in the order.
+    Passes { number: u64, start: usize, end: usize, rows: usize },
+    /// A piece for every part of the parameters: its gradient, from so many blocks.
+    Gradients { blocks: usize },
+    /// A piece for every chunk of the validation rows: its loss.
+    Validation,
+}
+
+impl<'a> Shared<'a> {
+    /// For training on `rows` of `data` in batches of `batch`, and measuring the loss on rows of `validation`.
+    pub(super) fn new(
+        network: &'a mut Network,
+        pass: &Pass,
+        batch: usize,
+        (data, rows): (&'a Dataset, Vec<usize>),
+        (validation, validation_rows): (&'a Dataset, Vec<usize>),
+    ) -> Self {
+        let batch = batch.min(rows.len());
+        let work = network.parameter_count().saturating_mul(3).saturating_mul(batch);
+        let threads = if work < SHARED_WORK { 1 } else { parallel::threads() };
+        let block = |_| {
+            let (x, y, scratch) = Default::default();
+            RwLock::new(Block { pass: pass.clone(), x, y, scratch })
+        };
+        let rows_of_part = |outputs: usize| (PART / outputs.max(1)).max(PART_ROWS);
+        let parts = pass.parts(network, rows_of_part);
+        let largest = parts.iter().map(|part| part.parameters.len()).max().unwrap_or(0);
+        Shared {
+            network: RwLock::new(network),
+            data,
+            order: RwLock::new(rows),
+            validation,
+            validation_losses: Mutex::new(vec![0.0; validation_rows.len().div_ceil(CHUNK)]),
+            validation_rows,
+            threads,
+            blocks: (0..batch.div_ceil(block_rows(batch, threads))).map(block).collect(),
+            gradients: Mutex::new(Vec::with_capacity(parts.len())),
+            spare: Mutex::new(parts.iter().map(|_| Vec::with_capacity(largest)).collect()),
+            parts,
+        }
+    }
+
+    /// The network as it is now.
+    pub(super) fn network(&self) -> RwLockReadGuard<'_, &'a mut Network> {
+        read(&self.network)
+    }
+
+    /// Gives the network these weights.
+    pub(super) fn restore(&self, weights: &Snapshot) {
+        weights.restore(&mut write(&self.network));
+    }
+
+    /// What each thread of the team does.
+    pub(super) fn work(&self, round: Round, piece: usize) {
+        match round {
+            Round::Passes { number, start, end, rows } => {
+                let (network, order) = (self.network(), read(&self.order));
+                let Block { pass, x, y, .. } = &mut *write(&self.blocks[piece]);
+                let batch = &order[start..end];
+                let first = piece * rows;
+                let rows = &batch[first..batch.len().min(first + rows)];
+                self.data.gather(rows, x);
+                self.data.gather_targets(rows, network.outputs(), y);
+                pass.forward(&network, x, first, number);
+                pass.backward(&network, x, y, first, batch.len());
+            }
+            Round::Gradients { blocks } => {
+                let part = &self.parts[piece];
+                let mut gradient = lock(&self.spare).pop().unwrap_or_default();
+                gradient.resize(part.parameters.len(), 0.0);
+                for (i, block) in self.blocks[..blocks].iter().enumerate() {
+                    let block = read(block);
+                    block.pass.gradient(part, &block.x, i > 0, &mut gradient);
+                }
+                lock(&self.gradients).push((piece, gradient));
+            }
+            Round::Validation => {
+                let network = self.network();
+                let Block { pass, x, y, scratch } = &mut *write(&self.blocks[piece % self.blocks.len()]);
+                let rows = self.validation_rows.chunks(CHUNK).nth(piece).unwrap_or_default();
+                self.validation.gather(rows, x);
+                self.validation.gather_targets(rows, network.outputs(), y);
+                let loss = pass.loss(&network, x, y, scratch) * rows.len() as f64;
+                lock(&self.validation_losses)[piece] = loss;
+            }
+        }
+    }
+
+    /// One step on the examples with these places in the order, the `number`-th: the mean loss before it. Where that is
+    /// not finite, nothing is changed.
+    pub(super) fn step(
+        &self,
+        team: &mut Team<'_, Round>,
+        optimizer: &mut Optimizer,
+        number: u64,
+        batch: Range<usize>,
+    ) -> f64 {
+        let rows = block_rows(batch.len(), self.threads);
+        let blocks = batch.len().div_ceil(rows);
+        team.run(Round::Passes { number, start: batch.start, end: batch.end, rows }, blocks, || {});
+        // One sum in the order of the rows, whatever the blocks.
+        let mut loss = 0.0;
+        for block in &self.blocks[..blocks] {
+            read(block).pass.losses().iter().for_each(|of_row| loss += of_row);
+        }
+        if f64::is_finite(loss) {
+            optimizer.begin();
+            let mut network = write(&self.network);
+            team.run(Round::Gradients { blocks }, self.parts.len(), || self.update(&mut network, optimizer));
+        }
+        loss / batch.len() as f64
+    }
+
+    /// Uses the gradients that are there.
+    fn update(&self, network: &mut Network, optimizer: &mut Optimizer) {
+        let next = || lock(&self.gradients).pop();
+        while let Some((number, gradient)) = next() {
+            let Part { layer, rows, parameters, .. } = &self.parts[number];
+            let mut start = parameters.start;
+            let mut tensors = network.layer_mut(*layer).parameters_mut();
+            if let (Some(weights), Some(bias)) = (tensors.next(), tensors.next()) {
+                let (of_weights, of_bias) = gradient.split_at(rows.len() * bias.len());
+                optimizer.update(&mut weights[rows.start * bias.len()..][..of_weights.len()], of_weights, start);
+                start += of_weights.len();
+                optimizer.update(&mut bias[..of_bias.len()], of_bias, start);
+            }
+            drop(tensors);
+            lock(&self.spare).push(gradient);
+        }
+    }
+
+    /// The mean loss on the validation rows, if there are any.
+    pub(super) fn validation_loss(&self, team: &mut Team<'_, Round>) -> Option<f64> {
+        let rows = self.validation_rows.len();
+        team.run(Round::Validation, rows.div_ceil(CHUNK), || {});
+        (rows > 0).then(|| lock(&self.validation_losses).iter().sum::<f64>() / rows as f64)
+    }
+}
+
+/// The rows of a block: few enough blocks to keep the products busy, enough of them to keep the threads busy.
+fn block_rows(batch: usize, threads: usize) -> usize {
+    let blocks = if threads == 1 { 1 } else { threads * (batch / threads / BLOCK_ROWS).clamp(1, BLOCKS) };
+    batch.div_ceil(blocks).max(1)
+}
