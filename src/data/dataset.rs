@@ -5,6 +5,7 @@ use std::path::Path;
 
 use super::{Output, Scaler, Schema, Table, Target};
 use crate::error::{Error, Result, quoted};
+use crate::gemm::prefetch;
 use crate::matrix::Matrix;
 use crate::rng::{Rng, purpose};
 
@@ -71,8 +72,21 @@ impl Features {
 
     /// Puts the examples `rows` into `x`.
     pub(crate) fn gather(&self, rows: &[usize], x: &mut Matrix) {
+        // Shuffled rows are anywhere in memory: while one is read, those to come are on their way.
+        const AHEAD: usize = 3;
         x.reshape(rows.len(), self.columns());
-        rows.iter().enumerate().for_each(|(i, &row)| self.read_row(row, x.row_mut(i)));
+        rows.iter().take(AHEAD).for_each(|&row| self.prefetch(row));
+        for (i, &row) in rows.iter().enumerate() {
+            rows.get(i + AHEAD).into_iter().for_each(|&row| self.prefetch(row));
+            self.read_row(row, x.row_mut(i));
+        }
+    }
+
+    fn prefetch(&self, row: usize) {
+        match self {
+            Features::Float(matrix) => prefetch(matrix.row(row)),
+            Features::Bytes(bytes) => prefetch(bytes.row(row)),
+        }
     }
 
     fn select(&self, rows: &[usize]) -> Features {

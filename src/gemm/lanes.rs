@@ -79,6 +79,27 @@ pub(crate) fn run_on<T: Task>(isa: Isa, task: T) -> T::Output {
     }
 }
 
+/// Asks the memory for what will be read soon, where the processor has an instruction for that.
+pub(crate) fn prefetch<T>(data: &[T]) {
+    const LINE: usize = 64;
+    let first = data.as_ptr().cast::<i8>();
+    for offset in (0..size_of_val(data)).step_by(LINE) {
+        let line = first.wrapping_add(offset);
+        // SAFETY: a hint, which reads nothing, to an address inside the slice.
+        #[cfg(target_arch = "x86_64")]
+        unsafe {
+            std::arch::x86_64::_mm_prefetch::<{ std::arch::x86_64::_MM_HINT_T0 }>(line);
+        }
+        // SAFETY: as above.
+        #[cfg(target_arch = "aarch64")]
+        unsafe {
+            std::arch::asm!("prfm pldl1keep, [{}]", in(reg) line, options(nostack, readonly, preserves_flags));
+        }
+        #[cfg(not(any(target_arch = "x86_64", target_arch = "aarch64")))]
+        let _ = line;
+    }
+}
+
 #[cfg(target_arch = "x86_64")]
 mod x86 {
     use super::{Lanes, Task};

@@ -143,5 +143,6 @@ pub(crate) fn vectorize<V: Vectorized>(work: V) -> V::Output {
     run_on(isa(), Loop(work))
 }
 
+pub(crate) use lanes::prefetch;
 pub(crate) use naive::product as naive_product;
 pub use peak::peak_flops;
