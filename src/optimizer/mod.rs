@@ -233,3 +233,51 @@ impl Optimizer {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::activation::Activation;
+    use crate::rng::Rng;
+
+    /// Training hands over the parameters piece by piece, whatever the tensors and the vectors of the processor.
+    #[test]
+    fn pieces_in_any_order_give_the_same_bits() {
+        let rules: [Rule; 9] = [
+            Sgd::new(0.1).into(),
+            Sgd::new(0.1).momentum(0.9).into(),
+            Sgd::new(0.1).momentum(0.9).nesterov().into(),
+            Adam::new(0.01).into(),
+            Adam::new(0.01).amsgrad().into(),
+            NAdam::new(0.01).into(),
+            AdaGrad::new(0.1).into(),
+            RmsProp::new(0.01).into(),
+            Rprop::new(0.01).into(),
+        ];
+        let penalty = Penalty::default().l1(0.01).l2(0.02).weight_decay(0.03);
+        for (rule, penalty) in rules.into_iter().flat_map(|rule| [(rule, Penalty::default()), (rule, penalty)]) {
+            let builder = Network::builder(9).dense(21, Activation::Relu).dense(3, Activation::Identity);
+            let mut network = builder.build().unwrap();
+            let mut flat: Vec<f32> = network.parameters().flatten().copied().collect();
+            let count = flat.len();
+            let mut whole = Optimizer::new(rule, &network).penalty(penalty).clip_value(0.9);
+            let mut parts = whole.clone();
+            let mut rng = Rng::new(1);
+            for _ in 0..5 {
+                let gradient: Vec<f32> = (0..count).map(|_| rng.normal() as f32).collect();
+                whole.step(&mut network, &gradient);
+                let mut cuts: Vec<usize> = (0..12).map(|_| rng.below(count)).chain([0, count]).collect();
+                cuts.sort();
+                let mut pieces: Vec<&[usize]> = cuts.windows(2).collect();
+                rng.shuffle(&mut pieces);
+                parts.begin();
+                for piece in pieces {
+                    let range = piece[0]..piece[1];
+                    parts.update(&mut flat[range.clone()], &gradient[range], piece[0]);
+                }
+                let bits = |w: &f32| w.to_bits();
+                assert!(network.parameters().flatten().map(bits).eq(flat.iter().map(bits)), "{rule:?} {penalty:?}");
+            }
+        }
+    }
+}

@@ -36,7 +36,7 @@ impl Before for Adjustment {
 /// -1, 0 or 1; 0 for NaN.
 #[inline(always)]
 pub(super) fn sign(x: f32) -> f32 {
-    f32::from(i8::from(x > 0.0) - i8::from(x < 0.0))
+    (if x > 0.0 { 1.0 } else { 0.0 }) - (if x < 0.0 { 1.0 } else { 0.0 })
 }
 
 /// Some parameters, and what belongs to them.
