@@ -23,9 +23,9 @@ use crate::math;
 pub enum Schedule {
     /// `constant`: the same rate throughout.
     Constant,
-    /// `cooldown[:SHARE]`: the same rate until the last part of the steps, of this share, over which it falls to zero in
-    /// a straight line (Hägele et al., 2024). The small steps at the end take out the noise that the large ones leave in
-    /// the weights. The usual share is 0.2.
+    /// `cooldown[:SHARE]`: the same rate until the last part of the steps, of this share, over which it falls to zero
+    /// in a straight line (Hägele et al., 2024). The small steps at the end take out the noise that the large ones
+    /// leave in the weights. The usual share is 0.2.
     Cooldown(f32),
     /// `step:EPOCHS:FACTOR`: multiplied by the factor whenever so many epochs have passed.
     Step {
@@ -40,8 +40,8 @@ pub enum Schedule {
     InverseScaling(f32),
     /// `cosine[:LOWEST]`: falls to the lowest factor, usually 0, along half a wave (Loshchilov, Hutter, 2016).
     Cosine(f32),
-    /// `one_cycle`: rises from a twenty-fifth of the rate to all of it over the first three tenths of the steps, and falls
-    /// to next to nothing over the rest, both along half a wave (Smith, Topin, 2017; the numbers are PyTorch's).
+    /// `one_cycle`: rises from a twenty-fifth of the rate to all of it over the first three tenths of the steps, and
+    /// falls to next to nothing over the rest, both along half a wave (Smith, Topin, 2017; the numbers are PyTorch's).
     OneCycle,
     /// `plateau[:EPOCHS[:FACTOR]]`: multiplied by the factor, usually 0.1, when the loss (on the validation part where
     /// there is one) has not fallen by a ten-thousandth for more than so many epochs, usually 10.
@@ -314,8 +314,8 @@ mod tests {
         ] {
             assert_eq!(text.parse::<Schedule>().unwrap(), schedule, "{text}");
         }
-        let bad = "cooldown:2 cooldown:x cosin cooldown:NaN constant:1 step step:3 step:0:0.1 step:3:0 step:3:0.5:1 step:x:0.1 \
-                   exponential exponential:0 exponential:1.1 exponential:NaN inverse_scaling:-1 inverse_scaling:inf \
+        let bad = "cooldown:2 cooldown:x cosin cooldown:NaN constant:1 step step:3 step:0:0.1 step:3:0 step:3:0.5:1 \
+                   step:x:0.1 exponential exponential:0 exponential:1.1 exponential:NaN inverse_scaling:-1 inverse_scaling:inf \
                    cosine:1.5 cosine: one_cycle:1 plateau:1:2 plateau:x plateau:-1 plateau:1:0.1:1 :";
         for bad in bad.split_whitespace().chain([""]) {
             assert!(bad.parse::<Schedule>().is_err(), "{bad}");

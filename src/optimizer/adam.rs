@@ -137,24 +137,22 @@ impl NAdam {
         above_zero("NAdam's epsilon", self.epsilon)
     }
 
-    /// The momentum of this step, counted from 1.
-    fn momentum(self, step: u64) -> f64 {
-        // 0.96 to the power of 0.004.
-        const GROWTH: f64 = 0.999_836_725_352_675_3;
-        f64::from(self.beta1) * (1.0 - 0.5 * math::power_f64(GROWTH, step))
-    }
-
     /// The rule at this step, counted from 1.
     pub(super) fn at(self, rate: f32, step: u64) -> impl Update<2> {
-        let mut product = 1.0;
-        for earlier in 1..=step {
-            product *= self.momentum(earlier);
+        // 0.96 to the power of 0.004.
+        const GROWTH: f64 = 0.999_836_725_352_675_3;
+        let momentum = |power: f64| f64::from(self.beta1) * (1.0 - 0.5 * power);
+        let (mut product, mut power) = (1.0, 1.0);
+        for _ in 0..step {
+            power *= GROWTH;
+            product *= momentum(power);
             // One less this is one: more factors change nothing.
             if product < 1e-17 {
                 break;
             }
         }
-        let (rate, now, next) = (f64::from(rate), self.momentum(step), self.momentum(step + 1));
+        let power = math::power_f64(GROWTH, step);
+        let (rate, now, next) = (f64::from(rate), momentum(power), momentum(power * GROWTH));
         NAdamStep {
             gradient_rate: (rate * (1.0 - now) / (1.0 - product)) as f32,
             mean_rate: (rate * next / (1.0 - product * next)) as f32,

@@ -202,8 +202,8 @@ impl Optimizer {
         self.steps += 1;
     }
 
-    /// The step's part for these `parameters`, the first of which has the place `start` among all. The parts may come in
-    /// any order, and begin and end anywhere.
+    /// The step's part for these `parameters`, the first of which has the place `start` among all. The parts may come
+    /// in any order, and begin and end anywhere.
     pub(crate) fn update(&mut self, parameters: &mut [f32], gradient: &[f32], start: usize) {
         let mut from = 0;
         while from < parameters.len() {

@@ -29,7 +29,7 @@ impl Penalty {
         Penalty { l1, ..self }
     }
 
-    /// Adds l2 · w to the gradient, as the penalty l2 / 2 · Σ w² does. This is the weight decay of PyTorch's SGD and Adam.
+    /// Adds l2 · w to the gradient, as the penalty l2 / 2 · Σ w² does: what PyTorch's SGD and Adam call weight decay.
     pub fn l2(self, l2: f32) -> Self {
         Penalty { l2, ..self }
     }

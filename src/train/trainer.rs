@@ -106,8 +106,8 @@ impl<'a> Trainer<'a> {
         Trainer { schedule, ..self }
     }
 
-    /// Over the first part of the steps, of this share, in [0, 1], the schedule's learning rate is multiplied by a factor
-    /// that rises from 0.1 to 1 in a straight line (Goyal et al., 2017).
+    /// Over the first part of the steps, of this share, in [0, 1], the schedule's learning rate is multiplied by what
+    /// rises from 0.1 to 1 in a straight line (Goyal et al., 2017).
     pub fn warmup(self, share: f32) -> Self {
         Trainer { warmup: share, ..self }
     }
@@ -282,7 +282,7 @@ impl<'a> Trainer<'a> {
         self.rule.check()?;
         self.penalty.check()?;
         self.schedule.check()?;
-        if !(self.clip_value > 0.0) {
+        if self.clip_value.is_nan() || self.clip_value <= 0.0 {
             return Err(Error::Setting(format!("clip value {}: it must be more than zero", self.clip_value)));
         }
         if !(0.0..=1.0).contains(&self.warmup) {

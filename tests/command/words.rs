@@ -84,7 +84,8 @@ fn help() {
     let out = folder.run("train --help").ok();
     for option in
         "--target --task --test --hidden --activation --optimizer --lr --schedule --warmup --l1 --l2 --weight-decay \
-                   --epochs --batch --dropout --validation --patience --seed -o --out --every --quiet --json --scale --init --restarts"
+                   --epochs --batch --dropout --validation --patience --seed -o --out --every --quiet --json --scale \
+                   --init --restarts"
             .split_whitespace()
     {
         assert!(out.contains(option), "{option}");
