@@ -18,8 +18,9 @@
 //! - [`Dataset`] reads tables and images, [`generate`] makes problems, [`Scaler`] brings features to a size that
 //!   networks learn from.
 //! - [`Network`] is a stack of [`Layer`]s that holds parameters and nothing else; [`Network::predict`] needs no lock.
-//! - [`Trainer`] trains it: a [`Loss`], an update [`Rule`] ([`Sgd`] or [`Adam`]), epochs and batches. [`Workspace`] and
-//!   [`Optimizer`] are the pieces for a loop of your own.
+//! - [`Trainer`] trains it: a [`Loss`], an update [`Rule`] such as [`Sgd`] or [`Adam`], a [`Penalty`], a [`Schedule`]
+//!   of the learning rate, epochs and batches. [`Workspace`], [`Optimizer`] and [`Scheduler`] are the pieces for a loop
+//!   of your own.
 //! - [`Model`] is a network with its preprocessing, in one safetensors file; [`Dataset::from_csv_as`] reads a file as the
 //!   model's [`Schema`] says.
 //! - [`Evaluation`] says how good the predictions are.
@@ -68,10 +69,10 @@ pub use matrix::Matrix;
 pub use metrics::{Classification, Evaluation, Regression, Scores};
 pub use model::Model;
 pub use network::{Network, NetworkBuilder, Scratch};
-pub use optimizer::{Adam, Optimizer, Rule, Sgd};
+pub use optimizer::{AdaGrad, Adam, NAdam, Optimizer, Penalty, RmsProp, Rprop, Rule, Sgd, clip_norm};
 pub use parallel::{set_threads, threads};
 pub use rng::Rng;
-pub use schedule::Schedule;
+pub use schedule::{Schedule, Scheduler};
 pub use train::{Epoch, Event, History, Trainer};
 
 /// The README's code is tested as the rest of the documentation is.

@@ -5,8 +5,8 @@ use std::ops::ControlFlow;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use palmnet::{
-    Activation::*, Adam, Dataset, Event, Features, Loss, Matrix, Network, Rng, Rule, Scaler, Scratch, Sgd, Trainer,
-    generate,
+    Activation::*, AdaGrad, Adam, Dataset, Event, Features, Loss, Matrix, NAdam, Network, Penalty, RmsProp, Rng, Rprop,
+    Rule, Scaler, Scratch, Sgd, Trainer, generate,
 };
 
 struct Counting;
@@ -37,7 +37,8 @@ static ALLOCATOR: Counting = Counting;
 fn allocations_per_epoch(network: &mut Network, loss: Loss, rule: Rule, data: &Dataset) -> Vec<usize> {
     let (mut counts, mut start) = (Vec::with_capacity(100), 0);
     // Batches of 48 do not divide the examples: the last batch of an epoch is smaller, the next epoch's are not.
-    let mut trainer = Trainer::new(loss, rule).epochs(6).batch_size(48).observe(|event| {
+    let trainer = Trainer::new(loss, rule).penalty(Penalty::default().l2(1e-4));
+    let mut trainer = trainer.epochs(6).batch_size(48).observe(|event| {
         match event {
             Event::Batch { batch: 1, .. } => start = ALLOCATIONS.load(Ordering::Relaxed),
             Event::Batch { batch, batches, .. } if batch == batches => {
@@ -59,16 +60,18 @@ fn steps_and_predictions_take_no_memory() {
     classes.scale(&Scaler::divide_by(64, 16.0));
     assert!(matches!(classes.features(), Features::Bytes { .. }));
     let activations = [Relu, LeakyRelu(0.1), Elu(1.0), Selu, Sigmoid, Tanh, Softplus, Silu, Gelu, HardSigmoid];
-    for (activation, rule) in activations.into_iter().zip(
-        [
-            Rule::from(Sgd::new(0.01)),
-            Sgd::new(0.01).momentum(0.9).into(),
-            Sgd::new(0.01).momentum(0.9).nesterov().into(),
-            Adam::new(0.001).into(),
-        ]
-        .into_iter()
-        .cycle(),
-    ) {
+    let rules = [
+        Rule::from(Sgd::new(0.01)),
+        Sgd::new(0.01).momentum(0.9).into(),
+        Sgd::new(0.01).momentum(0.9).nesterov().into(),
+        Adam::new(0.001).into(),
+        Adam::new(0.001).amsgrad().into(),
+        NAdam::new(0.001).into(),
+        AdaGrad::new(0.01).into(),
+        RmsProp::new(0.001).into(),
+        Rprop::new(0.001).into(),
+    ];
+    for (activation, rule) in activations.into_iter().zip(rules.into_iter().cycle()) {
         let layers = Network::builder(64).dense(130, activation).dropout(0.2).dense(33, activation).dense(10, Softmax);
         let mut network = layers.build().unwrap();
         let counts = allocations_per_epoch(&mut network, Loss::CrossEntropy, rule, &classes);

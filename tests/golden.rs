@@ -3,7 +3,10 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
-use palmnet::{Activation, Adam, Dense, Layer, Loss, Matrix, Network, Optimizer, Rule, Sgd, Workspace};
+use palmnet::{
+    Activation, AdaGrad, Adam, Dense, Layer, Loss, Matrix, NAdam, Network, Optimizer, Penalty, RmsProp, Rprop, Rule,
+    Schedule, Scheduler, Sgd, Workspace,
+};
 
 /// A safetensors file, read without the crate: eight bytes of length, a JSON header, the numbers.
 struct Golden {
@@ -43,13 +46,16 @@ impl Golden {
 
     /// Holds `got` against a tensor: within 10⁻⁵ relative or 10⁻⁶ absolute.
     fn expect(&self, tensor: &str, got: &[f32]) {
-        let truth = self.get(tensor).as_slice();
-        assert_eq!(got.len(), truth.len(), "{}: {tensor}", self.name);
-        for (i, (&got, &truth)) in got.iter().zip(truth).enumerate() {
-            let error = (f64::from(got) - f64::from(truth)).abs();
-            let bound = 1e-6 + 1e-5 * f64::from(truth).abs();
-            assert!(error <= bound, "{}: entry {i} of {tensor} is {got}, in PyTorch {truth}", self.name);
-        }
+        agree(&format!("{}: {tensor}", self.name), got, self.get(tensor).as_slice());
+    }
+}
+
+fn agree(what: &str, got: &[f32], truth: &[f32]) {
+    assert_eq!(got.len(), truth.len(), "{what}");
+    for (i, (&got, &truth)) in got.iter().zip(truth).enumerate() {
+        let error = (f64::from(got) - f64::from(truth)).abs();
+        let bound = 1e-6 + 1e-5 * f64::from(truth).abs();
+        assert!(error <= bound, "{what}: entry {i} is {got}, in PyTorch {truth}");
     }
 }
 
@@ -170,26 +176,119 @@ fn networks() {
     network("elu_leaky_bce", &[Elu(1.0), LeakyRelu(0.01), Sigmoid], Loss::BinaryCrossEntropy);
 }
 
+/// The parameters after each step of the first `steps` against the gradients of a file, which are taken in turn.
+fn parameters_after(golden: &Golden, rule: impl Into<Rule>, penalty: Penalty, steps: usize) -> Vec<f32> {
+    // Six weights and one bias hold the seven parameters.
+    let (weights, bias) = golden.get("start").as_slice().split_at(6);
+    let dense = Dense::new(Matrix::from_vec(6, 1, weights.to_vec()), bias.to_vec());
+    let mut network = Network::from_layers(6, vec![Layer::Dense(dense)]).unwrap();
+    let mut optimizer = Optimizer::new(rule, &network).penalty(penalty);
+    let mut after = Vec::new();
+    let gradients = golden.get("gradients");
+    for step in 0..steps {
+        optimizer.step(&mut network, gradients.row(step % gradients.rows()));
+        network.parameters().for_each(|values| after.extend_from_slice(values));
+    }
+    after
+}
+
 #[test]
 fn optimizers() {
-    let rules: [(&str, Rule); 4] = [
-        ("sgd", Sgd::new(0.1).into()),
-        ("momentum", Sgd::new(0.1).momentum(0.9).into()),
-        ("nesterov", Sgd::new(0.1).momentum(0.9).nesterov().into()),
-        ("adam", Adam::new(0.01).into()),
+    // PyTorch's penalties are for biases too.
+    let (none, all) = (Penalty::default(), Penalty::default().biases());
+    let rules: [(&str, Rule, Penalty); 9] = [
+        ("sgd", Sgd::new(0.1).into(), none),
+        ("sgd_weight_decay", Sgd::new(0.1).into(), all.l2(0.01)),
+        ("momentum", Sgd::new(0.1).momentum(0.9).into(), none),
+        ("nesterov", Sgd::new(0.1).momentum(0.9).nesterov().into(), none),
+        ("adam", Adam::new(0.01).into(), none),
+        ("adamw", Adam::new(0.01).into(), all.weight_decay(0.1)),
+        ("adagrad", AdaGrad::new(0.1).into(), none),
+        ("rmsprop", RmsProp::new(0.01).into(), none),
+        ("rprop", Rprop::new(0.01).into(), none),
     ];
-    for (name, rule) in rules {
+    for (name, rule, penalty) in rules {
         let golden = Golden::read(&format!("optimizer_{name}"));
-        // Six weights and one bias hold the seven parameters.
-        let (weights, bias) = golden.get("start").as_slice().split_at(6);
-        let dense = Dense::new(Matrix::from_vec(6, 1, weights.to_vec()), bias.to_vec());
-        let mut network = Network::from_layers(6, vec![Layer::Dense(dense)]).unwrap();
-        let mut optimizer = Optimizer::new(rule, &network);
-        let mut after = Vec::new();
-        for gradient in golden.get("gradients").iter_rows() {
-            optimizer.step(&mut network, gradient);
-            network.parameters().for_each(|values| after.extend_from_slice(values));
-        }
-        golden.expect("after", &after);
+        golden.expect("after", &parameters_after(&golden, rule, penalty, 10));
+    }
+}
+
+/// What PyTorch has in double precision after steps with the gradients of `optimizer_adam`.
+#[test]
+fn optimizers_without_a_file() {
+    let golden = Golden::read("optimizer_adam");
+    let (none, all) = (Penalty::default(), Penalty::default().biases());
+    let adam = Adam::new(0.01);
+    // A short memory, so that the largest mean square is often an old one.
+    let short = adam.betas(0.9, 0.5);
+    let rules: [(&str, Rule, Penalty, usize, [f32; 7]); 7] = [
+        (
+            "amsgrad",
+            adam.amsgrad().into(),
+            none,
+            10,
+            [0.6084851, 0.5367398, 1.2130686, -1.1722906, 0.8872565, -0.4726938, 0.0779034],
+        ),
+        (
+            "amsgrad with a short memory",
+            short.amsgrad().into(),
+            none,
+            10,
+            [0.6095515, 0.5367198, 1.203842, -1.1719052, 0.8838486, -0.4648384, 0.0854325],
+        ),
+        (
+            "nadam",
+            NAdam::new(0.01).into(),
+            none,
+            10,
+            [0.5941917, 0.5405279, 1.2125386, -1.1584861, 0.8766256, -0.4612797, 0.0904634],
+        ),
+        (
+            "nadam with other betas",
+            NAdam::new(0.01).betas(0.8, 0.5).into(),
+            none,
+            10,
+            [0.600535, 0.5320806, 1.2133711, -1.1593343, 0.8752657, -0.4632625, 0.0894618],
+        ),
+        (
+            "nadam for long",
+            NAdam::new(0.01).into(),
+            none,
+            200,
+            [0.0746476, 0.8604996, 1.9993021, -0.694551, 1.1463457, -1.5082273, -0.3740748],
+        ),
+        (
+            "momentum with l2",
+            Sgd::new(0.1).momentum(0.9).into(),
+            all.l2(0.3),
+            10,
+            [-0.3470847, -0.0529256, 1.266944, 0.4327067, 0.1411903, -1.2951298, -0.99372],
+        ),
+        (
+            "adam with l2",
+            adam.into(),
+            all.l2(0.3),
+            10,
+            [0.572039, 0.5162022, 1.1522021, -1.1346955, 0.8710909, -0.4591883, 0.0754981],
+        ),
+    ];
+    for (name, rule, penalty, steps, truth) in rules {
+        let after = parameters_after(&golden, rule, penalty, steps);
+        agree(name, &after[after.len() - 7..], &truth);
+    }
+}
+
+#[test]
+fn schedules() {
+    let of = |schedule| Scheduler::new(schedule, 50, 1);
+    for (name, scheduler) in [
+        ("step", of(Schedule::Step { epochs: 10, factor: 0.5 })),
+        ("exponential", of(Schedule::Exponential(0.95))),
+        ("cosine", of(Schedule::Cosine(0.01))),
+        ("linear_warmup", of(Schedule::Constant).warmup(0.2)),
+        ("one_cycle", of(Schedule::OneCycle)),
+    ] {
+        let rates: Vec<f32> = (0..50).map(|step| 0.1 * scheduler.factor(step)).collect();
+        Golden::read(&format!("schedule_{name}")).expect("rate", &rates);
     }
 }

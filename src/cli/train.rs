@@ -3,8 +3,8 @@
 use std::io::Write;
 
 use palmnet::{
-    Activation, Adam, Dataset, Features, Init, Loss, Matrix, Network, NetworkBuilder, Rule, Scaler, Schedule, Sgd,
-    Targets, Trainer,
+    Activation, AdaGrad, Adam, Dataset, Features, Init, Loss, Matrix, NAdam, Network, NetworkBuilder, Penalty, RmsProp,
+    Rprop, Rule, Scaler, Schedule, Sgd, Targets, Trainer,
 };
 
 use super::arguments::{Arguments, Command, THREADS, choice};
@@ -42,26 +42,42 @@ pub const COMMAND: Command = Command {
             "NAME",
             "How weights start: xavier_uniform, xavier_normal, he_uniform, he_normal, lecun_uniform, lecun_normal, normal:DEVIATION, truncated_normal:DEVIATION, uniform:LOW:HIGH, constant:VALUE. What suits the activation when not given.",
         ),
-        choice("--optimizer", "NAME", "adam (when not given), sgd, momentum, nesterov."),
+        choice(
+            "--optimizer",
+            "NAME",
+            "adam (when not given), adamw, amsgrad, nadam, sgd, momentum, nesterov, adagrad, rmsprop, rprop.",
+        ),
         choice(
             "--lr",
             "X",
-            "Learning rate. When not given: 0.001 for adam, 0.1 for sgd, 0.03 for momentum and nesterov.",
+            "Learning rate. When not given: 0.1 for sgd, 0.03 for momentum and nesterov, 0.05 for adagrad, 0.01 for rprop (its first step), 0.001 for the others.",
         ),
         choice(
             "--schedule",
             "NAME",
-            "Course of the learning rate: cooldown[:SHARE] (falls to zero over the last fifth, when not given) or constant.",
+            "Course of the learning rate: cooldown[:SHARE] (falls to zero over the last fifth, when not given), constant, step:EPOCHS:FACTOR, exponential:FACTOR (for each epoch), inverse_scaling[:POWER], cosine[:LOWEST], one_cycle, plateau[:EPOCHS[:FACTOR]] (lower when the loss has not fallen for 10 epochs, a tenth).",
+        ),
+        choice(
+            "--warmup",
+            "P",
+            "Share of the training over which the learning rate rises from a tenth to all of what the schedule says: 0 when not given.",
+        ),
+        choice("--l1", "X", "Penalty on the sum of all weights without their signs: 0 when not given."),
+        choice("--l2", "X", "Penalty on half the sum of the squares of all weights: 0 when not given."),
+        choice(
+            "--weight-decay",
+            "X",
+            "Shrink the weights in every step by the learning rate times X: 0.01 for adamw when not given, else 0.",
         ),
         choice(
             "--epochs",
             "N",
-            "Passes over the training data. When not given: what makes about 6000 steps, but from 20 to 200; 10 for images.",
+            "Passes over the training data. When not given: what makes about 6000 steps, but from 20 to 200; 10 for images. For rprop 200.",
         ),
         choice(
             "--batch",
             "N",
-            "Examples per step. When not given: 16 for less than 1000 training examples, 32 for less than 10000, else 64; 64 for images.",
+            "Examples per step. When not given: 16 for less than 1000 training examples, 32 for less than 10000, else 64; 64 for images. For rprop all of them.",
         ),
         choice("--dropout", "P", "Probability that a hidden unit is left out of a step: 0 when not given."),
         choice(
@@ -136,6 +152,10 @@ struct Options {
     optimizer: &'static str,
     learning_rate: f32,
     schedule: Schedule,
+    warmup: f32,
+    l1: f32,
+    l2: f32,
+    weight_decay: f32,
     epochs: Option<usize>,
     batch: Option<usize>,
     dropout: f32,
@@ -150,8 +170,21 @@ struct Options {
 type Fit = fn(&Features) -> Scaler;
 
 /// The optimizers, and the learning rate that each gets when none is given.
-const OPTIMIZERS: [&str; 4] = ["adam", "sgd", "momentum", "nesterov"];
-const USUAL_RATES: [f32; 4] = [0.001, 0.1, 0.03, 0.03];
+const OPTIMIZERS: [(&str, f32); 10] = [
+    ("adam", 0.001),
+    ("adamw", 0.001),
+    ("amsgrad", 0.001),
+    ("nadam", 0.001),
+    ("sgd", 0.1),
+    ("momentum", 0.03),
+    ("nesterov", 0.03),
+    ("adagrad", 0.05),
+    ("rmsprop", 0.001),
+    ("rprop", 0.01),
+];
+
+const SCHEDULES: [&str; 8] =
+    ["constant", "cooldown", "step", "exponential", "inverse_scaling", "cosine", "one_cycle", "plateau"];
 
 const ACTIVATIONS: [&str; 12] = [
     "relu",
@@ -196,12 +229,16 @@ impl Options {
             "minmax" => Scaler::min_max,
             _ => (|features| Scaler::identity(features.columns())) as Fit,
         });
-        let optimizer = arguments.one_of("--optimizer", &OPTIMIZERS)?.unwrap_or(OPTIMIZERS[0]);
-        let usual_rate = USUAL_RATES[OPTIMIZERS.iter().position(|&name| name == optimizer).unwrap_or(0)];
+        let optimizer = arguments.one_of("--optimizer", &OPTIMIZERS.map(|(name, _)| name))?.unwrap_or("adam");
+        let usual_rate = OPTIMIZERS.iter().find(|(name, _)| *name == optimizer).map_or(0.001, |&(_, rate)| rate);
         let rate = arguments.value("--lr", "a number above 0", |&x: &f32| x > 0.0 && x.is_finite())?;
         let whole = |name: &str| arguments.value(name, "a whole number from 1", |&n: &usize| n > 0);
         let share = "a share of at least 0 and less than 1";
         let dropout = arguments.value("--dropout", share, |p: &f32| (0.0..1.0).contains(p))?;
+        let warmup = arguments.value("--warmup", "a share from 0 to 1", |p: &f32| (0.0..=1.0).contains(p))?;
+        let strength =
+            |name: &str| arguments.value(name, "a number of at least 0", |x: &f32| *x >= 0.0 && x.is_finite());
+        let usual_decay = if optimizer == "adamw" { 0.01 } else { 0.0 };
         let patience = arguments.value("--patience", "a whole number", |_: &usize| true)?;
         let validation = arguments.value("--validation", share, |p: &f64| (0.0..1.0).contains(p))?;
         let usual_validation = if patience.is_some_and(|patience| patience > 0) { 0.1 } else { 0.0 };
@@ -212,7 +249,11 @@ impl Options {
             init: arguments.named("--init", &INITS)?,
             optimizer,
             learning_rate: rate.unwrap_or(usual_rate),
-            schedule: arguments.named("--schedule", &["cooldown", "constant"])?.unwrap_or_default(),
+            schedule: arguments.named("--schedule", &SCHEDULES)?.unwrap_or_default(),
+            warmup: warmup.unwrap_or(0.0),
+            l1: strength("--l1")?.unwrap_or(0.0),
+            l2: strength("--l2")?.unwrap_or(0.0),
+            weight_decay: strength("--weight-decay")?.unwrap_or(usual_decay),
             epochs: whole("--epochs")?,
             batch: whole("--batch")?,
             dropout: dropout.unwrap_or(0.0),
@@ -244,13 +285,16 @@ impl Settings {
             Targets::Classes(_) => ((train.class_names().len(), Activation::Softmax), Loss::CrossEntropy),
             Targets::Values(values) => ((values.columns(), Activation::Identity), Loss::MeanSquaredError),
         };
+        // The signs of a batch's gradient, which are all that Rprop looks at, are mostly noise.
+        let all = options.optimizer == "rprop";
         let batch = options.batch.unwrap_or(match rows {
+            _ if all => rows,
             0..1000 if !images => 16,
             0..10_000 if !images => 32,
             _ => 64,
         });
         // About six thousand steps fit most tables; images need fewer passes than that.
-        let usual_epochs = if images { 10 } else { (6_000usize.saturating_mul(batch) / rows).clamp(20, 200) };
+        let usual_epochs = if images && !all { 10 } else { (6_000usize.saturating_mul(batch) / rows).clamp(20, 200) };
         let epochs = options.epochs.unwrap_or(usual_epochs);
         let mut settings = Settings { hidden: Vec::new(), outputs, loss, batch, epochs, restarts: 1, options };
         settings.hidden = match settings.options.hidden.take() {
@@ -295,15 +339,22 @@ impl Settings {
     }
 
     fn trainer<'a>(&self) -> Trainer<'a> {
-        let Options { optimizer, learning_rate, schedule, validation, patience, seed, .. } = self.options;
+        let Options { optimizer, learning_rate, schedule, warmup, l1, l2, weight_decay, .. } = self.options;
+        let Options { validation, patience, seed, .. } = self.options;
         let rule: Rule = match optimizer {
+            "amsgrad" => Adam::new(learning_rate).amsgrad().into(),
+            "nadam" => NAdam::new(learning_rate).into(),
             "sgd" => Sgd::new(learning_rate).into(),
             "momentum" => Sgd::new(learning_rate).momentum(0.9).into(),
             "nesterov" => Sgd::new(learning_rate).momentum(0.9).nesterov().into(),
+            "adagrad" => AdaGrad::new(learning_rate).into(),
+            "rmsprop" => RmsProp::new(learning_rate).into(),
+            "rprop" => Rprop::new(learning_rate).into(),
             _ => Adam::new(learning_rate).into(),
         };
+        let penalty = Penalty::default().l1(l1).l2(l2).weight_decay(weight_decay);
         let trainer = Trainer::new(self.loss, rule).epochs(self.epochs).batch_size(self.batch).seed(seed);
-        let trainer = trainer.schedule(schedule).validation(validation);
+        let trainer = trainer.penalty(penalty).schedule(schedule).warmup(warmup).validation(validation);
         if patience > 0 { trainer.early_stopping(patience) } else { trainer }
     }
 
@@ -322,6 +373,7 @@ impl Settings {
                 "--hidden" => hidden(),
                 "--optimizer" => self.options.optimizer.to_string(),
                 "--lr" => exact(self.options.learning_rate),
+                "--weight-decay" if self.options.optimizer == "adamw" => exact(self.options.weight_decay),
                 "--epochs" => self.epochs.to_string(),
                 "--batch" => self.batch.to_string(),
                 "--restarts" => self.restarts.to_string(),

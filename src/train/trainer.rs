@@ -12,10 +12,10 @@ use crate::data::Dataset;
 use crate::error::{Error, Result};
 use crate::loss::Loss;
 use crate::network::{Network, NetworkBuilder};
-use crate::optimizer::{Optimizer, Rule};
+use crate::optimizer::{Optimizer, Penalty, Rule};
 use crate::parallel::{self, Team, write};
 use crate::rng::{Rng, purpose};
-use crate::schedule::Schedule;
+use crate::schedule::{Schedule, Scheduler};
 
 /// Trains networks: the loss, the update rule, and how long and in what portions.
 ///
@@ -31,7 +31,10 @@ use crate::schedule::Schedule;
 pub struct Trainer<'a> {
     loss: Loss,
     rule: Rule,
+    penalty: Penalty,
+    clip_value: f32,
     schedule: Schedule,
+    warmup: f32,
     epochs: usize,
     batch_size: usize,
     validation: Validation<'a>,
@@ -77,7 +80,10 @@ impl<'a> Trainer<'a> {
         Trainer {
             loss,
             rule: rule.into(),
+            penalty: Penalty::default(),
+            clip_value: f32::INFINITY,
             schedule: Schedule::default(),
+            warmup: 0.0,
             epochs: 100,
             batch_size: 32,
             validation: Validation::Share(0.0),
@@ -87,9 +93,25 @@ impl<'a> Trainer<'a> {
         }
     }
 
+    /// Pulls the weights towards zero in every step.
+    pub fn penalty(self, penalty: Penalty) -> Self {
+        Trainer { penalty, ..self }
+    }
+
+    /// Cuts every entry of the gradient to ±`limit`, before a penalty is added to it.
+    pub fn clip_value(self, limit: f32) -> Self {
+        Trainer { clip_value: limit, ..self }
+    }
+
     /// How the learning rate changes over the training.
     pub fn schedule(self, schedule: Schedule) -> Self {
         Trainer { schedule, ..self }
+    }
+
+    /// Over the first part of the steps, of this share, in [0, 1], the schedule's learning rate is multiplied by what
+    /// rises from 0.1 to 1 in a straight line (Goyal et al., 2017).
+    pub fn warmup(self, share: f32) -> Self {
+        Trainer { warmup: share, ..self }
     }
 
     /// The number of times that every example is seen.
@@ -143,7 +165,7 @@ impl<'a> Trainer<'a> {
             }
         };
         let pass = Pass::new(network, self.loss, self.seed)?;
-        let optimizer = Optimizer::new(self.rule, network);
+        let optimizer = Optimizer::new(self.rule, network).penalty(self.penalty).clip_value(self.clip_value);
         let shared = Shared::new(network, &pass, self.batch_size, (data, rows.clone()), (validation, held_back));
         parallel::team(shared.threads, &|round, piece| shared.work(round, piece), |team| {
             self.train(&rows, &shared, team, optimizer)
@@ -161,7 +183,7 @@ impl<'a> Trainer<'a> {
         let mut best = Best::default();
         let mut before = Snapshot::default();
         let batches = rows.len().div_ceil(self.batch_size);
-        let steps = self.epochs.saturating_mul(batches);
+        let mut scheduler = Scheduler::new(self.schedule, self.epochs, batches).warmup(self.warmup);
         let orders = Rng::stream(self.seed, purpose::ORDER).next_u64();
         let start = Instant::now();
         for epoch in 1..=self.epochs {
@@ -175,7 +197,7 @@ impl<'a> Trainer<'a> {
             for i in 0..batches {
                 let batch = seen..rows.len().min(seen + self.batch_size);
                 let step = (epoch - 1) * batches + i;
-                optimizer.set_learning_rate(self.rule.learning_rate() * self.schedule.factor(step, steps));
+                optimizer.set_learning_rate(self.rule.learning_rate() * scheduler.factor(step));
                 let loss = shared.step(team, &mut optimizer, step as u64, batch.clone());
                 if !loss.is_finite() {
                     shared.restore(&before);
@@ -199,6 +221,7 @@ impl<'a> Trainer<'a> {
             }
             let train_loss = sum / seen as f64;
             let validation_loss = shared.validation_loss(team);
+            scheduler.end_epoch(validation_loss.unwrap_or(train_loss));
             let (learning_rate, seconds) = (optimizer.learning_rate(), start.elapsed().as_secs_f64());
             let record = Epoch { epoch, train_loss, validation_loss, learning_rate, seconds };
             history.epochs.push(record);
@@ -270,7 +293,14 @@ impl<'a> Trainer<'a> {
             return Err(Error::Setting("a batch needs at least one example: set the batch size to 1 or more".into()));
         }
         self.rule.check()?;
+        self.penalty.check()?;
         self.schedule.check()?;
+        if self.clip_value.is_nan() || self.clip_value <= 0.0 {
+            return Err(Error::Setting(format!("clip value {}: it must be more than zero", self.clip_value)));
+        }
+        if !(0.0..=1.0).contains(&self.warmup) {
+            return Err(Error::Setting(format!("warmup {}: the share of the steps must be from 0 to 1", self.warmup)));
+        }
         match self.validation {
             Validation::Share(share) if !(0.0..1.0).contains(&share) => {
                 return Err(Error::Setting(format!(
@@ -290,8 +320,8 @@ impl<'a> Trainer<'a> {
                  end the network in sigmoid and use binary_cross_entropy, or give each class an output";
             return Err(Error::Setting(message.into()));
         }
-        // The gradient, the running means and two copies of the weights: a failed allocation would end the process.
-        let numbers = network.parameter_count().saturating_mul(5);
+        // The gradient, two copies of the weights and the moments: a failed allocation would end the process.
+        let numbers = network.parameter_count().saturating_mul(3 + self.rule.moments());
         Vec::<f32>::new().try_reserve_exact(numbers).map_err(|_| {
             Error::Setting(format!(
                 "training takes memory for {numbers} numbers, which is not there: choose fewer units"

@@ -300,7 +300,8 @@ fn every_name_of_an_option() {
     };
     // Three classes by chance: ln 3.
     let chance = 3f64.ln();
-    for optimizer in ["adam", "sgd", "momentum", "nesterov"] {
+    let optimizers = "adam adamw amsgrad nadam sgd momentum nesterov adagrad rmsprop rprop";
+    for optimizer in optimizers.split(' ') {
         assert!(loss(&format!("--optimizer {optimizer}")) < 0.5 * chance, "{optimizer}");
     }
     let activations =
@@ -325,7 +326,9 @@ fn every_name_of_an_option() {
     }
     assert!(loss("--hidden 0 --lr 0.05") < 0.5 * chance);
     assert!(loss("--hidden 30,20,10 --batch 8 --dropout 0.05 --lr 0.01") < 0.5 * chance);
-    for schedule in ["constant", "cooldown", "cooldown:0.5"] {
+    let schedules = "constant cooldown cooldown:0.5 step:20:0.5 exponential:0.97 inverse_scaling:0.1 cosine cosine:0.1 \
+                     one_cycle plateau plateau:5 plateau:5:0.5";
+    for schedule in schedules.split_whitespace() {
         assert!(loss(&format!("--schedule {schedule}")) < 0.5 * chance, "{schedule}");
     }
     // The scalers as their definitions have them: the lengths are from 4.3 to 7.9.
@@ -450,6 +453,9 @@ fn a_training_can_be_repeated() {
          --optimizer nesterov --schedule cooldown:0.5 --dropout 0.1 --epochs 7 --batch 9 --restarts 2 --seed 5",
         "train iris.csv --test test.csv --task classify --hidden 0 --validation 0.2 --patience 3 --lr 0.00001",
         "train iris.csv --patience 4 --epochs 30",
+        "train iris.csv --optimizer adamw --schedule plateau:3:0.5 --warmup 0.1 --l1 0.001 --l2 0.01 --epochs 9",
+        "train iris.csv --optimizer adamw --weight-decay 0 --epochs 3",
+        "train iris.csv --optimizer rprop",
     ] {
         let out = folder.run(&format!("{words} --quiet -o first")).ok();
         let info = &folder.run("info first --json").json()[0];
@@ -466,6 +472,43 @@ fn a_training_can_be_repeated() {
     let mut command = folder.command("train --quiet --epochs 1 --target 5 --");
     let out = Run::of(command.arg("two words.csv"), "train 'two words.csv'").ok();
     assert!(out.starts_with("palmnet train 'two words.csv' --target 5 "), "{out}");
+}
+
+/// The note says what was chosen for the optimizer too.
+#[test]
+fn usual_settings_of_optimizers() {
+    let folder = Folder::of_irises();
+    for (words, parts) in [
+        ("--optimizer adamw", &["--lr 0.001", "--weight-decay 0.01", "--batch 16"][..]),
+        ("--optimizer adamw --weight-decay 0.2", &["--weight-decay 0.2"]),
+        ("--optimizer rprop", &["--lr 0.01", "--epochs 200", "--batch 120"]),
+        ("--optimizer rprop --batch 30", &["--batch 30"]),
+    ] {
+        folder.run(&format!("train iris.csv --quiet --restarts 1 {words}")).ok();
+        let info = &folder.run("info model.safetensors --json").json()[0];
+        let line = text(info, "notes.settings");
+        assert!(parts.iter().all(|part| format!("{line} ").contains(&format!(" {part} "))), "{line} for {words}");
+    }
+    folder.run("train iris.csv --quiet --epochs 3").ok();
+    assert!(!text(&folder.run("info model.safetensors --json").json()[0], "notes.settings").contains("decay"));
+}
+
+/// Each of the penalties makes the weights smaller, and --warmup changes the beginning.
+#[test]
+fn penalties_and_warmup() {
+    let folder = Folder::of_irises();
+    let weights = |options: &str| {
+        folder.run(&format!("train iris.csv --quiet --epochs 60 --lr 0.01 --hidden 8 --restarts 1 {options}")).ok();
+        let model = palmnet::Model::load(folder.path("model.safetensors")).unwrap();
+        model.network().parameters().flatten().map(|w| f64::from(w.abs())).sum::<f64>()
+    };
+    let plain = weights("");
+    for penalty in ["--l1 0.01", "--l2 0.02", "--weight-decay 0.3", "--l1 0.005 --l2 0.01 --optimizer nesterov"] {
+        let found = weights(penalty);
+        assert!(found < 0.9 * plain, "{penalty}: {found} of {plain}");
+    }
+    assert_ne!(weights("--warmup 0.3"), plain);
+    assert_eq!(weights("--warmup 0 --l1 0 --l2 0 --weight-decay 0"), plain);
 }
 
 /// The library is silent while it tries starts; their time is told all the same.

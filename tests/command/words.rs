@@ -83,15 +83,18 @@ fn help() {
     }
     let out = folder.run("train --help").ok();
     for option in
-        "--target --task --test --hidden --activation --optimizer --lr --epochs --batch --dropout --validation \
-                   --patience --seed -o --out --every --quiet --json --scale --init --restarts"
+        "--target --task --test --hidden --activation --optimizer --lr --schedule --warmup --l1 --l2 --weight-decay \
+                   --epochs --batch --dropout --validation --patience --seed -o --out --every --quiet --json --scale \
+                   --init --restarts"
             .split_whitespace()
     {
         assert!(out.contains(option), "{option}");
     }
     let out = out.split_whitespace().collect::<Vec<_>>().join(" ");
     for part in [
-        "0.001 for adam, 0.1 for sgd, 0.03 for momentum and nesterov",
+        "0.1 for sgd, 0.03 for momentum and nesterov, 0.05 for adagrad, 0.01 for rprop",
+        "inverse_scaling[:POWER], cosine[:LOWEST], one_cycle, plateau[:EPOCHS[:FACTOR]]",
+        "0.01 for adamw when not given",
         "largest of 128, 64, 32, 16, 8 or 4 units",
         "20 with --validation",
         "0.1 with --patience",
@@ -142,8 +145,20 @@ fn wrong_command_lines() {
         ("train iris.csv --hidden 8,0", &["--hidden", "as in 128,128"]),
         ("train iris.csv --activation rellu", &["no activation \"rellu\"", "leaky_relu"]),
         ("train iris.csv --init he", &["no initialisation \"he\"", "he_normal"]),
-        ("train iris.csv --optimizer rmsprop", &["--optimizer rmsprop", "adam, sgd"]),
-        ("train iris.csv --schedule cosine", &["no schedule \"cosine\"", "cooldown"]),
+        (
+            "train iris.csv --optimizer lbfgs",
+            &["--optimizer lbfgs", "adam, adamw", "nesterov, adagrad, rmsprop or rprop"],
+        ),
+        (
+            "train iris.csv --schedule sine",
+            &["no schedule \"sine\"", "cooldown[:SHARE], step:EPOCHS:FACTOR,", "mean cosine?"],
+        ),
+        ("train iris.csv --schedule step:10", &["no schedule \"step:10\"", "step:EPOCHS:FACTOR"]),
+        ("train iris.csv --schedule exponential:1.5", &["exponential:1.5", "at most 1"]),
+        ("train iris.csv --warmup 1.5", &["--warmup 1.5", "from 0 to 1"]),
+        ("train iris.csv --l1 -1", &["--l1 -1", "at least 0"]),
+        ("train iris.csv --l2 nan", &["--l2 nan", "at least 0"]),
+        ("train iris.csv --weight-decay much", &["--weight-decay much", "at least 0"]),
         ("train iris.csv --scale log", &["--scale log", "standard, minmax or none"]),
         ("train iris.csv --seed 1 --seed 2", &["--seed is given twice"]),
         ("train iris.csv -o a --out b", &["--out is given twice"]),

@@ -1,0 +1,127 @@
+//! What keeps weights small and gradients in bounds.
+
+use super::wrong;
+use crate::error::Result;
+use crate::gemm::{Vectorized, vectorize};
+
+/// What pulls every weight towards zero in each step, to keep a network from learning its examples by heart.
+///
+/// Biases are left alone unless [`biases`](Self::biases) asks for them. The loss that is reported, and that early
+/// stopping looks at, is without the penalty: it compares between settings.
+///
+/// ```
+/// use palmnet::{Adam, Loss, Penalty, Trainer};
+/// // AdamW.
+/// let trainer = Trainer::new(Loss::CrossEntropy, Adam::new(0.001)).penalty(Penalty::default().weight_decay(0.01));
+/// ```
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct Penalty {
+    l1: f32,
+    l2: f32,
+    weight_decay: f32,
+    biases: bool,
+}
+
+impl Penalty {
+    /// Adds l1 · sign(w) to the gradient, as the penalty l1 · Σ |w| does (Tibshirani, 1996): weights that are of little
+    /// use shrink to about nothing.
+    pub fn l1(self, l1: f32) -> Self {
+        Penalty { l1, ..self }
+    }
+
+    /// Adds l2 · w to the gradient, as the penalty l2 / 2 · Σ w² does: what PyTorch's SGD and Adam call weight decay.
+    pub fn l2(self, l2: f32) -> Self {
+        Penalty { l2, ..self }
+    }
+
+    /// w ← (1 - rate · decay) · w before the step, past the gradient and its running means: decoupled weight decay
+    /// (Loshchilov, Hutter, 2017), with [`Adam`](crate::Adam) known as AdamW.
+    pub fn weight_decay(self, weight_decay: f32) -> Self {
+        Penalty { weight_decay, ..self }
+    }
+
+    /// Biases too, as PyTorch has it.
+    pub fn biases(self) -> Self {
+        Penalty { biases: true, ..self }
+    }
+
+    /// Whether it acts on the parameters of this name.
+    pub(super) fn covers(self, name: &str) -> bool {
+        self.biases || name == "weights"
+    }
+
+    pub(crate) fn check(self) -> Result<()> {
+        for (name, strength) in [("l1", self.l1), ("l2", self.l2), ("weight decay", self.weight_decay)] {
+            if !(strength.is_finite() && strength >= 0.0) {
+                return wrong(format!("{name} {strength}: it must be at least zero"));
+            }
+        }
+        Ok(())
+    }
+
+    /// What it does at this learning rate, with the gradient cut to ±`limit` first.
+    pub(super) fn adjustment(self, rate: f32, limit: f32) -> Adjustment {
+        Adjustment { limit, l1: self.l1, l2: self.l2, kept: 1.0 - rate * self.weight_decay }
+    }
+}
+
+/// What happens to a gradient and its parameter before the rule sees them.
+#[derive(Clone, Copy, PartialEq)]
+pub(super) struct Adjustment {
+    /// The largest entry of the gradient.
+    pub(super) limit: f32,
+    pub(super) l1: f32,
+    pub(super) l2: f32,
+    /// What decay leaves of the parameter.
+    pub(super) kept: f32,
+}
+
+impl Adjustment {
+    pub(super) const NONE: Adjustment = Adjustment { limit: f32::INFINITY, l1: 0.0, l2: 0.0, kept: 1.0 };
+}
+
+/// Scales `gradient` down to the Euclidean norm `limit` where its norm is above that, and returns the norm that it had
+/// (Pascanu, Mikolov, Bengio, 2013). It is for the whole gradient of a network, before the optimizer's step.
+///
+/// ```
+/// let mut gradient = [3.0, 4.0];
+/// assert_eq!(palmnet::clip_norm(&mut gradient, 1.0), 5.0);
+/// assert_eq!(gradient, [0.6, 0.8]);
+/// assert_eq!(palmnet::clip_norm(&mut gradient, 2.0), 1.0);
+/// assert_eq!(gradient, [0.6, 0.8]);
+/// ```
+///
+/// A gradient that is not finite stays as it is.
+pub fn clip_norm(gradient: &mut [f32], limit: f32) -> f32 {
+    let norm = square_sum(gradient).sqrt();
+    if norm > f64::from(limit) && norm.is_finite() {
+        let factor = (f64::from(limit) / norm) as f32;
+        gradient.iter_mut().for_each(|g| *g *= factor);
+    }
+    norm as f32
+}
+
+/// The sum of the squares, in an order of additions that is the same on every processor.
+pub(crate) fn square_sum(values: &[f32]) -> f64 {
+    vectorize(SquareSum(values))
+}
+
+struct SquareSum<'a>(&'a [f32]);
+
+impl Vectorized for SquareSum<'_> {
+    type Output = f64;
+
+    #[inline(always)]
+    fn run(self) -> f64 {
+        // Sixteen sums side by side: one would wait for itself at every addition.
+        let mut sums = [0.0; 16];
+        let mut add = |values: &[f32]| {
+            sums.iter_mut().zip(values).for_each(|(sum, &x)| *sum += f64::from(x) * f64::from(x));
+        };
+        let chunks = self.0.chunks_exact(16);
+        let rest = chunks.remainder();
+        chunks.for_each(&mut add);
+        add(rest);
+        sums.iter().sum()
+    }
+}
