@@ -66,20 +66,21 @@ pub(crate) fn write<T>(lock: &RwLock<T>) -> RwLockWriteGuard<'_, T> {
     lock.write().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// How long a thread looks for news before it sleeps. Waking it takes about as long, and a longer wait would only
-/// empty the battery.
-const SPIN: Duration = Duration::from_micros(30);
-/// A wait for others that is longer than this, and than several pieces take, means that their core is busy with
-/// something else.
-const STALL: Duration = Duration::from_micros(100);
-/// After a stall the leader works alone for this many times as long.
-const ALONE: u32 = 16;
+/// How long a thread looks for news before it sleeps. Waking it takes about half of that, time in which the others may
+/// finish their work: with less, it would sleep again every time. A longer wait would only empty the battery.
+const SPIN: Duration = Duration::from_micros(100);
+/// The time that may be lost by sharing before the leader works alone: as much as it takes to wake a thread twice.
+const LOSS: Duration = Duration::from_micros(100);
+/// For so many times as long as was lost: what another program does to one core must cost this one little.
+const ALONE: u32 = 20;
 
 /// A leader and its helpers, who do one job after the other together. A job consists of pieces numbered from 0.
 pub(crate) struct Team<'t, J> {
     work: &'t (dyn Fn(J, usize) + Sync),
     board: &'t Board<J>,
     size: usize,
+    /// What the last jobs took beyond what the leader alone would have taken.
+    loss: Duration,
     alone_until: Option<Instant>,
 }
 
@@ -113,16 +114,19 @@ pub(crate) fn team<J: Copy + Send, R>(
     };
     thread::scope(|scope| {
         // Its end sends the helpers home, whatever happens: the scope waits for them.
-        let mut team = Team { work, board, size: 1, alone_until: None };
+        let mut team = Team { work, board, size: 1, loss: Duration::ZERO, alone_until: None };
         team.size += board.helpers.iter().take_while(|me| spawn(scope, || board.help(me, work))).count();
         lead(&mut team)
     })
 }
 
 impl<J: Copy> Team<'_, J> {
-    /// The number of threads, the leader among them.
-    pub(crate) fn size(&self) -> usize {
-        self.size
+    /// The number of threads that share the next job: 1 while sharing does not pay.
+    pub(crate) fn size(&mut self) -> usize {
+        if self.alone_until.is_some_and(|end| Instant::now() >= end) {
+            self.alone_until = None;
+        }
+        if self.alone_until.is_some() { 1 } else { self.size }
     }
 
     /// Has all pieces of a job done. The leader calls `between` after each piece of its own, while it waits for the
@@ -132,35 +136,38 @@ impl<J: Copy> Team<'_, J> {
     /// When the work does.
     pub(crate) fn run(&mut self, job: J, pieces: usize, mut between: impl FnMut()) {
         let board = self.board;
-        if pieces < 2 || self.size < 2 || self.alone_until.is_some_and(|end| Instant::now() < end) {
+        if pieces < 2 || self.size() < 2 {
             for piece in 0..pieces {
                 (self.work)(job, piece);
                 between();
             }
             return;
         }
+        let start = Instant::now();
         *lock(&board.job) = Some(job);
         board.done.store(0, SeqCst);
         board.left.store(pieces, SeqCst);
         board.helpers.iter().for_each(Sleeper::wake);
 
-        let start = Instant::now();
+        let published = start.elapsed();
         let mut own = 0;
         while let Some(piece) = board.claim() {
             board.perform(self.work, piece);
             own += 1;
             between();
         }
-        let worked = start.elapsed();
+        let worked = start.elapsed() - published;
         let all_done = || board.done.load(SeqCst) == pieces;
         while !all_done() {
             board.leader.rest_until(all_done, &mut between);
         }
         between();
         assert!(!board.failed.load(SeqCst), "a thread that shared the work panicked");
-        let waited = start.elapsed() - worked;
-        if own > 0 && waited > STALL.max(worked / own * 8) {
-            self.alone_until = Some(Instant::now() + waited * ALONE);
+        let alone = worked * pieces as u32 / own.max(1);
+        self.loss = (self.loss + start.elapsed()).saturating_sub(alone);
+        if self.loss > LOSS {
+            self.alone_until = Some(Instant::now() + self.loss * ALONE);
+            self.loss = Duration::ZERO;
         }
     }
 }

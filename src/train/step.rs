@@ -155,7 +155,7 @@ impl<'a> Shared<'a> {
         number: u64,
         batch: Range<usize>,
     ) -> f64 {
-        let rows = block_rows(batch.len(), self.threads);
+        let rows = block_rows(batch.len(), team.size());
         let blocks = batch.len().div_ceil(rows);
         team.run(Round::Passes { number, start: batch.start, end: batch.end, rows }, blocks, || {});
         // One sum in the order of the rows, whatever the blocks.
