@@ -1,7 +1,9 @@
 //! A seed means the same numbers, the same network and the same training for ever.
 
 use palmnet::Activation::{Relu, Softmax, Tanh};
-use palmnet::{Adam, Init, Loss, Matrix, Network, Optimizer, Rng, Rule, Sgd, Workspace};
+use palmnet::{
+    Adam, Init, Loss, Matrix, Network, Optimizer, Rng, Rule, Scaler, Sgd, Trainer, Workspace, generate, set_threads,
+};
 
 /// Every bit of the weights before training, of every loss and of the weights after it.
 fn train(seed: u64, dropout_seed: u64, rule: Rule) -> Vec<u64> {
@@ -34,6 +36,42 @@ fn a_seed_gives_the_same_bits_twice() {
         let other_dropout = train(1, 4, rule);
         assert_eq!(first[..6 * 16], other_dropout[..6 * 16]);
         assert_ne!(first, other_dropout);
+    }
+}
+
+/// Training, evaluation and large products, whose bits must not tell how many threads shared the work.
+fn shared_work(rule: Rule, seed: u64) -> Vec<u64> {
+    let mut data = generate::digits();
+    data.scale(&Scaler::divide_by(64, 16.0));
+    let data = data.select(&(0..500).collect::<Vec<_>>());
+    let builder = Network::builder(64).dense(120, Relu).dropout(0.2).dense(130, Tanh).dense(10, Softmax);
+    let mut network = builder.seed(seed).build().unwrap();
+    // 450 examples in batches of 100: the last one is smaller, and no block is as large as another.
+    let mut trainer =
+        Trainer::new(Loss::CrossEntropy, rule).epochs(3).batch_size(100).seed(seed).validation(0.1).early_stopping(1);
+    let history = trainer.fit(&mut network, &data).unwrap();
+    let losses = history.epochs.iter().flat_map(|epoch| [epoch.train_loss, epoch.validation_loss.unwrap()]);
+    let mut bits: Vec<u64> = losses.map(f64::to_bits).collect();
+    bits.extend(network.parameters().flatten().map(|v| u64::from(v.to_bits())));
+    let outputs = network.outputs_for(&generate::digits()).unwrap();
+    bits.extend(outputs.as_slice().iter().map(|v| u64::from(v.to_bits())));
+    bits
+}
+
+#[test]
+fn any_number_of_threads_gives_the_same_bits() {
+    let mut rng = Rng::new(5);
+    let (a, b) =
+        (Matrix::from_fn(1300, 260, |_, _| rng.normal() as f32), Matrix::from_fn(260, 260, |_, _| rng.normal() as f32));
+    let rules = [Rule::from(Sgd::new(0.1)), Adam::new(0.003).into()];
+    let all = |threads| {
+        set_threads(threads);
+        (rules.map(|rule| shared_work(rule, 7)), a.matmul(&b))
+    };
+    let one = all(1);
+    // More than once each: who does which piece is never the same.
+    for threads in [2, 3, 7, 2, 3, 7] {
+        assert_eq!(all(threads), one, "{threads} threads");
     }
 }
 
