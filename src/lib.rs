@@ -32,6 +32,7 @@
 #![warn(missing_docs)]
 
 mod activation;
+mod aligned;
 mod backprop;
 mod data;
 mod error;

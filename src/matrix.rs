@@ -3,6 +3,7 @@
 use std::fmt;
 use std::ops::{Add, Index, IndexMut, Mul, Sub};
 
+use crate::aligned::Aligned;
 use crate::gemm::{self, Operand};
 
 /// A row-major matrix of `f32`. Zero rows and zero columns are allowed.
@@ -18,7 +19,7 @@ use crate::gemm::{self, Operand};
 pub struct Matrix {
     rows: usize,
     columns: usize,
-    data: Vec<f32>,
+    data: Aligned,
 }
 
 impl Matrix {
@@ -35,7 +36,7 @@ impl Matrix {
     /// # Panics
     /// When it has more entries than the machine can count.
     pub fn filled(rows: usize, columns: usize, value: f32) -> Self {
-        Matrix { rows, columns, data: vec![value; entries(rows, columns)] }
+        Matrix { rows, columns, data: Aligned::filled(entries(rows, columns), value) }
     }
 
     /// A matrix of `data`, which holds one row after the other.
@@ -44,7 +45,7 @@ impl Matrix {
     /// When `data` does not have `rows` × `columns` entries.
     pub fn from_vec(rows: usize, columns: usize, data: Vec<f32>) -> Self {
         assert_eq!(data.len(), entries(rows, columns), "a {rows} × {columns} matrix from {} numbers", data.len());
-        Matrix { rows, columns, data }
+        Matrix { rows, columns, data: data.into() }
     }
 
     /// A matrix of these rows, each an array or a vector.
@@ -58,7 +59,7 @@ impl Matrix {
             assert_eq!(row.as_ref().len(), columns, "row {i} differs in length from row 0");
             data.extend_from_slice(row.as_ref());
         }
-        Matrix { rows: rows.len(), columns, data }
+        Matrix { rows: rows.len(), columns, data: data.into() }
     }
 
     /// A matrix whose entry at (row, column) is `entry(row, column)`.
@@ -70,7 +71,7 @@ impl Matrix {
         for i in 0..rows {
             data.extend((0..columns).map(|j| entry(i, j)));
         }
-        Matrix { rows, columns, data }
+        Matrix { rows, columns, data: data.into() }
     }
 
     /// The number of rows.
@@ -121,9 +122,9 @@ impl Matrix {
         &mut self.data
     }
 
-    /// All entries, one row after the other, without a copy.
+    /// All entries, one row after the other.
     pub fn into_vec(self) -> Vec<f32> {
-        self.data
+        self.data.into_vec()
     }
 
     /// The matrix of these rows, in this order; a row may be taken more than once.
@@ -133,14 +134,19 @@ impl Matrix {
     pub fn select_rows(&self, rows: &[usize]) -> Matrix {
         let mut data = Vec::with_capacity(rows.len() * self.columns);
         rows.iter().for_each(|&row| data.extend_from_slice(self.row(row)));
-        Matrix { rows: rows.len(), columns: self.columns, data }
+        Matrix { rows: rows.len(), columns: self.columns, data: data.into() }
     }
 
     /// Makes this a `rows` × `columns` matrix of unspecified content, in the memory that it has where that is enough.
     pub(crate) fn reshape(&mut self, rows: usize, columns: usize) {
         self.rows = rows;
         self.columns = columns;
-        self.data.resize(entries(rows, columns), 0.0);
+        self.data.resize(entries(rows, columns));
+    }
+
+    /// The same matrix, its entries moved to the start of a cache line if they are not there.
+    pub(crate) fn align(self) -> Matrix {
+        Matrix { data: self.data.align(), ..self }
     }
 
     /// Rows and columns exchanged.
@@ -212,7 +218,7 @@ impl Matrix {
     fn zip(&self, other: &Matrix, what: &str, function: impl Fn(f32, f32) -> f32) -> Matrix {
         let (a, b) = (self.shape(), other.shape());
         assert_eq!(a, b, "{what} of {} × {} and {} × {}: the shapes differ", a.0, a.1, b.0, b.1);
-        Matrix { data: self.data.iter().zip(&other.data).map(|(&a, &b)| function(a, b)).collect(), ..*self }
+        Matrix { data: self.data.iter().zip(other.data.iter()).map(|(&a, &b)| function(a, b)).collect(), ..*self }
     }
 }
 

@@ -8,6 +8,7 @@ use std::ops::Range;
 
 use super::Operand;
 use super::lanes::{Lanes, Task};
+use crate::aligned::Aligned;
 
 /// The rows `depth` and columns `columns` of `b`, to be packed into panels `width` columns wide, the last one padded.
 pub(super) struct Packing<'a> {
@@ -88,9 +89,9 @@ fn load<L: Lanes>(part: &[f32]) -> L {
 }
 
 /// Memory of this thread's own that outlives a product, so that the next one need not ask for it.
-pub(super) struct Buffer(Vec<f32>);
+pub(super) struct Buffer(Aligned);
 
-thread_local!(static SPARE: Cell<Vec<f32>> = const { Cell::new(Vec::new()) });
+thread_local!(static SPARE: Cell<Aligned> = const { Cell::new(Aligned::new()) });
 
 impl Buffer {
     pub(super) fn take() -> Self {
@@ -99,12 +100,10 @@ impl Buffer {
 
     /// `length` numbers of unspecified content that start with a cache line.
     pub(super) fn numbers(&mut self, length: usize) -> &mut [f32] {
-        const LINE: usize = 16;
-        if self.0.len() < length + LINE {
-            self.0.resize(length + LINE, 0.0);
+        if self.0.len() < length {
+            self.0.resize(length);
         }
-        let start = self.0.as_ptr().align_offset(LINE * size_of::<f32>()).min(LINE);
-        &mut self.0[start..][..length]
+        &mut self.0[..length]
     }
 }
 

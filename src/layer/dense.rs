@@ -22,7 +22,7 @@ impl Dense {
     /// When `bias` is not as long as `weights` has columns.
     pub fn new(weights: Matrix, bias: Vec<f32>) -> Self {
         assert_eq!(weights.columns(), bias.len(), "a bias needs one entry per output");
-        Dense { weights, bias }
+        Dense { weights: weights.align(), bias }
     }
 
     /// A layer whose weights and bias are drawn from `init` and `bias_init`.

@@ -93,7 +93,7 @@ impl<'a> Shared<'a> {
             validation_losses: Mutex::new(vec![0.0; validation_rows.len().div_ceil(CHUNK)]),
             validation_rows,
             threads,
-            blocks: (0..batch.div_ceil(block_rows(batch, threads))).map(block).collect(),
+            blocks: (0..most_blocks(batch, threads)).map(block).collect(),
             gradients: Mutex::new(Vec::with_capacity(parts.len())),
             spare: Mutex::new(parts.iter().map(|_| Vec::with_capacity(largest)).collect()),
             parts,
@@ -155,7 +155,7 @@ impl<'a> Shared<'a> {
         number: u64,
         batch: Range<usize>,
     ) -> f64 {
-        let rows = block_rows(batch.len(), team.size());
+        let rows = batch.len().div_ceil(most_blocks(batch.len(), team.size()));
         let blocks = batch.len().div_ceil(rows);
         team.run(Round::Passes { number, start: batch.start, end: batch.end, rows }, blocks, || {});
         // One sum in the order of the rows, whatever the blocks.
@@ -197,8 +197,7 @@ impl<'a> Shared<'a> {
     }
 }
 
-/// The rows of a block: few enough blocks to keep the products busy, enough of them to keep the threads busy.
-fn block_rows(batch: usize, threads: usize) -> usize {
-    let blocks = if threads == 1 { 1 } else { threads * (batch / threads / BLOCK_ROWS).clamp(1, BLOCKS) };
-    batch.div_ceil(blocks).max(1)
+/// As many blocks as keep the threads busy, and few enough to keep the products busy: no more for a smaller batch.
+fn most_blocks(batch: usize, threads: usize) -> usize {
+    if threads == 1 { 1 } else { threads * (batch / threads / BLOCK_ROWS).clamp(1, BLOCKS) }
 }
