@@ -61,7 +61,7 @@ pub use error::{Error, Result};
 pub use format::atomic::write_atomic;
 pub use format::json;
 pub use format::safetensors::{Safetensors, Tensor};
-pub use gemm::{Operand, peak_flops};
+pub use gemm::{Operand, SHARED_PRODUCT, peak_flops};
 pub use init::Init;
 pub use isa::{Isa, check as check_isa, isa};
 pub use layer::{Dense, Dropout, Layer};

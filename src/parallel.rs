@@ -46,7 +46,7 @@ pub(crate) fn share<I: Iterator<Item: Send> + Send>(
     let items = Mutex::new(items);
     let work = || work(&mut std::iter::from_fn(|| lock(&items).next()));
     thread::scope(|scope| {
-        let _ = (1..threads).all(|_| spawn(scope, &work));
+        let _ = (1..threads).all(|_| spawn(scope, work));
         work();
     });
 }

@@ -1,4 +1,5 @@
-//! Once training has started, a step takes no memory; neither does a prediction. A counting allocator watches.
+//! Once training has started, a step takes no memory; neither does a prediction. A counting allocator watches. Of several
+//! threads each takes its own memory once, the first time that it does a kind of work.
 
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::ops::ControlFlow;
@@ -6,7 +7,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use palmnet::{
     Activation::*, AdaGrad, Adam, Dataset, Event, Features, Loss, Matrix, NAdam, Network, Penalty, RmsProp, Rng, Rprop,
-    Rule, Scaler, Scratch, Sgd, Trainer, generate,
+    Rule, Scaler, Scratch, Sgd, Trainer, generate, set_threads,
 };
 
 struct Counting;
@@ -34,11 +35,11 @@ unsafe impl GlobalAlloc for Counting {
 static ALLOCATOR: Counting = Counting;
 
 /// The allocations of each epoch but the first, told by the observer's calls.
-fn allocations_per_epoch(network: &mut Network, loss: Loss, rule: Rule, data: &Dataset) -> Vec<usize> {
+fn allocations_per_epoch(network: &mut Network, loss: Loss, rule: Rule, data: &Dataset, epochs: usize) -> Vec<usize> {
     let (mut counts, mut start) = (Vec::with_capacity(100), 0);
     // Batches of 48 do not divide the examples: the last batch of an epoch is smaller, the next epoch's are not.
     let trainer = Trainer::new(loss, rule).penalty(Penalty::default().l2(1e-4));
-    let mut trainer = trainer.epochs(6).batch_size(48).observe(|event| {
+    let mut trainer = trainer.epochs(epochs).batch_size(48).observe(|event| {
         match event {
             Event::Batch { batch: 1, .. } => start = ALLOCATIONS.load(Ordering::Relaxed),
             Event::Batch { batch, batches, .. } if batch == batches => {
@@ -56,6 +57,7 @@ fn allocations_per_epoch(network: &mut Network, loss: Loss, rule: Rule, data: &D
 // One test, because a second one at the same time would be counted too.
 #[test]
 fn steps_and_predictions_take_no_memory() {
+    set_threads(1);
     let mut classes = generate::digits();
     classes.scale(&Scaler::divide_by(64, 16.0));
     assert!(matches!(classes.features(), Features::Bytes { .. }));
@@ -74,14 +76,22 @@ fn steps_and_predictions_take_no_memory() {
     for (activation, rule) in activations.into_iter().zip(rules.into_iter().cycle()) {
         let layers = Network::builder(64).dense(130, activation).dropout(0.2).dense(33, activation).dense(10, Softmax);
         let mut network = layers.build().unwrap();
-        let counts = allocations_per_epoch(&mut network, Loss::CrossEntropy, rule, &classes);
+        let counts = allocations_per_epoch(&mut network, Loss::CrossEntropy, rule, &classes, 6);
         assert_eq!(counts, [0; 5], "{activation}, {rule:?}");
     }
+
+    set_threads(3);
+    let mut network =
+        Network::builder(64).dense(130, Relu).dropout(0.2).dense(100, Tanh).dense(10, Softmax).build().unwrap();
+    let counts = allocations_per_epoch(&mut network, Loss::CrossEntropy, Adam::new(0.001).into(), &classes, 60);
+    let (steps, taken) = (59 * classes.len() / 48, counts.iter().sum::<usize>());
+    assert!(taken < 100, "{taken} allocations in {steps} steps of three threads");
+    set_threads(1);
 
     let values = generate::sums(500, 1);
     for loss in [Loss::MeanSquaredError, Loss::MeanAbsoluteError, Loss::Huber(1.0)] {
         let mut network = Network::builder(2).dense(7, Tanh).dense(3, Identity).build().unwrap();
-        let counts = allocations_per_epoch(&mut network, loss, Adam::new(0.001).into(), &values);
+        let counts = allocations_per_epoch(&mut network, loss, Adam::new(0.001).into(), &values, 6);
         assert_eq!(counts, [0; 5], "{loss}");
     }
 

@@ -92,14 +92,17 @@ pub(crate) fn product_with(a: Operand<'_>, b: Operand<'_>, c: &mut [f32], epilog
     product_on(isa(), a, b, c, epilogue, false);
 }
 
-/// As [`product`], shared among threads where it is large: a thread is started while about so much is computed.
+/// The multiply-adds (rows × depth × columns) from which on a matrix product is shared among
+/// [`threads`](crate::threads). Of less, one thread has done a good part before another has started.
+pub const SHARED_PRODUCT: usize = 1 << 26;
+
+/// As [`product`], shared among threads where it is large.
 pub(crate) fn shared_product(a: Operand<'_>, b: Operand<'_>, c: &mut [f32]) {
-    const SHARED_WORK: usize = 1 << 26;
     // Every piece packs what it needs of B for itself: fewer rows would not repay that.
     const ROWS: usize = 64;
     let rows = a.rows.div_ceil(2 * threads()).max(ROWS);
     let work = a.rows.saturating_mul(a.columns).saturating_mul(b.columns);
-    if work < SHARED_WORK || a.rows < 2 * rows || threads() < 2 {
+    if work < SHARED_PRODUCT || a.rows < 2 * rows || threads() < 2 {
         return product(a, b, c);
     }
     assert_eq!(c.len(), a.rows * b.columns, "a product of {} × {}", a.rows, b.columns);

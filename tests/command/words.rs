@@ -34,14 +34,14 @@ fn demos() {
 #[test]
 fn benchmarks() {
     let folder = Folder::new();
-    let check = |line: &Json, job: &str, own: &[&str]| {
-        assert_eq!((text(line, "job"), number(line, "threads")), (job, 1.0));
+    let check = |line: &Json, job: &str, threads: f64, own: &[&str]| {
+        assert_eq!((text(line, "job"), number(line, "threads")), (job, threads));
         assert!(["avx512", "avx2", "neon", "portable"].contains(&text(line, "isa")));
         own.iter().for_each(|name| assert!(number(line, name) > 0.0, "{line}"));
     };
     let lines = folder.run("bench infer --json").json();
     for (line, batch) in lines.iter().zip([1.0, 1000.0]) {
-        check(line, "infer", &["us"]);
+        check(line, "infer", 1.0, &["us"]);
         assert_eq!((numbers(member(line, "layers")), number(line, "batch")), (vec![784.0, 128.0, 128.0, 10.0], batch));
     }
     let lines = folder.run("bench infer --batch 7 --json").json();
@@ -55,14 +55,21 @@ fn benchmarks() {
     if emulated() {
         return;
     }
-    let line = &folder.run("bench train --batch 500 --epochs 2 --json").json()[0];
-    check(line, "train", &[]);
+    let line = &folder.run("bench train --batch 500 --epochs 2 --threads 2 --json").json()[0];
+    check(line, "train", 2.0, &[]);
     assert_eq!((number(line, "batch"), numbers(member(line, "epoch_s")).len()), (500.0, 2));
     assert!(numbers(member(line, "epoch_s")).iter().all(|&seconds| seconds > 0.0));
     assert_eq!(member(line, "test_accuracy"), &Json::Null);
-    let lines = folder.run("bench gemm --json").json();
-    assert!(lines.len() > 5);
-    lines.iter().for_each(|line| check(line, "gemm", &["m", "k", "n", "gflops"]));
+    let lines = folder.run("bench gemm --threads 3 --json").json();
+    // Large products are measured by one thread and by all.
+    for line in &lines {
+        let [m, k, n] = ["m", "k", "n"].map(|size| number(line, size));
+        let threads = number(line, "threads");
+        assert!(threads == 1.0 || threads == 3.0 && m * k * n >= palmnet::SHARED_PRODUCT as f64, "{line}");
+        check(line, "gemm", threads, &["m", "k", "n", "gflops"]);
+    }
+    let with = |threads| lines.iter().filter(|line| number(line, "threads") == threads).count();
+    assert!(with(1.0) > 5 && (1..with(1.0)).contains(&with(3.0)));
     let run = folder.run_with("bench infer", &[("PALMNET_ISA", "portable"), ("COLUMNS", "40")]);
     assert!(run.out.contains("µs") && run.out.lines().all(|line| line.chars().count() <= 40), "{}", run.out);
 }
