@@ -98,11 +98,12 @@ pub const SHARED_PRODUCT: usize = 1 << 26;
 
 /// As [`product`], shared among threads where it is large.
 pub(crate) fn shared_product(a: Operand<'_>, b: Operand<'_>, c: &mut [f32]) {
-    // Every piece packs what it needs of B for itself: fewer rows would not repay that.
-    const ROWS: usize = 64;
-    let rows = a.rows.div_ceil(2 * threads()).max(ROWS);
+    // A large B is packed, for each piece anew: fewer rows would not repay that.
+    let packed = b.transposed || b.rows * b.columns > 1 << 18;
+    let (pieces, fewest) = if packed { (2, 128) } else { (4, 64) };
+    let rows = a.rows.div_ceil(pieces * threads()).max(fewest);
     let work = a.rows.saturating_mul(a.columns).saturating_mul(b.columns);
-    if work < SHARED_PRODUCT || a.rows < 2 * rows || threads() < 2 {
+    if work < SHARED_PRODUCT || a.rows <= rows || threads() < 2 {
         return product(a, b, c);
     }
     assert_eq!(c.len(), a.rows * b.columns, "a product of {} × {}", a.rows, b.columns);
