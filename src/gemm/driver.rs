@@ -68,16 +68,22 @@ impl<E: Epilogue> Task for Product<'_, E> {
             let column_end = columns.min(column + column_block);
             for k in (0..depth).step_by(depth_block) {
                 let k_end = depth.min(k + depth_block);
-                let b = if packed {
+                let panels = if packed {
                     L::call(Packing { b, depth: k..k_end, columns: column..column_end, width, packed: block });
                     Panels { data: block, stride: width, step: (k_end - k) * width }
                 } else {
                     Panels { data: &b.data[k * b.stride + column..], stride: b.stride, step: width }
                 };
-                // Evenly, so that no strip is left with few rows.
-                let strips = rows.div_ceil(L::ROWS);
-                for i in 0..strips {
-                    let (row, row_end) = (rows * i / strips, rows * (i + 1) / strips);
+                // In even numbers, about equal, so that no strip is left with few rows; an odd row by itself.
+                let strips = (rows / 2 * 2).div_ceil(L::ROWS);
+                let cut = |i: usize| if i > strips { rows } else { 2 * (rows / 2 * i / strips.max(1)) };
+                for i in 0..strips + rows % 2 {
+                    let (row, row_end) = (cut(i), cut(i + 1));
+                    let (mut vectors, mut b) = (vectors, panels);
+                    if row_end - row == 1 && !packed {
+                        vectors = Strip::vectors::<L>(1);
+                        b.step = vectors * L::COUNT;
+                    }
                     let start = if a.transposed { k * a.stride + row } else { row * a.stride + k };
                     let mut left = Left { data: &a.data[start..], transposed: a.transposed, stride: a.stride };
                     if copied {

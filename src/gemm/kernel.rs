@@ -6,8 +6,6 @@
 // Loops over a tile count with indices: their bounds are constants, so they unroll and the tile stays in registers.
 #![allow(clippy::needless_range_loop)]
 
-use std::ops::Range;
-
 use super::lanes::{Lanes, Task};
 
 /// A block of B as the kernel reads it: panels of columns, as wide as a tile.
@@ -29,7 +27,7 @@ pub(super) struct Left<'a> {
     pub stride: usize,
 }
 
-/// A few rows of a product, no more than a tile has.
+/// A few rows of a product: one, or an even number that is no more than a tile has.
 pub(super) struct Strip<'a> {
     pub rows: usize,
     /// The width of the panels and of the tiles.
@@ -48,29 +46,21 @@ pub(super) struct Strip<'a> {
 impl Task for Strip<'_> {
     type Output = ();
 
+    /// The whole panels, then what is left with no more vectors than it needs.
     #[inline(always)]
-    fn run<L: Lanes>(self) {
-        match (self.vectors, self.rows) {
-            (8, 1) => self.tiles::<L, 1, 8>(),
-            (4, 2) => self.tiles::<L, 2, 4>(),
-            (4, 3) => self.tiles::<L, 3, 4>(),
-            (4, 4) if L::ROWS >= 8 => self.tiles::<L, 4, 4>(),
-            (4, 5) if L::ROWS >= 10 => self.tiles::<L, 5, 4>(),
-            (4, 6) if L::ROWS >= 12 => self.tiles::<L, 6, 4>(),
-            (2, 2) => self.tiles::<L, 2, 2>(),
-            (2, 3) => self.tiles::<L, 3, 2>(),
-            (2, 4) => self.tiles::<L, 4, 2>(),
-            (2, 5) if L::ROWS >= 5 => self.tiles::<L, 5, 2>(),
-            (2, 6) if L::ROWS >= 6 => self.tiles::<L, 6, 2>(),
-            (2, 7) if L::ROWS >= 7 => self.tiles::<L, 7, 2>(),
-            (2, 8) if L::ROWS >= 8 => self.tiles::<L, 8, 2>(),
-            (2, 9) if L::ROWS >= 9 => self.tiles::<L, 9, 2>(),
-            (2, 10) if L::ROWS >= 10 => self.tiles::<L, 10, 2>(),
-            (2, 11) if L::ROWS >= 11 => self.tiles::<L, 11, 2>(),
-            (2, 12) if L::ROWS >= 12 => self.tiles::<L, 12, 2>(),
-            (2, 13) if L::ROWS >= 13 => self.tiles::<L, 13, 2>(),
-            (2, 14) if L::ROWS >= 14 => self.tiles::<L, 14, 2>(),
-            (vectors, rows) => unreachable!("no tile of {rows} rows and {vectors} vectors"),
+    fn run<L: Lanes>(mut self) {
+        let whole = self.columns - self.columns % (self.vectors * L::COUNT);
+        let rest = (self.columns - whole).div_ceil(L::COUNT);
+        if rest > 0 && rest.next_power_of_two() < self.vectors {
+            let panels = whole / (self.vectors * L::COUNT);
+            let (a, b) = (self.a, Panels { data: &self.b.data[panels * self.b.step..], ..self.b });
+            let (columns, vectors) = (self.columns - whole, rest.next_power_of_two());
+            let c = &mut self.c[whole..];
+            L::call(Choice(Strip { columns, vectors, a, b, c, ..self }));
+            self.columns = whole;
+        }
+        if self.columns > 0 {
+            L::call(Choice(self));
         }
     }
 }
@@ -81,7 +71,7 @@ impl Strip<'_> {
     pub(super) fn vectors<L: Lanes>(rows: usize) -> usize {
         match rows {
             1 => 8,
-            2..=6 if 2 * rows <= L::ROWS => 4,
+            2..=7 if 2 * (rows - rows % 2) <= L::ROWS => 4,
             _ => 2,
         }
     }
@@ -96,35 +86,52 @@ impl Strip<'_> {
     }
 }
 
-/// A strip of `ROWS` rows, by tiles of `VECTORS` vectors.
+/// The choice of the tile. Odd heights, but for one, would be half of all the machine code and are hardly ever met.
+struct Choice<'a>(Strip<'a>);
+
+impl Task for Choice<'_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run<L: Lanes>(self) {
+        let Choice(strip) = self;
+        match (strip.vectors, strip.rows) {
+            (8, 1) => strip.tiles::<L, 1, 8>(),
+            (4, 1) => strip.tiles::<L, 1, 4>(),
+            (4, 2) => strip.tiles::<L, 2, 4>(),
+            (4, 4) if const { L::ROWS >= 8 } => strip.tiles::<L, 4, 4>(),
+            (4, 6) if const { L::ROWS >= 12 } => strip.tiles::<L, 6, 4>(),
+            (2, 1) => strip.tiles::<L, 1, 2>(),
+            (2, 2) => strip.tiles::<L, 2, 2>(),
+            (2, 4) => strip.tiles::<L, 4, 2>(),
+            (2, 6) if const { L::ROWS >= 6 } => strip.tiles::<L, 6, 2>(),
+            (2, 8) if const { L::ROWS >= 8 } => strip.tiles::<L, 8, 2>(),
+            (2, 10) if const { L::ROWS >= 10 } => strip.tiles::<L, 10, 2>(),
+            (2, 12) if const { L::ROWS >= 12 } => strip.tiles::<L, 12, 2>(),
+            (2, 14) if const { L::ROWS >= 14 } => strip.tiles::<L, 14, 2>(),
+            (1, 1) => strip.tiles::<L, 1, 1>(),
+            (1, 2) => strip.tiles::<L, 2, 1>(),
+            (1, 4) => strip.tiles::<L, 4, 1>(),
+            (1, 6) if const { L::ROWS >= 6 } => strip.tiles::<L, 6, 1>(),
+            (1, 8) if const { L::ROWS >= 8 } => strip.tiles::<L, 8, 1>(),
+            (1, 10) if const { L::ROWS >= 10 } => strip.tiles::<L, 10, 1>(),
+            (1, 12) if const { L::ROWS >= 12 } => strip.tiles::<L, 12, 1>(),
+            (1, 14) if const { L::ROWS >= 14 } => strip.tiles::<L, 14, 1>(),
+            (vectors, rows) => unreachable!("no tile of {rows} rows and {vectors} vectors"),
+        }
+    }
+}
+
+/// A strip of `ROWS` rows, by tiles of `VECTORS` vectors. Only the last may be narrower.
 struct Tiles<'a, const ROWS: usize, const VECTORS: usize, const TRANSPOSED: bool>(Strip<'a>);
 
 impl<const ROWS: usize, const VECTORS: usize, const TRANSPOSED: bool> Task for Tiles<'_, ROWS, VECTORS, TRANSPOSED> {
     type Output = ();
 
-    /// The whole panels, then what is left with no more vectors than it needs.
     #[inline(always)]
-    fn run<L: Lanes>(mut self) {
-        let columns = self.0.columns;
-        let whole = columns - columns % (VECTORS * L::COUNT);
-        let rest = (columns - whole).div_ceil(L::COUNT);
-        let narrow = (1..=2).contains(&rest) && rest < VECTORS || (3..=4).contains(&rest) && VECTORS > 4;
-        self.panels::<L, VECTORS>(0..if narrow { whole } else { columns });
-        match rest {
-            1 if VECTORS > 1 => self.panels::<L, 1>(whole..columns),
-            2 if VECTORS > 2 => self.panels::<L, 2>(whole..columns),
-            3..=4 if VECTORS > 4 => self.panels::<L, 4>(whole..columns),
-            _ => {}
-        }
-    }
-}
-
-impl<const ROWS: usize, const VECTORS: usize, const TRANSPOSED: bool> Tiles<'_, ROWS, VECTORS, TRANSPOSED> {
-    /// These columns, by tiles of `WIDTH` vectors. Only the last may be narrower.
-    #[inline(always)]
-    fn panels<L: Lanes, const WIDTH: usize>(&mut self, columns: Range<usize>) {
-        let Tiles(Strip { depth, a, b, c, stride, resume, .. }) = self;
-        let (depth, width) = (*depth, WIDTH * L::COUNT);
+    fn run<L: Lanes>(self) {
+        let Tiles(Strip { depth, columns, a, b, c, stride, resume, .. }) = self;
+        let width = VECTORS * L::COUNT;
         // Slices of one length, known to be so: no test of an index remains in the loop over the depth.
         let mut rows: [&[f32]; ROWS] = [&[]; ROWS];
         if !TRANSPOSED {
@@ -132,36 +139,36 @@ impl<const ROWS: usize, const VECTORS: usize, const TRANSPOSED: bool> Tiles<'_, 
                 rows[i] = part(a.data, i * a.stride, depth);
             }
         }
-        for first in columns.clone().step_by(width) {
-            let panel = &b.data[first / (VECTORS * L::COUNT) * b.step..];
+        for first in (0..columns).step_by(width) {
+            let panel = &b.data[first / width * b.step..];
             let c = &mut c[first..];
-            let columns = width.min(columns.end - first);
-            let mut sums = [[L::splat(0.0); WIDTH]; ROWS];
-            if *resume {
-                sums = load(c, *stride, columns);
+            let columns = width.min(columns - first);
+            let mut sums = [[L::splat(0.0); VECTORS]; ROWS];
+            if resume {
+                sums = load(c, stride, columns);
             }
             for k in 0..depth {
                 let row = &panel[k * b.stride..];
-                let mut vectors = [L::splat(0.0); WIDTH];
+                let mut vectors = [L::splat(0.0); VECTORS];
                 // Reading past the panel's edge is harmless while there is something to read.
                 if row.len() >= width {
-                    for v in 0..WIDTH {
+                    for v in 0..VECTORS {
                         vectors[v] = L::load(&row[v * L::COUNT..]);
                     }
                 } else {
-                    for v in 0..WIDTH {
+                    for v in 0..VECTORS {
                         vectors[v] = L::load_partial(&row[row.len().min(v * L::COUNT)..]);
                     }
                 }
                 let column = if TRANSPOSED { part(a.data, k * a.stride, ROWS) } else { &[] };
                 for i in 0..ROWS {
                     let x = L::splat(if TRANSPOSED { column[i] } else { rows[i][k] });
-                    for v in 0..WIDTH {
+                    for v in 0..VECTORS {
                         sums[i][v] = x.mul_add(vectors[v], sums[i][v]);
                     }
                 }
             }
-            store(sums, c, *stride, columns);
+            store(sums, c, stride, columns);
         }
     }
 }
