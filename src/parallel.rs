@@ -37,20 +37,6 @@ fn spawn<'scope>(scope: &'scope Scope<'scope, '_>, work: impl FnOnce() + Send + 
     Builder::new().name("palmnet".into()).spawn_scoped(scope, work).is_ok()
 }
 
-/// Runs `work` on several threads at once, each with an iterator over those of the `items` that fall to it.
-pub(crate) fn share<I: Iterator<Item: Send> + Send>(
-    threads: usize,
-    items: I,
-    work: impl Fn(&mut dyn Iterator<Item = I::Item>) + Sync,
-) {
-    let items = Mutex::new(items);
-    let work = || work(&mut std::iter::from_fn(|| lock(&items).next()));
-    thread::scope(|scope| {
-        let _ = (1..threads).all(|_| spawn(scope, work));
-        work();
-    });
-}
-
 /// Locks. A thread that panicked while it held the lock ends the whole work anyway.
 pub(crate) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
@@ -74,14 +60,67 @@ const LOSS: Duration = Duration::from_micros(100);
 /// For so many times as long as was lost: what another program does to one core must cost this one little.
 const ALONE: u32 = 20;
 
+/// Runs `work` on several threads at once, each with an iterator over those of the `items` that fall to it.
+pub(crate) fn share<I: Iterator<Item: Send> + Send>(
+    threads: usize,
+    mut items: I,
+    work: impl Fn(&mut dyn Iterator<Item = I::Item>) + Sync,
+) {
+    static BALANCE: Mutex<Balance> = Mutex::new(Balance::new());
+    if threads < 2 || lock(&BALANCE).is_alone() {
+        return work(&mut items);
+    }
+    let start = Instant::now();
+    let items = Mutex::new((items, 0));
+    let next = || {
+        let (items, taken) = &mut *lock(&items);
+        items.next().inspect(|_| *taken += 1)
+    };
+    let (mut own, mut worked) = (0, Duration::ZERO);
+    thread::scope(|scope| {
+        let _ = (1..threads).all(|_| spawn(scope, || work(&mut std::iter::from_fn(next))));
+        let spawned = start.elapsed();
+        work(&mut std::iter::from_fn(next).inspect(|_| own += 1));
+        worked = start.elapsed() - spawned;
+    });
+    let all = lock(&items).1;
+    lock(&BALANCE).weigh(start.elapsed(), worked * all / own.max(1));
+}
+
+/// Whether sharing has paid of late. Where another program holds up one core, it does not.
+struct Balance {
+    /// What the last jobs took beyond what one thread would have taken.
+    loss: Duration,
+    alone_until: Option<Instant>,
+}
+
+impl Balance {
+    const fn new() -> Self {
+        Balance { loss: Duration::ZERO, alone_until: None }
+    }
+
+    /// Whether the next job had better not be shared.
+    fn is_alone(&mut self) -> bool {
+        self.alone_until = self.alone_until.filter(|&end| Instant::now() < end);
+        self.alone_until.is_some()
+    }
+
+    /// Notes a job that was shared: what it took, and what it would have taken otherwise.
+    fn weigh(&mut self, taken: Duration, alone: Duration) {
+        self.loss = (self.loss + taken).saturating_sub(alone);
+        if self.loss > LOSS {
+            self.alone_until = Some(Instant::now() + self.loss * ALONE);
+            self.loss = Duration::ZERO;
+        }
+    }
+}
+
 /// A leader and its helpers, who do one job after the other together. A job consists of pieces numbered from 0.
 pub(crate) struct Team<'t, J> {
     work: &'t (dyn Fn(J, usize) + Sync),
     board: &'t Board<J>,
     size: usize,
-    /// What the last jobs took beyond what the leader alone would have taken.
-    loss: Duration,
-    alone_until: Option<Instant>,
+    balance: Balance,
 }
 
 /// What leader and helpers tell each other.
@@ -114,7 +153,7 @@ pub(crate) fn team<J: Copy + Send, R>(
     };
     thread::scope(|scope| {
         // Its end sends the helpers home, whatever happens: the scope waits for them.
-        let mut team = Team { work, board, size: 1, loss: Duration::ZERO, alone_until: None };
+        let mut team = Team { work, board, size: 1, balance: Balance::new() };
         team.size += board.helpers.iter().take_while(|me| spawn(scope, || board.help(me, work))).count();
         lead(&mut team)
     })
@@ -123,10 +162,7 @@ pub(crate) fn team<J: Copy + Send, R>(
 impl<J: Copy> Team<'_, J> {
     /// The number of threads that share the next job: 1 while sharing does not pay.
     pub(crate) fn size(&mut self) -> usize {
-        if self.alone_until.is_some_and(|end| Instant::now() >= end) {
-            self.alone_until = None;
-        }
-        if self.alone_until.is_some() { 1 } else { self.size }
+        if self.balance.is_alone() { 1 } else { self.size }
     }
 
     /// Has all pieces of a job done. The leader calls `between` after each piece of its own, while it waits for the
@@ -163,12 +199,7 @@ impl<J: Copy> Team<'_, J> {
         }
         between();
         assert!(!board.failed.load(SeqCst), "a thread that shared the work panicked");
-        let alone = worked * pieces as u32 / own.max(1);
-        self.loss = (self.loss + start.elapsed()).saturating_sub(alone);
-        if self.loss > LOSS {
-            self.alone_until = Some(Instant::now() + self.loss * ALONE);
-            self.loss = Duration::ZERO;
-        }
+        self.balance.weigh(start.elapsed(), worked * pieces as u32 / own.max(1));
     }
 }
 
