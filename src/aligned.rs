@@ -15,12 +15,8 @@ pub(crate) struct Aligned {
 const LINE: usize = 16;
 
 impl Aligned {
-    pub(crate) const fn new() -> Self {
-        Aligned { padded: Vec::new(), start: 0 }
-    }
-
     pub(crate) fn filled(length: usize, value: f32) -> Self {
-        let mut numbers = Aligned::new();
+        let mut numbers = Aligned::default();
         numbers.resize(length);
         numbers.fill(value);
         numbers
@@ -79,7 +75,7 @@ impl DerefMut for Aligned {
 
 impl Clone for Aligned {
     fn clone(&self) -> Self {
-        let mut copy = Aligned::new();
+        let mut copy = Aligned::default();
         copy.resize(self.len());
         copy.copy_from_slice(self);
         copy

@@ -51,7 +51,7 @@ impl<E: Epilogue> Task for Product<'_, E> {
         let width = vectors * L::COUNT;
         // What does not fit the cache is packed, if there are strips enough to repay it; and vectors cannot be loaded
         // from what is transposed.
-        let packed = b.transposed || (depth * columns > L::BLOCK && rows > 4 * L::ROWS);
+        let packed = b.transposed || (depth * columns > L::BLOCK / 2 && rows > 4 * L::ROWS);
         let copied = packed && !a.transposed && columns >= 8 * width;
         let (depth_block, column_block) =
             if packed { (depth.min(DEPTH), L::BLOCK / DEPTH / width * width) } else { (depth, columns) };

@@ -99,7 +99,7 @@ pub const SHARED_PRODUCT: usize = 1 << 26;
 /// As [`product`], shared among threads where it is large.
 pub(crate) fn shared_product(a: Operand<'_>, b: Operand<'_>, c: &mut [f32]) {
     // A large B is packed, for each piece anew: fewer rows would not repay that.
-    let packed = b.transposed || b.rows * b.columns > 1 << 18;
+    let packed = b.transposed || b.rows * b.columns > 1 << 17;
     let (pieces, fewest) = if packed { (2, 128) } else { (4, 64) };
     let rows = a.rows.div_ceil(pieces * threads()).max(fewest);
     let work = a.rows.saturating_mul(a.columns).saturating_mul(b.columns);

@@ -3,12 +3,13 @@
 // Constant bounds unroll only in loops with indices.
 #![allow(clippy::needless_range_loop)]
 
-use std::cell::Cell;
 use std::ops::Range;
+use std::sync::Mutex;
 
 use super::Operand;
 use super::lanes::{Lanes, Task};
 use crate::aligned::Aligned;
+use crate::parallel::lock;
 
 /// The rows `depth` and columns `columns` of `b`, to be packed into panels `width` columns wide, the last one padded.
 pub(super) struct Packing<'a> {
@@ -88,14 +89,14 @@ fn load<L: Lanes>(part: &[f32]) -> L {
     if part.len() == L::COUNT { L::load(part) } else { L::load_partial(part) }
 }
 
-/// Memory of this thread's own that outlives a product, so that the next one need not ask for it.
+/// Memory that outlives a product, so that the next one, in whatever thread, need not ask the system for it.
 pub(super) struct Buffer(Aligned);
 
-thread_local!(static SPARE: Cell<Aligned> = const { Cell::new(Aligned::new()) });
+static SPARE: Mutex<Vec<Aligned>> = Mutex::new(Vec::new());
 
 impl Buffer {
     pub(super) fn take() -> Self {
-        Buffer(SPARE.take())
+        Buffer(lock(&SPARE).pop().unwrap_or_default())
     }
 
     /// `length` numbers of unspecified content that start with a cache line.
@@ -109,6 +110,6 @@ impl Buffer {
 
 impl Drop for Buffer {
     fn drop(&mut self) {
-        SPARE.set(std::mem::take(&mut self.0));
+        lock(&SPARE).push(std::mem::take(&mut self.0));
     }
 }
