@@ -67,11 +67,12 @@ impl Matrix {
     /// # Panics
     /// When it has more entries than the machine can count.
     pub fn from_fn(rows: usize, columns: usize, mut entry: impl FnMut(usize, usize) -> f32) -> Self {
-        let mut data = Vec::with_capacity(entries(rows, columns));
+        let mut matrix = Matrix::zeros(rows, columns);
+        let mut places = matrix.data.iter_mut();
         for i in 0..rows {
-            data.extend((0..columns).map(|j| entry(i, j)));
+            places.by_ref().take(columns).enumerate().for_each(|(j, place)| *place = entry(i, j));
         }
-        Matrix { rows, columns, data: data.into() }
+        matrix
     }
 
     /// The number of rows.
