@@ -93,7 +93,7 @@ pub(crate) fn product_with(a: Operand<'_>, b: Operand<'_>, c: &mut [f32], epilog
 }
 
 /// The multiply-adds (rows × depth × columns) from which on a matrix product is shared among
-/// [`threads`](crate::threads). Of less, one thread has done a good part before another has started.
+/// [`threads`]. Of less, one thread has done a good part before another has started.
 pub const SHARED_PRODUCT: usize = 1 << 26;
 
 /// As [`product`], shared among threads where it is large.

@@ -150,7 +150,8 @@ impl<'a> Trainer<'a> {
         Trainer { observer: Some(Box::new(observer)), ..self }
     }
 
-    /// Trains `network` on `data`, from the weights that it has.
+    /// Trains `network` on `data`, from the weights that it has. Steps that are large enough are shared among
+    /// [`threads`](crate::threads).
     ///
     /// # Errors
     /// When a setting is out of range, when data, network and loss do not fit each other, or when the loss becomes
