@@ -17,18 +17,23 @@ const LINE: usize = 16;
 impl Aligned {
     pub(crate) fn filled(length: usize, value: f32) -> Self {
         let mut numbers = Aligned::default();
-        numbers.resize(length);
-        numbers.fill(value);
+        numbers.resize_with(length, value);
         numbers
     }
 
     /// Makes this `length` numbers of unspecified content, in the memory that it has where that is enough.
     pub(crate) fn resize(&mut self, length: usize) {
-        if self.start + length > self.padded.capacity() || !self.is_aligned() {
-            self.padded = Vec::with_capacity(length + LINE);
+        self.resize_with(length, 0.0);
+    }
+
+    fn resize_with(&mut self, length: usize, value: f32) {
+        if length > self.padded.capacity().saturating_sub(self.start) || !self.is_aligned() {
+            // The old memory is given back before the new is taken.
+            *self = Aligned::default();
+            self.padded = Vec::with_capacity(length.saturating_add(LINE));
             self.start = self.padded.as_ptr().align_offset(LINE * size_of::<f32>()).min(LINE);
         }
-        self.padded.resize(self.start + length, 0.0);
+        self.padded.resize(self.start + length, value);
     }
 
     /// The same numbers, moved if they do not begin with a cache line.

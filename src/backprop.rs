@@ -8,6 +8,7 @@ use crate::layer::{Dense, Layer};
 use crate::loss::{self, Loss};
 use crate::matrix::Matrix;
 use crate::network::{Network, Scratch, Step};
+use crate::parallel::cut;
 use crate::rng::{Rng, purpose};
 
 /// What one training step needs besides the network: every layer's output, the gradients, the random state of
@@ -226,7 +227,7 @@ impl Pass {
             let (inputs, outputs) = (dense.inputs(), dense.outputs());
             let count = inputs.div_ceil(rows(outputs).max(1)).max(1);
             for i in 0..count {
-                let rows = inputs * i / count..inputs * (i + 1) / count;
+                let rows = cut(inputs, count, i)..cut(inputs, count, i + 1);
                 let bias = if rows.end == inputs { outputs } else { 0 };
                 let end = start + rows.len() * outputs + bias;
                 parts.push(Part { slot, layer, rows, parameters: start..end });

@@ -27,7 +27,8 @@
 //!
 //! Conventions: `f32` everywhere; one example per row; a dense layer's weights are inputs × outputs, Z = A·W + b; the
 //! loss is a mean over examples. The same seed, data and settings give the same bits in every weight, for any number of
-//! [`threads`] and on the same instruction set. Files and data never cause a panic: they give an [`Error`] that names the place and the remedy.
+//! [`threads`] and on the same instruction set. Files and data never cause a panic: they give an [`Error`] that names the
+//! place and the remedy.
 #![deny(unsafe_code)]
 #![warn(missing_docs)]
 

@@ -8,6 +8,8 @@ use std::thread::{self, Builder, Scope, Thread};
 use std::time::{Duration, Instant};
 
 static THREADS: AtomicUsize = AtomicUsize::new(0);
+/// More threads than any device has.
+const MOST: usize = 1024;
 
 /// The number of threads that large work is shared among: what [`set_threads`] said, or as many as the device offers
 /// this process.
@@ -22,19 +24,25 @@ pub fn threads() -> usize {
 
 /// Sets the number of threads that large work is shared among, in the whole process: training, large products, the
 /// outputs for a dataset. Zero stands for as many as the device offers, which is how a program starts. The results
-/// have the same bits for any number.
+/// have the same bits for any number. More than 1024 are taken as 1024.
 ///
 /// ```
 /// palmnet::set_threads(1);
 /// assert_eq!(palmnet::threads(), 1);
 /// ```
 pub fn set_threads(threads: usize) {
-    THREADS.store(threads, SeqCst);
+    THREADS.store(threads.min(MOST), SeqCst);
 }
 
 /// Starts a thread. Where the system has none left, the work is shared among fewer.
 fn spawn<'scope>(scope: &'scope Scope<'scope, '_>, work: impl FnOnce() + Send + 'scope) -> bool {
     Builder::new().name("palmnet".into()).spawn_scoped(scope, work).is_ok()
+}
+
+/// Where the piece `i` begins when `total` things are cut into `pieces` of about equal size, and where the last one ends.
+pub(crate) fn cut(total: usize, pieces: usize, i: usize) -> usize {
+    // The product total · i might be too large for the machine.
+    total / pieces * i + (total % pieces).min(i)
 }
 
 /// Locks. A thread that panicked while it held the lock ends the whole work anyway.
@@ -59,32 +67,31 @@ const SPIN: Duration = Duration::from_micros(100);
 const LOSS: Duration = Duration::from_micros(100);
 /// For so many times as long as was lost: what another program does to one core must cost this one little.
 const ALONE: u32 = 20;
+/// The longest that a job may be held up by sharing: a few turns of other programs.
+const LONGEST_LOSS: Duration = Duration::from_millis(50);
 
 /// Runs `work` on several threads at once, each with an iterator over those of the `items` that fall to it.
-pub(crate) fn share<I: Iterator<Item: Send> + Send>(
+pub(crate) fn share<I: ExactSizeIterator<Item: Send> + Send>(
     threads: usize,
     mut items: I,
     work: impl Fn(&mut dyn Iterator<Item = I::Item>) + Sync,
 ) {
     static BALANCE: Mutex<Balance> = Mutex::new(Balance::new());
+    let (threads, all) = (threads.min(items.len()), items.len());
     if threads < 2 || lock(&BALANCE).is_alone() {
         return work(&mut items);
     }
     let start = Instant::now();
-    let items = Mutex::new((items, 0));
-    let next = || {
-        let (items, taken) = &mut *lock(&items);
-        items.next().inspect(|_| *taken += 1)
-    };
+    let items = Mutex::new(items);
+    let next = || lock(&items).next();
     let (mut own, mut worked) = (0, Duration::ZERO);
     thread::scope(|scope| {
         let _ = (1..threads).all(|_| spawn(scope, || work(&mut std::iter::from_fn(next))));
         let spawned = start.elapsed();
         work(&mut std::iter::from_fn(next).inspect(|_| own += 1));
-        worked = start.elapsed() - spawned;
+        worked = start.elapsed().saturating_sub(spawned);
     });
-    let all = lock(&items).1;
-    lock(&BALANCE).weigh(start.elapsed(), worked * all / own.max(1));
+    lock(&BALANCE).weigh(start.elapsed(), worked, own, all);
 }
 
 /// Whether sharing has paid of late. Where another program holds up one core, it does not.
@@ -105,11 +112,17 @@ impl Balance {
         self.alone_until.is_some()
     }
 
-    /// Notes a job that was shared: what it took, and what it would have taken otherwise.
-    fn weigh(&mut self, taken: Duration, alone: Duration) {
+    /// Notes a job that was shared and what it has `taken` in all, where one thread `worked` so long on its `own` of all
+    /// `pieces`. Nothing is known where it had none.
+    fn weigh(&mut self, taken: Duration, worked: Duration, own: usize, pieces: usize) {
+        if own == 0 {
+            return;
+        }
+        let alone = worked.mul_f64(pieces as f64 / own as f64);
         self.loss = (self.loss + taken).saturating_sub(alone);
         if self.loss > LOSS {
-            self.alone_until = Some(Instant::now() + self.loss * ALONE);
+            // A program that was stopped and goes on has not lost all that time by sharing.
+            self.alone_until = Some(Instant::now() + self.loss.min(LONGEST_LOSS) * ALONE);
             self.loss = Duration::ZERO;
         }
     }
@@ -125,7 +138,8 @@ pub(crate) struct Team<'t, J> {
 
 /// What leader and helpers tell each other.
 struct Board<J> {
-    job: Mutex<Option<J>>,
+    /// With the number of its pieces.
+    job: Mutex<Option<(J, usize)>>,
     /// The pieces of the job that nobody has taken yet: those below this number.
     left: AtomicUsize,
     done: AtomicUsize,
@@ -180,7 +194,7 @@ impl<J: Copy> Team<'_, J> {
             return;
         }
         let start = Instant::now();
-        *lock(&board.job) = Some(job);
+        *lock(&board.job) = Some((job, pieces));
         board.done.store(0, SeqCst);
         board.left.store(pieces, SeqCst);
         board.helpers.iter().for_each(Sleeper::wake);
@@ -192,14 +206,14 @@ impl<J: Copy> Team<'_, J> {
             own += 1;
             between();
         }
-        let worked = start.elapsed() - published;
+        let worked = start.elapsed().saturating_sub(published);
         let all_done = || board.done.load(SeqCst) == pieces;
         while !all_done() {
             board.leader.rest_until(all_done, &mut between);
         }
         between();
         assert!(!board.failed.load(SeqCst), "a thread that shared the work panicked");
-        self.balance.weigh(start.elapsed(), worked * pieces as u32 / own.max(1));
+        self.balance.weigh(start.elapsed(), worked, own, pieces);
     }
 }
 
@@ -240,7 +254,9 @@ impl<J: Copy> Board<J> {
         }
         let _done = Done(self);
         let job = *lock(&self.job);
-        work(job.expect("a piece has a job"), piece);
+        let (job, pieces) = job.expect("a piece has a job");
+        // The last piece may be a small one: it is taken last.
+        work(job, pieces - 1 - piece);
     }
 }
 
@@ -312,6 +328,17 @@ mod tests {
             let sum = Mutex::new(0);
             share(threads, 0..1000, |mine| *lock(&sum) += mine.sum::<usize>());
             assert_eq!(*lock(&sum), 499_500);
+        }
+    }
+
+    #[test]
+    fn cuts_are_even() {
+        for (total, pieces) in [(10, 3), (0, 4), (7, 7), (3, 5), (usize::MAX, 6), (1_000_000_007, 185_400)] {
+            assert_eq!((cut(total, pieces, 0), cut(total, pieces, pieces)), (0, total));
+            for i in 0..pieces {
+                let size = cut(total, pieces, i + 1) - cut(total, pieces, i);
+                assert!(size == total / pieces || size == total.div_ceil(pieces), "{size} of {total} in {pieces}");
+            }
         }
     }
 

@@ -12,6 +12,7 @@ use super::kernel::{Left, Panels, Strip};
 use super::lanes::{Lanes, Task};
 use super::pack::{Buffer, Packing};
 use super::{Epilogue, Operand};
+use crate::parallel::cut;
 
 /// The most rows of a packed block of B: with them, the strip of A is a third of a first-level cache.
 const DEPTH: usize = 256;
@@ -76,7 +77,7 @@ impl<E: Epilogue> Task for Product<'_, E> {
                 };
                 // In even numbers, about equal, so that no strip is left with few rows; an odd row by itself.
                 let strips = (rows / 2 * 2).div_ceil(L::ROWS);
-                let cut = |i: usize| if i > strips { rows } else { 2 * (rows / 2 * i / strips.max(1)) };
+                let cut = |i| if i > strips { rows } else { 2 * cut(rows / 2, strips.max(1), i) };
                 for i in 0..strips + rows % 2 {
                     let (row, row_end) = (cut(i), cut(i + 1));
                     let (mut vectors, mut b) = (vectors, panels);

@@ -10,7 +10,7 @@ use crate::isa::Isa;
 pub(crate) trait Lanes: Copy {
     /// Numbers in a vector: a power of 2, at most 16.
     const COUNT: usize;
-    /// The most rows that a register tile two vectors wide may have without spilling.
+    /// The most rows that a register tile two vectors wide may have without spilling: an even number.
     const ROWS: usize;
     /// Numbers in a block of B: as many as the second-level cache of such processors has room for.
     const BLOCK: usize;
@@ -82,8 +82,10 @@ pub(crate) fn run_on<T: Task>(isa: Isa, task: T) -> T::Output {
 /// Asks the memory for what will be read soon, where the processor has an instruction for that.
 pub(crate) fn prefetch<T>(data: &[T]) {
     const LINE: usize = 64;
+    // What is longer, the processor sees coming by itself.
+    const LONGEST: usize = 64 * LINE;
     let first = data.as_ptr().cast::<i8>();
-    for offset in (0..size_of_val(data)).step_by(LINE) {
+    for offset in (0..size_of_val(data).min(LONGEST)).step_by(LINE) {
         let line = first.wrapping_add(offset);
         // SAFETY: a hint, which reads nothing, to an address inside the slice.
         #[cfg(target_arch = "x86_64")]

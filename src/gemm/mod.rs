@@ -93,7 +93,8 @@ pub(crate) fn product_with(a: Operand<'_>, b: Operand<'_>, c: &mut [f32], epilog
 }
 
 /// The multiply-adds (rows × depth × columns) from which on a matrix product is shared among
-/// [`threads`]. Of less, one thread has done a good part before another has started.
+/// [`threads`], if the first factor has more than 64 rows, or 128 where the second is large or transposed. Of less work,
+/// one thread has done a good part before another has started.
 pub const SHARED_PRODUCT: usize = 1 << 26;
 
 /// As [`product`], shared among threads where it is large.
@@ -101,11 +102,12 @@ pub(crate) fn shared_product(a: Operand<'_>, b: Operand<'_>, c: &mut [f32]) {
     // A large B is packed, for each piece anew: fewer rows would not repay that.
     let packed = b.transposed || b.rows * b.columns > 1 << 17;
     let (pieces, fewest) = if packed { (2, 128) } else { (4, 64) };
-    let rows = a.rows.div_ceil(pieces * threads()).max(fewest);
+    let rows = a.rows.div_ceil(pieces * threads()).next_multiple_of(2).max(fewest);
     let work = a.rows.saturating_mul(a.columns).saturating_mul(b.columns);
     if work < SHARED_PRODUCT || a.rows <= rows || threads() < 2 {
         return product(a, b, c);
     }
+    assert_eq!(a.columns, b.rows, "the inner dimensions of a product");
     assert_eq!(c.len(), a.rows * b.columns, "a product of {} × {}", a.rows, b.columns);
     share(threads(), c.chunks_mut(rows * b.columns).enumerate(), |mine| {
         for (i, c) in mine {

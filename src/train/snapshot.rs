@@ -9,6 +9,7 @@ pub(super) struct Snapshot(Vec<f32>);
 impl Snapshot {
     pub(super) fn take(&mut self, network: &Network) {
         self.0.clear();
+        self.0.reserve_exact(network.parameter_count());
         network.parameters().for_each(|values| self.0.extend_from_slice(values));
     }
 

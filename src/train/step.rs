@@ -84,6 +84,8 @@ impl<'a> Shared<'a> {
         };
         let rows_of_part = |outputs: usize| (PART / outputs.max(1)).max(PART_ROWS);
         let parts = pass.parts(network, rows_of_part);
+        // One thread uses a gradient as soon as it is there; of several, some wait for the leader.
+        let in_flight = if threads == 1 { 1 } else { 4 * threads };
         let largest = parts.iter().map(|part| part.parameters.len()).max().unwrap_or(0);
         Shared {
             network: RwLock::new(network),
@@ -95,7 +97,7 @@ impl<'a> Shared<'a> {
             threads,
             blocks: (0..most_blocks(batch, threads)).map(block).collect(),
             gradients: Mutex::new(Vec::with_capacity(parts.len())),
-            spare: Mutex::new(parts.iter().map(|_| Vec::with_capacity(largest)).collect()),
+            spare: Mutex::new((0..parts.len().min(in_flight)).map(|_| Vec::with_capacity(largest)).collect()),
             parts,
         }
     }
@@ -155,7 +157,9 @@ impl<'a> Shared<'a> {
         number: u64,
         batch: Range<usize>,
     ) -> f64 {
-        let rows = batch.len().div_ceil(most_blocks(batch.len(), team.size()));
+        // Fewer blocks serve a smaller team, but the formula alone does not say so.
+        let blocks = most_blocks(batch.len(), team.size()).min(self.blocks.len());
+        let rows = batch.len().div_ceil(blocks).next_multiple_of(2);
         let blocks = batch.len().div_ceil(rows);
         team.run(Round::Passes { number, start: batch.start, end: batch.end, rows }, blocks, || {});
         // One sum in the order of the rows, whatever the blocks.
@@ -197,7 +201,8 @@ impl<'a> Shared<'a> {
     }
 }
 
-/// As many blocks as keep the threads busy, and few enough to keep the products busy: no more for a smaller batch.
+/// As many blocks as keep the threads busy, and few enough to keep the products busy: no more for a smaller batch of as
+/// many threads.
 fn most_blocks(batch: usize, threads: usize) -> usize {
     if threads == 1 { 1 } else { threads * (batch / threads / BLOCK_ROWS).clamp(1, BLOCKS) }
 }
