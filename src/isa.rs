@@ -11,7 +11,9 @@ use crate::error::{Error, Result};
 /// The best one of the running processor is used. The environment variable `PALMNET_ISA` with one of the names
 /// below chooses a lesser one, for tests and comparisons.
 ///
-/// All but [`Portable`](Isa::Portable) multiply and add with one rounding, so they give the same bits in a product.
+/// AVX-512, AVX2 and NEON multiply and add with one rounding, so they give the same bits in a product; the others round
+/// twice. A crate built for size (`opt-level` "s" or "z") has only what every processor of the target has: on x86-64
+/// that is SSE2.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Isa {
@@ -19,20 +21,22 @@ pub enum Isa {
     Avx512,
     /// `avx2`: x86-64 with AVX2 and FMA.
     Avx2,
+    /// `sse2`: any x86-64.
+    Sse2,
     /// `neon`: 64-bit ARM.
     Neon,
-    /// `portable`: what the compiler makes of plain arrays, on any processor.
+    /// `portable`: what the compiler makes of plain arrays, on any other processor.
     Portable,
 }
 
 impl Isa {
     /// Every instruction set, the fastest first.
-    pub(crate) const ALL: [Isa; 4] = [Isa::Avx512, Isa::Avx2, Isa::Neon, Isa::Portable];
+    pub(crate) const ALL: [Isa; 5] = [Isa::Avx512, Isa::Avx2, Isa::Sse2, Isa::Neon, Isa::Portable];
 
-    /// Whether the running processor has these instructions.
+    /// Whether the running processor has these instructions, and the crate was built with code for them.
     pub fn is_available(self) -> bool {
         match self {
-            #[cfg(target_arch = "x86_64")]
+            #[cfg(all(target_arch = "x86_64", not(small)))]
             Isa::Avx512 => {
                 Isa::Avx2.is_available()
                     && is_x86_feature_detected!("avx512f")
@@ -40,11 +44,13 @@ impl Isa {
                     && is_x86_feature_detected!("avx512bw")
                     && is_x86_feature_detected!("avx512dq")
             }
-            #[cfg(target_arch = "x86_64")]
+            #[cfg(all(target_arch = "x86_64", not(small)))]
             Isa::Avx2 => is_x86_feature_detected!("avx2") && is_x86_feature_detected!("fma"),
             Isa::Neon => cfg!(all(target_arch = "aarch64", target_feature = "neon")),
-            Isa::Portable => true,
-            #[cfg(not(target_arch = "x86_64"))]
+            Isa::Sse2 => cfg!(target_arch = "x86_64"),
+            // Also in this crate's own tests.
+            Isa::Portable => cfg!(test) || !(Isa::Sse2.is_available() || Isa::Neon.is_available()),
+            #[cfg(any(not(target_arch = "x86_64"), small))]
             Isa::Avx512 | Isa::Avx2 => false,
         }
     }
@@ -53,6 +59,7 @@ impl Isa {
         match self {
             Isa::Avx512 => "avx512",
             Isa::Avx2 => "avx2",
+            Isa::Sse2 => "sse2",
             Isa::Neon => "neon",
             Isa::Portable => "portable",
         }
@@ -90,7 +97,8 @@ fn choose(wish: &OsStr) -> Result<Isa> {
         let names = Isa::ALL.map(Isa::name).into_iter().zip(Isa::ALL).filter(|(_, isa)| isa.is_available());
         let names = names.map(|(name, _)| name).collect::<Vec<_>>().join(", ");
         let wish = wish.to_string_lossy();
-        let what = if found.is_some() { "this processor has no such instructions" } else { "no such instruction set" };
+        let what =
+            if found.is_some() { "not in this processor, or not in this build" } else { "no such instruction set" };
         Error::Setting(format!("PALMNET_ISA={wish}: {what}; unset it or choose one of {names}"))
     })
 }
@@ -105,7 +113,7 @@ mod tests {
         assert_eq!(choose(OsStr::new(best().name())).unwrap(), best());
         let lacking = if cfg!(target_arch = "x86_64") { "neon" } else { "avx2" };
         let complaint = choose(OsStr::new(lacking)).unwrap_err().to_string();
-        assert!(complaint.contains("this processor has no such instructions"), "{complaint}");
+        assert!(complaint.contains("not in this processor, or not in this build"), "{complaint}");
         let complaint = choose(OsStr::new("mmx")).unwrap_err().to_string();
         assert!(complaint.starts_with("PALMNET_ISA=mmx: no such instruction set"), "{complaint}");
         assert!(complaint.ends_with("portable"), "{complaint}");

@@ -1,10 +1,10 @@
 //! What the columns of a table mean to a network.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashMap;
 
 use super::cell::{Cell, finite, missing, number};
 use super::{Table, Targets, listed};
-use crate::error::{Error, Result, quoted};
+use crate::error::{Error, Result, quoted, repeated};
 use crate::matrix::Matrix;
 
 /// A feature column.
@@ -94,8 +94,9 @@ impl Schema {
         if columns.iter().all(|column| column.kind.width() == 0) || targets == 0 {
             return Err(Error::Mismatch("a network needs at least one feature and one target".to_string()));
         }
-        let fit: HashSet<_> = positions.iter().filter(|&&position| position < total).collect();
-        if positions.len() != targets || fit.len() != targets {
+        let mut taken = vec![false; total];
+        let mut fits = |&position: &usize| position < total && !std::mem::replace(&mut taken[position], true);
+        if positions.len() != targets || !positions.iter().all(&mut fits) {
             return Err(Error::Mismatch(format!("{targets} targets at {positions:?} of {total} columns")));
         }
         Ok(Schema { columns, output, positions })
@@ -366,11 +367,9 @@ fn difference(expected: &[String], found: &[String]) -> Option<String> {
 
 /// An error when a name comes twice.
 pub(super) fn distinct<S: AsRef<str>>(names: impl IntoIterator<Item = S>, what: &str) -> Result<()> {
-    let mut seen = HashSet::new();
-    for name in names {
-        if !seen.insert(name.as_ref().to_string()) {
-            return Err(Error::Mismatch(format!("two {what} are called {}", quoted(name.as_ref()))));
-        }
+    let names: Vec<S> = names.into_iter().collect();
+    match repeated(names.iter().map(S::as_ref)) {
+        Some(name) => Err(Error::Mismatch(format!("two {what} are called {}", quoted(name)))),
+        None => Ok(()),
     }
-    Ok(())
 }

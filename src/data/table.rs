@@ -1,13 +1,12 @@
 //! Tables of text: CSV and its relatives (RFC 4180).
 
 use std::borrow::Cow;
-use std::collections::HashSet;
 use std::fmt;
 use std::io::Read;
 use std::path::Path;
 
 use super::{GZIP, compressed};
-use crate::error::{Error, Result, quoted};
+use crate::error::{Error, Result, quoted, repeated};
 
 /// A CSV file: records of equally many cells, each cell still a text.
 ///
@@ -107,8 +106,7 @@ impl Table {
     fn take_header(&mut self) -> Result<()> {
         let names: Vec<String> = self.cells(0).map(|cell| cell.trim().to_string()).collect();
         let line = self.records.remove(0).line;
-        let mut seen = HashSet::new();
-        if let Some(twice) = names.iter().find(|name| !seen.insert(*name)) {
+        if let Some(twice) = repeated(names.iter().map(String::as_str)) {
             let message = format!("two columns are called {}: rename one of them", quoted(twice));
             return Err(fault(&self.file, line, message));
         }

@@ -2,7 +2,7 @@
 
 use std::fmt::{self, Display, Write};
 
-use crate::error::quoted;
+use crate::error::{quoted, repeated};
 
 /// How deep arrays and objects may be nested, so that no text can exhaust the stack.
 const MAX_DEPTH: usize = 64;
@@ -238,10 +238,8 @@ impl Parser<'_> {
 
     fn object(&mut self, depth: usize) -> Result<Json, String> {
         let members = self.list(b'}', |parser| parser.member(depth))?;
-        let mut names: Vec<&str> = members.iter().map(|member| member.0.as_str()).collect();
-        names.sort_unstable();
-        match names.windows(2).find(|pair| pair[0] == pair[1]) {
-            Some(pair) => Err(self.error(format!("the name {} twice in the object that ends", quoted(pair[0])))),
+        match repeated(members.iter().map(|member| member.0.as_str())) {
+            Some(name) => Err(self.error(format!("the name {} twice in the object that ends", quoted(name)))),
             None => Ok(Json::Object(members)),
         }
     }

@@ -6,7 +6,7 @@ use std::path::Path;
 
 use super::atomic::write_atomic;
 use super::json::Json;
-use crate::error::{self, Error, quoted};
+use crate::error::{self, Error, quoted, repeated};
 
 /// The longest header that is read. The format allows ten times that; the parsed form of a hostile one would fill a
 /// phone's memory.
@@ -124,9 +124,8 @@ impl Safetensors {
                 [("dtype", "F32".into()), ("shape", numbers(&tensor.shape)), ("data_offsets", numbers(&[begin, end]))];
             members.push((&tensor.name, Json::object(description)));
         }
-        let mut names: Vec<&str> = self.tensors.iter().map(|tensor| tensor.name.as_str()).chain([METADATA]).collect();
-        names.sort_unstable();
-        names.windows(2).for_each(|pair| assert_ne!(pair[0], pair[1], "two tensors of the same name"));
+        let twice = repeated(self.tensors.iter().map(|tensor| tensor.name.as_str()).chain([METADATA]));
+        assert_eq!(twice, None, "two tensors of the same name");
 
         let mut header = Json::object(members).to_string();
         header.extend(std::iter::repeat_n(' ', header.len().next_multiple_of(8) - header.len()));
@@ -171,7 +170,7 @@ fn parse(bytes: &[u8]) -> Result<Safetensors, String> {
         }
     }
     // The numbers must lie side by side, so that every byte belongs to exactly one tensor.
-    tensors.sort_by_key(|tensor| (tensor.begin, tensor.end));
+    tensors.sort_unstable_by_key(|tensor| (tensor.begin, tensor.end));
     let mut end = 0;
     for tensor in &tensors {
         if tensor.begin != end {
@@ -191,7 +190,11 @@ fn parse(bytes: &[u8]) -> Result<Safetensors, String> {
 }
 
 fn strings(metadata: &Json) -> Option<BTreeMap<String, String>> {
-    metadata.as_object()?.iter().map(|(name, text)| Some((name.clone(), text.as_str()?.to_string()))).collect()
+    let mut strings = BTreeMap::new();
+    for (name, text) in metadata.as_object()? {
+        strings.insert(name.clone(), text.as_str()?.to_string());
+    }
+    Some(strings)
 }
 
 /// What the header says of a tensor.

@@ -20,16 +20,16 @@ const DEPTH: usize = 256;
 const STRIDE: usize = DEPTH + 16;
 
 /// C = A · B, then the epilogue.
-pub(super) struct Product<'a, E> {
+pub(super) struct Product<'a> {
     pub a: Operand<'a>,
     pub b: Operand<'a>,
     pub c: &'a mut [f32],
-    pub epilogue: &'a E,
+    pub epilogue: &'a Epilogue<'a>,
     /// Whether C holds the sums of a product whose depth this one continues.
     pub resume: bool,
 }
 
-impl<E: Epilogue> Task for Product<'_, E> {
+impl Task for Product<'_> {
     type Output = ();
 
     #[inline(always)]
@@ -43,10 +43,7 @@ impl<E: Epilogue> Task for Product<'_, E> {
             if !resume {
                 c.fill(0.0);
             }
-            for (i, row) in c.chunks_exact_mut(columns).enumerate() {
-                epilogue.apply(row, i, 0);
-            }
-            return;
+            return epilogue(c, 0..rows, 0..columns);
         }
         let vectors = Strip::vectors::<L>(rows);
         let width = vectors * L::COUNT;
@@ -105,9 +102,11 @@ impl<E: Epilogue> Task for Product<'_, E> {
                         stride: columns,
                         resume: resume || k > 0,
                     });
-                    if k_end == depth {
+                    if k_end == depth && column_end - column == columns {
+                        epilogue(c, row..row_end, 0..columns);
+                    } else if k_end == depth {
                         for (i, c) in (row..row_end).zip(c.chunks_exact_mut(columns)) {
-                            epilogue.apply(&mut c[column..column_end], i, column);
+                            epilogue(&mut c[column..column_end], i..i + 1, column..column_end);
                         }
                     }
                 }

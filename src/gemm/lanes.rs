@@ -69,13 +69,17 @@ pub(crate) trait Task {
 pub(crate) fn run_on<T: Task>(isa: Isa, task: T) -> T::Output {
     assert!(isa.is_available(), "this processor has no {isa}");
     match isa {
-        #[cfg(target_arch = "x86_64")]
+        #[cfg(all(target_arch = "x86_64", not(small)))]
         Isa::Avx512 => x86::Avx512::call(task),
-        #[cfg(target_arch = "x86_64")]
+        #[cfg(all(target_arch = "x86_64", not(small)))]
         Isa::Avx2 => x86::Avx2::call(task),
+        #[cfg(target_arch = "x86_64")]
+        Isa::Sse2 => x86::Sse2::call(task),
         #[cfg(all(target_arch = "aarch64", target_feature = "neon"))]
         Isa::Neon => arm::Neon::call(task),
-        _ => Portable::call(task),
+        #[cfg(any(test, not(any(target_arch = "x86_64", all(target_arch = "aarch64", target_feature = "neon")))))]
+        Isa::Portable => portable::Portable::call(task),
+        _ => unreachable!("{isa} is not available"),
     }
 }
 
@@ -108,10 +112,12 @@ mod x86 {
     use std::arch::x86_64::*;
 
     #[derive(Clone, Copy)]
+    #[cfg(not(small))]
     pub(super) struct Avx512(__m512);
 
     // SAFETY, for every block here: an `Avx512` is reachable only inside `run_on`, which made sure that the
     // processor has the instructions, and the slices are as long as what is read or written.
+    #[cfg(not(small))]
     impl Lanes for Avx512 {
         const COUNT: usize = 16;
         const ROWS: usize = 14;
@@ -192,15 +198,18 @@ mod x86 {
     }
 
     /// The lowest `count` of 16 bits.
+    #[cfg(not(small))]
     #[inline(always)]
     fn mask(count: usize) -> u16 {
         if count < 16 { (1 << count) - 1 } else { u16::MAX }
     }
 
     #[derive(Clone, Copy)]
+    #[cfg(not(small))]
     pub(super) struct Avx2(__m256);
 
     // SAFETY: as above.
+    #[cfg(not(small))]
     impl Lanes for Avx2 {
         const COUNT: usize = 8;
         const ROWS: usize = 6;
@@ -263,6 +272,56 @@ mod x86 {
             unsafe { compiled(task) }
         }
     }
+
+    #[derive(Clone, Copy)]
+    pub(super) struct Sse2(__m128);
+
+    // SAFETY: SSE2 is part of the target, and the slices are as long as what is read or written.
+    impl Lanes for Sse2 {
+        const COUNT: usize = 4;
+        const ROWS: usize = if cfg!(small) { 2 } else { 4 };
+        const BLOCK: usize = 64 * 1024;
+
+        #[inline(always)]
+        fn splat(x: f32) -> Self {
+            Sse2(unsafe { _mm_set1_ps(x) })
+        }
+
+        #[inline(always)]
+        fn load(from: &[f32]) -> Self {
+            let from = &from[..Self::COUNT];
+            Sse2(unsafe { _mm_loadu_ps(from.as_ptr()) })
+        }
+
+        #[inline(always)]
+        fn store(self, to: &mut [f32]) {
+            let to = &mut to[..Self::COUNT];
+            unsafe { _mm_storeu_ps(to.as_mut_ptr(), self.0) }
+        }
+
+        /// Rounds twice.
+        #[inline(always)]
+        fn mul_add(self, factor: Self, addend: Self) -> Self {
+            Sse2(unsafe { _mm_add_ps(_mm_mul_ps(self.0, factor.0), addend.0) })
+        }
+
+        #[inline(always)]
+        fn transpose(mut square: [Self; 16]) -> [Self; 16] {
+            let [Sse2(mut a), Sse2(mut b), Sse2(mut c), Sse2(mut d)] = [square[0], square[1], square[2], square[3]];
+            unsafe { _MM_TRANSPOSE4_PS(&mut a, &mut b, &mut c, &mut d) };
+            (square[0], square[1], square[2], square[3]) = (Sse2(a), Sse2(b), Sse2(c), Sse2(d));
+            square
+        }
+
+        #[inline(always)]
+        fn call<T: Task>(task: T) -> T::Output {
+            #[inline(never)]
+            fn compiled<T: Task>(task: T) -> T::Output {
+                task.run::<Sse2>()
+            }
+            compiled(task)
+        }
+    }
 }
 
 #[cfg(all(target_arch = "aarch64", target_feature = "neon"))]
@@ -276,7 +335,7 @@ mod arm {
     // SAFETY, for every block here: NEON is part of the target, and the slices are as long as what is read or written.
     impl Lanes for Neon {
         const COUNT: usize = 4;
-        const ROWS: usize = 12;
+        const ROWS: usize = if cfg!(small) { 2 } else { 12 };
         const BLOCK: usize = 64 * 1024;
 
         #[inline(always)]
@@ -324,56 +383,61 @@ mod arm {
     }
 }
 
-/// A plain array, which the compiler keeps in whatever vector registers every processor of the target has.
-#[derive(Clone, Copy)]
-struct Portable([f32; 4]);
+#[cfg(any(test, not(any(target_arch = "x86_64", all(target_arch = "aarch64", target_feature = "neon")))))]
+mod portable {
+    use super::{Lanes, Task};
 
-impl Lanes for Portable {
-    const COUNT: usize = 4;
-    const ROWS: usize = 4;
-    const BLOCK: usize = 64 * 1024;
+    /// A plain array, which the compiler keeps in whatever vector registers every processor of the target has.
+    #[derive(Clone, Copy)]
+    pub(super) struct Portable([f32; 4]);
 
-    #[inline(always)]
-    fn splat(x: f32) -> Self {
-        Portable([x; 4])
-    }
+    impl Lanes for Portable {
+        const COUNT: usize = 4;
+        const ROWS: usize = 4;
+        const BLOCK: usize = 64 * 1024;
 
-    #[inline(always)]
-    fn load(from: &[f32]) -> Self {
-        Portable([from[0], from[1], from[2], from[3]])
-    }
-
-    #[inline(always)]
-    fn store(self, to: &mut [f32]) {
-        to[..4].copy_from_slice(&self.0);
-    }
-
-    /// Rounds twice: a fused multiply-add that the processor lacks would be a call per number.
-    #[inline(always)]
-    fn mul_add(self, factor: Self, addend: Self) -> Self {
-        let mut result = addend;
-        for i in 0..4 {
-            result.0[i] += self.0[i] * factor.0[i];
+        #[inline(always)]
+        fn splat(x: f32) -> Self {
+            Portable([x; 4])
         }
-        result
-    }
 
-    #[inline(always)]
-    fn transpose(mut square: [Self; 16]) -> [Self; 16] {
-        for i in 0..4 {
-            for j in 0..i {
-                (square[i].0[j], square[j].0[i]) = (square[j].0[i], square[i].0[j]);
+        #[inline(always)]
+        fn load(from: &[f32]) -> Self {
+            Portable([from[0], from[1], from[2], from[3]])
+        }
+
+        #[inline(always)]
+        fn store(self, to: &mut [f32]) {
+            to[..4].copy_from_slice(&self.0);
+        }
+
+        /// Rounds twice: a fused multiply-add that the processor lacks would be a call per number.
+        #[inline(always)]
+        fn mul_add(self, factor: Self, addend: Self) -> Self {
+            let mut result = addend;
+            for i in 0..4 {
+                result.0[i] += self.0[i] * factor.0[i];
             }
+            result
         }
-        square
-    }
 
-    #[inline(always)]
-    fn call<T: Task>(task: T) -> T::Output {
-        #[inline(never)]
-        fn compiled<T: Task>(task: T) -> T::Output {
-            task.run::<Portable>()
+        #[inline(always)]
+        fn transpose(mut square: [Self; 16]) -> [Self; 16] {
+            for i in 0..4 {
+                for j in 0..i {
+                    (square[i].0[j], square[j].0[i]) = (square[j].0[i], square[i].0[j]);
+                }
+            }
+            square
         }
-        compiled(task)
+
+        #[inline(always)]
+        fn call<T: Task>(task: T) -> T::Output {
+            #[inline(never)]
+            fn compiled<T: Task>(task: T) -> T::Output {
+                task.run::<Portable>()
+            }
+            compiled(task)
+        }
     }
 }

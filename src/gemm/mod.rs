@@ -65,30 +65,22 @@ impl<'a> Operand<'a> {
     }
 }
 
-/// What is done to the entries of a product as soon as they are final, while they are in the first-level cache.
-pub(crate) trait Epilogue {
-    /// Changes a run of finished entries of one row of C: those from (row, column) on.
-    ///
-    /// Implementations are marked `#[inline(always)]`, to be compiled for the instruction set in use.
-    fn apply(&self, run: &mut [f32], row: usize, column: usize);
-}
+/// What is done to the entries of a product as soon as they are final, while they are in the first-level cache: it
+/// gets entries, row by row, and of which rows and columns of C they are.
+pub(crate) type Epilogue<'a> = dyn Fn(&mut [f32], Range<usize>, Range<usize>) + 'a;
 
-/// Nothing.
-impl Epilogue for () {
-    #[inline(always)]
-    fn apply(&self, _: &mut [f32], _: usize, _: usize) {}
-}
+fn nothing(_entries: &mut [f32], _rows: Range<usize>, _columns: Range<usize>) {}
 
 /// C = A · B. `c` is row-major, rows of A × columns of B, and is overwritten.
 ///
 /// # Panics
 /// When the shapes do not fit.
 pub(crate) fn product(a: Operand<'_>, b: Operand<'_>, c: &mut [f32]) {
-    product_with(a, b, c, &());
+    product_with(a, b, c, &nothing);
 }
 
 /// C = epilogue(A · B), otherwise as [`product`].
-pub(crate) fn product_with(a: Operand<'_>, b: Operand<'_>, c: &mut [f32], epilogue: &impl Epilogue) {
+pub(crate) fn product_with(a: Operand<'_>, b: Operand<'_>, c: &mut [f32], epilogue: &Epilogue) {
     product_on(isa(), a, b, c, epilogue, false);
 }
 
@@ -118,10 +110,10 @@ pub(crate) fn shared_product(a: Operand<'_>, b: Operand<'_>, c: &mut [f32]) {
 
 /// C += A · B, otherwise as [`product`]: the same bits as the product of longer factors, of which these are the rest.
 pub(crate) fn add_product(a: Operand<'_>, b: Operand<'_>, c: &mut [f32]) {
-    product_on(isa(), a, b, c, &(), true);
+    product_on(isa(), a, b, c, &nothing, true);
 }
 
-fn product_on(isa: Isa, a: Operand<'_>, b: Operand<'_>, c: &mut [f32], epilogue: &impl Epilogue, resume: bool) {
+fn product_on(isa: Isa, a: Operand<'_>, b: Operand<'_>, c: &mut [f32], epilogue: &Epilogue, resume: bool) {
     assert_eq!(a.columns, b.rows, "the inner dimensions of a product");
     assert_eq!(c.len(), a.rows * b.columns, "a product of {} × {}", a.rows, b.columns);
     run_on(isa, Product { a, b, c, epilogue, resume });

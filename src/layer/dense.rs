@@ -3,7 +3,7 @@
 use std::ops::Range;
 
 use crate::activation::Activation;
-use crate::gemm::{self, Epilogue, Vectorized};
+use crate::gemm::{self, Vectorized};
 use crate::init::Init;
 use crate::matrix::Matrix;
 use crate::rng::Rng;
@@ -69,7 +69,11 @@ impl Dense {
         let (a, w) = (input.operand(), self.weights.operand());
         // Softmax needs whole rows; every other activation is applied while its entries are in the cache.
         let fused = if activation == Activation::Softmax { Activation::Identity } else { activation };
-        gemm::product_with(a, w, output.as_mut_slice(), &BiasThen { bias: &self.bias, activation: fused });
+        gemm::product_with(a, w, output.as_mut_slice(), &|entries, _, columns| {
+            let width = columns.len();
+            gemm::vectorize(AddRow { row: &self.bias[columns], entries });
+            fused.forward(entries, width);
+        });
         if activation == Activation::Softmax {
             activation.forward(output.as_mut_slice(), self.outputs());
         }
@@ -97,18 +101,22 @@ impl Dense {
     }
 }
 
-/// What becomes of the products of the forward pass: the bias is added, and the activation applied.
-struct BiasThen<'a> {
-    bias: &'a [f32],
-    activation: Activation,
+/// Adds `row` to every row of `entries`.
+struct AddRow<'a> {
+    row: &'a [f32],
+    entries: &'a mut [f32],
 }
 
-impl Epilogue for BiasThen<'_> {
+impl Vectorized for AddRow<'_> {
+    type Output = ();
+
     #[inline(always)]
-    fn apply(&self, run: &mut [f32], _row: usize, column: usize) {
-        run.iter_mut().zip(&self.bias[column..]).for_each(|(z, b)| *z += b);
-        let columns = run.len();
-        self.activation.forward_inline(run, columns);
+    fn run(self) {
+        for entries in self.entries.chunks_exact_mut(self.row.len()) {
+            for (entry, value) in entries.iter_mut().zip(self.row) {
+                *entry += value;
+            }
+        }
     }
 }
 
