@@ -8,6 +8,21 @@
 
 use super::lanes::{Lanes, Task};
 
+/// A loop whose turns are written out, the first few: in code that is compiled for size, the compiler unrolls none, and
+/// a tile in an array that is indexed by a variable is a tile in memory.
+macro_rules! unrolled {
+    ($i:ident in $count:expr => $body:block) => {
+        unrolled!($i in $count => $body, 0 1 2 3 4 5 6 7);
+        for $i in 8..$count $body
+    };
+    ($i:ident in $count:expr => $body:block, $($turn:literal)*) => {
+        $(if const { $turn < $count } {
+            let $i = $turn;
+            $body
+        })*
+    };
+}
+
 /// A block of B as the kernel reads it: panels of columns, as wide as a tile.
 #[derive(Clone, Copy)]
 pub(super) struct Panels<'a> {
@@ -152,21 +167,21 @@ impl<const ROWS: usize, const VECTORS: usize, const TRANSPOSED: bool> Task for T
                 let mut vectors = [L::splat(0.0); VECTORS];
                 // Reading past the panel's edge is harmless while there is something to read.
                 if row.len() >= width {
-                    for v in 0..VECTORS {
+                    unrolled!(v in VECTORS => {
                         vectors[v] = L::load(&row[v * L::COUNT..]);
-                    }
+                    });
                 } else {
-                    for v in 0..VECTORS {
+                    unrolled!(v in VECTORS => {
                         vectors[v] = L::load_partial(&row[row.len().min(v * L::COUNT)..]);
-                    }
+                    });
                 }
                 let column = if TRANSPOSED { part(a.data, k * a.stride, ROWS) } else { &[] };
-                for i in 0..ROWS {
+                unrolled!(i in ROWS => {
                     let x = L::splat(if TRANSPOSED { column[i] } else { rows[i][k] });
-                    for v in 0..VECTORS {
+                    unrolled!(v in VECTORS => {
                         sums[i][v] = x.mul_add(vectors[v], sums[i][v]);
-                    }
-                }
+                    });
+                });
             }
             store(sums, c, stride, columns);
         }
@@ -183,12 +198,12 @@ fn load<L: Lanes, const ROWS: usize, const VECTORS: usize>(
 ) -> [[L; VECTORS]; ROWS] {
     let mut sums = [[L::splat(0.0); VECTORS]; ROWS];
     if columns == VECTORS * L::COUNT {
-        for i in 0..ROWS {
+        unrolled!(i in ROWS => {
             let row = part(c, i * stride, VECTORS * L::COUNT);
-            for v in 0..VECTORS {
+            unrolled!(v in VECTORS => {
                 sums[i][v] = L::load(&row[v * L::COUNT..]);
-            }
-        }
+            });
+        });
         return sums;
     }
     let mut edge = sums;
@@ -209,12 +224,12 @@ fn store<L: Lanes, const ROWS: usize, const VECTORS: usize>(
     columns: usize,
 ) {
     if columns == VECTORS * L::COUNT {
-        for i in 0..ROWS {
+        unrolled!(i in ROWS => {
             let row = part_mut(c, i * stride, VECTORS * L::COUNT);
-            for v in 0..VECTORS {
+            unrolled!(v in VECTORS => {
                 sums[i][v].store(&mut row[v * L::COUNT..]);
-            }
-        }
+            });
+        });
         return;
     }
     let edge = sums;
