@@ -65,7 +65,7 @@ pub use format::safetensors::{Safetensors, Tensor};
 pub use gemm::{Operand, SHARED_PRODUCT, peak_flops};
 pub use init::Init;
 pub use isa::{Isa, check as check_isa, isa};
-pub use layer::{Dense, Dropout, Layer};
+pub use layer::{BatchNorm, Dense, Dropout, Layer, LayerNorm, Noise};
 pub use loss::Loss;
 pub use matrix::Matrix;
 pub use metrics::{Classification, Evaluation, Regression, Scores};

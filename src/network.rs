@@ -5,7 +5,7 @@ use std::fmt;
 use crate::activation::Activation;
 use crate::error::{Error, Result};
 use crate::init::Init;
-use crate::layer::{Dense, Dropout, Layer};
+use crate::layer::{BatchNorm, Dense, Dropout, Layer, LayerNorm, Noise};
 use crate::matrix::Matrix;
 use crate::rng::{Rng, purpose};
 
@@ -32,6 +32,9 @@ pub(crate) enum Step<'a> {
     Dense(&'a Dense, Activation),
     Activation(Activation),
     Dropout(Dropout),
+    Noise(Noise),
+    BatchNorm(&'a BatchNorm, Activation),
+    LayerNorm(&'a LayerNorm),
 }
 
 impl Network {
@@ -48,13 +51,18 @@ impl Network {
     pub fn from_layers(inputs: usize, layers: Vec<Layer>) -> Result<Self> {
         let mut width = inputs;
         for (i, layer) in layers.iter().enumerate() {
-            match layer {
-                Layer::Dense(dense) if dense.inputs() != width => {
-                    let expected = dense.inputs();
-                    return Err(Error::Mismatch(format!("layer {i} expects {expected} inputs and is given {width}")));
+            let expected = match layer {
+                Layer::Dense(dense) => dense.inputs(),
+                Layer::BatchNorm(norm) => norm.columns(),
+                Layer::LayerNorm(norm) => norm.columns(),
+                Layer::Activation(activation) => {
+                    activation.check()?;
+                    width
                 }
-                Layer::Activation(activation) => activation.check()?,
-                _ => {}
+                Layer::Dropout(_) | Layer::Noise(_) => width,
+            };
+            if expected != width {
+                return Err(Error::Mismatch(format!("layer {i} expects {expected} inputs and is given {width}")));
             }
             width = layer.outputs(width);
         }
@@ -79,8 +87,8 @@ impl Network {
         &self.layers
     }
 
-    pub(crate) fn layer_mut(&mut self, index: usize) -> &mut Layer {
-        &mut self.layers[index]
+    pub(crate) fn layers_mut(&mut self) -> &mut [Layer] {
+        &mut self.layers
     }
 
     /// The activation that the outputs have passed through; the identity where the last layer is dense.
@@ -104,6 +112,19 @@ impl Network {
     /// The trained tensors, to be changed, in the order of [`parameters`](Self::parameters).
     pub fn parameters_mut(&mut self) -> impl Iterator<Item = &mut [f32]> {
         self.layers.iter_mut().flat_map(Layer::parameters_mut)
+    }
+
+    /// Everything that training changes, in the order of the layers: what must be kept to come back to this network.
+    pub(crate) fn tensors(&self) -> impl Iterator<Item = &[f32]> {
+        self.layers.iter().flat_map(|layer| layer.parameters().chain(layer.state())).map(|(_, values)| values)
+    }
+
+    /// Gives everything that training changes to `change`, in the order of [`tensors`](Self::tensors).
+    pub(crate) fn change_tensors(&mut self, mut change: impl FnMut(&mut [f32])) {
+        for layer in &mut self.layers {
+            layer.parameters_mut().for_each(&mut change);
+            layer.state_mut().for_each(&mut change);
+        }
     }
 
     /// The outputs for `x`, which holds one example per row: a matrix of examples × outputs.
@@ -138,16 +159,24 @@ impl Network {
                     dense.forward(if first { x } else { input }, activation, output);
                     first = false;
                 }
+                Step::Dropout(_) | Step::Noise(_) => {}
+                _ if first => {
+                    // All others work in place.
+                    output.reshape(x.rows(), x.columns());
+                    output.as_mut_slice().copy_from_slice(x.as_slice());
+                    first = false;
+                    continue;
+                }
                 Step::Activation(activation) => {
-                    if first {
-                        output.reshape(x.rows(), x.columns());
-                        output.as_mut_slice().copy_from_slice(x.as_slice());
-                        first = false;
-                    }
                     let columns = output.columns();
                     activation.forward(output.as_mut_slice(), columns);
                 }
-                Step::Dropout(_) => {}
+                Step::BatchNorm(norm, activation) => {
+                    norm.predict(output);
+                    let columns = output.columns();
+                    activation.forward(output.as_mut_slice(), columns);
+                }
+                Step::LayerNorm(norm) => norm.predict(output),
             }
             layer = next;
         }
@@ -164,6 +193,12 @@ impl Network {
                 (Step::Dense(dense, drop_last(layer + 1, activation)), layer + 2)
             }
             (Layer::Dense(dense), _) => (Step::Dense(dense, Activation::Identity), layer + 1),
+            (Layer::BatchNorm(norm), Some(&Layer::Activation(activation))) if activation.reads_output() => {
+                (Step::BatchNorm(norm, drop_last(layer + 1, activation)), layer + 2)
+            }
+            (Layer::BatchNorm(norm), _) => (Step::BatchNorm(norm, Activation::Identity), layer + 1),
+            (Layer::LayerNorm(norm), _) => (Step::LayerNorm(norm), layer + 1),
+            (&Layer::Noise(noise), _) => (Step::Noise(noise), layer + 1),
             (&Layer::Activation(activation), _) => (Step::Activation(drop_last(layer, activation)), layer + 1),
             (&Layer::Dropout(dropout), _) => (Step::Dropout(dropout), layer + 1),
         }
@@ -204,6 +239,9 @@ enum Plan {
     Dense { outputs: usize, activation: Activation, init: Option<Init>, bias_init: Init },
     Activation(Activation),
     Dropout(f32),
+    Noise(f32),
+    BatchNorm,
+    LayerNorm,
 }
 
 impl NetworkBuilder {
@@ -250,6 +288,25 @@ impl NetworkBuilder {
         self
     }
 
+    /// Gaussian noise of this standard deviation while training: on the inputs where it comes first.
+    pub fn noise(mut self, deviation: f32) -> Self {
+        self.plan.push(Plan::Noise(deviation));
+        self
+    }
+
+    /// Batch normalisation, as a rule between a dense layer and its activation:
+    /// `.dense(256, Identity).batch_norm().activation(Relu)`.
+    pub fn batch_norm(mut self) -> Self {
+        self.plan.push(Plan::BatchNorm);
+        self
+    }
+
+    /// Layer normalisation, at the same place.
+    pub fn layer_norm(mut self) -> Self {
+        self.plan.push(Plan::LayerNorm);
+        self
+    }
+
     /// The seed of the initial weights; 0 when not given.
     pub fn seed(mut self, seed: u64) -> Self {
         self.seed = seed;
@@ -291,6 +348,9 @@ impl NetworkBuilder {
                 }
                 Plan::Activation(activation) => layers.push(Layer::Activation(activation)),
                 Plan::Dropout(rate) => layers.push(Layer::Dropout(Dropout::new(rate)?)),
+                Plan::Noise(deviation) => layers.push(Layer::Noise(Noise::new(deviation)?)),
+                Plan::BatchNorm => layers.push(Layer::BatchNorm(BatchNorm::new(width))),
+                Plan::LayerNorm => layers.push(Layer::LayerNorm(LayerNorm::new(width))),
             }
         }
         Network::from_layers(self.inputs, layers)

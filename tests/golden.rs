@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 use std::path::Path;
 
 use palmnet::{
-    Activation, AdaGrad, Adam, Dense, Layer, Loss, Matrix, NAdam, Network, Optimizer, Penalty, RmsProp, Rprop, Rule,
-    Schedule, Scheduler, Sgd, Workspace,
+    Activation, AdaGrad, Adam, BatchNorm, Dense, Layer, Loss, Matrix, NAdam, Network, Optimizer, Penalty, RmsProp,
+    Rprop, Rule, Schedule, Scheduler, Sgd, Workspace,
 };
 
 /// A safetensors file, read without the crate: eight bytes of length, a JSON header, the numbers.
@@ -129,11 +129,21 @@ fn cross_entropy_of_probabilities() {
 fn network(name: &str, activations: &[Activation], loss: Loss) {
     let golden = Golden::read(&format!("network_{name}"));
     let (x, target) = (golden.get("x"), golden.get("target"));
-    let mut layers = Vec::new();
+    let (mut layers, mut names) = (Vec::new(), Vec::new());
     for (i, &activation) in activations.iter().enumerate() {
         let weights = golden.get(&format!("layer{i}.weights")).clone();
         let bias = golden.get(&format!("layer{i}.bias")).as_slice().to_vec();
-        layers.extend([Layer::Dense(Dense::new(weights, bias)), Layer::Activation(activation)]);
+        layers.push(Layer::Dense(Dense::new(weights, bias)));
+        names.extend([format!("layer{i}.weights"), format!("layer{i}.bias")]);
+        let norm = ["scale", "shift"].map(|tensor| format!("norm{i}.{tensor}"));
+        if golden.tensors.contains_key(&norm[0]) {
+            let [scale, shift] = norm.each_ref().map(|name| golden.get(name).as_slice().to_vec());
+            let columns = scale.len();
+            let norm_layer = BatchNorm::from_parts(scale, shift, vec![0.0; columns], vec![1.0; columns]);
+            layers.push(Layer::BatchNorm(norm_layer));
+            names.extend(norm);
+        }
+        layers.push(Layer::Activation(activation));
     }
     let mut network = Network::from_layers(x.columns(), layers).unwrap();
     let mut workspace = Workspace::new(&network, loss, 0).unwrap();
@@ -146,21 +156,18 @@ fn network(name: &str, activations: &[Activation], loss: Loss) {
         golden.expect(&format!("loss{step}"), &[workspace.backward(&network, x, target) as f32]);
         if step == 0 {
             let mut rest = workspace.gradient();
-            for i in 0..activations.len() {
-                for tensor in ["weights", "bias"] {
-                    let name = format!("gradient.layer{i}.{tensor}");
-                    let (gradient, after) = rest.split_at(golden.get(&name).as_slice().len());
-                    golden.expect(&name, gradient);
-                    rest = after;
-                }
+            for name in &names {
+                let name = format!("gradient.{name}");
+                let (gradient, after) = rest.split_at(golden.get(&name).as_slice().len());
+                golden.expect(&name, gradient);
+                rest = after;
             }
             assert!(rest.is_empty());
         }
         optimizer.step(&mut network, workspace.gradient());
     }
-    for (k, parameters) in network.parameters().enumerate() {
-        let tensor = if k % 2 == 0 { "weights" } else { "bias" };
-        golden.expect(&format!("after3.layer{}.{tensor}", k / 2), parameters);
+    for (name, parameters) in names.iter().zip(network.parameters()) {
+        golden.expect(&format!("after3.{name}"), parameters);
     }
 }
 
@@ -171,6 +178,7 @@ fn networks() {
     network("sigmoid_deep_mse", &[Sigmoid; 4], Loss::MeanSquaredError);
     // Both ways of writing a loss that is computed from the logits.
     network("relu_cross_entropy", &[Relu, Relu, Identity], Loss::CrossEntropyLogits);
+    network("batch_norm_cross_entropy", &[Relu, Relu, Identity], Loss::CrossEntropyLogits);
     network("relu_cross_entropy", &[Relu, Relu, Softmax], Loss::CrossEntropy);
     network("elu_leaky_bce", &[Elu(1.0), LeakyRelu(0.01), Identity], Loss::BinaryCrossEntropyLogits);
     network("elu_leaky_bce", &[Elu(1.0), LeakyRelu(0.01), Sigmoid], Loss::BinaryCrossEntropy);

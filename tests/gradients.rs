@@ -21,6 +21,11 @@ mod oracle {
         Function(Activation),
         /// Every entry of the batch times its own factor.
         Mask(Rows),
+        /// Mean 0 and variance 1 for every column or every row, then scale and shift.
+        Norm {
+            of_rows: bool,
+            parameters: Rows,
+        },
     }
 
     /// What a forward pass met where a function has a corner: on which side it went, and the smallest distance.
@@ -30,11 +35,13 @@ mod oracle {
         pub nearest: f64,
         /// The smallest number, zero aside, that a logarithm was taken of.
         pub smallest_probability: f64,
+        /// What normalisations may have made of a rounding error: each divides by a standard deviation.
+        pub gain: f64,
     }
 
     impl Default for Corners {
         fn default() -> Self {
-            Corners { sides: Vec::new(), nearest: f64::INFINITY, smallest_probability: 1.0 }
+            Corners { sides: Vec::new(), nearest: f64::INFINITY, smallest_probability: 1.0, gain: 1.0 }
         }
     }
 
@@ -70,12 +77,33 @@ mod oracle {
                 Layer::Dense(weights, bias) => a.iter().map(|row| dense(row, weights, bias)).collect(),
                 Layer::Function(g) => a.iter().map(|row| apply(*g, row, &mut corners)).collect(),
                 Layer::Mask(factors) => a.iter().zip(factors).map(|(a, f)| multiply(a, f)).collect(),
+                Layer::Norm { of_rows, parameters } => norm(&a, *of_rows, parameters, &mut corners),
             };
         }
         let sum: f64 = a.iter().zip(y).map(|(p, y)| loss_sum(loss, p, y, &mut corners)).sum();
         let per_example = matches!(loss, Loss::CrossEntropy | Loss::CrossEntropyLogits);
         let count = if per_example { a.len() } else { a.len() * a[0].len() };
         (a, sum / count as f64, corners)
+    }
+
+    fn transposed(a: &Rows) -> Rows {
+        (0..a[0].len()).map(|j| a.iter().map(|row| row[j]).collect()).collect()
+    }
+
+    fn norm(a: &Rows, of_rows: bool, parameters: &Rows, corners: &mut Corners) -> Rows {
+        let mut lines = if of_rows { a.clone() } else { transposed(a) };
+        let mut gain: f64 = 1.0;
+        for line in &mut lines {
+            let count = line.len() as f64;
+            let mean = line.iter().sum::<f64>() / count;
+            let variance = line.iter().map(|x| (x - mean).powi(2)).sum::<f64>() / count;
+            gain = gain.max(1.0 / variance.sqrt());
+            line.iter_mut().for_each(|x| *x = (*x - mean) / (variance + 1e-5).sqrt());
+        }
+        corners.gain *= gain;
+        let rows = if of_rows { lines } else { transposed(&lines) };
+        let [scale, shift] = &parameters[..] else { unreachable!() };
+        rows.iter().map(|row| multiply(row, scale).iter().zip(shift).map(|(x, s)| x + s).collect()).collect()
     }
 
     fn multiply(a: &[f64], b: &[f64]) -> Vec<f64> {
@@ -197,19 +225,25 @@ mod oracle {
         sum
     }
 
+    /// The row after the last weights stands for the bias.
+    fn parameter(layer: &mut Layer, (i, j): (usize, usize)) -> &mut f64 {
+        match layer {
+            Layer::Dense(weights, bias) => weights.get_mut(i).map_or_else(|| &mut bias[j], |row| &mut row[j]),
+            Layer::Norm { parameters, .. } => &mut parameters[i][j],
+            Layer::Function(_) | Layer::Mask(_) => unreachable!(),
+        }
+    }
+
     /// The derivative of the loss by one parameter of layer `k`, by central differences; `None` where the two sides
     /// of the difference lie on different sides of a corner.
     fn difference(layers: &mut [Layer], k: usize, slot: (usize, usize), loss: Loss, x: &Rows, y: &Rows) -> Option<f64> {
         // The error is of the order step² ≈ 10⁻¹⁰ and rounding / step ≈ 10⁻¹¹.
         const STEP: f64 = 1e-5;
         let mut at = |shift: f64| {
-            let Layer::Dense(weights, bias) = &mut layers[k] else { unreachable!() };
-            let parameter = weights.get_mut(slot.0).map_or_else(|| &mut bias[slot.1], |row| &mut row[slot.1]);
-            let before = *parameter;
-            *parameter += shift;
+            let before = *parameter(&mut layers[k], slot);
+            *parameter(&mut layers[k], slot) += shift;
             let (_, value, corners) = run(layers, loss, x, y);
-            let Layer::Dense(weights, bias) = &mut layers[k] else { unreachable!() };
-            *weights.get_mut(slot.0).map_or_else(|| &mut bias[slot.1], |row| &mut row[slot.1]) = before;
+            *parameter(&mut layers[k], slot) = before;
             (value, corners)
         };
         let ((above, a), (below, b)) = (at(STEP), at(-STEP));
@@ -239,14 +273,17 @@ mod oracle {
         largest
     }
 
-    /// The whole gradient, weights then bias of every dense layer.
+    /// The whole gradient, weights then bias of every dense layer, scale then shift of every normalisation.
     pub fn gradient(layers: &[Layer], loss: Loss, x: &Rows, y: &Rows) -> Vec<Option<f64>> {
         let mut layers = layers.to_vec();
         let mut gradient = Vec::new();
         for k in 0..layers.len() {
-            let Layer::Dense(weights, bias) = &layers[k] else { continue };
-            // The row after the last weights stands for the bias.
-            for slot in (0..=weights.len()).flat_map(|i| (0..bias.len()).map(move |j| (i, j))).collect::<Vec<_>>() {
+            let (rows, columns) = match &layers[k] {
+                Layer::Dense(weights, bias) => (weights.len() + 1, bias.len()),
+                Layer::Norm { parameters, .. } => (2, parameters[0].len()),
+                Layer::Function(_) | Layer::Mask(_) => continue,
+            };
+            for slot in (0..rows).flat_map(|i| (0..columns).map(move |j| (i, j))) {
                 gradient.push(difference(&mut layers, k, slot, loss, x, y));
             }
         }
@@ -261,6 +298,8 @@ enum Item {
     Function(Activation),
     /// Dropout at rate 0.
     NoDropout,
+    BatchNorm,
+    LayerNorm,
 }
 
 use Item::*;
@@ -366,6 +405,10 @@ fn copy(inputs: usize, items: &[Item], network: &Network) -> Vec<oracle::Layer> 
                 width = outputs;
             }
             Function(g) => layers.push(oracle::Layer::Function(g)),
+            BatchNorm | LayerNorm => {
+                let parameters = tensors.by_ref().take(2).collect();
+                layers.push(oracle::Layer::Norm { of_rows: matches!(item, LayerNorm), parameters });
+            }
             NoDropout => {}
         }
     }
@@ -378,8 +421,21 @@ fn build(inputs: usize, items: &[Item], seed: u64) -> Network {
         Dense(outputs) => builder.dense(outputs, Activation::Identity).bias_init(Init::Normal(0.3)),
         Function(g) => builder.activation(g),
         NoDropout => builder.dropout(0.0),
+        BatchNorm => builder.batch_norm(),
+        LayerNorm => builder.layer_norm(),
     });
-    builder.seed(seed).build().unwrap()
+    let mut network = builder.seed(seed).build().unwrap();
+    // Scales of one and shifts of zero would hide much.
+    let mut rng = Rng::stream(seed, 2000);
+    let norms: Vec<bool> = network
+        .layers()
+        .iter()
+        .flat_map(|l| l.parameters().map(|(name, _)| name != "weights" && name != "bias"))
+        .collect();
+    for (values, _) in network.parameters_mut().zip(norms).filter(|(_, norm)| *norm) {
+        values.iter_mut().for_each(|x| *x += 0.3 * rng.normal() as f32);
+    }
+    network
 }
 
 /// Whether two numbers are that near; never for NaN.
@@ -388,14 +444,14 @@ fn within(a: f64, b: f64, bound: f64) -> bool {
 }
 
 /// Compares one gradient; the number of entries that were compared, or what is wrong.
-fn agree(engine: &[f32], truth: &[Option<f64>], slope: f64) -> Result<usize, String> {
+fn agree(engine: &[f32], truth: &[Option<f64>], slope: f64, gain: f64) -> Result<usize, String> {
     if engine.len() != truth.len() {
         return Err(format!("{} entries for {}", engine.len(), truth.len()));
     }
     let scale = truth.iter().flatten().fold(0.0, |m: f64, g| m.max(g.abs()));
     // Terms that are rounded to 6·10⁻⁸ of their size, layer after layer, may cancel in the sum. They are measured by
     // the largest entry and by what the end of the network is made of; the worst of 400,000 networks was off by 10⁻⁶.
-    let floor = 5e-6 * scale.max(slope);
+    let floor = 5e-6 * scale.max(slope) * gain;
     for (i, (&engine, truth)) in engine.iter().zip(truth).enumerate() {
         let (engine, Some(truth)) = (f64::from(engine), *truth) else { continue };
         let bound = 1e-4 * engine.abs().max(truth.abs()) + floor;
@@ -421,11 +477,18 @@ fn check(case: &Case) -> Result<bool, String> {
     // large beside it for 1/p where p is small.
     let last = network.output_activation();
     let absolute = last == Activation::HardSigmoid || (loss == Loss::BinaryCrossEntropy && last == Activation::Softmax);
+    // So it is beside what hardly varies before it is made to.
+    let normalised = items.iter().any(|item| matches!(item, BatchNorm | LayerNorm));
+    if normalised && (corners.nearest < 1e-3 || corners.gain > 10.0) {
+        return Ok(false);
+    }
     if corners.nearest < 1e-4 || (absolute && corners.smallest_probability < 0.01) {
         return Ok(false);
     }
 
-    let predicted = network.predict(&x);
+    // Batch normalisation predicts with other means than those of the batch.
+    let predicted =
+        if items.iter().any(|item| matches!(item, BatchNorm)) { Matrix::zeros(0, 0) } else { network.predict(&x) };
     for (got, truth) in predicted.as_slice().iter().zip(outputs.iter().flatten()) {
         if !within(f64::from(*got), *truth, 1e-5 * truth.abs().max(1.0)) {
             return Err(format!("output {got} for {truth}"));
@@ -438,26 +501,29 @@ fn check(case: &Case) -> Result<bool, String> {
         return Err(format!("loss {got} for {value}"));
     }
     let slope = oracle::slope(loss, &outputs, &y64);
-    agree(workspace.gradient(), &oracle::gradient(&layers, loss, &x64, &y64), slope).map(|_| true)
+    agree(workspace.gradient(), &oracle::gradient(&layers, loss, &x64, &y64), slope, corners.gain).map(|_| true)
 }
 
 fn case() -> impl Strategy<Value = Case> {
     let activation = || prop::sample::select(&ACTIVATIONS[..]);
-    let between = move || prop::collection::vec((activation(), any::<bool>()), 0..=2);
-    let layer = (1..=9usize, between());
+    let extra =
+        || prop::sample::select(&[None, None, None, None, Some(NoDropout), Some(BatchNorm), Some(LayerNorm)][..]);
+    let between = move || prop::collection::vec((activation(), extra()), 0..=2);
+    let layer = (1..=9usize, extra(), between());
     let output = (prop::sample::select(&LOSSES[..]), activation(), 0..3usize);
     let network = (1..=9usize, between(), prop::collection::vec(layer, 1..=3), output);
     (network, 1..=8usize, any::<u64>()).prop_map(|((inputs, before, layers, output), examples, seed)| {
         let mut items = Vec::new();
-        let functions = |items: &mut Vec<Item>, between: Vec<(Activation, bool)>| {
-            for (g, dropout) in between {
+        let functions = |items: &mut Vec<Item>, between: Vec<(Activation, Option<Item>)>| {
+            for (g, between) in between {
                 items.push(Function(g));
-                items.extend(dropout.then_some(NoDropout));
+                items.extend(between);
             }
         };
         functions(&mut items, before);
-        for (width, between) in layers {
+        for (width, norm, between) in layers {
             items.push(Dense(width));
+            items.extend(norm);
             functions(&mut items, between);
         }
         let (loss, last, probability) = output;
@@ -475,7 +541,7 @@ fn case() -> impl Strategy<Value = Case> {
 #[test]
 fn random_networks() {
     // No file of failures: the message shows the smallest failing case whole.
-    let config = ProptestConfig { failure_persistence: None, ..ProptestConfig::default() };
+    let config = ProptestConfig { failure_persistence: None, cases: 1000, ..ProptestConfig::default() };
     let (compared, skipped) = (Cell::new(0), Cell::new(0));
     let outcome = TestRunner::new(config).run(&case(), |case| {
         let counter = if check(&case).map_err(TestCaseError::fail)? { &compared } else { &skipped };
@@ -641,7 +707,7 @@ fn dropout_drops_the_same_entries_backward() {
         assert!((loss - value).abs() < 1e-5 * value, "loss {loss} for {value}");
         let slope = oracle::slope(Loss::CrossEntropy, &outputs, &y);
         let truth = oracle::gradient(&layers, Loss::CrossEntropy, &x, &y);
-        assert_eq!(agree(workspace.gradient(), &truth, slope), Ok(truth.len()));
+        assert_eq!(agree(workspace.gradient(), &truth, slope, 1.0), Ok(truth.len()));
     }
 }
 

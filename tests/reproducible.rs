@@ -1,6 +1,6 @@
 //! A seed means the same numbers, the same network and the same training for ever.
 
-use palmnet::Activation::{Relu, Softmax, Tanh};
+use palmnet::Activation::{Identity, Relu, Softmax, Tanh};
 use palmnet::{
     Adam, Init, Loss, Matrix, Network, Optimizer, Rng, Rule, Scaler, Sgd, Trainer, Workspace, generate, set_threads,
 };
@@ -40,11 +40,16 @@ fn a_seed_gives_the_same_bits_twice() {
 }
 
 /// Training, evaluation and large products, whose bits must not tell how many threads shared the work.
-fn shared_work(rule: Rule, seed: u64) -> Vec<u64> {
+fn shared_work(rule: Rule, seed: u64, normalise: bool) -> Vec<u64> {
     let mut data = generate::digits();
     data.scale(&Scaler::divide_by(64, 16.0));
     let data = data.select(&(0..500).collect::<Vec<_>>());
-    let builder = Network::builder(64).dense(120, Relu).dropout(0.2).dense(130, Tanh).dense(10, Softmax);
+    let builder = if normalise {
+        let builder = Network::builder(64).noise(0.1).dense(120, Identity).batch_norm().activation(Relu);
+        builder.dense(130, Tanh).layer_norm().dropout(0.1).dense(50, Identity).batch_norm().dense(10, Softmax)
+    } else {
+        Network::builder(64).dense(120, Relu).dropout(0.2).dense(130, Tanh).dense(10, Softmax)
+    };
     let mut network = builder.seed(seed).build().unwrap();
     // 450 examples in batches of 100: the last one is smaller, and no block is as large as another.
     let mut trainer =
@@ -66,7 +71,7 @@ fn any_number_of_threads_gives_the_same_bits() {
     let rules = [Rule::from(Sgd::new(0.1)), Adam::new(0.003).into()];
     let all = |threads| {
         set_threads(threads);
-        (rules.map(|rule| shared_work(rule, 7)), a.matmul(&b))
+        (rules.map(|rule| [false, true].map(|normalise| shared_work(rule, 7, normalise))), a.matmul(&b))
     };
     let one = all(1);
     // More than once each: who does which piece is never the same.

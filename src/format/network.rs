@@ -5,7 +5,7 @@ use std::path::Path;
 
 use super::safetensors::{Safetensors, Tensor};
 use crate::error::{Error, Result, quoted};
-use crate::layer::{Dense, Dropout, Layer};
+use crate::layer::{BatchNorm, Dense, Dropout, Layer, LayerNorm, Noise};
 use crate::matrix::Matrix;
 use crate::network::Network;
 
@@ -46,6 +46,9 @@ impl Network {
             for ((name, values), shape) in layer.parameters().zip(layer.shapes()) {
                 file.tensors.push(Tensor::new(tensor_name(i, name), &shape, values.to_vec()));
             }
+            for (name, values) in layer.state() {
+                file.tensors.push(Tensor::new(tensor_name(i, name), &[values.len()], values.to_vec()));
+            }
         }
         file
     }
@@ -59,7 +62,9 @@ impl Network {
         let layers = layers.collect::<std::result::Result<Vec<Layer>, String>>()?;
         let first = layers.iter().find_map(|layer| match layer {
             Layer::Dense(dense) => Some(dense.inputs()),
-            Layer::Activation(_) | Layer::Dropout(_) => None,
+            Layer::BatchNorm(norm) => Some(norm.columns()),
+            Layer::LayerNorm(norm) => Some(norm.columns()),
+            Layer::Activation(_) | Layer::Dropout(_) | Layer::Noise(_) => None,
         });
         Network::from_layers(first.unwrap_or(0), layers).map_err(|error| error.to_string())
     }
@@ -117,6 +122,25 @@ fn layer(index: usize, word: &str, tensors: &Tensors<'_>) -> std::result::Result
             let weights = tensors.get(&tensor_name(index, "weights"), &[inputs, outputs])?;
             let bias = tensors.get(&tensor_name(index, "bias"), &[outputs])?;
             Ok(Layer::Dense(Dense::new(Matrix::from_vec(inputs, outputs, weights), bias)))
+        }
+        "noise" => {
+            let deviation = arguments.parse().map_err(|_| unknown())?;
+            Noise::new(deviation).map(Layer::Noise).map_err(|error| error.to_string())
+        }
+        "batch_norm" => {
+            let columns = arguments.parse().map_err(|_| unknown())?;
+            let tensor = |name| tensors.get(&tensor_name(index, name), &[columns]);
+            let variance = tensor("variance")?;
+            if let Some(negative) = variance.iter().find(|&&v| v < 0.0) {
+                return Err(format!("layer {} has the variance {negative}: the file is damaged", quoted(word)));
+            }
+            let norm = BatchNorm::from_parts(tensor("scale")?, tensor("shift")?, tensor("mean")?, variance);
+            Ok(Layer::BatchNorm(norm))
+        }
+        "layer_norm" => {
+            let columns = arguments.parse().map_err(|_| unknown())?;
+            let tensor = |name| tensors.get(&tensor_name(index, name), &[columns]);
+            Ok(Layer::LayerNorm(LayerNorm::from_parts(tensor("scale")?, tensor("shift")?)))
         }
         _ => Err(unknown()),
     }

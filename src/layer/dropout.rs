@@ -25,20 +25,9 @@ impl Dropout {
         self.rate
     }
 
-    /// `output` = `input` with the entries that `key` chooses dropped; `first` is the place of the first of them among
-    /// all of the batch.
-    pub(crate) fn forward(self, input: &[f32], output: &mut [f32], key: u32, first: usize) {
-        output.copy_from_slice(input);
-        self.mask(output, key, first);
-    }
-
-    /// The gradient with respect to the input, in place: the same entries are dropped as in the forward pass with
-    /// the same `key`, so that no mask is stored.
-    pub(crate) fn backward(self, delta: &mut [f32], key: u32, first: usize) {
-        self.mask(delta, key, first);
-    }
-
-    fn mask(self, values: &mut [f32], key: u32, first: usize) {
+    /// Drops the entries that `key` chooses; `first` is the place of the first of them among all of the batch. The same
+    /// is done to the gradient in the backward pass, so that no mask is stored.
+    pub(crate) fn mask(self, values: &mut [f32], key: u32, first: usize) {
         let threshold = (f64::from(self.rate) * f64::from(u32::MAX)) as u32;
         let factor = 1.0 / (1.0 - self.rate);
         for (i, value) in values.iter_mut().enumerate() {
@@ -65,17 +54,18 @@ mod tests {
     #[test]
     fn drops_its_share_and_keeps_the_expectation() {
         let dropout = Dropout::new(0.3).unwrap();
-        let mut output = vec![0.0; 100_000];
-        dropout.forward(&vec![1.0; 100_000], &mut output, 17, 0);
+        let mut output = vec![1.0; 100_000];
+        dropout.mask(&mut output, 17, 0);
         let dropped = output.iter().filter(|&&v| v == 0.0).count() as f32 / 1e5;
         let mean = output.iter().sum::<f32>() / 1e5;
         assert!((dropped - 0.3).abs() < 0.01, "dropped {dropped}");
         assert!((mean - 1.0).abs() < 0.01, "mean {mean}");
-        let mut delta = vec![1.0; 100_000];
-        dropout.backward(&mut delta, 17, 0);
-        assert_eq!(delta, output);
-        dropout.forward(&vec![1.0; 100_000], &mut output, 18, 0);
-        assert_ne!(delta, output);
+        let mut other = vec![1.0; 100_000];
+        dropout.mask(&mut other, 18, 0);
+        assert_ne!(other, output);
+        let mut block = vec![1.0; 1000];
+        dropout.mask(&mut block, 17, 500);
+        assert_eq!(block, output[500..1500]);
     }
 
     #[test]

@@ -11,6 +11,8 @@ use std::sync::{Mutex, RwLock, RwLockReadGuard};
 use super::snapshot::Snapshot;
 use crate::backprop::{Part, Pass};
 use crate::data::Dataset;
+use crate::layer::Layer;
+use crate::layer::batch_norm::{GROUP, Moments};
 use crate::matrix::Matrix;
 use crate::network::{Network, Scratch};
 use crate::optimizer::Optimizer;
@@ -41,6 +43,9 @@ pub(super) struct Shared<'a> {
     validation_losses: Mutex<Vec<f64>>,
     pub threads: usize,
     blocks: Vec<RwLock<Block>>,
+    /// The sections of the passes, and what the batch normalisations between them know of the batch.
+    sections: usize,
+    moments: RwLock<Vec<Moments>>,
     parts: Vec<Part>,
     /// The gradients of parts, with their numbers, that wait for their use; and memory for more.
     gradients: Mutex<Vec<(usize, Vec<f32>)>>,
@@ -58,8 +63,9 @@ struct Block {
 /// What a team does at a time.
 #[derive(Clone, Copy)]
 pub(super) enum Round {
-    /// Forward and backward: a piece for every `rows` rows of the batch that has these places in the order.
-    Passes { number: u64, start: usize, end: usize, rows: usize },
+    /// Forward, backward or, at the turn, both, through a section: a piece for every `rows` rows of the batch that has these
+    /// places in the order.
+    Passes { number: u64, start: usize, end: usize, rows: usize, section: usize, backward: bool },
     /// A piece for every part of the parameters: its gradient, from so many blocks.
     Gradients { blocks: usize },
     /// A piece for every chunk of the validation rows: its loss.
@@ -96,6 +102,8 @@ impl<'a> Shared<'a> {
             validation_rows,
             threads,
             blocks: (0..most_blocks(batch, threads)).map(block).collect(),
+            sections: pass.sections(),
+            moments: RwLock::new(vec![Moments::default(); pass.sections() - 1]),
             gradients: Mutex::new(Vec::with_capacity(parts.len())),
             spare: Mutex::new((0..parts.len().min(in_flight)).map(|_| Vec::with_capacity(largest)).collect()),
             parts,
@@ -115,16 +123,23 @@ impl<'a> Shared<'a> {
     /// What each thread of the team does.
     pub(super) fn work(&self, round: Round, piece: usize) {
         match round {
-            Round::Passes { number, start, end, rows } => {
+            Round::Passes { number, start, end, rows, section, backward } => {
                 let (network, order) = (self.network(), read(&self.order));
                 let Block { pass, x, y, .. } = &mut *write(&self.blocks[piece]);
                 let batch = &order[start..end];
                 let first = piece * rows;
                 let rows = &batch[first..batch.len().min(first + rows)];
-                self.data.gather(rows, x);
-                self.data.gather_targets(rows, network.outputs(), y);
-                pass.forward(&network, x, first, number);
-                pass.backward(&network, x, y, first, batch.len());
+                let moments = read(&self.moments);
+                if section == 0 && !backward {
+                    self.data.gather(rows, x);
+                    self.data.gather_targets(rows, network.outputs(), y);
+                }
+                if !backward {
+                    pass.forward(&network, x, first, number, section, &moments);
+                }
+                if backward || section + 1 == self.sections {
+                    pass.backward(&network, x, y, first, batch.len(), section, &moments);
+                }
             }
             Round::Gradients { blocks } => {
                 let part = &self.parts[piece];
@@ -159,9 +174,20 @@ impl<'a> Shared<'a> {
     ) -> f64 {
         // Fewer blocks serve a smaller team, but the formula alone does not say so.
         let blocks = most_blocks(batch.len(), team.size()).min(self.blocks.len());
-        let rows = batch.len().div_ceil(blocks).next_multiple_of(2);
+        let rows = batch.len().div_ceil(blocks).next_multiple_of(if self.sections > 1 { GROUP } else { 2 });
         let blocks = batch.len().div_ceil(rows);
-        team.run(Round::Passes { number, start: batch.start, end: batch.end, rows }, blocks, || {});
+        let (start, end) = (batch.start, batch.end);
+        let mut run = |section, backward| {
+            team.run(Round::Passes { number, start, end, rows, section, backward }, blocks, || {});
+        };
+        for section in 0..self.sections {
+            run(section, false);
+            self.meet(blocks, section, false);
+        }
+        for section in (0..self.sections - 1).rev() {
+            self.meet(blocks, section, true);
+            run(section, true);
+        }
         // One sum in the order of the rows, whatever the blocks.
         let mut loss = 0.0;
         for block in &self.blocks[..blocks] {
@@ -171,8 +197,30 @@ impl<'a> Shared<'a> {
             optimizer.begin();
             let mut network = write(&self.network);
             team.run(Round::Gradients { blocks }, self.parts.len(), || self.update(&mut network, optimizer));
+            let norms = network.layers_mut().iter_mut().filter_map(Layer::as_batch_norm_mut);
+            norms.zip(&*read(&self.moments)).for_each(|(norm, moments)| norm.follow(moments));
         }
         loss / batch.len() as f64
+    }
+
+    /// Tells the batch normalisation after this section what all blocks have found out about the batch.
+    fn meet(&self, blocks: usize, section: usize, backward: bool) {
+        let mut moments = write(&self.moments);
+        let Some(moments) = moments.get_mut(section) else { return };
+        let blocks = &self.blocks[..blocks];
+        let visit = |visit: &mut dyn FnMut(usize, &[f32])| {
+            for block in blocks {
+                let block = read(block);
+                visit(block.x.rows(), block.pass.groups(section).0);
+            }
+        };
+        let columns = read(&blocks[0]).pass.groups(section).1;
+        if backward {
+            moments.put_together_gradients(columns, visit);
+        } else {
+            let examples = blocks.iter().map(|block| read(block).x.rows()).sum();
+            moments.put_together(examples, columns, visit);
+        }
     }
 
     /// Uses the gradients that are there.
@@ -181,7 +229,7 @@ impl<'a> Shared<'a> {
         while let Some((number, gradient)) = next() {
             let Part { layer, rows, parameters, .. } = &self.parts[number];
             let mut start = parameters.start;
-            let mut tensors = network.layer_mut(*layer).parameters_mut();
+            let mut tensors = network.layers_mut()[*layer].parameters_mut();
             if let (Some(weights), Some(bias)) = (tensors.next(), tensors.next()) {
                 let (of_weights, of_bias) = gradient.split_at(rows.len() * bias.len());
                 optimizer.update(&mut weights[rows.start * bias.len()..][..of_weights.len()], of_weights, start);
