@@ -132,6 +132,8 @@ pub(crate) struct Pass {
     norms: Vec<usize>,
     /// Of each example.
     losses: Vec<f64>,
+    /// How much each example counts; empty where all count alike.
+    pub weights: Vec<f32>,
     /// Where the keys of dropout come from, together with the number of the pass.
     dropout: u64,
 }
@@ -184,7 +186,15 @@ impl Pass {
         let dropout = Rng::stream(seed, purpose::DROPOUT).next_u64();
         let is_norm = |slot: &Slot| matches!(network.layers()[slot.layer], Layer::BatchNorm(_));
         let norms = (0..slots.len()).filter(|&i| is_norm(&slots[i])).collect();
-        Ok(Pass { loss: fused.unwrap_or(loss), to_logits: fused.is_some(), slots, norms, losses: Vec::new(), dropout })
+        Ok(Pass {
+            loss: fused.unwrap_or(loss),
+            to_logits: fused.is_some(),
+            slots,
+            norms,
+            losses: Vec::new(),
+            weights: Vec::new(),
+            dropout,
+        })
     }
 
     /// Into how many sections both passes are cut. Between them, all rows of the batch must meet: see
@@ -290,10 +300,14 @@ impl Pass {
         let trained = |layer: &Layer| layer.parameters().next().is_some();
         let first_trained = network.layers().iter().position(trained).unwrap_or(0);
         let section_slots = self.section(section);
-        let Pass { loss, to_logits, slots, losses, .. } = self;
+        let Pass { loss, to_logits, slots, losses, weights, .. } = self;
         if section_slots.end == slots.len() {
             let last = slots.last_mut().expect(STACK);
             loss.of_rows(&last.output, target, examples, &mut last.delta, losses);
+            for (i, weight) in weights.iter().enumerate() {
+                last.delta.row_mut(i).iter_mut().for_each(|slope| *slope *= weight);
+                losses[i] *= f64::from(*weight);
+            }
         } else {
             let (before, rest) = slots.split_at_mut(section_slots.end);
             let slot = &rest[0];

@@ -37,6 +37,7 @@ mod aligned;
 mod backprop;
 mod data;
 mod error;
+mod fold;
 mod format;
 mod gemm;
 mod init;
@@ -75,7 +76,7 @@ pub use optimizer::{AdaGrad, Adam, NAdam, Optimizer, Penalty, RmsProp, Rprop, Ru
 pub use parallel::{set_threads, threads};
 pub use rng::Rng;
 pub use schedule::{Schedule, Scheduler};
-pub use train::{Epoch, Event, History, Trainer};
+pub use train::{Epoch, Event, History, Trainer, Weights};
 
 /// The README's code is tested as the rest of the documentation is.
 #[cfg(doctest)]

@@ -83,6 +83,11 @@ impl Model {
         self.loss
     }
 
+    /// The same model with its network [`folded`](Network::folded), for prediction.
+    pub fn folded(self) -> Self {
+        Model { network: self.network.folded(), ..self }
+    }
+
     /// The network alone, which takes scaled features.
     pub fn network(&self) -> &Network {
         &self.network

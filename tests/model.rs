@@ -53,9 +53,9 @@ fn bits(matrix: &Matrix) -> Vec<u32> {
 
 /// A network with every kind of layer and every activation, after a dense layer and by itself.
 fn everything() -> Network {
-    let mut builder = Network::builder(5).dropout(0.25);
+    let mut builder = Network::builder(5).batch_norm().noise(0.5).dropout(0.25).layer_norm();
     for activation in EVERY_ACTIVATION {
-        builder = builder.dense(7, activation).dropout(0.123_456_79).activation(activation);
+        builder = builder.dense(7, activation).batch_norm().dropout(0.123_456_79).activation(activation);
     }
     builder.dense(3, Softmax).seed(1).build().unwrap()
 }

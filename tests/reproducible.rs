@@ -2,7 +2,8 @@
 
 use palmnet::Activation::{Identity, Relu, Softmax, Tanh};
 use palmnet::{
-    Adam, Init, Loss, Matrix, Network, Optimizer, Rng, Rule, Scaler, Sgd, Trainer, Workspace, generate, set_threads,
+    Adam, Init, Loss, Matrix, Network, Optimizer, Rng, Rule, Scaler, Sgd, Trainer, Weights, Workspace, generate,
+    set_threads,
 };
 
 /// Every bit of the weights before training, of every loss and of the weights after it.
@@ -52,8 +53,11 @@ fn shared_work(rule: Rule, seed: u64, normalise: bool) -> Vec<u64> {
     };
     let mut network = builder.seed(seed).build().unwrap();
     // 450 examples in batches of 100: the last one is smaller, and no block is as large as another.
-    let mut trainer =
-        Trainer::new(Loss::CrossEntropy, rule).epochs(3).batch_size(100).seed(seed).validation(0.1).early_stopping(1);
+    let trainer = Trainer::new(Loss::CrossEntropy, rule).epochs(3).batch_size(100).seed(seed);
+    let mut trainer = trainer.validation(0.1).early_stopping(1);
+    if normalise {
+        trainer = trainer.clip_norm(0.5).max_norm(2.0).label_smoothing(0.1).weights(Weights::Balanced);
+    }
     let history = trainer.fit(&mut network, &data).unwrap();
     let losses = history.epochs.iter().flat_map(|epoch| [epoch.train_loss, epoch.validation_loss.unwrap()]);
     let mut bits: Vec<u64> = losses.map(f64::to_bits).collect();

@@ -22,7 +22,7 @@ pub const COMMAND: Command = Command {
 };
 
 pub fn run(arguments: &Arguments, out: &mut dyn Write) -> Result<(), Failure> {
-    let model = data::model(arguments)?;
+    let model = data::model(arguments)?.folded();
     let data = data::for_model(arguments.word(1).unwrap_or_default(), &model)?;
     let (examples, names) = (data.len(), data.class_names().to_vec());
     let score = Score::of_model(&model, data)?;

@@ -29,7 +29,7 @@ pub const COMMAND: Command = Command {
 };
 
 pub fn run(arguments: &Arguments, out: &mut dyn Write) -> Result<(), Failure> {
-    let model = data::model(arguments)?;
+    let model = data::model(arguments)?.folded();
     let path = arguments.word(1).unwrap_or_default();
     let outputs =
         if Path::new(path).is_dir() { images(&model, path)? } else { model.predict_table(&Table::read(path)?)? };

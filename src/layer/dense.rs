@@ -79,6 +79,12 @@ impl Dense {
         }
     }
 
+    /// Scales down every unit's incoming weights whose Euclidean norm is above `limit` (Srivastava et al., 2014).
+    pub(crate) fn limit_norm(&mut self, limit: f32) {
+        let columns = self.outputs();
+        gemm::vectorize(LimitColumns { weights: self.weights.as_mut_slice(), columns, limit });
+    }
+
     /// From `delta`, the gradient of the loss with respect to Z: writes that with respect to the input into
     /// `input_delta`.
     pub(crate) fn backward(&self, delta: &Matrix, input_delta: &mut Matrix) {
@@ -98,6 +104,46 @@ impl Dense {
             bias.fill(0.0);
         }
         gemm::vectorize(AddColumns { matrix: delta, sums: bias });
+    }
+}
+
+/// Scales down every unit's incoming weights whose Euclidean norm is above `limit`.
+struct LimitColumns<'a> {
+    weights: &'a mut [f32],
+    columns: usize,
+    limit: f32,
+}
+
+impl Vectorized for LimitColumns<'_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run(self) {
+        const STRIPE: usize = 64;
+        let LimitColumns { weights, columns, limit } = self;
+        for first in (0..columns).step_by(STRIPE) {
+            let stripe = first..columns.min(first + STRIPE);
+            let mut sums = [0.0; STRIPE];
+            for row in weights.chunks_exact(columns) {
+                for (sum, w) in sums.iter_mut().zip(&row[stripe.clone()]) {
+                    *sum += w * w;
+                }
+            }
+            let mut factors = [1.0; STRIPE];
+            for (factor, sum) in factors.iter_mut().zip(sums) {
+                if sum > limit * limit {
+                    *factor = limit / sum.sqrt();
+                }
+            }
+            if factors == [1.0; STRIPE] {
+                continue;
+            }
+            for row in weights.chunks_exact_mut(columns) {
+                for (w, factor) in row[stripe.clone()].iter_mut().zip(factors) {
+                    *w *= factor;
+                }
+            }
+        }
     }
 }
 

@@ -10,6 +10,7 @@ mod sgd;
 
 pub use adagrad::AdaGrad;
 pub use adam::{Adam, NAdam};
+pub(crate) use penalty::square_sum;
 pub use penalty::{Penalty, clip_norm};
 pub use rmsprop::RmsProp;
 pub use rprop::Rprop;

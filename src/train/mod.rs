@@ -5,6 +5,8 @@ mod history;
 mod snapshot;
 mod step;
 mod trainer;
+mod weights;
 
 pub use history::{Epoch, History};
 pub use trainer::{Event, Trainer};
+pub use weights::Weights;

@@ -15,7 +15,7 @@ use crate::layer::Layer;
 use crate::layer::batch_norm::{GROUP, Moments};
 use crate::matrix::Matrix;
 use crate::network::{Network, Scratch};
-use crate::optimizer::Optimizer;
+use crate::optimizer::{Optimizer, square_sum};
 use crate::parallel::{self, Team, lock, read, write};
 
 /// One thread does a step of fewer multiply-adds sooner than two can agree on it.
@@ -31,10 +31,30 @@ const PART_ROWS: usize = 28;
 /// Validation rows that are predicted at once.
 const CHUNK: usize = 256;
 
+/// What else a step does.
+#[derive(Clone, Debug)]
+pub(super) struct Extras {
+    /// The share of the targets that is spread over all classes.
+    pub smoothing: f32,
+    /// How much each example of the data counts; empty where all count alike.
+    pub weights: Vec<f32>,
+    /// The largest norm of the whole gradient.
+    pub clip_norm: f32,
+    /// The largest norm of a unit's weights.
+    pub max_norm: f32,
+}
+
+impl Default for Extras {
+    fn default() -> Self {
+        Extras { smoothing: 0.0, weights: Vec::new(), clip_norm: f32::INFINITY, max_norm: f32::INFINITY }
+    }
+}
+
 /// What the threads of a training have in common.
 pub(super) struct Shared<'a> {
     network: RwLock<&'a mut Network>,
     data: &'a Dataset,
+    extras: Extras,
     /// The rows of `data` in the order of the epoch.
     pub order: RwLock<Vec<usize>>,
     validation: &'a Dataset,
@@ -80,6 +100,7 @@ impl<'a> Shared<'a> {
         batch: usize,
         (data, rows): (&'a Dataset, Vec<usize>),
         (validation, validation_rows): (&'a Dataset, Vec<usize>),
+        extras: Extras,
     ) -> Self {
         let batch = batch.min(rows.len());
         let work = network.parameter_count().saturating_mul(3).saturating_mul(batch);
@@ -91,11 +112,18 @@ impl<'a> Shared<'a> {
         let rows_of_part = |outputs: usize| (PART / outputs.max(1)).max(PART_ROWS);
         let parts = pass.parts(network, rows_of_part);
         // One thread uses a gradient as soon as it is there; of several, some wait for the leader.
-        let in_flight = if threads == 1 { 1 } else { 4 * threads };
+        let in_flight = if extras.clip_norm.is_finite() {
+            parts.len()
+        } else if threads == 1 {
+            1
+        } else {
+            4 * threads
+        };
         let largest = parts.iter().map(|part| part.parameters.len()).max().unwrap_or(0);
         Shared {
             network: RwLock::new(network),
             data,
+            extras,
             order: RwLock::new(rows),
             validation,
             validation_losses: Mutex::new(vec![0.0; validation_rows.len().div_ceil(CHUNK)]),
@@ -133,6 +161,11 @@ impl<'a> Shared<'a> {
                 if section == 0 && !backward {
                     self.data.gather(rows, x);
                     self.data.gather_targets(rows, network.outputs(), y);
+                    self.smooth(y);
+                    pass.weights.clear();
+                    if !self.extras.weights.is_empty() {
+                        pass.weights.extend(rows.iter().map(|&row| self.extras.weights[row]));
+                    }
                 }
                 if !backward {
                     pass.forward(&network, x, first, number, section, &moments);
@@ -196,7 +229,24 @@ impl<'a> Shared<'a> {
         if f64::is_finite(loss) {
             optimizer.begin();
             let mut network = write(&self.network);
-            team.run(Round::Gradients { blocks }, self.parts.len(), || self.update(&mut network, optimizer));
+            // A whole gradient that is cut is not used before all of it is there.
+            let whole = self.extras.clip_norm.is_finite();
+            team.run(Round::Gradients { blocks }, self.parts.len(), || {
+                if !whole {
+                    self.update(&mut network, optimizer);
+                }
+            });
+            if whole {
+                self.clip();
+                self.update(&mut network, optimizer);
+            }
+            if self.extras.max_norm.is_finite() {
+                for layer in network.layers_mut() {
+                    if let Layer::Dense(dense) = layer {
+                        dense.limit_norm(self.extras.max_norm);
+                    }
+                }
+            }
             let norms = network.layers_mut().iter_mut().filter_map(Layer::as_batch_norm_mut);
             norms.zip(&*read(&self.moments)).for_each(|(norm, moments)| norm.follow(moments));
         }
@@ -220,6 +270,28 @@ impl<'a> Shared<'a> {
         } else {
             let examples = blocks.iter().map(|block| read(block).x.rows()).sum();
             moments.put_together(examples, columns, visit);
+        }
+    }
+
+    /// Spreads a share of the targets over all classes: two where there is a single output.
+    fn smooth(&self, y: &mut Matrix) {
+        let share = self.extras.smoothing;
+        if share > 0.0 && self.data.labels().is_some() {
+            let part = share / y.columns().max(2) as f32;
+            y.as_mut_slice().iter_mut().for_each(|y| *y = *y * (1.0 - share) + part);
+        }
+    }
+
+    /// Scales the gradients that wait, if these are all, to the largest norm that is allowed.
+    fn clip(&self) {
+        let mut gradients = lock(&self.gradients);
+        // One sum in one order, whoever was first.
+        gradients.sort_unstable_by_key(|(part, _)| *part);
+        let norm = gradients.iter().map(|(_, gradient)| square_sum(gradient)).sum::<f64>().sqrt();
+        let limit = f64::from(self.extras.clip_norm);
+        if norm > limit && norm.is_finite() {
+            let factor = (limit / norm) as f32;
+            gradients.iter_mut().for_each(|(_, gradient)| gradient.iter_mut().for_each(|g| *g *= factor));
         }
     }
 

@@ -5,7 +5,8 @@ use std::time::Instant;
 
 use super::history::{Epoch, History};
 use super::snapshot::Snapshot;
-use super::step::{Round, Shared};
+use super::step::{Extras, Round, Shared};
+use super::weights::Weights;
 use crate::activation::Activation;
 use crate::backprop::Pass;
 use crate::data::Dataset;
@@ -33,6 +34,8 @@ pub struct Trainer<'a> {
     rule: Rule,
     penalty: Penalty,
     clip_value: f32,
+    extras: Extras,
+    weights: Option<Weights<'a>>,
     schedule: Schedule,
     warmup: f32,
     epochs: usize,
@@ -82,6 +85,8 @@ impl<'a> Trainer<'a> {
             rule: rule.into(),
             penalty: Penalty::default(),
             clip_value: f32::INFINITY,
+            extras: Extras::default(),
+            weights: None,
             schedule: Schedule::default(),
             warmup: 0.0,
             epochs: 100,
@@ -101,6 +106,34 @@ impl<'a> Trainer<'a> {
     /// Cuts every entry of the gradient to ±`limit`, before a penalty is added to it.
     pub fn clip_value(self, limit: f32) -> Self {
         Trainer { clip_value: limit, ..self }
+    }
+
+    /// Scales the whole gradient down to the Euclidean norm `limit` where it is longer, before a penalty is added to it
+    /// (Pascanu, Mikolov, Bengio, 2013).
+    pub fn clip_norm(mut self, limit: f32) -> Self {
+        self.extras.clip_norm = limit;
+        self
+    }
+
+    /// After every step, scales down the incoming weights of every unit whose Euclidean norm is above `limit` (Srivastava
+    /// et al., 2014; with dropout, 3 or 4 are usual).
+    pub fn max_norm(mut self, limit: f32) -> Self {
+        self.extras.max_norm = limit;
+        self
+    }
+
+    /// Takes the share `share`, in [0, 1), from the target of an example's class and spreads it evenly over all classes,
+    /// so that the network does not grow too sure (Szegedy et al., 2016; 0.1 is usual). The training loss is that of these
+    /// targets, the validation loss of the true ones. Values are no classes: their targets stay.
+    pub fn label_smoothing(mut self, share: f32) -> Self {
+        self.extras.smoothing = share;
+        self
+    }
+
+    /// How much each example counts: its loss and gradient are multiplied by that, and the mean is still taken over the
+    /// number of examples. The validation loss is without.
+    pub fn weights(self, weights: Weights<'a>) -> Self {
+        Trainer { weights: Some(weights), ..self }
     }
 
     /// How the learning rate changes over the training.
@@ -167,7 +200,12 @@ impl<'a> Trainer<'a> {
         };
         let pass = Pass::new(network, self.loss, self.seed)?;
         let optimizer = Optimizer::new(self.rule, network).penalty(self.penalty).clip_value(self.clip_value);
-        let shared = Shared::new(network, &pass, self.batch_size, (data, rows.clone()), (validation, held_back));
+        let mut extras = self.extras.clone();
+        if let Some(weights) = self.weights {
+            extras.weights = weights.of(data)?;
+        }
+        let data = (data, rows.clone());
+        let shared = Shared::new(network, &pass, self.batch_size, data, (validation, held_back), extras);
         parallel::team(shared.threads, &|round, piece| shared.work(round, piece), |team| {
             self.train(&rows, &shared, team, optimizer)
         })
@@ -296,8 +334,15 @@ impl<'a> Trainer<'a> {
         self.rule.check()?;
         self.penalty.check()?;
         self.schedule.check()?;
-        if self.clip_value.is_nan() || self.clip_value <= 0.0 {
-            return Err(Error::Setting(format!("clip value {}: it must be more than zero", self.clip_value)));
+        let Extras { smoothing, clip_norm, max_norm, .. } = self.extras;
+        for (what, limit) in [("clip value", self.clip_value), ("clip norm", clip_norm), ("max norm", max_norm)] {
+            if limit.is_nan() || limit <= 0.0 {
+                return Err(Error::Setting(format!("{what} {limit}: it must be more than zero")));
+            }
+        }
+        if !(0.0..1.0).contains(&smoothing) {
+            let message = format!("label smoothing {smoothing}: the share must be at least 0 and less than 1");
+            return Err(Error::Setting(message));
         }
         if !(0.0..=1.0).contains(&self.warmup) {
             return Err(Error::Setting(format!("warmup {}: the share of the steps must be from 0 to 1", self.warmup)));

@@ -1,0 +1,53 @@
+//! How much each example counts.
+
+use crate::data::{Dataset, Targets};
+use crate::error::{Error, Result};
+
+/// How much the examples count in training; see [`Trainer::weights`](crate::Trainer::weights).
+#[derive(Clone, Copy, Debug, PartialEq)]
+#[non_exhaustive]
+pub enum Weights<'a> {
+    /// Every class as much as any other, however few its examples are: n / (classes · examples of the class).
+    Balanced,
+    /// A factor for every class, in the order of the dataset's class names.
+    Classes(&'a [f32]),
+    /// A factor for every example.
+    Examples(&'a [f32]),
+}
+
+impl Weights<'_> {
+    /// The factor of every example of `data`.
+    pub(super) fn of(self, data: &Dataset) -> Result<Vec<f32>> {
+        let fits = |weights: &[f32], count: usize, what: &str| {
+            if weights.len() != count {
+                let message = format!("{} weights for {count} {what}: one is needed for each", weights.len());
+                return Err(Error::Mismatch(message));
+            }
+            match weights.iter().find(|w| !(w.is_finite() && **w >= 0.0)) {
+                Some(weight) => Err(Error::Setting(format!("weight {weight}: it must be zero or more"))),
+                None => Ok(()),
+            }
+        };
+        let by_class = |weights: &[f32]| match data.targets() {
+            Targets::Classes(labels) => Ok(labels.iter().map(|&label| weights[label as usize]).collect()),
+            Targets::Values(_) => {
+                Err(Error::Mismatch("weights of classes need classes, and the targets are values".into()))
+            }
+        };
+        let classes = data.class_names().len();
+        match self {
+            Weights::Examples(weights) => fits(weights, data.len(), "examples").map(|()| weights.to_vec()),
+            Weights::Classes(weights) => {
+                fits(weights, classes, "classes")?;
+                by_class(weights)
+            }
+            Weights::Balanced => {
+                let mut counts = vec![0; classes];
+                data.labels().unwrap_or_default().iter().for_each(|&label| counts[label as usize] += 1);
+                let present = counts.iter().filter(|&&count| count > 0).count();
+                let weight = |&count: &usize| (data.len() as f64 / (present * count.max(1)) as f64) as f32;
+                by_class(&counts.iter().map(weight).collect::<Vec<f32>>())
+            }
+        }
+    }
+}
