@@ -506,8 +506,11 @@ fn check(case: &Case) -> Result<bool, String> {
 
 fn case() -> impl Strategy<Value = Case> {
     let activation = || prop::sample::select(&ACTIVATIONS[..]);
-    let extra =
-        || prop::sample::select(&[None, None, None, None, Some(NoDropout), Some(BatchNorm), Some(LayerNorm)][..]);
+    let extra = || {
+        prop::sample::select(
+            &[None, None, None, None, None, None, None, None, Some(NoDropout), Some(BatchNorm), Some(LayerNorm)][..],
+        )
+    };
     let between = move || prop::collection::vec((activation(), extra()), 0..=2);
     let layer = (1..=9usize, extra(), between());
     let output = (prop::sample::select(&LOSSES[..]), activation(), 0..3usize);

@@ -4,7 +4,7 @@ use std::io::Write;
 
 use palmnet::{
     Activation, AdaGrad, Adam, Dataset, Features, Init, Loss, Matrix, NAdam, Network, NetworkBuilder, Penalty, RmsProp,
-    Rprop, Rule, Scaler, Schedule, Sgd, Targets, Trainer,
+    Rprop, Rule, Scaler, Schedule, Sgd, Targets, Trainer, Weights,
 };
 
 use super::arguments::{Arguments, Command, THREADS, choice};
@@ -80,6 +80,21 @@ pub const COMMAND: Command = Command {
             "Examples per step. When not given: 16 for less than 1000 training examples, 32 for less than 10000, else 64; 64 for images. For rprop all of them.",
         ),
         choice("--dropout", "P", "Probability that a hidden unit is left out of a step: 0 when not given."),
+        choice(
+            "--noise",
+            "X",
+            "Standard deviation of random numbers that are added to the scaled features: 0 when not given.",
+        ),
+        choice(
+            "--norm",
+            "none|batch|layer",
+            "Normalise what goes into the hidden units' activation, over each batch or each example: none when not given.",
+        ),
+        choice("--max-norm", "X", "Scale the weights of a unit down to this length: no limit when not given."),
+        choice("--clip-norm", "X", "Scale the gradient of a step down to this length: no limit when not given."),
+        choice("--clip-value", "X", "Cut each entry of the gradient to ±X: no limit when not given."),
+        choice("--label-smoothing", "P", "Share of a class' target that is spread over all classes: 0 when not given."),
+        choice("--balanced", "", "Let every class count as much as any other, however few its examples are."),
         choice(
             "--scale",
             "standard|minmax|none",
@@ -159,6 +174,13 @@ struct Options {
     epochs: Option<usize>,
     batch: Option<usize>,
     dropout: f32,
+    noise: f32,
+    norm: &'static str,
+    max_norm: f32,
+    clip_norm: f32,
+    clip_value: f32,
+    label_smoothing: f32,
+    balanced: bool,
     scale: Option<Fit>,
     validation: f64,
     patience: usize,
@@ -238,6 +260,11 @@ impl Options {
         let warmup = arguments.value("--warmup", "a share from 0 to 1", |p: &f32| (0.0..=1.0).contains(p))?;
         let strength =
             |name: &str| arguments.value(name, "a number of at least 0", |x: &f32| *x >= 0.0 && x.is_finite());
+        let limit = |name: &str| {
+            let limit = arguments.value(name, "a number above 0", |&x: &f32| x > 0.0)?;
+            Ok::<f32, Failure>(limit.unwrap_or(f32::INFINITY))
+        };
+        let label_smoothing = arguments.value("--label-smoothing", share, |p: &f32| (0.0..1.0).contains(p))?;
         let usual_decay = if optimizer == "adamw" { 0.01 } else { 0.0 };
         let patience = arguments.value("--patience", "a whole number", |_: &usize| true)?;
         let validation = arguments.value("--validation", share, |p: &f64| (0.0..1.0).contains(p))?;
@@ -257,6 +284,13 @@ impl Options {
             epochs: whole("--epochs")?,
             batch: whole("--batch")?,
             dropout: dropout.unwrap_or(0.0),
+            noise: strength("--noise")?.unwrap_or(0.0),
+            norm: arguments.one_of("--norm", &["none", "batch", "layer"])?.unwrap_or("none"),
+            max_norm: limit("--max-norm")?,
+            clip_norm: limit("--clip-norm")?,
+            clip_value: limit("--clip-value")?,
+            label_smoothing: label_smoothing.unwrap_or(0.0),
+            balanced: arguments.has("--balanced"),
             scale,
             validation,
             patience: patience.unwrap_or(if validation > 0.0 { 20 } else { 0 }),
@@ -323,19 +357,26 @@ impl Settings {
     }
 
     fn builder(&self, train: &Dataset) -> NetworkBuilder {
-        let Options { activation, init, dropout, seed, .. } = self.options;
+        let Options { activation, init, dropout, noise, norm, seed, .. } = self.options;
         let mut builder = Network::builder(train.features().columns()).seed(seed);
-        let hidden = self.hidden.iter().map(|&units| (units, activation));
-        for (i, (units, activation)) in hidden.chain([self.outputs]).enumerate() {
-            if i > 0 && dropout > 0.0 {
+        if noise > 0.0 {
+            builder = builder.noise(noise);
+        }
+        let dense = |builder: NetworkBuilder, units, activation| {
+            let builder = builder.dense(units, activation);
+            if let Some(init) = init { builder.init(init) } else { builder }
+        };
+        for &units in &self.hidden {
+            builder = match norm {
+                "batch" => dense(builder, units, Activation::Identity).batch_norm().activation(activation),
+                "layer" => dense(builder, units, Activation::Identity).layer_norm().activation(activation),
+                _ => dense(builder, units, activation),
+            };
+            if dropout > 0.0 {
                 builder = builder.dropout(dropout);
             }
-            builder = builder.dense(units, activation);
-            if let Some(init) = init {
-                builder = builder.init(init);
-            }
         }
-        builder
+        dense(builder, self.outputs.0, self.outputs.1)
     }
 
     fn trainer<'a>(&self) -> Trainer<'a> {
@@ -355,6 +396,10 @@ impl Settings {
         let penalty = Penalty::default().l1(l1).l2(l2).weight_decay(weight_decay);
         let trainer = Trainer::new(self.loss, rule).epochs(self.epochs).batch_size(self.batch).seed(seed);
         let trainer = trainer.penalty(penalty).schedule(schedule).warmup(warmup).validation(validation);
+        let Options { max_norm, clip_norm, clip_value, label_smoothing, balanced, .. } = self.options;
+        let trainer = trainer.max_norm(max_norm).clip_norm(clip_norm).clip_value(clip_value);
+        let trainer = trainer.label_smoothing(label_smoothing);
+        let trainer = if balanced { trainer.weights(Weights::Balanced) } else { trainer };
         if patience > 0 { trainer.early_stopping(patience) } else { trainer }
     }
 
@@ -381,11 +426,16 @@ impl Settings {
                 // These change nothing in the model.
                 "--out" | "--every" | "--quiet" | "--json" => continue,
                 name => match arguments.text(name) {
+                    Some(_) if option.value.is_empty() => String::new(),
                     Some(value) => value.to_string(),
                     None => continue,
                 },
             };
-            line += &format!(" {} {}", option.name, shell_word(&value));
+            line += " ";
+            line += option.name;
+            if !option.value.is_empty() {
+                line += &format!(" {}", shell_word(&value));
+            }
         }
         line
     }

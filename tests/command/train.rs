@@ -455,6 +455,8 @@ fn a_training_can_be_repeated() {
         "train iris.csv --patience 4 --epochs 30",
         "train iris.csv --optimizer adamw --schedule plateau:3:0.5 --warmup 0.1 --l1 0.001 --l2 0.01 --epochs 9",
         "train iris.csv --optimizer adamw --weight-decay 0 --epochs 3",
+        "train iris.csv --norm batch --noise 0.1 --max-norm 2 --clip-norm 1 --clip-value 0.5 --label-smoothing 0.1 --balanced --epochs 3",
+        "train iris.csv --norm layer --epochs 3",
         "train iris.csv --optimizer rprop",
     ] {
         let out = folder.run(&format!("{words} --quiet -o first")).ok();
@@ -508,6 +510,12 @@ fn penalties_and_warmup() {
         assert!(found < 0.9 * plain, "{penalty}: {found} of {plain}");
     }
     assert_ne!(weights("--warmup 0.3"), plain);
+    for change in
+        ["--norm batch", "--norm layer", "--noise 0.1", "--clip-norm 0.1", "--clip-value 0.01", "--label-smoothing 0.1"]
+    {
+        assert_ne!(weights(change), plain, "{change}");
+    }
+    assert!(weights("--max-norm 0.5") < 0.9 * plain);
     assert_eq!(weights("--warmup 0 --l1 0 --l2 0 --weight-decay 0"), plain);
 }
 

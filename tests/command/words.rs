@@ -101,7 +101,7 @@ fn help() {
     for option in
         "--target --task --test --hidden --activation --optimizer --lr --schedule --warmup --l1 --l2 --weight-decay \
                    --epochs --batch --dropout --validation --patience --seed -o --out --every --quiet --json --scale \
-                   --init --restarts"
+                   --init --restarts --noise --norm --max-norm --clip-norm --clip-value --label-smoothing --balanced"
             .split_whitespace()
     {
         assert!(out.contains(option), "{option}");
@@ -174,6 +174,12 @@ fn wrong_command_lines() {
         ("train iris.csv --warmup 1.5", &["--warmup 1.5", "from 0 to 1"]),
         ("train iris.csv --l1 -1", &["--l1 -1", "at least 0"]),
         ("train iris.csv --l2 nan", &["--l2 nan", "at least 0"]),
+        ("train iris.csv --norm group", &["--norm group", "batch"]),
+        ("train iris.csv --noise -1", &["--noise -1", "at least 0"]),
+        ("train iris.csv --max-norm 0", &["--max-norm 0", "above 0"]),
+        ("train iris.csv --clip-norm x", &["--clip-norm x", "above 0"]),
+        ("train iris.csv --clip-value 0", &["--clip-value 0", "above 0"]),
+        ("train iris.csv --label-smoothing 1", &["--label-smoothing 1", "less than 1"]),
         ("train iris.csv --weight-decay much", &["--weight-decay much", "at least 0"]),
         ("train iris.csv --scale log", &["--scale log", "standard, minmax or none"]),
         ("train iris.csv --seed 1 --seed 2", &["--seed is given twice"]),
