@@ -130,6 +130,8 @@ pub(crate) struct Pass {
     /// Where batch normalisation is in the slots. Each begins a section of its own: what it does needs the whole batch's
     /// section before.
     norms: Vec<usize>,
+    /// The layers before this one work as in prediction, and are not trained.
+    frozen: usize,
     /// Of each example.
     losses: Vec<f64>,
     /// How much each example counts; empty where all count alike.
@@ -191,10 +193,18 @@ impl Pass {
             to_logits: fused.is_some(),
             slots,
             norms,
+            frozen: 0,
             losses: Vec::new(),
             weights: Vec::new(),
             dropout,
         })
+    }
+
+    /// The same pass with the first `layers` of the network as they are in prediction, and not trained.
+    pub(crate) fn freeze(mut self, layers: usize) -> Self {
+        self.frozen = layers;
+        self.norms.retain(|&slot| self.slots[slot].layer >= layers);
+        self
     }
 
     /// Into how many sections both passes are cut. Between them, all rows of the batch must meet: see
@@ -251,6 +261,7 @@ impl Pass {
                     copy(input, &mut slot.output);
                     activation.forward(slot.output.as_mut_slice(), input.columns());
                 }
+                Step::Dropout(_) | Step::Noise(_) if slot.layer < self.frozen => copy(input, &mut slot.output),
                 Step::Dropout(dropout) => {
                     copy(input, &mut slot.output);
                     dropout.mask(slot.output.as_mut_slice(), slot.key, first * input.columns());
@@ -258,6 +269,11 @@ impl Pass {
                 Step::Noise(noise) => {
                     copy(input, &mut slot.output);
                     noise.add(slot.output.as_mut_slice(), input.columns(), slot.key, first);
+                }
+                Step::BatchNorm(norm, activation) if slot.layer < self.frozen => {
+                    copy(input, &mut slot.output);
+                    norm.predict(&mut slot.output);
+                    activation.forward(slot.output.as_mut_slice(), input.columns());
                 }
                 Step::BatchNorm(norm, activation) => {
                     norm.forward(&moments[section - 1], input, &mut slot.kept, &mut slot.output);
@@ -298,7 +314,8 @@ impl Pass {
     ) {
         // Nobody needs the gradient with respect to the inputs: the pass stops at the first trained layer.
         let trained = |layer: &Layer| layer.parameters().next().is_some();
-        let first_trained = network.layers().iter().position(trained).unwrap_or(0);
+        let after_frozen = network.layers().iter().skip(self.frozen);
+        let first_trained = self.frozen + after_frozen.take_while(|layer| !trained(layer)).count();
         let section_slots = self.section(section);
         let Pass { loss, to_logits, slots, losses, weights, .. } = self;
         if section_slots.end == slots.len() {
@@ -379,6 +396,10 @@ impl Pass {
                 Layer::LayerNorm(norm) => Some(norm.columns()),
                 _ => None,
             };
+            if layer < self.frozen {
+                start += network.layers()[layer].parameters().map(|(_, values)| values.len()).sum::<usize>();
+                continue;
+            }
             if let Some(columns) = layer_norm {
                 let end = start + 2 * columns;
                 parts.push(Part { slot, layer, norm: true, rows: 0..1, parameters: start..end });

@@ -247,3 +247,38 @@ fn noise_and_layer_normalisation_train() {
     let accuracy = network.evaluate(&test).unwrap().accuracy();
     assert!(accuracy > 0.93, "{accuracy}");
 }
+
+/// Fine-tuning: the layers that are left alone keep every bit, running means included, and the rest learns.
+#[test]
+fn frozen_layers_stay() {
+    let data = digits(400);
+    let builder = Network::builder(64).noise(0.1).dense(40, Identity).batch_norm().activation(Relu).dropout(0.3);
+    let builder = builder.dense(20, Identity).batch_norm().activation(Relu).dense(10, Softmax);
+    let mut network = builder.build().unwrap();
+    let trainer = || Trainer::new(Loss::CrossEntropy, Adam::new(0.01)).max_norm(1.5).epochs(5);
+    trainer().fit(&mut network, &data).unwrap();
+    // The ten digits get each other's names.
+    let labels = data.labels().unwrap().iter().map(|&label| (label + 3) % 10).collect();
+    let renamed = Dataset::from_classes(data.features().clone(), labels, data.class_names().to_vec()).unwrap();
+    for (frozen, first) in [(1, 5), (2, 8)] {
+        let mut tuned = network.clone();
+        trainer().freeze(frozen).fit(&mut tuned, &renamed).unwrap();
+        assert_eq!(tuned.layers()[..first], network.layers()[..first], "{frozen} layers");
+        assert!(tuned.layers()[first..].iter().zip(&network.layers()[first..]).any(|(a, b)| a != b));
+        assert!(tuned.evaluate(&renamed).unwrap().accuracy() > 0.9);
+    }
+    // What is behind them is trained as if they were the data.
+    let mut tuned = network.clone();
+    trainer().freeze(2).fit(&mut tuned, &renamed).unwrap();
+    let front = Network::from_layers(64, network.layers()[..8].to_vec()).unwrap();
+    let seen = Dataset::from_classes(
+        front.outputs_for(&renamed).unwrap(),
+        renamed.labels().unwrap().to_vec(),
+        data.class_names().to_vec(),
+    );
+    let mut back = Network::from_layers(20, network.layers()[8..].to_vec()).unwrap();
+    trainer().fit(&mut back, &seen.unwrap()).unwrap();
+    assert_eq!(tuned.layers()[8..], back.layers()[..]);
+    let error = trainer().freeze(3).fit(&mut tuned, &renamed).unwrap_err().to_string();
+    assert!(error.contains("3 of 3 dense layers"), "{error}");
+}

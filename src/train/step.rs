@@ -42,11 +42,13 @@ pub(super) struct Extras {
     pub clip_norm: f32,
     /// The largest norm of a unit's weights.
     pub max_norm: f32,
+    /// The layers before this one are not trained.
+    pub frozen: usize,
 }
 
 impl Default for Extras {
     fn default() -> Self {
-        Extras { smoothing: 0.0, weights: Vec::new(), clip_norm: f32::INFINITY, max_norm: f32::INFINITY }
+        Extras { smoothing: 0.0, weights: Vec::new(), clip_norm: f32::INFINITY, max_norm: f32::INFINITY, frozen: 0 }
     }
 }
 
@@ -241,13 +243,14 @@ impl<'a> Shared<'a> {
                 self.update(&mut network, optimizer);
             }
             if self.extras.max_norm.is_finite() {
-                for layer in network.layers_mut() {
+                for layer in &mut network.layers_mut()[self.extras.frozen..] {
                     if let Layer::Dense(dense) = layer {
                         dense.limit_norm(self.extras.max_norm);
                     }
                 }
             }
-            let norms = network.layers_mut().iter_mut().filter_map(Layer::as_batch_norm_mut);
+            let trained = &mut network.layers_mut()[self.extras.frozen..];
+            let norms = trained.iter_mut().filter_map(Layer::as_batch_norm_mut);
             norms.zip(&*read(&self.moments)).for_each(|(norm, moments)| norm.follow(moments));
         }
         loss / batch.len() as f64

@@ -11,6 +11,7 @@ use crate::activation::Activation;
 use crate::backprop::Pass;
 use crate::data::Dataset;
 use crate::error::{Error, Result};
+use crate::layer::Layer;
 use crate::loss::Loss;
 use crate::network::{Network, NetworkBuilder};
 use crate::optimizer::{Optimizer, Penalty, Rule};
@@ -35,6 +36,7 @@ pub struct Trainer<'a> {
     penalty: Penalty,
     clip_value: f32,
     extras: Extras,
+    frozen: usize,
     weights: Option<Weights<'a>>,
     schedule: Schedule,
     warmup: f32,
@@ -86,6 +88,7 @@ impl<'a> Trainer<'a> {
             penalty: Penalty::default(),
             clip_value: f32::INFINITY,
             extras: Extras::default(),
+            frozen: 0,
             weights: None,
             schedule: Schedule::default(),
             warmup: 0.0,
@@ -128,6 +131,12 @@ impl<'a> Trainer<'a> {
     pub fn label_smoothing(mut self, share: f32) -> Self {
         self.extras.smoothing = share;
         self
+    }
+
+    /// Leaves the first `layers` dense layers as they are, with all that lies before the next one, to train the rest of a
+    /// network that has learned something before: they work as in prediction.
+    pub fn freeze(self, layers: usize) -> Self {
+        Trainer { frozen: layers, ..self }
     }
 
     /// How much each example counts: its loss and gradient are multiplied by that, and the mean is still taken over the
@@ -198,9 +207,9 @@ impl<'a> Trainer<'a> {
                 (data, hold_back(share, &mut rows, &mut Rng::stream(self.seed, purpose::VALIDATION)))
             }
         };
-        let pass = Pass::new(network, self.loss, self.seed)?;
+        let mut extras = Extras { frozen: self.first_trained(network)?, ..self.extras.clone() };
+        let pass = Pass::new(network, self.loss, self.seed)?.freeze(extras.frozen);
         let optimizer = Optimizer::new(self.rule, network).penalty(self.penalty).clip_value(self.clip_value);
-        let mut extras = self.extras.clone();
         if let Some(weights) = self.weights {
             extras.weights = weights.of(data)?;
         }
@@ -318,6 +327,20 @@ impl<'a> Trainer<'a> {
         let (_, mut network) = best.expect("there is at least one start")?;
         let history = self.fit(&mut network, data)?;
         Ok((network, history))
+    }
+
+    /// The layer that training begins with.
+    fn first_trained(&self, network: &Network) -> Result<usize> {
+        if self.frozen == 0 {
+            return Ok(0);
+        }
+        let dense = |(_, layer): &(usize, &Layer)| matches!(layer, Layer::Dense(_));
+        let mut dense = network.layers().iter().enumerate().filter(dense);
+        let count = dense.clone().count();
+        dense.nth(self.frozen).map(|(layer, _)| layer).ok_or_else(|| {
+            let frozen = self.frozen;
+            Error::Setting(format!("{frozen} of {count} dense layers are to be left as they are: nothing is trained"))
+        })
     }
 
     fn tell(&mut self, event: Event<'_>) -> ControlFlow<()> {
