@@ -3,6 +3,7 @@
 use std::fmt;
 use std::path::Path;
 
+use super::split::{deal, divide};
 use super::{Output, Scaler, Schema, Table, Target};
 use crate::error::{Error, Result, quoted};
 use crate::gemm::prefetch;
@@ -322,6 +323,9 @@ impl Dataset {
     /// Two datasets: a random `share` of the examples, to the nearest whole number, and the others. From two examples
     /// on, either gets at least one; a single one goes to the first.
     ///
+    /// Each class is divided like the whole (a stratified split), as nearly as whole numbers allow, and the first part,
+    /// which is the one to train on, gets one example at least of every class where it has room for that.
+    ///
     /// # Panics
     /// When `share` is not between 0 and 1.
     pub fn split(&self, share: f64, seed: u64) -> (Dataset, Dataset) {
@@ -329,8 +333,48 @@ impl Dataset {
         let mut rows: Vec<usize> = (0..self.len()).collect();
         Rng::stream(seed, purpose::SPLIT).shuffle(&mut rows);
         let share = (share * self.len() as f64).round() as usize;
-        let (first, second) = rows.split_at(share.min(self.len().saturating_sub(1)).max(self.len().min(1)));
-        (self.select(first), self.select(second))
+        let first = share.min(self.len().saturating_sub(1)).max(self.len().min(1));
+        let others = divide(&mut rows, first, self.labels());
+        self.parts(&rows, &others)
+    }
+
+    /// `k` pairs of datasets, for k-fold cross-validation: each example is in the second one, which is to test on, of
+    /// exactly one pair, and in the first one, which is to train on, of the others. The test parts are random, and
+    /// alike in size and in the numbers of each class to within one. A pair is copied when its turn comes.
+    ///
+    /// ```
+    /// use palmnet::{Activation::*, Adam, Loss, Network, Scaler, Trainer, generate};
+    /// let data = generate::moons(300, 0.1, 1);
+    /// let mut accuracies = Vec::new();
+    /// for (train, test) in data.folds(5, 0)? {
+    ///     let scaler = Scaler::standard(train.features());
+    ///     let mut network = Network::builder(2).dense(16, Relu).dense(2, Softmax).build()?;
+    ///     Trainer::new(Loss::CrossEntropy, Adam::new(0.01)).epochs(40).fit(&mut network, &scaler.apply(&train))?;
+    ///     accuracies.push(network.evaluate(&scaler.apply(&test))?.accuracy());
+    /// }
+    /// assert!(accuracies.iter().sum::<f64>() / 5.0 > 0.95);
+    /// # Ok::<(), palmnet::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    /// When `k` is less than two, or more than there are examples.
+    pub fn folds(&self, k: usize, seed: u64) -> Result<impl Iterator<Item = (Dataset, Dataset)>> {
+        if k < 2 || k > self.len() {
+            let message = format!("{k} folds of {} examples: from 2 to as many as there are, were expected", self.len());
+            return Err(Error::Setting(message));
+        }
+        let mut rows: Vec<usize> = (0..self.len()).collect();
+        Rng::stream(seed, purpose::FOLDS).shuffle(&mut rows);
+        let parts = deal(&mut rows, k, self.labels());
+        Ok((0..k).map(move |fold| {
+            let others = (0..k).filter(|&other| other != fold).flat_map(|other| parts[other].iter().copied());
+            self.parts(&others.collect::<Vec<usize>>(), &parts[fold])
+        }))
+    }
+
+    /// The examples `first`, to train on, and the `others`.
+    fn parts(&self, first: &[usize], others: &[usize]) -> (Dataset, Dataset) {
+        (self.select(first), self.select(others))
     }
 
     /// Scales the features in place. Features kept as bytes stay bytes: what is done to them is remembered.

@@ -7,6 +7,7 @@ mod idx;
 mod infer;
 mod scaler;
 mod schema;
+pub(crate) mod split;
 mod table;
 
 pub use dataset::{Bytes, Dataset, Features, Targets};
