@@ -57,7 +57,7 @@ mod train;
 pub use activation::Activation;
 pub use backprop::Workspace;
 pub use data::generate;
-pub use data::{Bytes, Column, Dataset, Features, Kind, Output, Scaler, Schema, Table, Target, Targets};
+pub use data::{Bytes, Column, Dataset, Features, Kind, Missing, Output, Scaler, Schema, Table, Target, Targets};
 pub use error::{Error, Result};
 pub use format::atomic::write_atomic;
 pub use format::json;

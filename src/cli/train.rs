@@ -27,6 +27,8 @@ pub const COMMAND: Command = Command {
         data::TARGET,
         data::TASK,
         data::TEST,
+        data::IGNORE,
+        data::MISSING,
         choice(
             "--hidden",
             "N[,N...]",
@@ -116,7 +118,7 @@ pub fn run(arguments: &Arguments, out: &mut dyn Write) -> Result<(), Failure> {
     let options = Options::parse(arguments)?;
     let file = arguments.text("--out").unwrap_or("model.safetensors").to_string();
     files::check_output(&file, &request.files())?;
-    let Parts { train, test, scaler, guessed } = request.read(options.seed)?;
+    let Parts { train, test, scaler, remarks: told } = request.read(options.seed)?;
     let scaler = match options.scale {
         Some(fit) => fit(train.features()),
         None => scaler.unwrap_or_else(|| Scaler::standard(train.features())),
@@ -125,7 +127,7 @@ pub fn run(arguments: &Arguments, out: &mut dyn Write) -> Result<(), Failure> {
     let line = settings.line(arguments);
     // Who chose nothing need not be told that it was too much.
     let chosen = arguments.has("--hidden").then(|| settings.parameters(&train));
-    let remarks = remarks(&train, chosen, &scaler, guessed);
+    let remarks = told.into_iter().chain(remarks(&train, chosen, &scaler)).collect();
     let job = Job {
         heading: vec![line.clone()],
         remarks,
@@ -406,14 +408,8 @@ fn numbers(train: &Dataset) -> usize {
 }
 
 /// What is noteworthy about the data and the network that is to learn it.
-fn remarks(train: &Dataset, parameters: Option<usize>, scaler: &Scaler, guessed: bool) -> Vec<String> {
+fn remarks(train: &Dataset, parameters: Option<usize>, scaler: &Scaler) -> Vec<String> {
     let mut remarks = Vec::new();
-    if guessed {
-        let classes = train.class_names().len();
-        remarks.push(format!(
-            "the target holds whole numbers: taken as {classes} classes; --task regress predicts it as a number."
-        ));
-    }
     let values = numbers(train);
     if let Some(parameters) = parameters.filter(|&parameters| parameters > values) {
         remarks.push(format!(
