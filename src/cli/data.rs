@@ -40,6 +40,11 @@ pub const TEST: Choice = choice(
     "Labelled data to test on, or the share of DATA to keep for that, chosen by the seed: 0.2 when not given, 0 for none. A folder has its own test part.",
 );
 
+pub const FOLDS: Choice = choice(
+    "--folds",
+    "K",
+    "Cross-validation in place of a model: train K networks, each tested on another K-th of DATA, and report the mean and the standard deviation of what they reach. Nothing is saved.",
+);
 /// What is trained on, and what is tested on.
 pub struct Parts {
     pub train: Dataset,
@@ -56,6 +61,8 @@ pub struct Request<'a> {
     path: &'a str,
     test: Test<'a>,
     missing: Missing,
+    /// The model to go on with, which says what the columns mean.
+    start: Option<&'a Model>,
 }
 
 enum Test<'a> {
@@ -82,6 +89,8 @@ impl<'a> Request<'a> {
             _ => Missing::Error,
         };
         let test = match arguments.text(TEST.name).map(|text| (text, text.parse::<f64>())) {
+            // Every fold has a test part of its own.
+            None if arguments.has(FOLDS.name) => Test::Share(0.0),
             None => Test::Share(0.2),
             Some((file, Err(_))) => Test::File(file),
             Some((_, Ok(share))) if (0.0..1.0).contains(&share) => Test::Share(share),
@@ -89,7 +98,12 @@ impl<'a> Request<'a> {
                 return Err(arguments.misuse("--test: expected a file, or a share of at least 0 and less than 1"));
             }
         };
-        Ok(Request { arguments, path, test, missing })
+        Ok(Request { arguments, path, test, missing, start: None })
+    }
+
+    /// The same where the columns are those of a model, if there is one.
+    pub fn as_of(self, start: Option<&'a Model>) -> Self {
+        Request { start, ..self }
     }
 
     /// The files, which nothing may take the place of.
@@ -104,12 +118,23 @@ impl<'a> Request<'a> {
     pub fn read(&self, seed: u64) -> Result<Parts, Failure> {
         if Path::new(self.path).is_dir() {
             let (train, test) = Dataset::from_idx_folder(self.path)?;
+            if let Some(model) = self.start {
+                model.check(&train)?;
+            }
             let scaler = Scaler::divide_by(train.features().columns(), 255.0);
             return Ok(Parts { train, test: Some(test), scaler: Some(scaler), remarks: Vec::new() });
         }
-        let table = Table::read(self.path)?;
+        let mut table = Table::read(self.path)?;
         let rows = table.rows();
-        let data = infer(self.arguments, table, self.missing)?;
+        let data = match self.start {
+            Some(model) => {
+                if self.missing == Missing::Drop {
+                    table.drop_missing(model.schema())?;
+                }
+                Dataset::from_table(&table, model.schema())?
+            }
+            None => infer(self.arguments, table, self.missing)?,
+        };
         let mut remarks = Vec::new();
         if data.len() < rows {
             remarks.push(format!("{} of {rows} rows are left out: a cell of theirs is missing.", rows - data.len()));
@@ -135,7 +160,7 @@ impl<'a> Request<'a> {
         };
         let classes = train.class_names();
         let numbered = classes.len() > 2 && classes.iter().all(|class| class.parse::<f64>().is_ok());
-        if numbered && !self.arguments.has(TASK.name) {
+        if numbered && !self.arguments.has(TASK.name) && self.start.is_none() {
             let classes = classes.len();
             remarks.push(format!(
                 "the target holds whole numbers: taken as {classes} classes; --task regress predicts it as a number."

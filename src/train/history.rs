@@ -1,5 +1,11 @@
 //! The record of a training.
 
+use std::fmt::Write;
+use std::path::Path;
+
+use crate::error::Result;
+use crate::format::atomic::write_atomic;
+
 /// What one epoch came to.
 #[derive(Clone, Copy, Debug, PartialEq)]
 #[non_exhaustive]
@@ -30,6 +36,26 @@ impl History {
     /// The training loss of the last epoch; NaN when there was none.
     pub fn train_loss(&self) -> f64 {
         self.epochs.last().map_or(f64::NAN, |epoch| epoch.train_loss)
+    }
+
+    /// A table of the epochs: a header, then one line each with `epoch`, `train_loss`, `validation_loss` (empty where
+    /// there is none), `learning_rate` and `seconds`. Numbers have the digits that read back as the same.
+    pub fn to_csv(&self) -> String {
+        let mut text = String::from("epoch,train_loss,validation_loss,learning_rate,seconds\n");
+        for Epoch { epoch, train_loss, validation_loss, learning_rate, seconds } in &self.epochs {
+            let validation_loss = validation_loss.map_or_else(String::new, |loss| format!("{loss:?}"));
+            let line = format!("{epoch},{train_loss:?},{validation_loss},{learning_rate:?},{seconds:?}");
+            writeln!(text, "{line}").expect("a string can be written");
+        }
+        text
+    }
+
+    /// Writes [`to_csv`](Self::to_csv) to `path`, which is replaced whole or not at all.
+    ///
+    /// # Errors
+    /// When the file cannot be written.
+    pub fn save_csv(&self, path: impl AsRef<Path>) -> Result<()> {
+        write_atomic(path, self.to_csv().as_bytes())
     }
 
     /// Seconds that training took.
