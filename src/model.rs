@@ -28,6 +28,22 @@ use crate::train::evaluate;
 /// assert!(model.evaluate(&data)?.accuracy() > 0.95);
 /// # Ok::<(), palmnet::Error>(())
 /// ```
+///
+/// To train a model further, read the new data as its [`schema`](Self::schema) says, scale it with its own
+/// [`scaler`](Self::scaler), and go on from a copy of its network:
+///
+/// ```no_run
+/// use palmnet::{Adam, Dataset, Loss, Model, Trainer};
+/// let model = Model::load("iris.safetensors")?;
+/// let more = Dataset::from_csv_as("more-iris.csv", model.schema())?;
+/// let mut network = model.network().clone();
+/// Trainer::new(Loss::CrossEntropy, Adam::new(0.001)).fit(&mut network, &model.scaler().apply(&more))?;
+/// Model::new(network, model.scaler().clone(), model.schema().clone())?.save("iris.safetensors")?;
+/// # Ok::<(), palmnet::Error>(())
+/// ```
+///
+/// A model of values may have a [`target_scaler`](Self::target_scaler), too, through which the targets go
+/// ([`Dataset::scale_targets`]).
 #[derive(Clone, Debug, PartialEq)]
 pub struct Model {
     network: Network,

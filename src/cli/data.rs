@@ -102,7 +102,7 @@ impl<'a> Request<'a> {
     }
 
     /// The same where the columns are those of a model, if there is one.
-    pub fn as_of(self, start: Option<&'a Model>) -> Self {
+    pub fn with_start(self, start: Option<&'a Model>) -> Self {
         Request { start, ..self }
     }
 

@@ -9,9 +9,9 @@ use palmnet::{Dataset, Error, Rng};
 use super::Failure;
 use super::arguments::{Arguments, Command, THREADS, choice};
 use super::data::{self, Parts, Request};
-use super::numbers::counted;
+use super::numbers::{counted, exact};
 use super::report::Score;
-use super::terminal::{complain, width, wrap};
+use super::terminal::{width, wrap};
 use super::train::{self, Options, Places, Settings};
 use super::training::{self, Manner, columns};
 
@@ -65,8 +65,7 @@ pub fn run(arguments: &Arguments, out: &mut dyn Write) -> Result<(), Failure> {
     let trials = arguments.value("--trials", "a whole number from 1", |&n: &usize| n > 0)?.unwrap_or(20);
     let share = "a share above 0 and less than 1";
     let share = arguments.value("--validation", share, |p: &f64| *p > 0.0 && *p < 1.0)?.unwrap_or(0.2);
-    let first = trial(arguments, &[])?;
-    let options = Options::parse(&first)?;
+    let options = Options::parse(&trial(arguments, &[])?)?;
     let places = Places::parse(arguments, &request.files())?;
     let seed = options.seed;
     let parts = request.read(seed)?;
@@ -76,7 +75,7 @@ pub fn run(arguments: &Arguments, out: &mut dyn Write) -> Result<(), Failure> {
     if judged.is_empty() {
         return Err(Error::Mismatch("one example is too little to search with".into()).into());
     }
-    let usual = Settings::choose(options, &learned);
+    let usual = Settings::choose(options, &parts.train);
     if !manner.json {
         let (judged, all) = (judged.len(), counted(parts.train.len(), "example"));
         write!(out, "{}", wrap(&columns(&learned), 0))?;
@@ -89,7 +88,7 @@ pub fn run(arguments: &Arguments, out: &mut dyn Write) -> Result<(), Failure> {
     let mut failure = None;
     for number in 1..=trials {
         let drawn = draw(&mut rng, &usual, learned.len(), arguments);
-        let words = if number == 1 { trial(arguments, &[])? } else { trial(arguments, &drawn)? };
+        let words = trial(arguments, &if number == 1 { unchanged(&usual, arguments) } else { drawn })?;
         let settings = Settings::choose(Options::parse(&words)?, &learned);
         let clock = Instant::now();
         let score = match judge(&settings, &learned, &judged, &parts) {
@@ -119,9 +118,6 @@ pub fn run(arguments: &Arguments, out: &mut dyn Write) -> Result<(), Failure> {
     match manner.json {
         true => writeln!(out, "{}", Json::object([("event", "best".into()), ("trial", number.into())]))?,
         false => writeln!(out, "best: trial {number}, now on all examples")?,
-    }
-    if !manner.quiet && trials == 1 {
-        complain(&wrap("note: one trial is no search: --trials says how many.", 0));
     }
     let job = train::job(&words, Options::parse(&words)?, parts, None, places);
     training::run(job, &manner, out).map(drop)
@@ -161,14 +157,22 @@ fn draw(rng: &mut Rng, usual: &Settings, rows: usize, arguments: &Arguments) -> 
     };
     let dropout = f64::from(rng.below(2) as u32) * 0.1 * (1 + rng.below(5)) as f64;
     let decay = f64::from(rng.below(2) as u32) * logarithmic(rng, -48, -12);
-    let drawn = [
-        ("--hidden", hidden),
-        ("--lr", format!("{rate:.1e}")),
-        ("--batch", batch.to_string()),
-        ("--dropout", format!("{dropout:.1}")),
-        ("--weight-decay", format!("{decay:.1e}")),
-    ];
-    drawn.into_iter().filter(|(name, _)| !arguments.has(name)).collect()
+    let [rate, dropout, decay] = [rate, dropout, decay].map(|x| exact(two_digits(x)));
+    not_given([hidden, rate, batch.to_string(), dropout, decay], arguments)
+}
+
+/// The usual settings in the same words.
+fn unchanged(usual: &Settings, arguments: &Arguments) -> Vec<(&'static str, String)> {
+    let sizes: Vec<String> = usual.hidden.iter().map(usize::to_string).collect();
+    let hidden = if sizes.is_empty() { "0".to_string() } else { sizes.join(",") };
+    let numbers = [usual.learning_rate(), usual.dropout(), usual.weight_decay()].map(exact);
+    let [rate, dropout, decay] = numbers;
+    not_given([hidden, rate, usual.batch.to_string(), dropout, decay], arguments)
+}
+
+fn not_given(values: [String; 5], arguments: &Arguments) -> Vec<(&'static str, String)> {
+    let names = ["--hidden", "--lr", "--batch", "--dropout", "--weight-decay"];
+    names.into_iter().zip(values).filter(|(name, _)| !arguments.has(name)).collect()
 }
 
 /// Ten to the power of a twelfth of a number in `low..=high`, in two digits: the series E12 of resistors, so that no
@@ -177,6 +181,10 @@ fn logarithmic(rng: &mut Rng, low: i32, high: i32) -> f64 {
     const SERIES: [f64; 12] = [1.0, 1.2, 1.5, 1.8, 2.2, 2.7, 3.3, 3.9, 4.7, 5.6, 6.8, 8.2];
     let step = low + rng.below((high - low + 1) as usize) as i32;
     SERIES[step.rem_euclid(12) as usize] * 10f64.powi(step.div_euclid(12))
+}
+
+fn two_digits(x: f64) -> f32 {
+    format!("{x:.1e}").parse().expect("a number that was just written")
 }
 
 /// A line of the table, for 40 columns where there are no more.

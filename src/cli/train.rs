@@ -135,7 +135,7 @@ pub fn run(arguments: &Arguments, out: &mut dyn Write) -> Result<(), Failure> {
     }
     let request = Request::parse(arguments)?;
     let start = arguments.text("--from").map(Model::load).transpose()?;
-    let request = request.as_of(start.as_ref());
+    let request = request.with_start(start.as_ref());
     if let Some(folds) = folds {
         let parts = request.read(options.seed)?;
         return folds::run(folds, arguments, options, parts, &manner, out);

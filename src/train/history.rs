@@ -63,3 +63,18 @@ impl History {
         self.epochs.last().map_or(0.0, |epoch| epoch.seconds)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_table() {
+        let epoch = Epoch { epoch: 1, train_loss: 0.5, validation_loss: None, learning_rate: 0.1, seconds: 2.0 };
+        let next = Epoch { epoch: 2, train_loss: 1e-9, validation_loss: Some(f64::INFINITY), ..epoch };
+        let history = History { epochs: vec![epoch, next], best_epoch: 2 };
+        let lines = ["epoch,train_loss,validation_loss,learning_rate,seconds", "1,0.5,,0.1,2.0", "2,1e-9,inf,0.1,2.0"];
+        assert_eq!(history.to_csv(), lines.map(|line| format!("{line}\n")).concat());
+        assert_eq!(History::default().to_csv().lines().count(), 1);
+    }
+}

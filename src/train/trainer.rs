@@ -152,7 +152,7 @@ impl<'a> Trainer<'a> {
         Trainer { observer: Some(Box::new(observer)), ..self }
     }
 
-    /// Trains `network` on `data`, from the weights that it has. Steps that are large enough are shared among
+    /// Trains `network` on `data`, from the weights that it has, be they fresh or those of a [`Model`](crate::Model). Steps that are large enough are shared among
     /// [`threads`](crate::threads).
     ///
     /// # Errors

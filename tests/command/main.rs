@@ -2,6 +2,7 @@
 
 mod data;
 mod missing;
+mod selection;
 mod terminal;
 mod train;
 mod words;

@@ -100,7 +100,7 @@ fn nothing_is_wider_than_a_phone() {
         }
         run.out
     };
-    for words in ["--help", "demo -h", "train -h", "eval -h", "predict -h", "info -h", "bench -h"] {
+    for words in ["--help", "demo -h", "train -h", "eval -h", "predict -h", "info -h", "bench -h", "search -h"] {
         run(words);
     }
     for words in ["demo xor", "demo neuron", "demo circles --every 100", "demo sums --every 20"] {
@@ -120,6 +120,9 @@ fn nothing_is_wider_than_a_phone() {
     run("train sums.csv --target sum,difference_of_the_two --epochs 3 -o s");
     run("info s");
     run("eval s sums.csv");
+    run("train iris.csv --folds 12 --epochs 2");
+    run("train sums.csv --target sum,difference_of_the_two --folds 3");
+    assert!(run("search sums.csv --trials 101 --epochs 1").matches('×').count() > 20);
     // The confusion of ten classes.
     let info = run("info digits.safetensors");
     assert!(info.contains("dense(64,128)"), "{info}");
