@@ -13,7 +13,7 @@ use super::numbers::{counted, exact};
 use super::report::Score;
 use super::terminal::{width, wrap};
 use super::train::{self, Options, Places, Settings};
-use super::training::{self, Manner, columns};
+use super::training::{self, Manner, Results, columns};
 
 pub const COMMAND: Command = Command {
     name: "search",
@@ -76,13 +76,12 @@ pub fn run(arguments: &Arguments, out: &mut dyn Write) -> Result<(), Failure> {
         return Err(Error::Mismatch("one example is too little to search with".into()).into());
     }
     let usual = Settings::choose(options, &parts.train);
+    let mut results = Results { out, state: Ok(()) };
     if !manner.json {
         let (judged, all) = (judged.len(), counted(parts.train.len(), "example"));
-        write!(out, "{}", wrap(&columns(&learned), 0))?;
-        let trials = counted(trials, "trial");
-        write!(out, "{}", wrap(&format!("{trials}, judged on {judged} of {all}"), 0))?;
-        writeln!(out, "{}", row(["#", "loss", "units", "lr", "size", "drop", "decay"].map(String::from)))?;
-        out.flush()?;
+        let heading = format!("{}, judged on {judged} of {all}", counted(trials, "trial"));
+        let header = row(["#", "loss", "units", "lr", "size", "drop", "decay"].map(String::from));
+        results.write(&format!("{}{}{header}\n", wrap(&columns(&learned), 0), wrap(&heading, 0)));
     }
     let mut best: Option<(usize, f64, Arguments)> = None;
     let mut failure = None;
@@ -99,12 +98,10 @@ pub fn run(arguments: &Arguments, out: &mut dyn Write) -> Result<(), Failure> {
             }
             Err(error) => return Err(error.into()),
         };
-        if manner.json {
-            writeln!(out, "{}", line(number, &settings, score.as_ref(), clock.elapsed().as_secs_f64()))?;
-        } else {
-            writeln!(out, "{}", told(number, &settings, score.as_ref()))?;
-        }
-        out.flush()?;
+        results.write(&match manner.json {
+            true => format!("{}\n", line(number, &settings, score.as_ref(), clock.elapsed().as_secs_f64())),
+            false => format!("{}\n", told(number, &settings, score.as_ref())),
+        });
         if let Some(score) = score.filter(|score| score.loss.is_finite())
             && best.as_ref().is_none_or(|(_, lowest, _)| score.loss < *lowest)
         {
@@ -115,12 +112,12 @@ pub fn run(arguments: &Arguments, out: &mut dyn Write) -> Result<(), Failure> {
         let nothing = || Error::Mismatch("no trial came to a loss that is a number: look at the data".into());
         return Err(failure.unwrap_or_else(nothing).into());
     };
-    match manner.json {
-        true => writeln!(out, "{}", Json::object([("event", "best".into()), ("trial", number.into())]))?,
-        false => writeln!(out, "best: trial {number}, now on all examples")?,
-    }
+    results.write(&match manner.json {
+        true => format!("{}\n", Json::object([("event", "best".into()), ("trial", number.into())])),
+        false => format!("best: trial {number}, now on all examples\n"),
+    });
     let job = train::job(&words, Options::parse(&words)?, parts, None, places);
-    training::run(job, &manner, out).map(drop)
+    training::run(job, &manner, results.out).map(drop)
 }
 
 /// How the settings do on examples that they were not trained on.

@@ -55,15 +55,15 @@ impl Manner {
 }
 
 /// Standard output, which may close or fill a disk before the training ends: the model is saved all the same.
-struct Results<'a> {
-    out: &'a mut dyn Write,
+pub struct Results<'a> {
+    pub out: &'a mut dyn Write,
     /// The first error, after which nothing more is written.
-    state: io::Result<()>,
+    pub state: io::Result<()>,
 }
 
 impl Results<'_> {
     /// Writes at once: whoever reads the lines wants them as they come.
-    fn write(&mut self, text: &str) {
+    pub fn write(&mut self, text: &str) {
         if self.state.is_ok() {
             self.state = self.out.write_all(text.as_bytes()).and_then(|()| self.out.flush());
         }

@@ -14,6 +14,7 @@ fn a_reader_that_has_seen_enough() {
         ("train iris.csv --epochs 3000 --restarts 1 --json -o json", Some("json")),
         ("train iris.csv --epochs 3000 --every 1000 -o text", Some("text")),
         ("demo xor", Some("xor.safetensors")),
+        ("search iris.csv --epochs 3000 --trials 3 -o found", Some("found")),
     ] {
         let mut child = piped(&mut folder.command(words)).spawn().unwrap();
         let mut stdout = child.stdout.take().unwrap();
