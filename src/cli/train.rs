@@ -119,7 +119,7 @@ pub const COMMAND: Command = Command {
         THREADS,
         choice("--every", "N", "Print a plain progress line every N epochs."),
         choice("--quiet", "", "No progress and no remarks."),
-        choice("--json", "", "JSON lines on standard output: an object for each epoch, and one at the end."),
+        choice("--json", "", "JSON lines on standard output: an object for each epoch (or fold), and one at the end."),
     ],
 };
 

@@ -390,8 +390,8 @@ impl Dataset {
     /// When `k` is less than two, or more than there are examples.
     pub fn folds(&self, k: usize, seed: u64) -> Result<impl Iterator<Item = (Dataset, Dataset)>> {
         if k < 2 || k > self.len() {
-            let message =
-                format!("{k} folds of {} examples: from 2 to as many as there are, were expected", self.len());
+            let (n, s) = (self.len(), if self.len() == 1 { "" } else { "s" });
+            let message = format!("{k} folds of {n} example{s}: from 2 to as many as there are examples were expected");
             return Err(Error::Setting(message));
         }
         let mut rows: Vec<usize> = (0..self.len()).collect();
