@@ -15,8 +15,8 @@
 //! # Ok::<(), palmnet::Error>(())
 //! ```
 //!
-//! - [`Dataset`] reads tables and images, [`generate`] makes problems, [`Scaler`] brings features to a size that
-//!   networks learn from.
+//! - [`Dataset`] reads tables and images, splits them and makes folds of them; [`Missing`] cells are left out or filled
+//!   in. [`generate`] makes problems, [`Scaler`] brings features to a size that networks learn from.
 //! - [`Network`] is a stack of [`Layer`]s that holds parameters and nothing else; [`Network::predict`] needs no lock.
 //! - [`Trainer`] trains it: a [`Loss`], an update [`Rule`] such as [`Sgd`] or [`Adam`], a [`Penalty`], a [`Schedule`]
 //!   of the learning rate, epochs and batches. [`Workspace`], [`Optimizer`] and [`Scheduler`] are the pieces for a loop
@@ -58,7 +58,7 @@ mod train;
 pub use activation::Activation;
 pub use backprop::Workspace;
 pub use data::generate;
-pub use data::{Bytes, Column, Dataset, Features, Kind, Output, Scaler, Schema, Table, Target, Targets};
+pub use data::{Bytes, Column, Dataset, Features, Kind, Missing, Output, Scaler, Schema, Table, Target, Targets};
 pub use error::{Error, Result};
 pub use format::atomic::write_atomic;
 pub use format::json;

@@ -28,6 +28,22 @@ use crate::train::evaluate;
 /// assert!(model.evaluate(&data)?.accuracy() > 0.95);
 /// # Ok::<(), palmnet::Error>(())
 /// ```
+///
+/// To train a model further, read the new data as its [`schema`](Self::schema) says, scale it with its own
+/// [`scaler`](Self::scaler), and go on from a copy of its network:
+///
+/// ```no_run
+/// use palmnet::{Adam, Dataset, Loss, Model, Trainer};
+/// let model = Model::load("iris.safetensors")?;
+/// let more = Dataset::from_csv_as("more-iris.csv", model.schema())?;
+/// let mut network = model.network().clone();
+/// Trainer::new(Loss::CrossEntropy, Adam::new(0.001)).fit(&mut network, &model.scaler().apply(&more))?;
+/// Model::new(network, model.scaler().clone(), model.schema().clone())?.save("iris.safetensors")?;
+/// # Ok::<(), palmnet::Error>(())
+/// ```
+///
+/// A model of values may have a [`target_scaler`](Self::target_scaler), too, through which the targets go
+/// ([`Dataset::scale_targets`]).
 #[derive(Clone, Debug, PartialEq)]
 pub struct Model {
     network: Network,
@@ -222,6 +238,9 @@ impl Model {
             file.tensors.push(Tensor::new(format!("{name}.offset"), &shape, scaler.offset().to_vec()));
             file.tensors.push(Tensor::new(format!("{name}.factor"), &shape, scaler.factor().to_vec()));
         }
+        if let Some(fill) = self.schema.fill() {
+            file.tensors.push(Tensor::new(FILL, &[fill.len()], fill.to_vec()));
+        }
         file.metadata.insert("schema".into(), schema_to_json(&self.schema).to_string());
         if let Some(loss) = self.loss {
             file.metadata.insert("loss".into(), loss.to_string());
@@ -239,8 +258,12 @@ impl Model {
             })?;
             Json::parse(text).map_err(|error| format!("`{name}` cannot be read: {error}: the file is damaged"))
         };
-        let schema = schema_from_json(&json("schema")?)?;
+        let mut schema = schema_from_json(&json("schema")?)?;
         let tensors = Tensors::of(file);
+        if tensors.has(FILL) {
+            let fill = tensors.get(FILL, &[schema.width()])?;
+            schema = schema.with_fill(fill).map_err(|error| error.to_string())?;
+        }
         let scaler = |name: &str, columns: usize| {
             let offset = tensors.get(&format!("{name}.offset"), &[columns])?;
             let factor = tensors.get(&format!("{name}.factor"), &[columns])?;
@@ -266,7 +289,11 @@ impl Model {
     }
 }
 
-/// `{"columns":["width",{"name":"colour","categories":["blue","red"]}],"target":{…},"positions":[2]}`.
+/// The tensor of what missing features are taken for.
+const FILL: &str = "features.fill";
+
+/// `{"columns":["width",{"name":"colour","categories":["blue","red"]}],"target":{…},"positions":[2]}`, with `"ignored":[3]`
+/// where columns are left out.
 fn schema_to_json(schema: &Schema) -> Json {
     let strings = |names: &[String]| Json::Array(names.iter().map(|name| name.as_str().into()).collect());
     let columns = schema.columns().iter().map(|column| match &column.kind {
@@ -281,12 +308,17 @@ fn schema_to_json(schema: &Schema) -> Json {
         }
         Output::Values { names } => Json::object([("values", strings(names))]),
     };
-    let positions = schema.target_positions().iter().map(|&position| position.into()).collect();
-    Json::object([
+    let places = |places: &[usize]| Json::Array(places.iter().map(|&place| place.into()).collect());
+    let mut members = vec![
         ("columns", Json::Array(columns.collect())),
         ("target", target),
-        ("positions", Json::Array(positions)),
-    ])
+        ("positions", places(schema.target_positions())),
+    ];
+    // Not in every file, so that older programs read those that have nothing new.
+    if !schema.ignored_positions().is_empty() {
+        members.push(("ignored", places(schema.ignored_positions())));
+    }
+    Json::object(members)
 }
 
 fn schema_from_json(json: &Json) -> std::result::Result<Schema, String> {
@@ -306,10 +338,10 @@ fn schema_from_json(json: &Json) -> std::result::Result<Schema, String> {
             Some(classes) => Output::Classes { name: text(target.get("name")?)?, classes: strings(classes)? },
             None => Output::Values { names: strings(target.get("values")?)? },
         };
-        let positions =
-            json.get("positions")?.as_array()?.iter().map(Json::as_usize).collect::<Option<Vec<usize>>>()?;
-        Some((columns, output, positions))
+        let places = |json: &Json| json.as_array()?.iter().map(Json::as_usize).collect::<Option<Vec<usize>>>();
+        let ignored = json.get("ignored").map_or(Some(Vec::new()), places)?;
+        Some((columns, output, places(json.get("positions")?)?, ignored))
     };
-    let (columns, output, positions) = parts().ok_or("`schema` is incomplete: the file is damaged")?;
-    Schema::from_parts(columns, output, positions).map_err(|error| error.to_string())
+    let (columns, output, positions, ignored) = parts().ok_or("`schema` is incomplete: the file is damaged")?;
+    Schema::from_parts_ignoring(columns, output, positions, ignored).map_err(|error| error.to_string())
 }

@@ -2,9 +2,10 @@
 
 use std::path::Path;
 
-use palmnet::{Dataset, Error, Model, Scaler, Schema, Table, Target};
+use palmnet::{Dataset, Error, Missing, Model, Scaler, Table, Target};
 
 use super::arguments::{Arguments, Choice, choice, nearest};
+use super::numbers::counted;
 use super::{Failure, files};
 
 /// What the help of every command says about `DATA`.
@@ -23,20 +24,35 @@ pub const TASK: Choice = choice(
     "classify|regress",
     "Whether the target is a class or a number. When not given, classes are text, or whole numbers with at most 20 different values that are exactly two or have at least 5 rows each on average.",
 );
+pub const IGNORE: Choice = choice(
+    "--ignore",
+    "NAME[,NAME...]",
+    "Columns from which nothing is to be learned, by their headers or their numbers from 1: identifiers, dates.",
+);
+pub const MISSING: Choice = choice(
+    "--missing",
+    "error|drop|fill",
+    "What becomes of empty cells, NA, NaN and the like: an error (when not given), rows without them only, or features filled in with the median or the most frequent category of the training part, as later in prediction. A row without a target is never filled in: with fill it is left out.",
+);
 pub const TEST: Choice = choice(
     "--test",
     "FILE|SHARE",
     "Labelled data to test on, or the share of DATA to keep for that, chosen by the seed: 0.2 when not given, 0 for none. A folder has its own test part.",
 );
 
+pub const FOLDS: Choice = choice(
+    "--folds",
+    "K",
+    "Cross-validation in place of a model: train K networks, each tested on another K-th of DATA, and report the mean and the standard deviation of what they reach. Nothing is saved.",
+);
 /// What is trained on, and what is tested on.
 pub struct Parts {
     pub train: Dataset,
     pub test: Option<Dataset>,
     /// What brings the features to a size that networks learn from, where their kind says so.
     pub scaler: Option<Scaler>,
-    /// Whether whole numbers were taken for classes with nobody having said so.
-    pub guessed: bool,
+    /// What is worth telling about the data.
+    pub remarks: Vec<String>,
 }
 
 /// What `train` was asked to read, found good as far as that can be said before it is read.
@@ -44,6 +60,9 @@ pub struct Request<'a> {
     arguments: &'a Arguments,
     path: &'a str,
     test: Test<'a>,
+    missing: Missing,
+    /// The model to go on with, which says what the columns mean.
+    start: Option<&'a Model>,
 }
 
 enum Test<'a> {
@@ -56,12 +75,22 @@ impl<'a> Request<'a> {
     pub fn parse(arguments: &'a Arguments) -> Result<Self, Failure> {
         let path = arguments.word(0).unwrap_or_default();
         if Path::new(path).is_dir()
-            && let Some(name) = [TARGET.name, TASK.name, TEST.name].into_iter().find(|name| arguments.has(name))
+            && let Some(name) = [TARGET, TASK, TEST, IGNORE, MISSING]
+                .map(|choice| choice.name)
+                .into_iter()
+                .find(|name| arguments.has(name))
         {
             return Err(arguments.misuse(&format!("{name} is for tables, and {path} is a folder of images")));
         }
         arguments.one_of(TASK.name, &["classify", "regress"])?;
+        let missing = match arguments.one_of(MISSING.name, &["error", "drop", "fill"])? {
+            Some("drop") => Missing::Drop,
+            Some("fill") => Missing::Fill,
+            _ => Missing::Error,
+        };
         let test = match arguments.text(TEST.name).map(|text| (text, text.parse::<f64>())) {
+            // Every fold has a test part of its own.
+            None if arguments.has(FOLDS.name) => Test::Share(0.0),
             None => Test::Share(0.2),
             Some((file, Err(_))) => Test::File(file),
             Some((_, Ok(share))) if (0.0..1.0).contains(&share) => Test::Share(share),
@@ -69,7 +98,12 @@ impl<'a> Request<'a> {
                 return Err(arguments.misuse("--test: expected a file, or a share of at least 0 and less than 1"));
             }
         };
-        Ok(Request { arguments, path, test })
+        Ok(Request { arguments, path, test, missing, start: None })
+    }
+
+    /// The same where the columns are those of a model, if there is one.
+    pub fn with_start(self, start: Option<&'a Model>) -> Self {
+        Request { start, ..self }
     }
 
     /// The files, which nothing may take the place of.
@@ -84,14 +118,39 @@ impl<'a> Request<'a> {
     pub fn read(&self, seed: u64) -> Result<Parts, Failure> {
         if Path::new(self.path).is_dir() {
             let (train, test) = Dataset::from_idx_folder(self.path)?;
+            if let Some(model) = self.start {
+                model.check(&train)?;
+            }
             let scaler = Scaler::divide_by(train.features().columns(), 255.0);
-            return Ok(Parts { train, test: Some(test), scaler: Some(scaler), guessed: false });
+            return Ok(Parts { train, test: Some(test), scaler: Some(scaler), remarks: Vec::new() });
         }
-        let table = Table::read(self.path)?;
-        let schema = infer(self.arguments, &table)?;
-        let data = Dataset::from_table(&table, &schema)?;
+        let mut table = Table::read(self.path)?;
+        let rows = table.rows();
+        let data = match self.start {
+            Some(model) => {
+                if self.missing == Missing::Drop {
+                    table.drop_missing(model.schema())?;
+                }
+                Dataset::from_table(&table, model.schema())?
+            }
+            None => infer(self.arguments, table, self.missing)?,
+        };
+        let mut remarks = Vec::new();
+        if data.len() < rows {
+            remarks.push(format!("{} of {rows} rows are left out: a cell of theirs is missing.", rows - data.len()));
+        }
+        if data.filled() > 0 {
+            remarks.push(format!("{} filled in.", counted_are(data.filled(), "missing cell")));
+        }
         let (train, test) = match self.test {
-            Test::File(file) => (data, Some(Dataset::from_csv_as(file, &schema)?)),
+            Test::File(file) => {
+                let mut table = Table::read(file)?;
+                if self.missing != Missing::Error {
+                    table.drop_missing(data.schema())?;
+                }
+                let test = Dataset::from_table(&table, data.schema())?;
+                (data, Some(test))
+            }
             Test::Share(share) if share == 0.0 || data.len() == 1 => (data, None),
             Test::Share(share) => {
                 // 1 less a very small share is 1, which is no share to split at.
@@ -101,7 +160,13 @@ impl<'a> Request<'a> {
         };
         let classes = train.class_names();
         let numbered = classes.len() > 2 && classes.iter().all(|class| class.parse::<f64>().is_ok());
-        Ok(Parts { test, scaler: None, guessed: numbered && !self.arguments.has(TASK.name), train })
+        if numbered && !self.arguments.has(TASK.name) && self.start.is_none() {
+            let classes = classes.len();
+            remarks.push(format!(
+                "the target holds whole numbers: taken as {classes} classes; --task regress predicts it as a number."
+            ));
+        }
+        Ok(Parts { test, scaler: None, remarks, train })
     }
 }
 
@@ -122,15 +187,29 @@ pub fn for_model(path: &str, model: &Model) -> Result<Dataset, Failure> {
     Ok(Dataset::from_csv_as(path, model.schema())?)
 }
 
-fn infer(arguments: &Arguments, table: &Table) -> Result<Schema, Failure> {
-    let task = arguments.text(TASK.name);
-    let last = table.columns().to_string();
-    let names: Vec<&str> = match arguments.text(TARGET.name) {
+/// `1 missing cell is`, `2 missing cells are`.
+fn counted_are(count: usize, noun: &str) -> String {
+    format!("{} {}", counted(count, noun), if count == 1 { "is" } else { "are" })
+}
+
+/// The columns that the value of an option names, with commas between them.
+fn names<'a>(value: Option<&'a str>, table: &Table) -> Vec<&'a str> {
+    match value {
         None => Vec::new(),
         // A header may hold a comma.
         Some(name) if table.header().is_some_and(|header| header.iter().any(|column| column == name)) => vec![name],
         Some(names) => names.split(',').map(str::trim).collect(),
-    };
+    }
+}
+
+fn infer(arguments: &Arguments, mut table: Table, missing: Missing) -> Result<Dataset, Failure> {
+    let task = arguments.text(TASK.name);
+    let names_to_ignore = names(arguments.text(IGNORE.name), &table);
+    let names = names(arguments.text(TARGET.name), &table);
+    let header = table.header().map(<[String]>::to_vec);
+    let explain = |error| explain(error, header.as_deref(), names_to_ignore.iter().chain(&names));
+    table.ignore(&names_to_ignore).map_err(explain)?;
+    let last = last_column(&table);
     let target = match (task, &names[..]) {
         (None, []) => Target::Last,
         (None, [name]) => Target::Column(name),
@@ -140,15 +219,26 @@ fn infer(arguments: &Arguments, table: &Table) -> Result<Schema, Failure> {
         (_, []) => Target::Values(&[&last]),
         (_, names) => Target::Values(names),
     };
-    Schema::infer(table, target).map_err(|error| match (error, table.header()) {
+    Dataset::infer(table, target, missing).map_err(explain)
+}
+
+/// The number of the last column that is not ignored, counted from 1.
+fn last_column(table: &Table) -> String {
+    let last = (0..table.columns()).rfind(|&column| !table.ignores(column));
+    last.map_or(0, |column| column + 1).to_string()
+}
+
+/// What may have been meant by a name that is no column's.
+fn explain<'a>(error: Error, header: Option<&[String]>, mut names: impl Iterator<Item = &'a &'a str>) -> Failure {
+    match (error, header) {
         (Error::Format { file, message }, Some(header)) => {
             let known: Vec<&str> = header.iter().map(String::as_str).collect();
             let is_column = |name: &&&str| {
                 known.contains(name) || name.parse().is_ok_and(|number| (1..=known.len()).contains(&number))
             };
-            let hint = names.iter().find(|name| !is_column(name)).map_or(String::new(), |name| nearest(name, &known));
+            let hint = names.find(|name| !is_column(name)).map_or(String::new(), |name| nearest(name, &known));
             Error::format(file, message + &hint).into()
         }
         (error, _) => error.into(),
-    })
+    }
 }

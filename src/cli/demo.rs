@@ -84,12 +84,14 @@ pub fn run(arguments: &Arguments, out: &mut dyn Write) -> Result<(), Failure> {
         test: Some(recipe.test),
         scaler: recipe.scaler,
         builder: recipe.builder.seed(seed),
+        start: None,
         trainer,
         loss: recipe.loss,
         epochs: recipe.epochs,
         restarts: recipe.restarts,
         notes: vec![("made by", format!("palmnet demo {name} --seed {seed}"))],
         file,
+        history: None,
     };
     let model = training::run(job, &manner, out)?;
     if !manner.json {

@@ -11,22 +11,46 @@ use palmnet::Error;
 /// Finds out before hours of training that their result could not be saved in `file`, or would take the place of
 /// something that is no model. `inputs` are the files that are trained and tested on.
 pub fn check_output(file: &str, inputs: &[&str]) -> Result<(), Error> {
+    check_place(file, inputs, ("--out", "model"), |path| is_model(path))
+}
+
+/// The same for the record of a training.
+pub fn check_history(file: &str, inputs: &[&str]) -> Result<(), Error> {
+    let is_history = |path: &Path| {
+        let mut start = [0; HISTORY.len()];
+        File::open(path).is_ok_and(|mut file| file.read_exact(&mut start).is_ok()) && start == *HISTORY
+    };
+    check_place(file, inputs, ("--history", "history"), is_history)
+}
+
+/// How the record of a training begins.
+const HISTORY: &[u8; 17] = b"epoch,train_loss,";
+
+/// `option` names the place of `what`, and `replaceable` says whether a file there is one.
+fn check_place(
+    file: &str,
+    inputs: &[&str],
+    (option, what): (&str, &str),
+    replaceable: impl Fn(&Path) -> bool,
+) -> Result<(), Error> {
     let path = Path::new(file);
     let refuse = |message: &str| Err(Error::format(file, message));
     let place = match fs::metadata(path) {
-        Ok(found) if found.is_dir() => return refuse("is a folder: name a file for the model with --out"),
+        Ok(found) if found.is_dir() => {
+            return refuse(&format!("is a folder: name a file for the {what} with {option}"));
+        }
         // A device or a pipe is written as it stands.
         Ok(found) if !found.is_file() => return Ok(()),
         Ok(found) => {
             let place = fs::canonicalize(path).map_err(|error| Error::io(path, error))?;
             if inputs.iter().any(|input| fs::canonicalize(input).is_ok_and(|input| input == place)) {
-                return refuse("is the data: choose another --out");
+                return refuse(&format!("is the data: choose another {option}"));
             }
             if found.permissions().readonly() {
-                return refuse("is read-only: change its permissions, or choose another --out");
+                return refuse(&format!("is read-only: change its permissions, or choose another {option}"));
             }
-            if found.len() > 0 && !is_model(path) {
-                return refuse("exists and is not a model: choose another --out");
+            if found.len() > 0 && !replaceable(path) {
+                return refuse(&format!("exists and is not a {what}: choose another {option}"));
             }
             place
         }
@@ -37,16 +61,16 @@ pub fn check_output(file: &str, inputs: &[&str]) -> Result<(), Error> {
         },
     };
     if place.file_name().is_none() {
-        return refuse("is no name for a file: name one for the model with --out");
+        return refuse(&format!("is no name for a file: name one for the {what} with {option}"));
     }
     let folder = place.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
     if !folder.is_dir() {
-        return refuse("its folder is not there: create it, or choose another --out");
+        return refuse(&format!("its folder is not there: create it, or choose another {option}"));
     }
     // Only an attempt tells, whatever the permissions say. The model, too, is written to a temporary file first.
     try_to_create(folder).or_else(|error| match error.kind() {
-        ErrorKind::PermissionDenied => refuse("its folder may not be written: choose another --out"),
-        _ => refuse(&format!("no file can be created in its folder ({error}): choose another --out")),
+        ErrorKind::PermissionDenied => refuse(&format!("its folder may not be written: choose another {option}")),
+        _ => refuse(&format!("no file can be created in its folder ({error}): choose another {option}")),
     })
 }
 

@@ -33,7 +33,7 @@ pub fn run(arguments: &Arguments, out: &mut dyn Write) -> Result<(), Failure> {
         let scaler =
             Json::object([("offset", numbers(model.scaler().offset())), ("factor", numbers(model.scaler().factor()))]);
         let notes = model.notes.iter().map(|(name, text)| (name.as_str(), text.as_str().into()));
-        let line = Json::object([
+        let mut members = vec![
             ("layers", Json::Array(layers)),
             ("parameters", network.parameter_count().into()),
             ("inputs", strings(&schema.input_names())),
@@ -41,8 +41,11 @@ pub fn run(arguments: &Arguments, out: &mut dyn Write) -> Result<(), Failure> {
             ("target", strings(schema.output().names())),
             (kind, strings(names)),
             ("notes", Json::object(notes)),
-        ]);
-        return Ok(writeln!(out, "{line}")?);
+        ];
+        if let Some(fill) = schema.fill() {
+            members.insert(3, ("fill", numbers(fill)));
+        }
+        return Ok(writeln!(out, "{}", Json::object(members))?);
     }
     writeln!(out, "network {}\n\n{network}\n", shape(network))?;
     let columns = schema.columns().iter().zip(0..12).map(|(column, _)| match &column.kind {
@@ -53,7 +56,8 @@ pub fn run(arguments: &Arguments, out: &mut dyn Write) -> Result<(), Failure> {
     if schema.columns().len() > columns.len() {
         columns.push(format!("… {} in all", schema.columns().len()));
     }
-    write!(out, "{}", wrap(&format!("takes: {}", columns.join(", ")), 0))?;
+    let filled = if schema.fill().is_some() { ", missing cells filled in" } else { "" };
+    write!(out, "{}", wrap(&format!("takes: {}{filled}", columns.join(", ")), 0))?;
     let target = match schema.output() {
         Output::Classes { name, classes } => format!("predicts: {name}, one of {}", classes.join(", ")),
         Output::Values { names } => format!("predicts: {}", names.join(", ")),

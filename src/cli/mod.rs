@@ -6,12 +6,14 @@ mod data;
 mod demo;
 mod eval;
 mod files;
+mod folds;
 mod info;
 mod numbers;
 mod pictures;
 mod predict;
 mod progress;
 mod report;
+mod search;
 mod terminal;
 mod train;
 mod training;
@@ -24,9 +26,10 @@ use std::process::ExitCode;
 use arguments::{Arguments, Command};
 
 /// Every subcommand with the function that does it, in the order of the help.
-const COMMANDS: [(&Command, Work); 6] = [
+const COMMANDS: [(&Command, Work); 7] = [
     (&demo::COMMAND, demo::run),
     (&train::COMMAND, train::run),
+    (&search::COMMAND, search::run),
     (&eval::COMMAND, eval::run),
     (&predict::COMMAND, predict::run),
     (&info::COMMAND, info::run),

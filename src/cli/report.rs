@@ -1,7 +1,9 @@
 //! How well a network does, as text and as JSON.
 
 use palmnet::json::Json;
-use palmnet::{Activation, Dataset, Evaluation, Loss, Matrix, Model, Network, Regression, Result, Scaler, Targets};
+use palmnet::{
+    Activation, Dataset, Evaluation, Loss, Matrix, Model, Network, Output, Regression, Result, Scaler, Targets,
+};
 
 use super::numbers::significant;
 
@@ -9,6 +11,18 @@ use super::numbers::significant;
 pub struct Score {
     pub loss: f64,
     pub evaluation: Evaluation,
+}
+
+/// The loss that a model was trained with or, where that is not known, the one that suits it.
+pub fn loss_of(model: &Model) -> Loss {
+    let usual = match (model.schema().output(), model.network().output_activation(), model.network().outputs()) {
+        (Output::Values { .. }, ..) => Loss::MeanSquaredError,
+        (_, Activation::Identity, 1) => Loss::BinaryCrossEntropyLogits,
+        (_, Activation::Identity, _) => Loss::CrossEntropyLogits,
+        (_, _, 1) => Loss::BinaryCrossEntropy,
+        _ => Loss::CrossEntropy,
+    };
+    model.loss().unwrap_or(usual)
 }
 
 impl Score {
@@ -40,15 +54,7 @@ impl Score {
         if let Some(scaler) = model.target_scaler() {
             data.scale_targets(scaler);
         }
-        let usual = match (data.targets(), model.network().output_activation(), model.network().outputs()) {
-            (Targets::Values(_), ..) => Loss::MeanSquaredError,
-            (_, Activation::Identity, 1) => Loss::BinaryCrossEntropyLogits,
-            (_, Activation::Identity, _) => Loss::CrossEntropyLogits,
-            (_, _, 1) => Loss::BinaryCrossEntropy,
-            _ => Loss::CrossEntropy,
-        };
-        let loss = model.loss().unwrap_or(usual);
-        Score::of(model.network(), &data, loss, model.target_scaler())
+        Score::of(model.network(), &data, loss_of(model), model.target_scaler())
     }
 
     /// One line: `loss 0.05123, accuracy 0.9667`.

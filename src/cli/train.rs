@@ -3,15 +3,16 @@
 use std::io::Write;
 
 use palmnet::{
-    Activation, AdaGrad, Adam, Dataset, Features, Init, Loss, Matrix, NAdam, Network, NetworkBuilder, Penalty, RmsProp,
-    Rprop, Rule, Scaler, Schedule, Sgd, Targets, Trainer, Weights,
+    Activation, AdaGrad, Adam, Dataset, Features, Init, Loss, Matrix, Model, NAdam, Network, NetworkBuilder, Penalty,
+    RmsProp, Rprop, Rule, Scaler, Schedule, Sgd, Targets, Trainer, Weights,
 };
 
 use super::arguments::{Arguments, Command, THREADS, choice};
 use super::data::{self, Parts, Request};
 use super::numbers::{counted, exact};
+use super::report::{Score, loss_of};
 use super::training::{self, Job, Manner};
-use super::{Failure, files};
+use super::{Failure, files, folds};
 
 pub const COMMAND: Command = Command {
     name: "train",
@@ -27,6 +28,8 @@ pub const COMMAND: Command = Command {
         data::TARGET,
         data::TASK,
         data::TEST,
+        data::IGNORE,
+        data::MISSING,
         choice(
             "--hidden",
             "N[,N...]",
@@ -115,37 +118,121 @@ pub const COMMAND: Command = Command {
             "N",
             "Start N networks, train each for a tenth of the epochs, and go on with the best: 5 when not given for networks of less than 300 parameters, which a bad start can spoil, else 1.",
         ),
+        choice(
+            "--from",
+            "MODEL",
+            "Go on with the network of a saved model, its columns and its scaling, instead of a new network.",
+        ),
+        data::FOLDS,
         choice("--seed", "N", "Everything random follows from it: 0 when not given."),
         choice("--out", "FILE", "Where the model goes: model.safetensors when not given."),
+        choice(
+            "--history",
+            "FILE",
+            "Where a table of the epochs goes, as CSV: epoch, train_loss, validation_loss, learning_rate, seconds.",
+        ),
         THREADS,
         choice("--every", "N", "Print a plain progress line every N epochs."),
         choice("--quiet", "", "No progress and no remarks."),
-        choice("--json", "", "JSON lines on standard output: an object for each epoch, and one at the end."),
+        choice("--json", "", "JSON lines on standard output: an object for each epoch (or fold), and one at the end."),
     ],
 };
 
 pub fn run(arguments: &Arguments, out: &mut dyn Write) -> Result<(), Failure> {
     // Everything that can be judged before the data is read, is.
     let manner = Manner::parse(arguments)?;
-    let request = Request::parse(arguments)?;
+    exclude(arguments, "--from", DECIDED_BY_A_MODEL)?;
+    exclude(arguments, data::FOLDS.name, UNUSED_IN_FOLDS)?;
     let options = Options::parse(arguments)?;
-    let file = arguments.text("--out").unwrap_or("model.safetensors").to_string();
-    files::check_output(&file, &request.files())?;
-    let Parts { train, test, scaler, guessed } = request.read(options.seed)?;
-    let scaler = match options.scale {
-        Some(fit) => fit(train.features()),
-        None => scaler.unwrap_or_else(|| Scaler::standard(train.features())),
-    };
-    let settings = Settings::choose(options, &train);
+    let folds = arguments.value(data::FOLDS.name, "a whole number from 2", |&k: &usize| k > 1)?;
+    if arguments.has("--from") && arguments.text(data::MISSING.name) == Some("fill") {
+        return Err(arguments.misuse("--missing fill: what is filled in is decided by the model of --from"));
+    }
+    let request = Request::parse(arguments)?;
+    let start = arguments.text("--from").map(Model::load).transpose()?;
+    let request = request.with_start(start.as_ref());
+    if let Some(folds) = folds {
+        let parts = request.read(options.seed)?;
+        return folds::run(folds, arguments, options, parts, &manner, out);
+    }
+    let places = Places::parse(arguments, &request.files())?;
+    let parts = request.read(options.seed)?;
+    let job = job(arguments, options, parts, start.as_ref(), places);
+    training::run(job, &manner, out).map(drop)
+}
+
+/// What the model of `--from` decides.
+const DECIDED_BY_A_MODEL: &[&str] = &[
+    "--target",
+    "--task",
+    "--ignore",
+    "--hidden",
+    "--activation",
+    "--init",
+    "--dropout",
+    "--scale",
+    "--restarts",
+    "--folds",
+];
+/// What has no meaning where nothing is saved, and every fold has its own test part.
+const UNUSED_IN_FOLDS: &[&str] = &["--test", "--out", "--history"];
+
+/// An error where `option` and one of the `others` are given.
+fn exclude(arguments: &Arguments, option: &str, others: &[&str]) -> Result<(), Failure> {
+    match others.iter().find(|other| arguments.has(option) && arguments.has(other)) {
+        Some(other) => Err(arguments.misuse(&format!("{other} and {option} exclude each other"))),
+        None => Ok(()),
+    }
+}
+
+/// The files that a training makes.
+pub struct Places {
+    model: String,
+    history: Option<String>,
+}
+
+impl Places {
+    /// Those that are named, found fit to be written; `inputs` are the files that are trained and tested on.
+    pub fn parse(arguments: &Arguments, inputs: &[&str]) -> Result<Self, Failure> {
+        let model = arguments.text("--out").unwrap_or("model.safetensors").to_string();
+        let history = arguments.text("--history").map(str::to_string);
+        if history.as_ref() == Some(&model) {
+            return Err(arguments.misuse("--history: the model goes to that file"));
+        }
+        files::check_output(&model, inputs)?;
+        if let Some(file) = &history {
+            files::check_history(file, inputs)?;
+        }
+        Ok(Places { model, history })
+    }
+}
+
+/// The training of a network on the training part, or of that of the model `start`.
+pub fn job<'a>(
+    arguments: &Arguments,
+    options: Options,
+    parts: Parts,
+    start: Option<&Model>,
+    places: Places,
+) -> Job<'a> {
+    let Parts { train, test, scaler, remarks: told } = parts;
+    let mut settings = Settings::choose(options, &train);
+    let mut scaler = settings.scaler(&train, scaler);
+    let mut target_scaler = training::target_scaler(&train);
+    if let Some(model) = start {
+        settings.loss = loss_of(model);
+        settings.restarts = 1;
+        (scaler, target_scaler) = (model.scaler().clone(), model.target_scaler().cloned());
+    }
     let line = settings.line(arguments);
     // Who chose nothing need not be told that it was too much.
     let chosen = arguments.has("--hidden").then(|| settings.parameters(&train));
-    let remarks = remarks(&train, chosen, &scaler, guessed);
-    let job = Job {
+    Job {
         heading: vec![line.clone()],
-        remarks,
-        target_scaler: training::target_scaler(&train),
+        remarks: told.into_iter().chain(remarks(&train, chosen, &scaler)).collect(),
+        target_scaler,
         builder: settings.builder(&train),
+        start: start.map(|model| model.network().clone()),
         trainer: settings.trainer(),
         train,
         test,
@@ -154,13 +241,14 @@ pub fn run(arguments: &Arguments, out: &mut dyn Write) -> Result<(), Failure> {
         epochs: settings.epochs,
         restarts: settings.restarts,
         notes: vec![("settings", line)],
-        file,
-    };
-    training::run(job, &manner, out).map(drop)
+        file: places.model,
+        history: places.history,
+    }
 }
 
 /// How a network is to be made and trained, as far as the command line says.
-struct Options {
+#[derive(Clone)]
+pub struct Options {
     hidden: Option<Vec<usize>>,
     activation: Activation,
     init: Option<Init>,
@@ -185,7 +273,7 @@ struct Options {
     validation: f64,
     patience: usize,
     restarts: Option<usize>,
-    seed: u64,
+    pub seed: u64,
 }
 
 /// A way to find a scaler on the training data.
@@ -236,7 +324,7 @@ const INITS: [&str; 10] = [
 ];
 
 impl Options {
-    fn parse(arguments: &Arguments) -> Result<Self, Failure> {
+    pub fn parse(arguments: &Arguments) -> Result<Self, Failure> {
         let hidden = match arguments.text("--hidden") {
             None => None,
             Some("0") => Some(Vec::new()),
@@ -301,18 +389,18 @@ impl Options {
 }
 
 /// How a network is made and trained: what was asked for, and what suits the data for the rest.
-struct Settings {
+pub struct Settings {
     options: Options,
-    hidden: Vec<usize>,
+    pub hidden: Vec<usize>,
     outputs: (usize, Activation),
     loss: Loss,
-    batch: usize,
-    epochs: usize,
+    pub batch: usize,
+    pub epochs: usize,
     restarts: usize,
 }
 
 impl Settings {
-    fn choose(options: Options, train: &Dataset) -> Self {
+    pub fn choose(options: Options, train: &Dataset) -> Self {
         let rows = train.len();
         let images = matches!(train.features(), Features::Bytes { .. });
         let (outputs, loss) = match train.targets() {
@@ -348,6 +436,47 @@ impl Settings {
         settings
     }
 
+    /// What brings features to a size that networks learn from: what was asked for, else the `usual` scaler, else one
+    /// to mean 0 and variance 1.
+    fn scaler(&self, train: &Dataset, usual: Option<Scaler>) -> Scaler {
+        match (self.options.scale, usual) {
+            (Some(fit), _) => fit(train.features()),
+            (None, Some(usual)) => usual,
+            (None, None) => Scaler::standard(train.features()),
+        }
+    }
+
+    pub fn learning_rate(&self) -> f32 {
+        self.options.learning_rate
+    }
+
+    pub fn dropout(&self) -> f32 {
+        self.options.dropout
+    }
+
+    pub fn weight_decay(&self) -> f32 {
+        self.options.weight_decay
+    }
+
+    /// Trains a network on one part, both of them unscaled, and says how it does there and on the other part.
+    pub fn attempt(
+        &self,
+        mut train: Dataset,
+        mut test: Dataset,
+        usual_scaler: Option<Scaler>,
+    ) -> palmnet::Result<[Score; 2]> {
+        let (scaler, target_scaler) = (self.scaler(&train, usual_scaler), training::target_scaler(&train));
+        for part in [&mut train, &mut test] {
+            part.scale(&scaler);
+            if let Some(scaler) = &target_scaler {
+                part.scale_targets(scaler);
+            }
+        }
+        let (network, _) = self.trainer().fit_best_of(self.restarts, &self.builder(&train), &train)?;
+        let score = |part: &Dataset| Score::of(&network, part, self.loss, target_scaler.as_ref());
+        Ok([score(&train)?, score(&test)?])
+    }
+
     /// The number of weights and biases.
     fn parameters(&self, train: &Dataset) -> usize {
         let inputs = [train.features().columns()].into_iter().chain(self.hidden.iter().copied());
@@ -356,7 +485,7 @@ impl Settings {
         layers.fold(0, usize::saturating_add)
     }
 
-    fn builder(&self, train: &Dataset) -> NetworkBuilder {
+    pub fn builder(&self, train: &Dataset) -> NetworkBuilder {
         let Options { activation, init, dropout, noise, norm, seed, .. } = self.options;
         let mut builder = Network::builder(train.features().columns()).seed(seed);
         if noise > 0.0 {
@@ -404,7 +533,7 @@ impl Settings {
     }
 
     /// The command line that does all this again, whatever a later version chooses when nothing is said.
-    fn line(&self, arguments: &Arguments) -> String {
+    pub fn line(&self, arguments: &Arguments) -> String {
         let data = arguments.word(0).unwrap_or_default();
         // A file of such a name is no option.
         let dash = if data.len() > 1 && data.starts_with('-') { "./" } else { "" };
@@ -415,6 +544,7 @@ impl Settings {
                 sizes => sizes.iter().map(usize::to_string).collect::<Vec<_>>().join(","),
             };
             let value = match option.name {
+                "--hidden" | "--restarts" if arguments.has("--from") => continue,
                 "--hidden" => hidden(),
                 "--optimizer" => self.options.optimizer.to_string(),
                 "--lr" => exact(self.options.learning_rate),
@@ -424,7 +554,7 @@ impl Settings {
                 "--restarts" => self.restarts.to_string(),
                 "--seed" => self.options.seed.to_string(),
                 // These change nothing in the model.
-                "--out" | "--every" | "--quiet" | "--json" => continue,
+                "--out" | "--history" | "--every" | "--quiet" | "--json" => continue,
                 name => match arguments.text(name) {
                     Some(_) if option.value.is_empty() => String::new(),
                     Some(value) => value.to_string(),
@@ -456,14 +586,8 @@ fn numbers(train: &Dataset) -> usize {
 }
 
 /// What is noteworthy about the data and the network that is to learn it.
-fn remarks(train: &Dataset, parameters: Option<usize>, scaler: &Scaler, guessed: bool) -> Vec<String> {
+fn remarks(train: &Dataset, parameters: Option<usize>, scaler: &Scaler) -> Vec<String> {
     let mut remarks = Vec::new();
-    if guessed {
-        let classes = train.class_names().len();
-        remarks.push(format!(
-            "the target holds whole numbers: taken as {classes} classes; --task regress predicts it as a number."
-        ));
-    }
     let values = numbers(train);
     if let Some(parameters) = parameters.filter(|&parameters| parameters > values) {
         remarks.push(format!(

@@ -26,6 +26,8 @@ pub struct Job<'a> {
     pub scaler: Scaler,
     pub target_scaler: Option<Scaler>,
     pub builder: NetworkBuilder,
+    /// The network to go on with, in place of a new one.
+    pub start: Option<Network>,
     pub trainer: Trainer<'a>,
     pub loss: Loss,
     pub epochs: usize,
@@ -33,12 +35,14 @@ pub struct Job<'a> {
     /// What the model file says of its origin.
     pub notes: Vec<(&'static str, String)>,
     pub file: String,
+    /// Where the record of the epochs goes.
+    pub history: Option<String>,
 }
 
 /// How a training is told.
 pub struct Manner {
-    every: Option<usize>,
-    quiet: bool,
+    pub every: Option<usize>,
+    pub quiet: bool,
     pub json: bool,
 }
 
@@ -51,15 +55,15 @@ impl Manner {
 }
 
 /// Standard output, which may close or fill a disk before the training ends: the model is saved all the same.
-struct Results<'a> {
-    out: &'a mut dyn Write,
+pub struct Results<'a> {
+    pub out: &'a mut dyn Write,
     /// The first error, after which nothing more is written.
-    state: io::Result<()>,
+    pub state: io::Result<()>,
 }
 
 impl Results<'_> {
     /// Writes at once: whoever reads the lines wants them as they come.
-    fn write(&mut self, text: &str) {
+    pub fn write(&mut self, text: &str) {
         if self.state.is_ok() {
             self.state = self.out.write_all(text.as_bytes()).and_then(|()| self.out.flush());
         }
@@ -76,16 +80,18 @@ pub fn run(job: Job<'_>, manner: &Manner, out: &mut dyn Write) -> Result<Model, 
         scaler,
         target_scaler,
         builder,
+        start,
         trainer,
         loss,
         epochs,
         restarts,
         notes,
         file,
+        history: history_file,
     } = job;
     let Manner { every, quiet, json } = *manner;
     let mut results = Results { out, state: Ok(()) };
-    let mut network = builder.build()?;
+    let mut network = start.map_or_else(|| builder.build(), Ok)?;
     if !json {
         let size = counted(network.parameter_count(), "parameter");
         let data = [columns(&train), examples(&train, test.as_ref())];
@@ -103,7 +109,7 @@ pub fn run(job: Job<'_>, manner: &Manner, out: &mut dyn Write) -> Result<Model, 
         }
     }
     let mut progress = Progress::new(quiet || json, every, epochs, train.len());
-    let start = Instant::now();
+    let clock = Instant::now();
     if restarts > 1 {
         progress.choosing(restarts);
     }
@@ -124,7 +130,7 @@ pub fn run(job: Job<'_>, manner: &Manner, out: &mut dyn Write) -> Result<Model, 
     drop(trainer);
     progress.finish();
     let history = history?;
-    let seconds = start.elapsed().as_secs_f64();
+    let seconds = clock.elapsed().as_secs_f64();
 
     let score = |part: &Dataset| Score::of(&network, part, loss, target_scaler.as_ref());
     let train_score = score(&train)?;
@@ -149,6 +155,9 @@ pub fn run(job: Job<'_>, manner: &Manner, out: &mut dyn Write) -> Result<Model, 
         model.notes.insert("test".into(), score.line());
     }
     model.save(&file)?;
+    if let Some(file) = &history_file {
+        history.save_csv(file)?;
+    }
     if json {
         let line = Json::object([
             ("event", "done".into()),
@@ -165,7 +174,8 @@ pub fn run(job: Job<'_>, manner: &Manner, out: &mut dyn Write) -> Result<Model, 
         if let Some(score) = test_score {
             text += &wrap(&format!("test  {}", score.line()), 0);
         }
-        results.write(&format!("{text}saved {file}\n"));
+        let saved = [Some(file), history_file].into_iter().flatten().map(|file| format!("saved {file}\n"));
+        results.write(&(text + &saved.collect::<String>()));
     }
     results.state?;
     Ok(model)
@@ -180,7 +190,7 @@ pub fn target_scaler(train: &Dataset) -> Option<Scaler> {
 }
 
 /// `4 features → species (3 classes)`.
-fn columns(train: &Dataset) -> String {
+pub fn columns(train: &Dataset) -> String {
     let targets = match train.targets() {
         Targets::Classes(_) => format!("{} classes", train.class_names().len()),
         Targets::Values(values) => counted(values.columns(), "value"),

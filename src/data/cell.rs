@@ -40,16 +40,21 @@ pub(super) fn finite(cell: &str) -> Option<f64> {
 pub(super) fn number(table: &Table, row: usize, column: usize, cell: &str) -> Result<f32> {
     match Cell::of(cell) {
         Cell::Number(number) => Ok(number),
-        Cell::Missing => Err(missing(table, row, column, cell)),
+        Cell::Missing => Err(missing(table, row, column, cell, UNFILLED)),
         Cell::Infinite => Err(infinite(table, row, column, cell)),
         Cell::Text => Err(stray_text(table, row, column)),
     }
 }
 
-pub(super) fn missing(table: &Table, row: usize, column: usize, cell: &str) -> Error {
+/// What helps where a model or a schema meets a missing cell, and where a table is read for training.
+pub(super) const UNFILLED: &str = "fill the cell in, remove the line, or train with --missing fill, Missing::Fill";
+pub(super) const UNTRAINED: &str = "fill the cell in, or say what is to be done: --missing drop leaves such lines out, \
+    --missing fill fills features in (Missing::Drop, Missing::Fill), --ignore leaves a column out (Table::ignore)";
+
+pub(super) fn missing(table: &Table, row: usize, column: usize, cell: &str, remedy: &str) -> Error {
     let what =
         if cell.trim().is_empty() { "is empty".to_string() } else { format!("{} is a missing value", quoted(cell)) };
-    table.blame(row, column, format!("{what}: fill the cell in, or remove the line or the column"))
+    table.blame(row, column, format!("{what}: {remedy}"))
 }
 
 pub(super) fn infinite(table: &Table, row: usize, column: usize, cell: &str) -> Error {

@@ -3,6 +3,8 @@
 use std::fmt;
 use std::path::Path;
 
+use super::missing::{Blank, fitting};
+use super::split::{deal, divide};
 use super::{Output, Scaler, Schema, Table, Target};
 use crate::error::{Error, Result, quoted};
 use crate::gemm::prefetch;
@@ -156,6 +158,9 @@ pub struct Dataset {
     features: Features,
     targets: Targets,
     schema: Schema,
+    /// The features that were missing and are filled in, by rows, as long as that may be done better; nothing where it is
+    /// settled.
+    blanks: Option<Vec<Blank>>,
 }
 
 impl Dataset {
@@ -190,7 +195,12 @@ impl Dataset {
             }
             _ => return mismatch("the targets are classes and the schema has values, or the reverse".to_string()),
         }
-        Ok(Dataset { features, targets, schema })
+        Ok(Dataset { features, targets, schema, blanks: None })
+    }
+
+    /// The same examples with these features filled in, until a part of them says better with what.
+    pub(super) fn with_blanks(self, blanks: Vec<Blank>, fill: Vec<f32>) -> Dataset {
+        Dataset { blanks: Some(blanks), ..self }.refilled(fill)
     }
 
     /// Examples of classes; a label is a place in `class_names`, counted from 0. The features are called 1, 2, ….
@@ -251,10 +261,10 @@ impl Dataset {
     /// The labelled examples in a table, read as `schema` says.
     ///
     /// # Errors
-    /// When a column is missing, or a cell of it is missing, infinite, not a number where a number was expected, or
-    /// not one of the known categories or classes.
+    /// When a column is missing, or a cell of it is missing with nothing to [`fill`](Schema::fill) in, infinite, not a
+    /// number where a number was expected, or not one of the known categories or classes.
     pub fn from_table(table: &Table, schema: &Schema) -> Result<Dataset> {
-        let (features, targets) = schema.read(table, true)?;
+        let (features, targets, _) = schema.read(table, true)?;
         Dataset::new(features, targets, schema.clone())
     }
 
@@ -316,11 +326,35 @@ impl Dataset {
             features: self.features.select(rows),
             targets: self.targets.select(rows),
             schema: self.schema.clone(),
+            blanks: self.blanks.as_ref().map(|blanks| {
+                let of = |row| {
+                    blanks[blanks.partition_point(|blank| blank.0 < row)..]
+                        .iter()
+                        .take_while(move |blank| blank.0 == row)
+                };
+                rows.iter().enumerate().flat_map(|(i, &row)| of(row).map(move |&(_, place)| (i, place))).collect()
+            }),
         }
+    }
+
+    /// The number of features that were missing and are filled in; 0 once they are scaled.
+    pub fn filled(&self) -> usize {
+        self.blanks.as_ref().map_or(0, Vec::len)
+    }
+
+    fn refilled(mut self, fill: Vec<f32>) -> Dataset {
+        self.schema = self.schema.with_fill(fill).expect("as many numbers as before, finite as they were");
+        if let (Features::Float(features), Some(blanks)) = (&mut self.features, &self.blanks) {
+            self.schema.refill(features, blanks);
+        }
+        self
     }
 
     /// Two datasets: a random `share` of the examples, to the nearest whole number, and the others. From two examples
     /// on, either gets at least one; a single one goes to the first.
+    ///
+    /// Each class is divided like the whole (a stratified split), as nearly as whole numbers allow, and the first part,
+    /// which is the one to train on, gets one example at least of every class where it has room for that.
     ///
     /// # Panics
     /// When `share` is not between 0 and 1.
@@ -329,8 +363,56 @@ impl Dataset {
         let mut rows: Vec<usize> = (0..self.len()).collect();
         Rng::stream(seed, purpose::SPLIT).shuffle(&mut rows);
         let share = (share * self.len() as f64).round() as usize;
-        let (first, second) = rows.split_at(share.min(self.len().saturating_sub(1)).max(self.len().min(1)));
-        (self.select(first), self.select(second))
+        let first = share.min(self.len().saturating_sub(1)).max(self.len().min(1));
+        let others = divide(&mut rows, first, self.labels());
+        self.parts(&rows, &others)
+    }
+
+    /// `k` pairs of datasets, for k-fold cross-validation: each example is in the second one, which is to test on, of
+    /// exactly one pair, and in the first one, which is to train on, of the others. The test parts are random, and
+    /// alike in size and in the numbers of each class to within one. A pair is copied when its turn comes.
+    ///
+    /// ```
+    /// use palmnet::{Activation::*, Adam, Loss, Network, Scaler, Trainer, generate};
+    /// let data = generate::moons(300, 0.1, 1);
+    /// let mut accuracies = Vec::new();
+    /// for (train, test) in data.folds(5, 0)? {
+    ///     let scaler = Scaler::standard(train.features());
+    ///     let mut network = Network::builder(2).dense(16, Relu).dense(2, Softmax).build()?;
+    ///     Trainer::new(Loss::CrossEntropy, Adam::new(0.01)).epochs(40).fit(&mut network, &scaler.apply(&train))?;
+    ///     accuracies.push(network.evaluate(&scaler.apply(&test))?.accuracy());
+    /// }
+    /// assert!(accuracies.iter().sum::<f64>() / 5.0 > 0.95);
+    /// # Ok::<(), palmnet::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    /// When `k` is less than two, or more than there are examples.
+    pub fn folds(&self, k: usize, seed: u64) -> Result<impl Iterator<Item = (Dataset, Dataset)>> {
+        if k < 2 || k > self.len() {
+            let (n, s) = (self.len(), if self.len() == 1 { "" } else { "s" });
+            let message = format!("{k} folds of {n} example{s}: from 2 to as many as there are examples were expected");
+            return Err(Error::Setting(message));
+        }
+        let mut rows: Vec<usize> = (0..self.len()).collect();
+        Rng::stream(seed, purpose::FOLDS).shuffle(&mut rows);
+        let parts = deal(&mut rows, k, self.labels());
+        Ok((0..k).map(move |fold| {
+            let others = (0..k).filter(|&other| other != fold).flat_map(|other| parts[other].iter().copied());
+            self.parts(&others.collect::<Vec<usize>>(), &parts[fold])
+        }))
+    }
+
+    /// The examples `first`, to train on, and the `others`.
+    fn parts(&self, first: &[usize], others: &[usize]) -> (Dataset, Dataset) {
+        let (first, others) = (self.select(first), self.select(others));
+        match (&first.features, &first.blanks) {
+            (Features::Float(features), Some(blanks)) => {
+                let fill = fitting(features, blanks, &first.schema);
+                (first.refilled(fill.clone()), others.refilled(fill))
+            }
+            _ => (first, others),
+        }
     }
 
     /// Scales the features in place. Features kept as bytes stay bytes: what is done to them is remembered.
@@ -338,6 +420,7 @@ impl Dataset {
     /// # Panics
     /// When the scaler is for another number of features.
     pub fn scale(&mut self, scaler: &Scaler) {
+        self.blanks = None;
         match &mut self.features {
             Features::Float(matrix) => scaler.transform(matrix),
             Features::Bytes(bytes) => bytes.scaler = bytes.scaler.then(scaler),

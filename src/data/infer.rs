@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 use std::collections::BTreeSet;
 
-use super::cell::{Cell, finite, has_decimal_comma, infinite, is_date, missing, stray_text};
+use super::cell::{Cell, UNTRAINED, finite, has_decimal_comma, infinite, is_date, missing, stray_text};
 use super::schema::distinct;
 use super::{Column, Kind, Output, Schema, Table, listed};
 use crate::error::{Error, Result, quoted};
@@ -13,8 +13,7 @@ const MOST_CATEGORIES: usize = 100;
 /// Whole numbers with more different values than this are values, not classes.
 const MOST_NUMBERED_CLASSES: usize = 20;
 
-const DATE: &str =
-    "a date, which is not a number: remove this column, or split it into numbers, as year, month and day";
+const DATE: &str = "a date, which is not a number: remove this column (--ignore, Table::ignore), or split it into numbers, as year, month and day";
 
 /// What the caller wants predicted.
 ///
@@ -22,7 +21,7 @@ const DATE: &str =
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Target<'a> {
-    /// The last column; its content decides between classes and values.
+    /// The last column that is not ignored; its content decides between classes and values.
     Last,
     /// This column; its content decides. Text makes classes, and so do whole numbers with at most 20 different
     /// values that number exactly two or have at least 5 rows each on average. All else is values.
@@ -42,20 +41,32 @@ impl Schema {
     /// value or is infinite, or is a text among numbers; when a text column has too many different texts, or the
     /// target only one.
     pub fn infer(table: &Table, target: Target<'_>) -> Result<Schema> {
+        Schema::infer_with(table, target, false)
+    }
+
+    /// The same, where `blanks` among the features are no error.
+    pub(super) fn infer_with(table: &Table, target: Target<'_>, blanks: bool) -> Result<Schema> {
         let positions = target.positions(table)?;
-        if positions.len() == table.columns() {
+        if positions.len() + table.ignored().len() == table.columns() {
             let message = "has no feature columns beside the target: \
                  at least two columns, separated by commas, tabs or semicolons, were expected";
             return Err(Error::format(table.file(), message));
         }
-        let summaries = summaries(table)?;
+        let may_be_blank = |column| blanks && !positions.contains(&column);
+        let summaries = summaries(table, may_be_blank)?;
         let explicit_class = matches!(target, Target::Class(_));
         let explicit_values = matches!(target, Target::Values(_));
         let text = |column: usize| {
-            let Summary { numbers, first_text, commas, first_comma } = summaries[column];
+            let Summary { numbers, blanks, first_text, commas, first_comma } = summaries[column];
+            let cells = table.rows() - blanks;
+            if cells == 0 {
+                let name = quoted(&table.column_name(column));
+                let message = format!("the column {name} is empty: leave it out with --ignore, Table::ignore");
+                return Err(Error::format(table.file(), message));
+            }
             let Some(row) = first_text else { return Ok(false) };
             let is_target = positions.contains(&column);
-            if let Some(row) = first_comma.filter(|_| (numbers + commas) * 2 > table.rows())
+            if let Some(row) = first_comma.filter(|_| (numbers + commas) * 2 > cells)
                 && !(is_target && explicit_class)
             {
                 return Err(stray_text(table, row, column));
@@ -63,7 +74,7 @@ impl Schema {
             let stray = match is_target {
                 true if explicit_class => false,
                 true if explicit_values => true,
-                _ => numbers * 2 > table.rows(),
+                _ => numbers * 2 > cells,
             };
             match stray_text(table, row, column) {
                 _ if !stray => Ok(true),
@@ -74,12 +85,17 @@ impl Schema {
                 error => Err(error),
             }
         };
-        let is_text: Vec<bool> = (0..table.columns()).map(text).collect::<Result<_>>()?;
+        let is_text: Vec<bool> =
+            (0..table.columns()).map(|column| Ok(!table.ignores(column) && text(column)?)).collect::<Result<_>>()?;
         let wanted = |column| is_text[column] || (positions.contains(&column) && !explicit_values);
-        let texts = different_texts(table, &(0..table.columns()).map(wanted).collect::<Vec<_>>());
+        let mut texts = different_texts(table, &(0..table.columns()).map(wanted).collect::<Vec<_>>());
+        if blanks {
+            texts.iter_mut().for_each(|texts| texts.retain(|text| !matches!(Cell::of(text), Cell::Missing)));
+        }
 
         let mut columns = Vec::new();
-        for column in (0..table.columns()).filter(|column| !positions.contains(column)) {
+        let is_feature = |column: &usize| !positions.contains(column) && !table.ignores(*column);
+        for column in (0..table.columns()).filter(is_feature) {
             let kind = match (is_text[column], texts[column].len()) {
                 (false, _) => Kind::Number,
                 (true, many)
@@ -89,7 +105,7 @@ impl Schema {
                     return Err(too_many(table, column, many, DATE));
                 }
                 (true, many) if many > MOST_CATEGORIES => {
-                    let remedy = "an identifier, from which nothing can be learned: remove this column from the file";
+                    let remedy = "an identifier, from which nothing can be learned: remove this column (--ignore, Table::ignore)";
                     return Err(too_many(table, column, many, remedy));
                 }
                 (true, _) => Kind::Categories(texts[column].iter().map(|text| text.to_string()).collect()),
@@ -110,30 +126,40 @@ impl Schema {
             Some(classes) => Output::Classes { name: table.column_name(first), classes },
             None => Output::Values { names: positions.iter().map(|&column| table.column_name(column)).collect() },
         };
-        Schema::from_parts(columns, output, positions).map_err(|error| Error::format(table.file(), error.to_string()))
+        Schema::from_parts_ignoring(columns, output, positions, table.ignored().to_vec())
+            .map_err(|error| Error::format(table.file(), error.to_string()))
+    }
+}
+
+impl Table {
+    /// The column of this header or number from 1, counted from 0.
+    pub(super) fn find(&self, name: &str) -> Result<usize> {
+        let named = self.header().and_then(|header| header.iter().position(|other| other == name));
+        let numbered = || name.parse().ok().filter(|number| (1..=self.columns()).contains(number)).map(|n| n - 1);
+        named.or_else(numbered).ok_or_else(|| {
+            let names: Vec<String> = (0..self.columns()).map(|column| self.column_name(column)).collect();
+            let hint = match self.header() {
+                Some(_) => "",
+                None => ": it has no header, since a number or an empty cell is in its first line",
+            };
+            Error::format(self.file(), format!("has no column {}; it has {}{hint}", quoted(name), listed(&names)))
+        })
     }
 }
 
 impl Target<'_> {
     /// The target columns, counted from 0.
-    fn positions(self, table: &Table) -> Result<Vec<usize>> {
-        let find = |name: &str| {
-            let named = table.header().and_then(|header| header.iter().position(|other| other == name));
-            let numbered = || name.parse().ok().filter(|number| (1..=table.columns()).contains(number)).map(|n| n - 1);
-            named.or_else(numbered).ok_or_else(|| {
-                let names: Vec<String> = (0..table.columns()).map(|column| table.column_name(column)).collect();
-                let hint = match table.header() {
-                    Some(_) => "",
-                    None => ": it has no header, since a number or an empty cell is in its first line",
-                };
-                Error::format(table.file(), format!("has no column {}; it has {}{hint}", quoted(name), listed(&names)))
-            })
-        };
+    pub(super) fn positions(self, table: &Table) -> Result<Vec<usize>> {
+        let last = || (0..table.columns()).rfind(|&column| !table.ignores(column));
         let positions: Vec<usize> = match self {
-            Target::Last => vec![table.columns() - 1],
-            Target::Column(name) | Target::Class(name) => vec![find(name)?],
-            Target::Values(names) => names.iter().map(|name| find(name)).collect::<Result<_>>()?,
+            Target::Last => last().into_iter().collect(),
+            Target::Column(name) | Target::Class(name) => vec![table.find(name)?],
+            Target::Values(names) => names.iter().map(|name| table.find(name)).collect::<Result<_>>()?,
         };
+        if let Some(&column) = positions.iter().find(|&&column| table.ignores(column)) {
+            let name = quoted(&table.column_name(column));
+            return Err(Error::Setting(format!("the column {name} is the target, and is to be ignored")));
+        }
         if positions.is_empty() {
             return Err(Error::Setting("no target column is named".to_string()));
         }
@@ -146,17 +172,19 @@ impl Target<'_> {
 #[derive(Clone, Copy, Default)]
 struct Summary {
     numbers: usize,
+    blanks: usize,
     first_text: Option<usize>,
     /// The cells that are numbers but for a decimal comma.
     commas: usize,
     first_comma: Option<usize>,
 }
 
-fn summaries(table: &Table) -> Result<Vec<Summary>> {
+fn summaries(table: &Table, may_be_blank: impl Fn(usize) -> bool) -> Result<Vec<Summary>> {
     let mut summaries = vec![Summary::default(); table.columns()];
     for row in 0..table.rows() {
         for (column, (cell, summary)) in table.cells(row).zip(&mut summaries).enumerate() {
             match Cell::of(&cell) {
+                _ if table.ignores(column) => {}
                 Cell::Number(_) => summary.numbers += 1,
                 Cell::Text => {
                     summary.first_text = summary.first_text.or(Some(row));
@@ -165,7 +193,8 @@ fn summaries(table: &Table) -> Result<Vec<Summary>> {
                         summary.first_comma = summary.first_comma.or(Some(row));
                     }
                 }
-                Cell::Missing => return Err(missing(table, row, column, &cell)),
+                Cell::Missing if may_be_blank(column) => summary.blanks += 1,
+                Cell::Missing => return Err(missing(table, row, column, &cell, UNTRAINED)),
                 Cell::Infinite => return Err(infinite(table, row, column, &cell)),
             }
         }

@@ -5,12 +5,15 @@ mod dataset;
 pub mod generate;
 mod idx;
 mod infer;
+mod missing;
 mod scaler;
 mod schema;
+pub(crate) mod split;
 mod table;
 
 pub use dataset::{Bytes, Dataset, Features, Targets};
 pub use infer::Target;
+pub use missing::Missing;
 pub use scaler::Scaler;
 pub use schema::{Column, Kind, Output, Schema};
 pub use table::Table;

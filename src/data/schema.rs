@@ -2,7 +2,8 @@
 
 use std::collections::HashMap;
 
-use super::cell::{Cell, finite, missing, number};
+use super::cell::{Cell, UNFILLED, finite, missing, number};
+use super::missing::Blank;
 use super::{Table, Targets, listed};
 use crate::error::{Error, Result, quoted, repeated};
 use crate::matrix::Matrix;
@@ -59,12 +60,16 @@ impl Output {
 /// A table with a header is read by name: columns may come in any order, and others are left aside. Where it or the
 /// training table has no header, it is read by position: it must have all the columns of the training table or, for
 /// prediction, all but the targets.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct Schema {
     columns: Vec<Column>,
     output: Output,
     /// Where the target columns were in the training table, counted from 0, in the order of `output.names()`.
     positions: Vec<usize>,
+    /// Where the columns were that are left out.
+    ignored: Vec<usize>,
+    /// What missing features are taken for, one number for each input; an error where there is none.
+    fill: Option<Vec<f32>>,
 }
 
 impl Schema {
@@ -74,6 +79,16 @@ impl Schema {
     /// When two columns or two classes are called alike, there are no features, no targets or fewer than two
     /// classes, or the positions do not fit.
     pub fn from_parts(columns: Vec<Column>, output: Output, positions: Vec<usize>) -> Result<Schema> {
+        Schema::from_parts_ignoring(columns, output, positions, Vec::new())
+    }
+
+    /// The same, with the places of the columns that are left out.
+    pub(crate) fn from_parts_ignoring(
+        columns: Vec<Column>,
+        output: Output,
+        positions: Vec<usize>,
+        ignored: Vec<usize>,
+    ) -> Result<Schema> {
         let names = columns.iter().map(|column| &column.name).chain(output.names());
         distinct(names, "columns")?;
         let mut lists = columns.iter().filter_map(|column| match &column.kind {
@@ -90,16 +105,42 @@ impl Schema {
                 return Err(Error::Mismatch(message));
             }
         }
-        let (targets, total) = (output.names().len(), columns.len() + output.names().len());
+        let (targets, total) = (output.names().len(), columns.len() + output.names().len() + ignored.len());
         if columns.iter().all(|column| column.kind.width() == 0) || targets == 0 {
             return Err(Error::Mismatch("a network needs at least one feature and one target".to_string()));
         }
         let mut taken = vec![false; total];
         let mut fits = |&position: &usize| position < total && !std::mem::replace(&mut taken[position], true);
-        if positions.len() != targets || !positions.iter().all(&mut fits) {
-            return Err(Error::Mismatch(format!("{targets} targets at {positions:?} of {total} columns")));
+        if positions.len() != targets || !positions.iter().chain(&ignored).all(&mut fits) {
+            let without = if ignored.is_empty() { String::new() } else { format!(" without {ignored:?}") };
+            return Err(Error::Mismatch(format!("{targets} targets at {positions:?} of {total} columns{without}")));
         }
-        Ok(Schema { columns, output, positions })
+        Ok(Schema { columns, output, positions, ignored, fill: None })
+    }
+
+    /// The same schema that takes missing features for these numbers, one for each input: those of a text column
+    /// together say which category is meant. [`Dataset::infer`](crate::Dataset::infer) finds them.
+    ///
+    /// # Errors
+    /// When there are not as many as inputs, or one is not finite.
+    pub fn with_fill(self, fill: Vec<f32>) -> Result<Schema> {
+        if fill.len() != self.width() || !fill.iter().all(|x| x.is_finite()) {
+            let (found, width) = (fill.len(), self.width());
+            return Err(Error::Mismatch(format!(
+                "{found} numbers to fill in, where {width} finite ones were expected"
+            )));
+        }
+        Ok(Schema { fill: Some(fill), ..self })
+    }
+
+    /// What missing features are taken for, one number for each input; an error where there is none.
+    pub fn fill(&self) -> Option<&[f32]> {
+        self.fill.as_deref()
+    }
+
+    /// Where the columns stand in a whole table that are left out, counted from 0.
+    pub fn ignored_positions(&self) -> &[usize] {
+        &self.ignored
     }
 
     /// A schema of number columns, the targets behind them.
@@ -196,27 +237,38 @@ impl Schema {
     /// The features of a table, labelled or not: rows × [`width`](Self::width).
     ///
     /// # Errors
-    /// When a column is missing, or a cell of it is missing, infinite, not a number where a number was expected, or
-    /// not one of the known categories.
+    /// When a column is missing, or a cell of it is missing with nothing to [`fill`](Self::fill) in, infinite, not a
+    /// number where a number was expected, or not one of the known categories.
     pub fn features(&self, table: &Table) -> Result<Matrix> {
         Ok(self.read(table, false)?.0)
     }
 
-    /// Features and targets of a table; no targets when it is not `labelled`.
-    pub(super) fn read(&self, table: &Table, labelled: bool) -> Result<(Matrix, Targets)> {
+    /// Features and targets of a table, and which features were missing and are filled in; no targets when it is not
+    /// `labelled`.
+    pub(super) fn read(&self, table: &Table, labelled: bool) -> Result<(Matrix, Targets, Vec<Blank>)> {
         let (rows, width) = (table.rows(), self.width());
         let roles = self.roles(table, labelled)?;
         let mut features = Matrix::zeros(rows, width);
+        let mut blanks = Vec::new();
         let labelled_rows = if labelled { rows } else { 0 };
         let mut labels = vec![0; labelled_rows];
         let mut values = Matrix::zeros(labelled_rows, self.output.names().len());
         for row in 0..rows {
             let x = features.row_mut(row);
             for (column, cell) in table.cells(row).enumerate() {
-                match &roles[column] {
+                let role = &roles[column];
+                if let (Some(fill), Role::Number(at, place) | Role::Category(at, place, _)) = (&self.fill, role)
+                    && let Cell::Missing = Cell::of(&cell)
+                {
+                    let inputs = *at..at + self.columns[*place].kind.width();
+                    x[inputs.clone()].copy_from_slice(&fill[inputs]);
+                    blanks.push((row, *place));
+                    continue;
+                }
+                match role {
                     Role::Unused => {}
-                    Role::Number(at) => x[*at] = number(table, row, column, &cell)?,
-                    Role::Category(at, known) => x[at + known.find(table, row, column, &cell)?] = 1.0,
+                    Role::Number(at, _) => x[*at] = number(table, row, column, &cell)?,
+                    Role::Category(at, _, known) => x[at + known.find(table, row, column, &cell)?] = 1.0,
                     Role::Class(known) => labels[row] = known.find(table, row, column, &cell)? as u32,
                     Role::Value(at) => values[(row, *at)] = number(table, row, column, &cell)?,
                 }
@@ -226,7 +278,33 @@ impl Schema {
             Output::Classes { .. } => Targets::Classes(labels),
             Output::Values { .. } => Targets::Values(values),
         };
-        Ok((features, targets))
+        Ok((features, targets, blanks))
+    }
+
+    /// Which columns of a labelled table may have no missing cell: the targets, and features that cannot be filled in.
+    pub(super) fn indispensable(&self, table: &Table) -> Result<Vec<bool>> {
+        let filled = |role: &Role<'_>| match role {
+            Role::Unused => true,
+            Role::Number(..) | Role::Category(..) => self.fill.is_some(),
+            Role::Class(_) | Role::Value(_) => false,
+        };
+        Ok(self.roles(table, true)?.iter().map(|role| !filled(role)).collect())
+    }
+
+    /// Puts the fill where features were missing.
+    pub(super) fn refill(&self, features: &mut Matrix, blanks: &[Blank]) {
+        let starts = self.columns.iter().scan(0, |at, column| {
+            let start = *at;
+            *at += column.kind.width();
+            Some(start..*at)
+        });
+        let inputs: Vec<_> = starts.collect();
+        for &(row, place) in blanks {
+            let inputs = inputs[place].clone();
+            if let Some(fill) = &self.fill {
+                features.row_mut(row)[inputs.clone()].copy_from_slice(&fill[inputs]);
+            }
+        }
     }
 
     /// What to do with each column of a table.
@@ -234,10 +312,10 @@ impl Schema {
         let (features, targets) = self.locate(table, labelled)?;
         let mut roles: Vec<Role<'_>> = (0..table.columns()).map(|_| Role::Unused).collect();
         let mut at = 0;
-        for (column, place) in self.columns.iter().zip(features) {
+        for ((number, column), place) in self.columns.iter().enumerate().zip(features) {
             roles[place] = match &column.kind {
-                Kind::Number => Role::Number(at),
-                Kind::Categories(names) => Role::Category(at, Known::new(names, "category")),
+                Kind::Number => Role::Number(at, number),
+                Kind::Categories(names) => Role::Category(at, number, Known::new(names, "category")),
             };
             at += column.kind.width();
         }
@@ -271,13 +349,22 @@ impl Schema {
     }
 
     fn locate_by_position(&self, table: &Table, header: &[String], labelled: bool) -> Result<(Vec<usize>, Vec<usize>)> {
-        let (given, total) = (self.columns.len(), self.columns.len() + self.positions.len());
+        let given = self.columns.len() + self.ignored.len();
+        let total = given + self.positions.len();
+        let is_feature = |place: &usize| !self.positions.contains(place) && !self.ignored.contains(place);
         let features: Vec<usize> = match table.columns() {
-            columns if columns == total => (0..total).filter(|place| !self.positions.contains(place)).collect(),
-            columns if columns == given && !labelled => (0..given).collect(),
+            columns if columns == total => (0..total).filter(is_feature).collect(),
+            columns if columns == given && !labelled => {
+                let unlabelled = (0..total).filter(|place| !self.positions.contains(place));
+                unlabelled.enumerate().filter(|(_, place)| is_feature(place)).map(|(place, _)| place).collect()
+            }
             columns => {
                 let names: Vec<&String> = self.columns.iter().map(|column| &column.name).collect();
                 let without = if labelled { String::new() } else { format!(", or {given} without the targets") };
+                let without = match self.ignored.len() {
+                    0 => without,
+                    ignored => format!("{without}, {ignored} of them to be ignored"),
+                };
                 let (names, targets) = (listed(&names), listed(self.output.names()));
                 let message = format!(
                     "has {columns} columns, where {total} were expected{without}: the features {names} and the targets \
@@ -313,8 +400,10 @@ impl Kind {
 /// What a table's column is for.
 enum Role<'a> {
     Unused,
-    Number(usize),
-    Category(usize, Known<'a>),
+    /// The input, and which of the schema's columns this is.
+    Number(usize, usize),
+    /// The first input, and which of the schema's columns this is.
+    Category(usize, usize, Known<'a>),
     Class(Known<'a>),
     Value(usize),
 }
@@ -337,7 +426,7 @@ impl<'a> Known<'a> {
             return Ok(place);
         }
         if let Cell::Missing = Cell::of(cell) {
-            return Err(missing(table, row, column, cell));
+            return Err(missing(table, row, column, cell, UNFILLED));
         }
         let written = finite(cell).map(|number| number.to_string()).unwrap_or_default();
         self.places.get(written.as_str()).copied().ok_or_else(|| {

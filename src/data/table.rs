@@ -33,6 +33,8 @@ pub struct Table {
     separator: u8,
     header: Option<Vec<String>>,
     columns: usize,
+    /// The columns that nothing is learned from, in their order.
+    ignored: Vec<usize>,
     records: Vec<Record>,
 }
 
@@ -96,7 +98,8 @@ impl Table {
         if records.is_empty() {
             return Err(Error::format(file, "is empty: a header or a line of numbers was expected"));
         }
-        let mut table = Table { file: file.to_string(), text, separator, header: None, columns, records };
+        let (file, ignored) = (file.to_string(), Vec::new());
+        let mut table = Table { file, text, separator, header: None, columns, ignored, records };
         if table.cells(0).all(|cell| is_name(cell.trim())) {
             table.take_header()?;
         }
@@ -169,6 +172,28 @@ impl Table {
             more = next;
             Some(cell)
         })
+    }
+
+    /// The columns that nothing is learned from, counted from 0.
+    pub(super) fn ignored(&self) -> &[usize] {
+        &self.ignored
+    }
+
+    /// Whether nothing is learned from this column, counted from 0: see [`ignore`](Self::ignore).
+    pub fn ignores(&self, column: usize) -> bool {
+        self.ignored.contains(&column)
+    }
+
+    pub(super) fn set_ignored(&mut self, column: usize) {
+        if let Err(place) = self.ignored.binary_search(&column) {
+            self.ignored.insert(place, column);
+        }
+    }
+
+    /// Keeps the records for which `keep` says so.
+    pub(super) fn retain(&mut self, keep: &[bool]) {
+        let mut keep = keep.iter();
+        self.records.retain(|_| keep.next() == Some(&true));
     }
 
     /// An error that blames one cell.

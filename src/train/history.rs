@@ -1,5 +1,11 @@
 //! The record of a training.
 
+use std::fmt::Write;
+use std::path::Path;
+
+use crate::error::Result;
+use crate::format::atomic::write_atomic;
+
 /// What one epoch came to.
 #[derive(Clone, Copy, Debug, PartialEq)]
 #[non_exhaustive]
@@ -32,8 +38,43 @@ impl History {
         self.epochs.last().map_or(f64::NAN, |epoch| epoch.train_loss)
     }
 
+    /// A table of the epochs: a header, then one line each with `epoch`, `train_loss`, `validation_loss` (empty where
+    /// there is none), `learning_rate` and `seconds`. Numbers have the digits that read back as the same.
+    pub fn to_csv(&self) -> String {
+        let mut text = String::from("epoch,train_loss,validation_loss,learning_rate,seconds\n");
+        for Epoch { epoch, train_loss, validation_loss, learning_rate, seconds } in &self.epochs {
+            let validation_loss = validation_loss.map_or_else(String::new, |loss| format!("{loss:?}"));
+            let line = format!("{epoch},{train_loss:?},{validation_loss},{learning_rate:?},{seconds:?}");
+            writeln!(text, "{line}").expect("a string can be written");
+        }
+        text
+    }
+
+    /// Writes [`to_csv`](Self::to_csv) to `path`, which is replaced whole or not at all.
+    ///
+    /// # Errors
+    /// When the file cannot be written.
+    pub fn save_csv(&self, path: impl AsRef<Path>) -> Result<()> {
+        write_atomic(path, self.to_csv().as_bytes())
+    }
+
     /// Seconds that training took.
     pub fn seconds(&self) -> f64 {
         self.epochs.last().map_or(0.0, |epoch| epoch.seconds)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_table() {
+        let epoch = Epoch { epoch: 1, train_loss: 0.5, validation_loss: None, learning_rate: 0.1, seconds: 2.0 };
+        let next = Epoch { epoch: 2, train_loss: 1e-9, validation_loss: Some(f64::INFINITY), ..epoch };
+        let history = History { epochs: vec![epoch, next], best_epoch: 2 };
+        let lines = ["epoch,train_loss,validation_loss,learning_rate,seconds", "1,0.5,,0.1,2.0", "2,1e-9,inf,0.1,2.0"];
+        assert_eq!(history.to_csv(), lines.map(|line| format!("{line}\n")).concat());
+        assert_eq!(History::default().to_csv().lines().count(), 1);
     }
 }

@@ -10,6 +10,7 @@ use super::weights::Weights;
 use crate::activation::Activation;
 use crate::backprop::Pass;
 use crate::data::Dataset;
+use crate::data::split::divide;
 use crate::error::{Error, Result};
 use crate::layer::Layer;
 use crate::loss::Loss;
@@ -166,7 +167,8 @@ impl<'a> Trainer<'a> {
         Trainer { batch_size, ..self }
     }
 
-    /// Holds back this share of the examples, in [0, 1), chosen by the seed, to measure the loss on after each epoch.
+    /// Holds back this share of the examples (and of each class), in [0, 1), chosen by the seed, to measure the loss on
+    /// after each epoch.
     pub fn validation(self, share: f64) -> Self {
         Trainer { validation: Validation::Share(share), ..self }
     }
@@ -192,7 +194,7 @@ impl<'a> Trainer<'a> {
         Trainer { observer: Some(Box::new(observer)), ..self }
     }
 
-    /// Trains `network` on `data`, from the weights that it has. Steps that are large enough are shared among
+    /// Trains `network` on `data`, from the weights that it has, be they fresh or those of a [`Model`](crate::Model). Steps that are large enough are shared among
     /// [`threads`](crate::threads).
     ///
     /// # Errors
@@ -204,7 +206,8 @@ impl<'a> Trainer<'a> {
         let (validation, held_back) = match self.validation {
             Validation::Given(validation) => (validation, (0..validation.len()).collect()),
             Validation::Share(share) => {
-                (data, hold_back(share, &mut rows, &mut Rng::stream(self.seed, purpose::VALIDATION)))
+                let mut rng = Rng::stream(self.seed, purpose::VALIDATION);
+                (data, hold_back(share, &mut rows, data.labels(), &mut rng))
             }
         };
         let mut extras = Extras { frozen: self.first_trained(network)?, ..self.extras.clone() };
@@ -399,13 +402,14 @@ impl<'a> Trainer<'a> {
     }
 }
 
-/// Takes `share` of the rows away, at random; one row at least stays.
-fn hold_back(share: f64, rows: &mut Vec<usize>, rng: &mut Rng) -> Vec<usize> {
+/// Takes `share` of the rows away, at random and of each class alike; one row at least stays.
+fn hold_back(share: f64, rows: &mut Vec<usize>, labels: Option<&[u32]>, rng: &mut Rng) -> Vec<usize> {
     let count = ((rows.len() as f64 * share).round() as usize).min(rows.len() - 1);
-    if count > 0 {
-        rng.shuffle(rows);
+    if count == 0 {
+        return Vec::new();
     }
-    rows.split_off(rows.len() - count)
+    rng.shuffle(rows);
+    divide(rows, rows.len() - count, labels)
 }
 
 fn diverged(epoch: usize, batch: usize, what: &str, rate: f32) -> Error {

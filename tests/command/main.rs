@@ -1,6 +1,8 @@
 //! The command as a user has it: words in, text and JSON lines out, exit status 0, 1 or 2.
 
 mod data;
+mod missing;
+mod selection;
 mod terminal;
 mod train;
 mod words;

@@ -14,6 +14,7 @@ fn a_reader_that_has_seen_enough() {
         ("train iris.csv --epochs 3000 --restarts 1 --json -o json", Some("json")),
         ("train iris.csv --epochs 3000 --every 1000 -o text", Some("text")),
         ("demo xor", Some("xor.safetensors")),
+        ("search iris.csv --epochs 3000 --trials 3 -o found", Some("found")),
     ] {
         let mut child = piped(&mut folder.command(words)).spawn().unwrap();
         let mut stdout = child.stdout.take().unwrap();
@@ -100,7 +101,7 @@ fn nothing_is_wider_than_a_phone() {
         }
         run.out
     };
-    for words in ["--help", "demo -h", "train -h", "eval -h", "predict -h", "info -h", "bench -h"] {
+    for words in ["--help", "demo -h", "train -h", "eval -h", "predict -h", "info -h", "bench -h", "search -h"] {
         run(words);
     }
     for words in ["demo xor", "demo neuron", "demo circles --every 100", "demo sums --every 20"] {
@@ -120,6 +121,9 @@ fn nothing_is_wider_than_a_phone() {
     run("train sums.csv --target sum,difference_of_the_two --epochs 3 -o s");
     run("info s");
     run("eval s sums.csv");
+    run("train iris.csv --folds 12 --epochs 2");
+    run("train sums.csv --target sum,difference_of_the_two --folds 3");
+    assert!(run("search sums.csv --trials 101 --epochs 1").matches('×').count() > 20);
     // The confusion of ten classes.
     let info = run("info digits.safetensors");
     assert!(info.contains("dense(64,128)"), "{info}");

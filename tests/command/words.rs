@@ -86,9 +86,14 @@ fn benchmarks() {
 #[test]
 fn help() {
     let folder = Folder::new();
-    for (command, option) in
-        [("demo", "--seed"), ("train", "--patience"), ("eval", "--json"), ("predict", "--json"), ("info", "--json")]
-    {
+    for (command, option) in [
+        ("demo", "--seed"),
+        ("train", "--patience"),
+        ("search", "--trials"),
+        ("eval", "--json"),
+        ("predict", "--json"),
+        ("info", "--json"),
+    ] {
         let out = folder.run(&format!("{command} --help")).ok();
         assert!(out.starts_with(&format!("palmnet {command}")) && out.contains(option), "{out}");
         assert_eq!(folder.run(&format!("help {command}")).ok(), out);
@@ -101,7 +106,8 @@ fn help() {
     for option in
         "--target --task --test --hidden --activation --optimizer --lr --schedule --warmup --l1 --l2 --weight-decay \
                    --epochs --batch --dropout --validation --patience --seed -o --out --every --quiet --json --scale \
-                   --init --restarts --noise --norm --max-norm --clip-norm --clip-value --label-smoothing --balanced"
+                   --init --restarts --noise --norm --max-norm --clip-norm --clip-value --label-smoothing --balanced
+                   --ignore --missing --folds --from --history"
             .split_whitespace()
     {
         assert!(out.contains(option), "{option}");

@@ -1,0 +1,55 @@
+//! `--missing` and `--ignore`.
+
+use super::*;
+
+/// The irises with a number, and with every tenth length missing and one species.
+fn gaps() -> String {
+    let row = |(i, line): (usize, &str)| match i {
+        0 => format!("id,{line}\n"),
+        90 => format!("flower{i},{}\n", line.replace("versicolor", "")),
+        _ if i % 10 == 0 => format!("flower{i},,{}\n", line.split_once(',').unwrap().1),
+        _ => format!("flower{i},{line}\n"),
+    };
+    IRIS.lines().enumerate().map(row).collect()
+}
+
+#[test]
+fn gaps_are_dropped_or_filled() {
+    let folder = Folder::new();
+    folder.write("gaps.csv", gaps());
+    folder
+        .run("train gaps.csv")
+        .fails(1, &["line 11, column sepal_length: is empty", "--missing drop", "--missing fill"]);
+    folder.run("train gaps.csv --missing drop").fails(1, &["`id` has 135 different cells", "--ignore"]);
+    let run = folder.run("train gaps.csv --ignore id --missing drop");
+    assert!(run.err.contains("note: 15 of 150 rows are left out"), "{}", run.err);
+    assert!(run.out.contains("--ignore id --missing drop") && run.out.contains("train 108, test 27"), "{}", run.out);
+    folder.run("eval model.safetensors gaps.csv").fails(1, &["line 11", "train with --missing fill"]);
+
+    folder.write(
+        "labelled.csv",
+        gaps().lines().filter(|line| !line.ends_with(',')).fold(String::new(), |text, line| text + line + "\n"),
+    );
+    let run = folder.run("train gaps.csv --ignore id --missing fill --test labelled.csv");
+    assert!(run.err.contains("note: 1 of 150 rows are left out"), "{}", run.err);
+    assert!(run.err.contains("note: 14 missing cells are filled in."), "{}", run.err);
+    assert!(run.out.contains("train 149, test 149 examples\n"), "{}", run.out);
+    run.ok();
+    assert_eq!(folder.run("predict model.safetensors gaps.csv").ok().lines().count(), 150);
+    folder.write("one.csv", "petal_width,petal_length,sepal_width,sepal_length\n0.2,1.4,3.5,NA\n");
+    assert_eq!(folder.run("predict model.safetensors one.csv").ok(), "setosa\n");
+    folder.run("eval model.safetensors labelled.csv").ok();
+    // The training part is another for another seed, and so is its median.
+    let fill = |words: &str| {
+        folder.run(&format!("train gaps.csv --ignore 1 --missing fill --epochs 1 --quiet {words}")).ok();
+        let info = &folder.run("info model.safetensors --json").json()[0];
+        numbers(member(info, "fill"))
+    };
+    let fills: Vec<Vec<f64>> = (0..5).map(|seed| fill(&format!("--seed {seed}"))).collect();
+    assert!(fills.iter().any(|fill| *fill != fills[0]) && fills.iter().all(|fill| fill.len() == 4), "{fills:?}");
+    folder.run("train gaps.csv --ignore ids --missing fill").fails(1, &["no column `ids`", "did you mean id?"]);
+    folder.run("train gaps.csv --missing guess").fails(2, &["--missing guess: expected error, drop or fill"]);
+    folder.run("train gaps.csv --ignore species --target species").fails(1, &["`species` is the target"]);
+    write_images(&folder, "images");
+    folder.run("train images --ignore 1").fails(2, &["--ignore is for tables"]);
+}

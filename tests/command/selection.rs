@@ -1,0 +1,196 @@
+//! Folds, search, the history of a training, and going on with a model.
+
+use super::*;
+
+#[test]
+fn folds() {
+    let folder = Folder::of_irises();
+    let lines = folder.run("train iris.csv --folds 5 --epochs 40 --lr 0.01 --json").json();
+    let (done, folds) = lines.split_last().unwrap();
+    assert_eq!((text(done, "event"), number(done, "folds"), folds.len()), ("done", 5.0, 5));
+    assert!(
+        folds.iter().zip(1..).all(|(line, i)| text(line, "event") == "fold" && number(line, "fold") == f64::from(i))
+    );
+    for metric in ["loss", "accuracy"] {
+        let found: Vec<f64> = folds.iter().map(|line| number(line, &format!("test.{metric}"))).collect();
+        let mean = found.iter().sum::<f64>() / 5.0;
+        let deviation = (found.iter().map(|x| (x - mean) * (x - mean)).sum::<f64>() / 5.0).sqrt();
+        assert!((number(done, &format!("mean.{metric}")) - mean).abs() < 1e-9, "{done}");
+        assert!((number(done, &format!("deviation.{metric}")) - deviation).abs() < 1e-9, "{done}");
+        assert!(deviation > 0.0);
+    }
+    assert!(number(done, "mean.accuracy") > 0.9, "{done}");
+    // A part of 30 has ten of each: what a part's accuracy may be.
+    assert!(folds.iter().all(|line| (number(line, "test.accuracy") * 30.0).fract() < 1e-9));
+    let again = folder.run("train iris.csv --folds 5 --epochs 40 --lr 0.01 --json").json();
+    assert_eq!(number(again.last().unwrap(), "mean.loss"), number(done, "mean.loss"));
+    let other = folder.run("train iris.csv --folds 5 --epochs 40 --lr 0.01 --json --seed 1").json();
+    assert_ne!(number(other.last().unwrap(), "mean.loss"), number(done, "mean.loss"));
+
+    let out = folder.run("train iris.csv --folds 3 --epochs 20").ok();
+    assert!(out.contains("--folds 3") && out.contains("\n3 folds of 150 examples\n"), "{out}");
+    assert!(out.contains("\nfold 3: loss ") && out.contains("\nmean loss ") && out.contains(", accuracy 0."), "{out}");
+    assert!(out.ends_with("nothing is saved: train without --folds for a model\n"), "{out}");
+    assert!(!folder.has("model.safetensors"));
+    folder.write("sums.csv", sums(200));
+    let out = folder.run("train sums.csv --target sum,difference --folds 2").ok();
+    assert!(out.contains("rmse ") && out.contains(", R² 0.9") && out.contains(" ± "), "{out}");
+    write_images(&folder, "images");
+    let lines = folder.run("train images --folds 4 --epochs 30 --json").json();
+    assert!(number(&lines[4], "mean.accuracy") > 0.9, "{}", lines[4]);
+
+    folder.run("train iris.csv --folds 151").fails(1, &["151 folds of 150 examples"]);
+    for folds in ["1", "0", "x", "-2"] {
+        folder.run(&format!("train none.csv --folds {folds}")).fails(2, &["--folds", "a whole number from 2"]);
+    }
+    for option in ["--test 0.3", "--out m", "--history h.csv", "--from m"] {
+        let name = option.split(' ').next().unwrap();
+        folder.run(&format!("train none.csv --folds 3 {option}")).fails(2, &[name, "--folds", "exclude each other"]);
+    }
+}
+
+#[test]
+fn history() {
+    let folder = Folder::of_irises();
+    let words = "train iris.csv --epochs 12 --validation 0.2 --patience 0";
+    let lines = folder.run(&format!("{words} --json --history h.csv")).json();
+    let table = palmnet::Table::read(folder.path("h.csv")).unwrap();
+    let columns = ["epoch", "train_loss", "validation_loss", "learning_rate", "seconds"];
+    assert_eq!((table.header().unwrap(), table.rows()), (&columns.map(String::from)[..], 12));
+    for (row, line) in lines[..12].iter().enumerate() {
+        let cells: Vec<f64> = table.cells(row).map(|cell| cell.parse().unwrap()).collect();
+        for (cell, name) in [(0, "epoch"), (1, "train_loss"), (2, "validation_loss"), (4, "seconds")] {
+            assert!((cells[cell] - number(line, name)).abs() < 1e-9, "{cells:?} {line}");
+        }
+        // The rate falls over the last fifth only, and there from step to step.
+        assert!(if row < 9 { cells[3] == 0.001 } else { (0.0..0.001).contains(&cells[3]) }, "{cells:?}");
+    }
+    let out = folder.run("train iris.csv --epochs 2 --history h.csv").ok();
+    assert!(out.ends_with("saved model.safetensors\nsaved h.csv\n") && !out.contains("--history"), "{out}");
+    let text = String::from_utf8(folder.bytes("h.csv")).unwrap();
+    assert!(text.lines().count() == 3 && text.lines().nth(1).unwrap().contains(",,0.001,"), "{text}");
+    // Nothing but an older history is replaced, and that is said first.
+    folder.write("notes.txt", "dear diary");
+    for (file, parts) in [
+        ("iris.csv", &["is the data: choose another --history"][..]),
+        ("notes.txt", &["is not a history"]),
+        ("no/h.csv", &["folder is not there", "--history"]),
+        (".", &["is a folder", "--history"]),
+    ] {
+        folder.run(&format!("train iris.csv --history {file}")).fails(1, parts);
+    }
+    folder.run("train iris.csv --history x -o x").fails(2, &["--history", "the model goes to that file"]);
+    assert_eq!(folder.bytes("iris.csv"), IRIS.as_bytes());
+}
+
+#[test]
+fn a_model_is_trained_further() {
+    let folder = Folder::of_irises();
+    folder.run("train iris.csv --quiet --epochs 20 --hidden 12 --test 0 -o first").ok();
+    // Other rows, of which the mean is another: the model's scaling stays.
+    let some: String =
+        IRIS.lines().enumerate().filter(|(i, _)| i % 3 != 1).map(|(_, line)| format!("{line}\n")).collect();
+    folder.write("some.csv", some);
+    let info = |model: &str| folder.run(&format!("info {model} --json")).json().remove(0);
+    let loss = |model: &str| number(&folder.run(&format!("eval {model} iris.csv --json")).json()[0], "loss");
+    let out = folder.run("train some.csv --quiet --epochs 60 --from first -o second").ok();
+    let words = out.split_whitespace().collect::<Vec<_>>().join(" ");
+    assert!(words.contains("--from first") && !words.contains("--hidden") && words.contains("network 4-12-3"), "{out}");
+    assert_eq!(member(&info("second"), "scaler").to_string(), member(&info("first"), "scaler").to_string());
+    assert!(loss("second") < 0.8 * loss("first"), "{} {}", loss("second"), loss("first"));
+    // With a step of nothing the weights are those of the model.
+    folder.run("train iris.csv --quiet --epochs 1 --lr 1e-30 --from first -o same").ok();
+    let weights = |model: &str| {
+        let model = palmnet::Model::load(folder.path(model)).unwrap();
+        model.network().parameters().flatten().map(|w| w.to_bits()).collect::<Vec<u32>>()
+    };
+    assert_eq!(weights("same"), weights("first"));
+    // In place.
+    folder.run("train iris.csv --quiet --epochs 5 --from first -o first").ok();
+    assert_ne!(weights("same"), weights("first"));
+    // Values, with the scaling of the targets.
+    folder.write("sums.csv", sums(300));
+    folder.run("train sums.csv --quiet --target sum --ignore difference --epochs 30 -o sum").ok();
+    let before = number(&folder.run("eval sum sums.csv --json").json()[0], "rmse");
+    folder.run("train sums.csv --quiet --epochs 60 --from sum -o better").ok();
+    let after = number(&folder.run("eval better sums.csv --json").json()[0], "rmse");
+    assert!(after < 0.8 * before, "{after} after {before}");
+    write_images(&folder, "images");
+    folder.run("train images --quiet --epochs 2 -o pixels").ok();
+    folder.run("train images --quiet --epochs 2 --from pixels -o pixels").ok();
+
+    folder.write("roses.csv", format!("{IRIS}1,2,3,4,rosa\n"));
+    for (words, parts) in [
+        ("roses.csv --from first", &["line 152, column species: `rosa` is not a known class"][..]),
+        ("sums.csv --from first", &["sums.csv: lacks the columns `sepal_length`"]),
+        ("images --from first", &["the model takes 4 features, the data has 16"]),
+        ("iris.csv --from none", &["none: there is no such file"]),
+        ("iris.csv --from iris.csv", &["iris.csv: "]),
+    ] {
+        folder.run(&format!("train {words} --quiet")).fails(1, parts);
+    }
+    for option in ["--target 1", "--hidden 3", "--activation tanh", "--scale none", "--restarts 2", "--ignore 1"] {
+        let name = option.split(' ').next().unwrap();
+        folder.run(&format!("train none.csv --from none {option}")).fails(2, &[name, "--from", "exclude each other"]);
+    }
+    folder.run("train none.csv --from none --missing fill").fails(2, &["--missing fill", "--from"]);
+}
+
+#[test]
+fn search() {
+    let folder = Folder::of_irises();
+    let lines = folder.run("search iris.csv --trials 6 --epochs 30 --seed 3 --json -o first").json();
+    let (trials, rest) = lines.split_at(6);
+    let loss = |line: &Json| number(line, "validation.loss");
+    let best = (0..6).min_by(|&a, &b| loss(&trials[a]).total_cmp(&loss(&trials[b]))).unwrap();
+    assert_eq!((text(&rest[0], "event"), number(&rest[0], "trial")), ("best", best as f64 + 1.0));
+    assert_eq!((text(&rest[1], "event"), text(rest.last().unwrap(), "event"), rest.len()), ("epoch", "done", 32));
+    // The first is what `train` does.
+    let usual = folder.run("train iris.csv --epochs 1").ok();
+    assert!(usual.contains("--hidden 16,16") && numbers(member(&trials[0], "hidden")) == [16.0, 16.0], "{usual}");
+    assert_eq!((number(&trials[0], "lr"), number(&trials[0], "dropout")), (0.001, 0.0));
+    for trial in &trials[1..] {
+        assert!((1..=3).contains(&numbers(member(trial, "hidden")).len()), "{trial}");
+        assert!((9.9e-5..=1.01e-2).contains(&number(trial, "lr")), "{trial}");
+        assert!((0.0..=0.5).contains(&number(trial, "dropout")) && number(trial, "weight_decay") <= 0.1, "{trial}");
+    }
+    let different = |name: &str| trials.iter().any(|trial| member(trial, name) != member(&trials[0], name));
+    assert!(["hidden", "lr", "batch", "dropout", "weight_decay"].into_iter().all(different));
+    // The same again, in text; and its note is the training that makes the very file.
+    let out = folder.run("search iris.csv --trials 6 --epochs 30 --seed 3 -o second").ok();
+    assert!(out.contains("6 trials, judged on 24 of 120 examples\n"), "{out}");
+    assert!(out.contains(&format!("\nbest: trial {}, ", best + 1)), "{out}");
+    assert!(folder.bytes("first") == folder.bytes("second"));
+    let info = &folder.run("info first --json").json()[0];
+    folder.run(&format!("{} --quiet -o third", text(info, "notes.settings").strip_prefix("palmnet ").unwrap())).ok();
+    assert!(folder.bytes("first") == folder.bytes("third"));
+    // What is given is not drawn.
+    let words = "search iris.csv --trials 3 --epochs 3 --json --hidden 7,5 --batch 11 --dropout 0.2 --lr 0.004";
+    for trial in &folder.run(&format!("{words} --weight-decay 0.003 --optimizer sgd")).json()[..3] {
+        assert_eq!(numbers(member(trial, "hidden")), [7.0, 5.0]);
+        let found = ["batch", "dropout", "lr", "weight_decay"].map(|name| number(trial, name) as f32);
+        assert_eq!(found, [11.0, 0.2, 0.004, 0.003]);
+    }
+    folder.run_with_input("search - --trials 2 --epochs 2 --quiet", IRIS).ok();
+    for (words, parts) in [
+        ("none.csv --trials 0", &["--trials 0", "a whole number from 1", "palmnet search --help"][..]),
+        ("none.csv --validation 0", &["--validation 0", "above 0"]),
+        ("none.csv --lr fast", &["--lr fast"]),
+        ("none.csv --patience 3", &["no option --patience"]),
+    ] {
+        folder.run(&format!("search {words}")).fails(2, parts);
+    }
+}
+
+/// A trial that diverges has lost, and nothing else has happened.
+#[test]
+fn trials_may_fail() {
+    let folder = Folder::new();
+    folder.write("steep.csv", sums(120).lines().map(|line| line.to_string() + "\n").collect::<String>());
+    let words = "search steep.csv --target sum --scale none --optimizer sgd --epochs 20 --trials 12";
+    let lines = folder.run(&format!("{words} --json")).json();
+    let failed = lines[..12].iter().filter(|line| member(line, "validation") == &Json::Null).count();
+    assert!((1..12).contains(&failed), "{failed} of 12 failed");
+    assert!(folder.run(words).ok().contains(" failed "));
+    folder.run(&format!("{words} --lr 1e38")).fails(1, &["training diverged", "learning rate"]);
+}

@@ -1,0 +1,102 @@
+//! Splits and folds: every example once, and the classes in the proportions of the whole.
+
+use palmnet::{Activation::*, Dataset, Init, Loss, Matrix, Network, Sgd, Trainer, generate};
+use proptest::prelude::*;
+
+/// Examples of these classes; an example's feature is its place.
+fn labelled(labels: Vec<u32>) -> Dataset {
+    let x = Matrix::from_fn(labels.len(), 1, |row, _| row as f32);
+    Dataset::from_classes(x, labels, ["a", "b", "c"]).unwrap()
+}
+
+/// 60 of class a, 30 of b and one of c.
+fn uneven() -> Dataset {
+    labelled((0..91).map(|i| if i == 40 { 2 } else { u32::from(i % 3 == 2) }).collect())
+}
+
+fn counts(data: &Dataset) -> [usize; 3] {
+    [0, 1, 2].map(|class| data.labels().unwrap().iter().filter(|&&label| label == class).count())
+}
+
+fn places(parts: &[&Dataset]) -> Vec<f32> {
+    let mut all: Vec<f32> = parts.iter().flat_map(|part| part.to_matrix().into_vec()).collect();
+    all.sort_by(f32::total_cmp);
+    all
+}
+
+#[test]
+fn a_split_keeps_the_proportions() {
+    let data = uneven();
+    for seed in 0..20 {
+        let (train, test) = data.split(0.8, seed);
+        // 73 of 91: 48.1, 24.1 and 0.8, of which the last is rounded up.
+        assert_eq!((counts(&train), counts(&test)), ([48, 24, 1], [12, 6, 0]), "seed {seed}");
+        assert_eq!(places(&[&train, &test]), data.to_matrix().into_vec());
+        assert!(!train.to_matrix().as_slice().is_sorted() && !train.labels().unwrap().is_sorted());
+    }
+    assert_ne!(data.split(0.8, 1).0, data.split(0.8, 2).0);
+    assert_eq!(data.split(0.8, 1), data.split(0.8, 1));
+    // A small part gets of everything, too: 9.1 are 6, 3 and 0.1.
+    assert_eq!(counts(&data.split(0.1, 0).0), [5, 3, 1]);
+}
+
+/// 38 of one class and two of another, halved: outputs that give the first class the probability 1/2 and the others 1/4
+/// have the losses ln 2 and ln 4, from which the mean over a part tells how many of each are in it.
+#[test]
+fn the_validation_part_keeps_the_proportions() {
+    let data = labelled((0..40).map(|i| u32::from(i % 20 == 7)).collect());
+    let mut network = Network::builder(1).dense(3, Softmax).init(Init::Constant(0.0)).build().unwrap();
+    network.parameters_mut().nth(1).unwrap().copy_from_slice(&[2f32.ln(), 0.0, 0.0]);
+    for seed in 0..5 {
+        let mut trainer = Trainer::new(Loss::CrossEntropy, Sgd::new(1e-20)).validation(0.5).epochs(1).seed(seed);
+        let epoch = trainer.fit(&mut network.clone(), &data).unwrap().epochs[0];
+        let expected = (19.0 * 2f64.ln() + 4f64.ln()) / 20.0;
+        for loss in [epoch.train_loss, epoch.validation_loss.unwrap()] {
+            assert!((loss - expected).abs() < 1e-6, "seed {seed}: {loss}, expected {expected}");
+        }
+    }
+}
+
+#[test]
+fn folds_test_every_example_once() {
+    let data = uneven();
+    let pairs: Vec<(Dataset, Dataset)> = data.folds(4, 3).unwrap().collect();
+    assert_eq!(pairs.len(), 4);
+    for (train, test) in &pairs {
+        assert_eq!(places(&[train, test]), data.to_matrix().into_vec());
+        let [a, b, c] = counts(test);
+        assert!(a == 15 && (7..=8).contains(&b) && c <= 1 && (22..=23).contains(&test.len()), "{a} {b} {c}");
+    }
+    let tests: Vec<&Dataset> = pairs.iter().map(|(_, test)| test).collect();
+    assert_eq!(places(&tests), data.to_matrix().into_vec());
+    assert_eq!(data.folds(4, 3).unwrap().collect::<Vec<_>>(), pairs);
+    assert_ne!(data.folds(4, 4).unwrap().collect::<Vec<_>>(), pairs);
+    // Without classes, and as many folds as examples.
+    let values = generate::sums(7, 0);
+    let sizes: Vec<usize> = values.folds(3, 0).unwrap().map(|(_, test)| test.len()).collect();
+    assert_eq!(sizes, [3, 2, 2]);
+    assert!(values.folds(7, 0).unwrap().all(|(train, test)| (train.len(), test.len()) == (6, 1)));
+    for k in [0, 1, 8] {
+        let message = values.folds(k, 0).err().unwrap().to_string();
+        assert!(message.contains(&format!("{k} folds of 7 examples")), "{message}");
+    }
+}
+
+proptest! {
+    /// Whatever the classes: the sizes are right, nothing is lost, and no class is further than one from its share
+    /// unless it has so few that one of them had to be kept.
+    #[test]
+    fn any_classes(labels in prop::collection::vec(0u32..3, 2..60), share in 0.01f64..0.99, seed: u64) {
+        let data = labelled(labels);
+        let (first, second) = data.split(share, seed);
+        let size = ((share * data.len() as f64).round() as usize).clamp(1, data.len() - 1);
+        prop_assert_eq!(first.len(), size);
+        prop_assert_eq!(places(&[&first, &second]), data.to_matrix().into_vec());
+        let classes = counts(&data);
+        for (class, got) in counts(&first).into_iter().enumerate() {
+            let ideal = classes[class] as f64 * size as f64 / data.len() as f64;
+            prop_assert!((got as f64 - ideal).abs() < 2.0 + f64::EPSILON, "{got} for {ideal}");
+            prop_assert!(got > 0 || classes[class] == 0 || size < 3);
+        }
+    }
+}
