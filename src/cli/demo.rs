@@ -8,6 +8,7 @@ use palmnet::{
 };
 
 use super::arguments::{Arguments, Command, THREADS, choice};
+use super::checkpoint::{self, Checkpoint};
 use super::training::{self, Job, Manner};
 use super::{Failure, files, pictures};
 
@@ -23,6 +24,9 @@ pub const COMMAND: Command = Command {
     options: &[
         choice("--seed", "N", "Everything random follows from it: 0 when not given."),
         choice("--out", "FILE", "Where the model goes: NAME.safetensors when not given."),
+        checkpoint::CHECKPOINT,
+        checkpoint::EVERY,
+        checkpoint::RESUME,
         THREADS,
         choice("--every", "N", "Print a plain progress line every N epochs."),
         choice("--quiet", "", "No progress."),
@@ -73,7 +77,8 @@ pub fn run(arguments: &Arguments, out: &mut dyn Write) -> Result<(), Failure> {
             return Err(arguments.misuse(&format!("no demo \"{name}\"{hint}; there are {}", names.join(", "))));
         }
     };
-    files::check_output(&file, &[])?;
+    files::check_output(&file, "--out", &[])?;
+    let checkpoint = Checkpoint::parse(arguments, &file, &[])?;
     let shown = recipe.test.clone();
     let trainer = Trainer::new(recipe.loss, recipe.rule).epochs(recipe.epochs).batch_size(recipe.batch).seed(seed);
     let job = Job {
@@ -90,6 +95,7 @@ pub fn run(arguments: &Arguments, out: &mut dyn Write) -> Result<(), Failure> {
         restarts: recipe.restarts,
         notes: vec![("made by", format!("palmnet demo {name} --seed {seed}"))],
         file,
+        checkpoint,
     };
     let model = training::run(job, &manner, out)?;
     if !manner.json {

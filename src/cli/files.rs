@@ -9,24 +9,24 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use palmnet::Error;
 
 /// Finds out before hours of training that their result could not be saved in `file`, or would take the place of
-/// something that is no model. `inputs` are the files that are trained and tested on.
-pub fn check_output(file: &str, inputs: &[&str]) -> Result<(), Error> {
+/// something that is no model. `option` is what names the file, `inputs` are the files that are trained and tested on.
+pub fn check_output(file: &str, option: &str, inputs: &[&str]) -> Result<(), Error> {
     let path = Path::new(file);
-    let refuse = |message: &str| Err(Error::format(file, message));
+    let refuse = |message: &str| Err(Error::format(file, format!("{message} {option}")));
     let place = match fs::metadata(path) {
-        Ok(found) if found.is_dir() => return refuse("is a folder: name a file for the model with --out"),
+        Ok(found) if found.is_dir() => return refuse("is a folder: name a file with"),
         // A device or a pipe is written as it stands.
         Ok(found) if !found.is_file() => return Ok(()),
         Ok(found) => {
             let place = fs::canonicalize(path).map_err(|error| Error::io(path, error))?;
             if inputs.iter().any(|input| fs::canonicalize(input).is_ok_and(|input| input == place)) {
-                return refuse("is the data: choose another --out");
+                return refuse("is the data: choose another");
             }
             if found.permissions().readonly() {
-                return refuse("is read-only: change its permissions, or choose another --out");
+                return refuse("is read-only: change its permissions, or choose another");
             }
             if found.len() > 0 && !is_model(path) {
-                return refuse("exists and is not a model: choose another --out");
+                return refuse("exists and is not a model: choose another");
             }
             place
         }
@@ -37,16 +37,16 @@ pub fn check_output(file: &str, inputs: &[&str]) -> Result<(), Error> {
         },
     };
     if place.file_name().is_none() {
-        return refuse("is no name for a file: name one for the model with --out");
+        return refuse("is no name for a file: name one with");
     }
     let folder = place.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
     if !folder.is_dir() {
-        return refuse("its folder is not there: create it, or choose another --out");
+        return refuse("its folder is not there: create it, or choose another");
     }
     // Only an attempt tells, whatever the permissions say. The model, too, is written to a temporary file first.
     try_to_create(folder).or_else(|error| match error.kind() {
-        ErrorKind::PermissionDenied => refuse("its folder may not be written: choose another --out"),
-        _ => refuse(&format!("no file can be created in its folder ({error}): choose another --out")),
+        ErrorKind::PermissionDenied => refuse("its folder may not be written: choose another"),
+        _ => refuse(&format!("no file can be created in its folder ({error}): choose another")),
     })
 }
 

@@ -8,6 +8,7 @@ use palmnet::{
 };
 
 use super::arguments::{Arguments, Command, THREADS, choice};
+use super::checkpoint::{self, Checkpoint};
 use super::data::{self, Parts, Request};
 use super::numbers::{counted, exact};
 use super::training::{self, Job, Manner};
@@ -102,6 +103,9 @@ pub const COMMAND: Command = Command {
         ),
         choice("--seed", "N", "Everything random follows from it: 0 when not given."),
         choice("--out", "FILE", "Where the model goes: model.safetensors when not given."),
+        checkpoint::CHECKPOINT,
+        checkpoint::EVERY,
+        checkpoint::RESUME,
         THREADS,
         choice("--every", "N", "Print a plain progress line every N epochs."),
         choice("--quiet", "", "No progress and no remarks."),
@@ -115,7 +119,8 @@ pub fn run(arguments: &Arguments, out: &mut dyn Write) -> Result<(), Failure> {
     let request = Request::parse(arguments)?;
     let options = Options::parse(arguments)?;
     let file = arguments.text("--out").unwrap_or("model.safetensors").to_string();
-    files::check_output(&file, &request.files())?;
+    files::check_output(&file, "--out", &request.files())?;
+    let checkpoint = Checkpoint::parse(arguments, &file, &request.files())?;
     let Parts { train, test, scaler, guessed } = request.read(options.seed)?;
     let scaler = match options.scale {
         Some(fit) => fit(train.features()),
@@ -140,6 +145,7 @@ pub fn run(arguments: &Arguments, out: &mut dyn Write) -> Result<(), Failure> {
         restarts: settings.restarts,
         notes: vec![("settings", line)],
         file,
+        checkpoint,
     };
     training::run(job, &manner, out).map(drop)
 }
@@ -380,6 +386,7 @@ impl Settings {
                 "--seed" => self.options.seed.to_string(),
                 // These change nothing in the model.
                 "--out" | "--every" | "--quiet" | "--json" => continue,
+                "--checkpoint" | "--checkpoint-every" | "--resume" => continue,
                 name => match arguments.text(name) {
                     Some(value) => value.to_string(),
                     None => continue,

@@ -9,6 +9,7 @@ use palmnet::{Dataset, Epoch, Event, Layer, Loss, Model, Network, NetworkBuilder
 
 use super::Failure;
 use super::arguments::Arguments;
+use super::checkpoint::Checkpoint;
 use super::numbers::{counted, duration};
 use super::progress::Progress;
 use super::report::Score;
@@ -33,6 +34,7 @@ pub struct Job<'a> {
     /// What the model file says of its origin.
     pub notes: Vec<(&'static str, String)>,
     pub file: String,
+    pub checkpoint: Option<Checkpoint>,
 }
 
 /// How a training is told.
@@ -82,6 +84,7 @@ pub fn run(job: Job<'_>, manner: &Manner, out: &mut dyn Write) -> Result<Model, 
         restarts,
         notes,
         file,
+        checkpoint,
     } = job;
     let Manner { every, quiet, json } = *manner;
     let mut results = Results { out, state: Ok(()) };
@@ -104,9 +107,16 @@ pub fn run(job: Job<'_>, manner: &Manner, out: &mut dyn Write) -> Result<Model, 
     }
     let mut progress = Progress::new(quiet || json, every, epochs, train.len());
     let start = Instant::now();
-    if restarts > 1 {
+    let found = checkpoint.as_ref().filter(|checkpoint| checkpoint.is_there());
+    if let Some(checkpoint) = found.filter(|_| !quiet) {
+        complain(&wrap(&format!("going on from {}", checkpoint.file), 0));
+    } else if restarts > 1 {
         progress.choosing(restarts);
     }
+    let trainer = match &checkpoint {
+        Some(checkpoint) => trainer.checkpoints(checkpoint.settings()),
+        None => trainer,
+    };
     let mut trainer = trainer.observe(|event| {
         progress.show(event);
         if let (Event::Epoch { record, .. }, true) = (event, json) {
@@ -124,7 +134,8 @@ pub fn run(job: Job<'_>, manner: &Manner, out: &mut dyn Write) -> Result<Model, 
     drop(trainer);
     progress.finish();
     let history = history?;
-    let seconds = start.elapsed().as_secs_f64();
+    // Of a training that was resumed, what came before counts too.
+    let seconds = start.elapsed().as_secs_f64().max(history.seconds());
 
     let score = |part: &Dataset| Score::of(&network, part, loss, target_scaler.as_ref());
     let train_score = score(&train)?;
@@ -149,6 +160,9 @@ pub fn run(job: Job<'_>, manner: &Manner, out: &mut dyn Write) -> Result<Model, 
         model.notes.insert("test".into(), score.line());
     }
     model.save(&file)?;
+    if let Some(checkpoint) = &checkpoint {
+        checkpoint.remove()?;
+    }
     if json {
         let line = Json::object([
             ("event", "done".into()),

@@ -1,10 +1,12 @@
-//! Training: epochs of shuffled batches, validation, early stopping, and the record of how it went.
+//! Training: epochs of shuffled batches, validation, early stopping, checkpoints, and the record of how it went.
 
+mod checkpoint;
 pub(crate) mod evaluate;
 mod history;
 mod snapshot;
 mod step;
 mod trainer;
 
+pub use checkpoint::Checkpoints;
 pub use history::{Epoch, History};
 pub use trainer::{Event, Trainer};
