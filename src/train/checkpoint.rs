@@ -13,6 +13,7 @@ use super::history::{Epoch, History};
 use super::snapshot::Best;
 use crate::data::{Dataset, Targets};
 use crate::error::{Error, Result, quoted};
+use crate::format::atomic::remove_leftovers;
 use crate::format::network::damaged;
 use crate::format::safetensors::{Safetensors, Tensor};
 use crate::matrix::Matrix;
@@ -186,6 +187,7 @@ impl<'a> Keeper<'a> {
         let Some(checkpoints) = self.checkpoints.as_ref().filter(|checkpoints| checkpoints.resume) else {
             return Ok(None);
         };
+        remove_leftovers(&checkpoints.path);
         let file = match Safetensors::read(&checkpoints.path) {
             Err(Error::Io { source, .. }) if source.kind() == std::io::ErrorKind::NotFound => return Ok(None),
             file => file?,
@@ -468,4 +470,104 @@ pub(super) fn digest_of_data(data: &Dataset) -> String {
         Targets::Values(values) => digest.floats(values.as_slice()),
     }
     format!("{} examples of digest {}", data.len(), digest.finish())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{Activation::*, Adam, Event, Loss, NetworkBuilder, Trainer, generate};
+    use std::ops::ControlFlow::{Break, Continue};
+
+    fn builder() -> NetworkBuilder {
+        Network::builder(2).dense(3, Relu).dense(2, Softmax)
+    }
+
+    fn trainer<'a>(path: &Path) -> Trainer<'a> {
+        let trainer = Trainer::new(Loss::CrossEntropy, Adam::new(0.01)).epochs(4).batch_size(10);
+        trainer.early_stopping(3).checkpoints(Checkpoints::new(path).resume())
+    }
+
+    /// Someone may write a checkpoint by hand: the digest fits, the content does not.
+    #[test]
+    fn what_contradicts_itself_is_an_error() {
+        let path = std::env::temp_dir().join(format!("palmnet-contradiction-{}", std::process::id()));
+        let data = generate::moons(40, 0.2, 1);
+        let stop = |event: Event<'_>| match event {
+            Event::Batch { epoch: 3, batch: 2, .. } => Break(()),
+            _ => Continue(()),
+        };
+        trainer(&path).observe(stop).fit(&mut builder().build().unwrap(), &data).unwrap();
+        let whole = Safetensors::read(&path).unwrap();
+        let fit = |mut file: Safetensors| {
+            file.metadata.insert(DIGEST.into(), digest_of_file(&file));
+            file.write(&path).unwrap();
+            trainer(&path).fit(&mut builder().build().unwrap(), &data)
+        };
+        fit(whole.clone()).unwrap();
+        // Whatever the numbers are, nothing panics.
+        for name in whole.metadata.keys().filter(|name| *name != DIGEST) {
+            for value in ["", "0", "-1", "1", "3", "5", "1e9", "NaN", "inf", "-inf", "18446744073709551615", "x"] {
+                let mut file = whole.clone();
+                file.metadata.insert(name.clone(), value.into());
+                let refused = fit(file).is_err();
+                let known = whole.metadata[name] == value || !matches!(value, "x" | "");
+                assert!(refused || known || name == "palmnet", "{name}: {value}");
+            }
+        }
+        let with = |name: &str, value: &str| {
+            let mut file = whole.clone();
+            file.metadata.insert(name.into(), value.into());
+            fit(file).unwrap_err().to_string()
+        };
+        for (name, value) in [("batch", "5"), ("steps", "17"), ("best epoch", "3")] {
+            assert!(with(name, value).contains("contradicts itself"), "{name}");
+        }
+        assert!(with("trials", "0").contains("starts"));
+        assert!(with("layers", "dense(2,3) relu dense(3,2)").contains("contradicts itself"));
+        for tensor in 0..whole.tensors.len() {
+            let name = &whole.tensors[tensor].name;
+            for bad in [f32::NAN, f32::INFINITY] {
+                let mut file = whole.clone();
+                file.tensors[tensor].data[0] = bad;
+                let accepted = fit(file).is_ok();
+                // A number of the history is whatever it is; an infinite moment may be.
+                let may_be = name == "history" || (name.starts_with("moments.") && bad.is_infinite());
+                assert!(!accepted || may_be, "{name}: {bad}");
+            }
+            let mut file = whole.clone();
+            file.tensors.remove(tensor);
+            assert!(fit(file).is_err(), "without {name}");
+            let mut file = whole.clone();
+            file.tensors[tensor].shape = vec![file.tensors[tensor].data.len(), 1];
+            assert!(fit(file).is_err() || name.starts_with("moments."), "{name} in another shape");
+            let mut file = whole.clone();
+            file.tensors[tensor] = Tensor::new(name, &[0], Vec::new());
+            assert!(fit(file).is_err(), "{name}, empty");
+        }
+        std::fs::remove_file(path).unwrap();
+    }
+
+    #[test]
+    fn every_number_of_a_history_is_kept() {
+        let numbers =
+            [0.1, -0.0, f64::MIN_POSITIVE / 3.0, f64::MAX, f64::INFINITY, f64::NEG_INFINITY, 1.0 + f64::EPSILON];
+        for validation in [false, true] {
+            let epochs = numbers.iter().enumerate().map(|(i, &x)| Epoch {
+                epoch: i + 1,
+                train_loss: x,
+                validation_loss: validation.then_some(-x),
+                learning_rate: 0.1,
+                seconds: 2.0 * x,
+            });
+            let history = History { epochs: epochs.collect(), best_epoch: numbers.len() };
+            let tensor = history_to_tensor(&history);
+            assert!(tensor.data.iter().all(|x| x.is_finite()));
+            let bytes = Safetensors { tensors: vec![tensor], ..Safetensors::default() }.to_bytes();
+            let file = Safetensors::from_bytes(&bytes, "").unwrap();
+            let same = history_from_tensor(&file.tensors[0]).unwrap();
+            assert_eq!(same, history);
+            assert!(same.epochs[1].train_loss.is_sign_negative());
+        }
+        assert_eq!(history_from_tensor(&history_to_tensor(&History::default())), Some(History::default()));
+    }
 }

@@ -101,7 +101,7 @@ fn help() {
     for option in
         "--target --task --test --hidden --activation --optimizer --lr --schedule --warmup --l1 --l2 --weight-decay \
                    --epochs --batch --dropout --validation --patience --seed -o --out --every --quiet --json --scale \
-                   --init --restarts"
+                   --init --restarts --checkpoint --checkpoint-every --resume"
             .split_whitespace()
     {
         assert!(out.contains(option), "{option}");
