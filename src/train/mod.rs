@@ -7,6 +7,7 @@ mod snapshot;
 mod step;
 mod trainer;
 
+pub(crate) use checkpoint::CHECKPOINT;
 pub use checkpoint::Checkpoints;
 pub use history::{Epoch, History};
 pub use trainer::{Event, Trainer};
