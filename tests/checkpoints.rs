@@ -37,6 +37,12 @@ impl Drop for Folder {
     }
 }
 
+/// Writes a file anew: to shorten and fill one, some file systems wait for the disk.
+fn put(path: &Path, bytes: &[u8]) {
+    let _ = fs::remove_file(path);
+    fs::write(path, bytes).unwrap();
+}
+
 fn bits(network: &Network) -> Vec<u32> {
     network.parameters().flatten().map(|weight| weight.to_bits()).collect()
 }
@@ -122,7 +128,7 @@ fn every_checkpoint_of_a_training_resumes() {
         states.push(fs::read(&path).unwrap());
         assert_eq!(states.len(), 4 * history.epochs.len(), "{rule:?}");
         for (i, state) in states.iter().enumerate() {
-            fs::write(&path, state).unwrap();
+            put(&path, state);
             resumes(trainer(rule), &path, &expected, &format!("{rule:?}, checkpoint {i}"));
         }
         fs::remove_file(&path).unwrap();
@@ -374,7 +380,7 @@ fn damaged_files_are_errors() {
     checkpoint(&path);
     let whole = fs::read(&path).unwrap();
     let fails = |bytes: &[u8], what: &str| {
-        fs::write(&path, bytes).unwrap();
+        put(&path, bytes);
         let mut network = builder().build().unwrap();
         let mut trainer = trainer(Adam::new(0.01).into()).checkpoints(Checkpoints::new(&path).resume());
         let error = trainer.fit(&mut network, &data()).err().unwrap_or_else(|| panic!("{what} is accepted"));
