@@ -19,7 +19,7 @@
 //!   in. [`generate`] makes problems, [`Scaler`] brings features to a size that networks learn from.
 //! - [`Network`] is a stack of [`Layer`]s that holds parameters and nothing else; [`Network::predict`] needs no lock.
 //! - [`Trainer`] trains it: a [`Loss`], an update [`Rule`] such as [`Sgd`] or [`Adam`], a [`Penalty`], a [`Schedule`]
-//!   of the learning rate, epochs and batches. [`Workspace`], [`Optimizer`] and [`Scheduler`] are the pieces for a loop
+//!   of the learning rate, epochs and batches; with [`Checkpoints`] it survives being killed. [`Workspace`], [`Optimizer`] and [`Scheduler`] are the pieces for a loop
 //!   of your own.
 //! - [`Model`] is a network with its preprocessing, in one safetensors file; [`Dataset::from_csv_as`] reads a file as the
 //!   model's [`Schema`] says.
@@ -76,7 +76,7 @@ pub use optimizer::{AdaGrad, Adam, NAdam, Optimizer, Penalty, RmsProp, Rprop, Ru
 pub use parallel::{set_threads, threads};
 pub use rng::Rng;
 pub use schedule::{Schedule, Scheduler};
-pub use train::{Epoch, Event, History, Trainer, Weights};
+pub use train::{Checkpoints, Epoch, Event, History, Trainer, Weights};
 
 /// The README's code is tested as the rest of the documentation is.
 #[cfg(doctest)]

@@ -12,7 +12,7 @@ use crate::loss::Loss;
 use crate::matrix::Matrix;
 use crate::metrics::{Evaluation, likeliest};
 use crate::network::Network;
-use crate::train::evaluate;
+use crate::train::{CHECKPOINT, evaluate};
 
 /// A network with its preprocessing: it takes the very columns that training took, and answers in their units.
 ///
@@ -251,6 +251,9 @@ impl Model {
     }
 
     fn from_safetensors(file: &Safetensors) -> std::result::Result<Self, String> {
+        if file.metadata.contains_key(CHECKPOINT) {
+            return Err("this is the checkpoint of a training that did not end: end it with --resume".into());
+        }
         let network = Network::from_safetensors(file)?;
         let json = |name: &str| {
             let text = file.metadata.get(name).ok_or_else(|| {

@@ -8,6 +8,7 @@ use palmnet::{
 };
 
 use super::arguments::{Arguments, Command, THREADS, choice};
+use super::checkpoint::{self, Checkpoint};
 use super::training::{self, Job, Manner};
 use super::{Failure, files, pictures};
 
@@ -23,6 +24,9 @@ pub const COMMAND: Command = Command {
     options: &[
         choice("--seed", "N", "Everything random follows from it: 0 when not given."),
         choice("--out", "FILE", "Where the model goes: NAME.safetensors when not given."),
+        checkpoint::CHECKPOINT,
+        checkpoint::EVERY,
+        checkpoint::RESUME,
         THREADS,
         choice("--every", "N", "Print a plain progress line every N epochs."),
         choice("--quiet", "", "No progress."),
@@ -74,6 +78,7 @@ pub fn run(arguments: &Arguments, out: &mut dyn Write) -> Result<(), Failure> {
         }
     };
     files::check_output(&file, &[])?;
+    let checkpoint = Checkpoint::parse(arguments, &file, &[])?;
     let shown = recipe.test.clone();
     let trainer = Trainer::new(recipe.loss, recipe.rule).epochs(recipe.epochs).batch_size(recipe.batch).seed(seed);
     let job = Job {
@@ -92,6 +97,7 @@ pub fn run(arguments: &Arguments, out: &mut dyn Write) -> Result<(), Failure> {
         notes: vec![("made by", format!("palmnet demo {name} --seed {seed}"))],
         file,
         history: None,
+        checkpoint,
     };
     let model = training::run(job, &manner, out)?;
     if !manner.json {

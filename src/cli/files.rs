@@ -14,6 +14,11 @@ pub fn check_output(file: &str, inputs: &[&str]) -> Result<(), Error> {
     check_place(file, inputs, ("--out", "model"), |path| is_model(path))
 }
 
+/// The same for the state of a training.
+pub fn check_checkpoint(file: &str, inputs: &[&str]) -> Result<(), Error> {
+    check_place(file, inputs, ("--checkpoint", "checkpoint"), |path| is_model(path))
+}
+
 /// The same for the record of a training.
 pub fn check_history(file: &str, inputs: &[&str]) -> Result<(), Error> {
     let is_history = |path: &Path| {
@@ -34,7 +39,7 @@ fn check_place(
     replaceable: impl Fn(&Path) -> bool,
 ) -> Result<(), Error> {
     let path = Path::new(file);
-    let refuse = |message: &str| Err(Error::format(file, message));
+    let refuse = |message: &str| Err(Error::format(file, format!("{message} {option}")));
     let place = match fs::metadata(path) {
         Ok(found) if found.is_dir() => {
             return refuse(&format!("is a folder: name a file for the {what} with {option}"));

@@ -2,6 +2,7 @@
 
 mod arguments;
 mod bench;
+mod checkpoint;
 mod data;
 mod demo;
 mod eval;

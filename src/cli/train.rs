@@ -8,6 +8,7 @@ use palmnet::{
 };
 
 use super::arguments::{Arguments, Command, THREADS, choice};
+use super::checkpoint::{self, Checkpoint};
 use super::data::{self, Parts, Request};
 use super::numbers::{counted, exact};
 use super::report::{Score, loss_of};
@@ -131,6 +132,9 @@ pub const COMMAND: Command = Command {
             "FILE",
             "Where a table of the epochs goes, as CSV: epoch, train_loss, validation_loss, learning_rate, seconds.",
         ),
+        checkpoint::CHECKPOINT,
+        checkpoint::EVERY,
+        checkpoint::RESUME,
         THREADS,
         choice("--every", "N", "Print a plain progress line every N epochs."),
         choice("--quiet", "", "No progress and no remarks."),
@@ -170,12 +174,14 @@ const DECIDED_BY_A_MODEL: &[&str] = &[
     "--activation",
     "--init",
     "--dropout",
+    "--noise",
+    "--norm",
     "--scale",
     "--restarts",
     "--folds",
 ];
 /// What has no meaning where nothing is saved, and every fold has its own test part.
-const UNUSED_IN_FOLDS: &[&str] = &["--test", "--out", "--history"];
+const UNUSED_IN_FOLDS: &[&str] = &["--test", "--out", "--history", "--checkpoint", "--checkpoint-every", "--resume"];
 
 /// An error where `option` and one of the `others` are given.
 fn exclude(arguments: &Arguments, option: &str, others: &[&str]) -> Result<(), Failure> {
@@ -189,6 +195,7 @@ fn exclude(arguments: &Arguments, option: &str, others: &[&str]) -> Result<(), F
 pub struct Places {
     model: String,
     history: Option<String>,
+    checkpoint: Option<Checkpoint>,
 }
 
 impl Places {
@@ -203,7 +210,8 @@ impl Places {
         if let Some(file) = &history {
             files::check_history(file, inputs)?;
         }
-        Ok(Places { model, history })
+        let checkpoint = Checkpoint::parse(arguments, &model, inputs)?;
+        Ok(Places { model, history, checkpoint })
     }
 }
 
@@ -243,6 +251,7 @@ pub fn job<'a>(
         notes: vec![("settings", line)],
         file: places.model,
         history: places.history,
+        checkpoint: places.checkpoint,
     }
 }
 
@@ -555,6 +564,7 @@ impl Settings {
                 "--seed" => self.options.seed.to_string(),
                 // These change nothing in the model.
                 "--out" | "--history" | "--every" | "--quiet" | "--json" => continue,
+                "--checkpoint" | "--checkpoint-every" | "--resume" => continue,
                 name => match arguments.text(name) {
                     Some(_) if option.value.is_empty() => String::new(),
                     Some(value) => value.to_string(),

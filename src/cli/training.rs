@@ -9,6 +9,7 @@ use palmnet::{Dataset, Epoch, Event, Layer, Loss, Model, Network, NetworkBuilder
 
 use super::Failure;
 use super::arguments::Arguments;
+use super::checkpoint::Checkpoint;
 use super::numbers::{counted, duration};
 use super::progress::Progress;
 use super::report::Score;
@@ -37,6 +38,7 @@ pub struct Job<'a> {
     pub file: String,
     /// Where the record of the epochs goes.
     pub history: Option<String>,
+    pub checkpoint: Option<Checkpoint>,
 }
 
 /// How a training is told.
@@ -88,6 +90,7 @@ pub fn run(job: Job<'_>, manner: &Manner, out: &mut dyn Write) -> Result<Model, 
         notes,
         file,
         history: history_file,
+        checkpoint,
     } = job;
     let Manner { every, quiet, json } = *manner;
     let mut results = Results { out, state: Ok(()) };
@@ -110,9 +113,16 @@ pub fn run(job: Job<'_>, manner: &Manner, out: &mut dyn Write) -> Result<Model, 
     }
     let mut progress = Progress::new(quiet || json, every, epochs, train.len());
     let clock = Instant::now();
-    if restarts > 1 {
+    let found = checkpoint.as_ref().filter(|checkpoint| checkpoint.is_there());
+    if let Some(checkpoint) = found.filter(|_| !quiet) {
+        complain(&wrap(&format!("going on from {}", checkpoint.file), 0));
+    } else if restarts > 1 {
         progress.choosing(restarts);
     }
+    let trainer = match &checkpoint {
+        Some(checkpoint) => trainer.checkpoints(checkpoint.settings()),
+        None => trainer,
+    };
     let mut trainer = trainer.observe(|event| {
         progress.show(event);
         if let (Event::Epoch { record, .. }, true) = (event, json) {
@@ -130,7 +140,8 @@ pub fn run(job: Job<'_>, manner: &Manner, out: &mut dyn Write) -> Result<Model, 
     drop(trainer);
     progress.finish();
     let history = history?;
-    let seconds = clock.elapsed().as_secs_f64();
+    // Of a training that was resumed, what came before counts too.
+    let seconds = clock.elapsed().as_secs_f64().max(history.seconds());
 
     let score = |part: &Dataset| Score::of(&network, part, loss, target_scaler.as_ref());
     let train_score = score(&train)?;
@@ -157,6 +168,9 @@ pub fn run(job: Job<'_>, manner: &Manner, out: &mut dyn Write) -> Result<Model, 
     model.save(&file)?;
     if let Some(file) = &history_file {
         history.save_csv(file)?;
+    }
+    if let Some(checkpoint) = &checkpoint {
+        checkpoint.remove()?;
     }
     if json {
         let line = Json::object([

@@ -5,6 +5,7 @@ use std::io::{self, ErrorKind, Write};
 use std::path::{Path, PathBuf};
 use std::process;
 use std::sync::atomic::{AtomicU32, Ordering};
+use std::time::Duration;
 
 use crate::error::{Error, Result};
 
@@ -75,6 +76,21 @@ fn create_temporary(folder: &Path) -> io::Result<(File, PathBuf)> {
         match OpenOptions::new().write(true).create_new(true).open(&path) {
             Err(error) if error.kind() == ErrorKind::AlreadyExists => {}
             created => return created.map(|file| (file, path)),
+        }
+    }
+}
+
+/// Removes the temporary files beside `path` that processes which were killed have left: those that nobody has written
+/// to for an hour.
+pub(crate) fn remove_leftovers(path: &Path) {
+    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    for file in fs::read_dir(folder).into_iter().flatten().flatten() {
+        let name = file.file_name();
+        let name = name.to_str().unwrap_or_default();
+        let modified = file.metadata().and_then(|metadata| metadata.modified());
+        let age = modified.ok().and_then(|time| time.elapsed().ok()).unwrap_or_default();
+        if name.starts_with(".palmnet-") && name.ends_with(".tmp") && age > Duration::from_secs(3600) {
+            let _ = fs::remove_file(file.path());
         }
     }
 }

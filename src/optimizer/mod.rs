@@ -181,6 +181,26 @@ impl Optimizer {
         self.learning_rate = learning_rate;
     }
 
+    /// The number of steps taken.
+    pub(crate) fn steps(&self) -> u64 {
+        self.steps
+    }
+
+    /// The moments that the rule keeps, each with one number per parameter.
+    pub(crate) fn moments(&self) -> impl Iterator<Item = &[f32]> {
+        self.moments[..self.rule.moments()].iter().map(Vec::as_slice)
+    }
+
+    /// Goes on from where another optimizer of the same rule was; `false` when these moments are not of its kind.
+    pub(crate) fn restore(&mut self, steps: u64, learning_rate: f32, moments: Vec<Vec<f32>>) -> bool {
+        if !moments.iter().map(Vec::len).eq(self.moments().map(<[f32]>::len)) {
+            return false;
+        }
+        (self.steps, self.learning_rate) = (steps, learning_rate);
+        self.moments.iter_mut().zip(moments).for_each(|(moment, saved)| *moment = saved);
+        true
+    }
+
     /// One step against `gradient`, which holds one tensor after the other in the order of
     /// [`Network::parameters`].
     ///

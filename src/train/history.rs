@@ -22,6 +22,13 @@ pub struct Epoch {
     pub seconds: f64,
 }
 
+impl Epoch {
+    /// The loss that decides: on the validation part where there is one.
+    pub(crate) fn loss(&self) -> f64 {
+        self.validation_loss.unwrap_or(self.train_loss)
+    }
+}
+
 /// Every epoch of a training, and how it ended.
 #[derive(Clone, Debug, Default, PartialEq)]
 #[non_exhaustive]

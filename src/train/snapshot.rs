@@ -1,5 +1,6 @@
 //! A network's numbers, kept for later.
 
+use super::history::Epoch;
 use crate::network::Network;
 
 /// The parameters of a network at some time, with running means and the like.
@@ -20,5 +21,27 @@ impl Snapshot {
             values.copy_from_slice(these);
             rest = others;
         });
+    }
+}
+
+/// The weights of the best epoch so far.
+#[derive(Default)]
+pub(super) struct Best {
+    /// 0 before the first.
+    pub(super) epoch: usize,
+    pub(super) loss: f64,
+    pub(super) weights: Snapshot,
+}
+
+impl Best {
+    /// Takes the weights when the epoch was the best.
+    pub(super) fn update(&mut self, record: &Epoch, network: &Network) {
+        let loss = record.loss();
+        // A loss that is not a number is worse than any.
+        let loss = if loss.is_nan() { f64::INFINITY } else { loss };
+        if self.epoch == 0 || loss < self.loss {
+            (self.epoch, self.loss) = (record.epoch, loss);
+            self.weights.take(network);
+        }
     }
 }

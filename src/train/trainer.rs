@@ -3,6 +3,7 @@
 use std::ops::ControlFlow;
 use std::time::Instant;
 
+use super::checkpoint::{self, Checkpoints, Keeper, Place, Saved};
 use super::history::{Epoch, History};
 use super::snapshot::Snapshot;
 use super::step::{Extras, Round, Shared};
@@ -46,6 +47,7 @@ pub struct Trainer<'a> {
     validation: Validation<'a>,
     patience: Option<usize>,
     seed: u64,
+    checkpoints: Option<Checkpoints<'a>>,
     observer: Option<Observer<'a>>,
 }
 
@@ -98,6 +100,7 @@ impl<'a> Trainer<'a> {
             validation: Validation::Share(0.0),
             patience: None,
             seed: 0,
+            checkpoints: None,
             observer: None,
         }
     }
@@ -189,7 +192,13 @@ impl<'a> Trainer<'a> {
         Trainer { seed, ..self }
     }
 
-    /// Calls `observer` after every batch and every epoch; training ends when it answers `Break`.
+    /// Writes checkpoints, and resumes from one where asked.
+    pub fn checkpoints(self, checkpoints: Checkpoints<'a>) -> Self {
+        Trainer { checkpoints: Some(checkpoints), ..self }
+    }
+
+    /// Calls `observer` after every batch and every epoch; training ends when it answers `Break`, after a last
+    /// checkpoint where [`checkpoints`](Self::checkpoints) are written.
     pub fn observe(self, observer: impl FnMut(Event<'_>) -> ControlFlow<()> + 'a) -> Self {
         Trainer { observer: Some(Box::new(observer)), ..self }
     }
@@ -199,9 +208,23 @@ impl<'a> Trainer<'a> {
     ///
     /// # Errors
     /// When a setting is out of range, when data, network and loss do not fit each other, or when the loss becomes
-    /// infinite or NaN; the network then has the weights from before the epoch that failed.
+    /// infinite or NaN; the network then has the weights from before the epoch that failed, or from where it was resumed
+    /// within that epoch. When a checkpoint cannot be written, or does not belong to this training.
     pub fn fit(&mut self, network: &mut Network, data: &Dataset) -> Result<History> {
         self.check(network, data)?;
+        let mut keeper = self.keeper(1, network, data);
+        let saved = keeper.resume(1)?;
+        self.fit_from(saved, network, data, &mut keeper)
+    }
+
+    /// As [`fit`](Self::fit), from where a checkpoint was written, if there is one.
+    fn fit_from(
+        &mut self,
+        saved: Option<Saved>,
+        network: &mut Network,
+        data: &Dataset,
+        keeper: &mut Keeper<'a>,
+    ) -> Result<History> {
         let mut rows: Vec<usize> = (0..data.len()).collect();
         let (validation, held_back) = match self.validation {
             Validation::Given(validation) => (validation, (0..validation.len()).collect()),
@@ -212,14 +235,20 @@ impl<'a> Trainer<'a> {
         };
         let mut extras = Extras { frozen: self.first_trained(network)?, ..self.extras.clone() };
         let pass = Pass::new(network, self.loss, self.seed)?.freeze(extras.frozen);
-        let optimizer = Optimizer::new(self.rule, network).penalty(self.penalty).clip_value(self.clip_value);
+        let mut optimizer = Optimizer::new(self.rule, network).penalty(self.penalty).clip_value(self.clip_value);
         if let Some(weights) = self.weights {
             extras.weights = weights.of(data)?;
         }
+        let batches = rows.len().div_ceil(self.batch_size);
+        let place = match saved {
+            Some(saved) => saved.restore(network, &mut optimizer, self.epochs, batches),
+            None => Some(Place::default()),
+        };
+        let place = place.ok_or_else(|| keeper.contradiction())?;
         let data = (data, rows.clone());
         let shared = Shared::new(network, &pass, self.batch_size, data, (validation, held_back), extras);
         parallel::team(shared.threads, &|round, piece| shared.work(round, piece), |team| {
-            self.train(&rows, &shared, team, optimizer)
+            self.train(&rows, &shared, team, optimizer, place, keeper)
         })
     }
 
@@ -229,23 +258,31 @@ impl<'a> Trainer<'a> {
         shared: &Shared<'_>,
         team: &mut Team<'_, Round>,
         mut optimizer: Optimizer,
+        mut place: Place,
+        keeper: &mut Keeper<'a>,
     ) -> Result<History> {
-        let mut history = History::default();
-        let mut best = Best::default();
         let mut before = Snapshot::default();
         let batches = rows.len().div_ceil(self.batch_size);
         let mut scheduler = Scheduler::new(self.schedule, self.epochs, batches).warmup(self.warmup);
+        place.history.epochs.iter().for_each(|epoch| scheduler.end_epoch(epoch.loss()));
         let orders = Rng::stream(self.seed, purpose::ORDER).next_u64();
-        let start = Instant::now();
-        for epoch in 1..=self.epochs {
+        let (start, seconds_before) = (Instant::now(), place.seconds);
+        let seconds = || seconds_before + start.elapsed().as_secs_f64();
+        for epoch in place.history.epochs.len() + 1..=self.epochs {
+            // Asked here, so that a training that was resumed after its last epoch ends as well.
+            let best = place.best.epoch;
+            if best > 0 && self.patience.is_some_and(|patience| epoch - 1 - best >= patience) {
+                break;
+            }
             before.take(&shared.network());
             // Every epoch's order follows from the seed and its number alone, whatever came before.
             let mut order = write(&shared.order);
             order.copy_from_slice(rows);
             Rng::stream(orders, epoch as u64).shuffle(&mut order);
             drop(order);
-            let (mut sum, mut seen, mut stopped) = (0.0, 0, false);
-            for i in 0..batches {
+            let mut seen = rows.len().min(place.batch.saturating_mul(self.batch_size));
+            let mut stopped = false;
+            for i in place.batch..batches {
                 let batch = seen..rows.len().min(seen + self.batch_size);
                 let step = (epoch - 1) * batches + i;
                 optimizer.set_learning_rate(self.rule.learning_rate() * scheduler.factor(step));
@@ -255,8 +292,14 @@ impl<'a> Trainer<'a> {
                     return Err(diverged(epoch, i + 1, &format!("the loss is {loss}"), optimizer.learning_rate()));
                 }
                 seen = batch.end;
-                sum += loss * batch.len() as f64;
-                stopped = self.tell(Event::Batch { epoch, batch: i + 1, batches, loss: sum / seen as f64 }).is_break();
+                place.batch = i + 1;
+                place.sum += loss * batch.len() as f64;
+                let mean = place.sum / seen as f64;
+                stopped = self.tell(Event::Batch { epoch, batch: i + 1, batches, loss: mean }).is_break();
+                if stopped || keeper.due() {
+                    place.seconds = seconds();
+                    keeper.write(&shared.network(), &optimizer, &place)?;
+                }
                 if stopped {
                     break;
                 }
@@ -270,20 +313,29 @@ impl<'a> Trainer<'a> {
             if stopped {
                 break;
             }
-            let train_loss = sum / seen as f64;
+            let train_loss = place.sum / seen as f64;
             let validation_loss = shared.validation_loss(team);
-            scheduler.end_epoch(validation_loss.unwrap_or(train_loss));
-            let (learning_rate, seconds) = (optimizer.learning_rate(), start.elapsed().as_secs_f64());
+            let (learning_rate, seconds) = (optimizer.learning_rate(), seconds());
             let record = Epoch { epoch, train_loss, validation_loss, learning_rate, seconds };
-            history.epochs.push(record);
-            history.best_epoch = epoch;
+            scheduler.end_epoch(record.loss());
+            (place.batch, place.sum, place.seconds) = (0, 0.0, seconds);
+            place.history.epochs.push(record);
+            place.history.best_epoch = epoch;
             let network = shared.network();
-            let stop = self.patience.is_some_and(|patience| best.update(&record, &network) >= patience);
-            if self.tell(Event::Epoch { record: &record, network: &network }).is_break() || stop {
+            if self.patience.is_some() {
+                place.best.update(&record, &network);
+            }
+            keeper.end_epoch();
+            let stopped = self.tell(Event::Epoch { record: &record, network: &network }).is_break();
+            if stopped || keeper.due() {
+                keeper.write(&network, &optimizer, &place)?;
+            }
+            if stopped {
                 break;
             }
         }
-        if self.patience.is_some() && best.epoch > 0 {
+        let Place { mut history, best, .. } = place;
+        if best.epoch > 0 {
             shared.restore(&best.weights);
             history.best_epoch = best.epoch;
         }
@@ -293,7 +345,7 @@ impl<'a> Trainer<'a> {
     /// Starts `starts` networks from different seeds, trains each for a tenth of the epochs, and trains the best of
     /// them in full: a remedy for small networks, of which some draws of the initial weights leave so many ReLU units
     /// without a gradient that they cannot learn. The loss that decides is that of the validation part where there
-    /// is one. The observer is told of the last training only.
+    /// is one. The observer is told of the last training only; checkpoints are written in all of them.
     ///
     /// # Errors
     /// As [`fit`](Self::fit), when every start fails.
@@ -307,28 +359,22 @@ impl<'a> Trainer<'a> {
         data: &Dataset,
     ) -> Result<(Network, History)> {
         assert!(starts > 0, "fit_best_of needs at least one start");
+        let mut network = builder.build()?;
         if starts == 1 {
-            let mut network = builder.build()?;
             let history = self.fit(&mut network, data)?;
             return Ok((network, history));
         }
-        let (epochs, observer) = (self.epochs, self.observer.take());
-        self.epochs = epochs.div_ceil(10);
-        let best = (0..starts as u64)
-            .map(|i| {
-                let mut network = builder.clone().reseeded(i).build()?;
-                let history = self.fit(&mut network, data)?;
-                let last = history.epochs.last();
-                Ok((last.map_or(f64::NAN, |last| last.validation_loss.unwrap_or(last.train_loss)), network))
-            })
-            .reduce(|best: Result<(f64, Network)>, trial| match (&best, &trial) {
-                (Ok((lowest, _)), Ok((loss, _))) if loss < lowest => trial,
-                (Err(_), Ok(_)) => trial,
-                _ => best,
-            });
-        (self.epochs, self.observer) = (epochs, observer);
-        let (_, mut network) = best.expect("there is at least one start")?;
-        let history = self.fit(&mut network, data)?;
+        self.check(&network, data)?;
+        let mut keeper = self.keeper(starts, &network, data);
+        let mut saved = keeper.resume(starts)?;
+        if saved.is_none() || keeper.trials.is_some() {
+            let (epochs, observer) = (self.epochs, self.observer.take());
+            self.epochs = epochs.div_ceil(10);
+            let best = self.choose(starts, builder, data, &mut keeper, saved.take());
+            (self.epochs, self.observer) = (epochs, observer);
+            network = best?;
+        }
+        let history = self.fit_from(saved, &mut network, data, &mut keeper)?;
         Ok((network, history))
     }
 
@@ -344,6 +390,93 @@ impl<'a> Trainer<'a> {
             let frozen = self.frozen;
             Error::Setting(format!("{frozen} of {count} dense layers are to be left as they are: nothing is trained"))
         })
+    }
+
+    /// The best of the starts, after short trainings of those that have not had theirs.
+    fn choose(
+        &mut self,
+        starts: usize,
+        builder: &NetworkBuilder,
+        data: &Dataset,
+        keeper: &mut Keeper<'a>,
+        mut saved: Option<Saved>,
+    ) -> Result<Network> {
+        let mut failure = None;
+        for start in keeper.trials.get_or_insert_default().done..starts {
+            let mut network = builder.clone().reseeded(start as u64).build()?;
+            let trial = self.fit_from(saved.take(), &mut network, data, keeper);
+            let trials = keeper.trials.get_or_insert_default();
+            trials.done = start + 1;
+            match trial {
+                Ok(history) => {
+                    let loss = history.epochs.last().map_or(f64::NAN, Epoch::loss);
+                    if trials.best.as_ref().is_none_or(|(lowest, _)| loss < *lowest) {
+                        trials.best = Some((loss, network));
+                    }
+                }
+                Err(error @ Error::Diverged { .. }) => drop(failure.get_or_insert(error)),
+                Err(error) => return Err(error),
+            }
+        }
+        let best = keeper.trials.take().and_then(|trials| trials.best);
+        best.map(|(_, network)| network).ok_or_else(|| failure.unwrap_or_else(|| keeper.contradiction()))
+    }
+
+    /// What writes the checkpoints of a training of these.
+    fn keeper(&self, starts: usize, network: &Network, data: &Dataset) -> Keeper<'a> {
+        let checkpoints = self.checkpoints.clone();
+        let settings = if checkpoints.is_some() { self.settings(starts, network, data) } else { Vec::new() };
+        Keeper::new(checkpoints, settings)
+    }
+
+    /// Everything that the bits of the result follow from, by name.
+    fn settings(&self, starts: usize, network: &Network, data: &Dataset) -> Vec<(&'static str, String)> {
+        // Every field by name, so that a new one is not forgotten here.
+        let Trainer {
+            loss,
+            rule,
+            penalty,
+            clip_value,
+            schedule,
+            warmup,
+            epochs,
+            batch_size,
+            validation,
+            patience,
+            seed,
+            extras,
+            frozen,
+            weights,
+            checkpoints: _,
+            observer: _,
+        } = self;
+        let validation = match validation {
+            Validation::Share(share) => share.to_string(),
+            Validation::Given(validation) => checkpoint::digest_of_data(validation),
+        };
+        vec![
+            ("network", checkpoint::layers(network)),
+            ("initial weights", checkpoint::digest_of_network(network)),
+            ("starts", starts.to_string()),
+            ("data", checkpoint::digest_of_data(data)),
+            ("validation", validation),
+            ("loss", loss.to_string()),
+            ("learning rate", rule.learning_rate().to_string()),
+            ("update rule", format!("{rule:?}")),
+            ("penalty", format!("{penalty:?}")),
+            ("clip value", clip_value.to_string()),
+            ("clip norm", extras.clip_norm.to_string()),
+            ("max norm", extras.max_norm.to_string()),
+            ("label smoothing", extras.smoothing.to_string()),
+            ("frozen layers", frozen.to_string()),
+            ("weights", checkpoint::digest_of_weights(weights.as_ref(), data)),
+            ("schedule", schedule.to_string()),
+            ("warmup", warmup.to_string()),
+            ("epochs", epochs.to_string()),
+            ("batch size", batch_size.to_string()),
+            ("patience", patience.map_or("none".into(), |patience| patience.to_string())),
+            ("seed", seed.to_string()),
+        ]
     }
 
     fn tell(&mut self, event: Event<'_>) -> ControlFlow<()> {
@@ -417,26 +550,4 @@ fn diverged(epoch: usize, batch: usize, what: &str, rate: f32) -> Error {
         "{what}. Lower the learning rate (now {rate}), scale features and targets, or look for extreme values in the data"
     );
     Error::Diverged { epoch, batch, message }
-}
-
-/// The weights of the best epoch so far.
-#[derive(Default)]
-struct Best {
-    epoch: usize,
-    loss: f64,
-    weights: Snapshot,
-}
-
-impl Best {
-    /// Takes the weights when the epoch was the best; returns how many epochs have passed since the best.
-    fn update(&mut self, record: &Epoch, network: &Network) -> usize {
-        let loss = record.validation_loss.unwrap_or(record.train_loss);
-        // A loss that is not a number is worse than any.
-        let loss = if loss.is_nan() { f64::INFINITY } else { loss };
-        if self.epoch == 0 || loss < self.loss {
-            (self.epoch, self.loss) = (record.epoch, loss);
-            self.weights.take(network);
-        }
-        record.epoch - self.epoch
-    }
 }

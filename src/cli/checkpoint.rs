@@ -1,0 +1,107 @@
+//! Trainings that may be killed: where their checkpoint is, and how often it is written.
+
+use std::fs;
+use std::io::ErrorKind;
+use std::path::Path;
+use std::time::Duration;
+
+use palmnet::{Checkpoints, Error};
+
+use super::arguments::{Arguments, Choice, choice};
+use super::{Failure, files};
+
+pub const CHECKPOINT: Choice = choice(
+    "--checkpoint",
+    "FILE",
+    "Keep the state of the training in FILE while it runs, for --resume; it is removed when the model is saved. When only --resume or --checkpoint-every is given: the model's name, ending in .checkpoint.",
+);
+pub const EVERY: Choice = choice(
+    "--checkpoint-every",
+    "N|Nm",
+    "Write the checkpoint every N epochs, or (as in 5m) every N minutes. When not given: 1m.",
+);
+pub const RESUME: Choice = choice(
+    "--resume",
+    "",
+    "Go on from the checkpoint, or begin anew where there is none: after a training was killed, or stopped by Ctrl-C, repeat its command. The model is the same as without interruption.",
+);
+
+/// What the three options say.
+pub struct Checkpoint {
+    pub file: String,
+    every: Every,
+    resume: bool,
+}
+
+enum Every {
+    Epochs(usize),
+    Time(Duration),
+}
+
+impl Checkpoint {
+    /// `None` when checkpoints were not asked for. `model` is the file that the model is for, `inputs` are the files that
+    /// are trained and tested on.
+    pub fn parse(arguments: &Arguments, model: &str, inputs: &[&str]) -> Result<Option<Self>, Failure> {
+        let resume = arguments.has(RESUME.name);
+        let every = match arguments.text(EVERY.name) {
+            None => Every::Time(Duration::from_secs(60)),
+            Some(text) => Every::parse(text).ok_or_else(|| {
+                arguments.misuse(&format!(
+                    "{} {text}: expected a number of epochs, as in 5, or of minutes, as in 2m",
+                    EVERY.name
+                ))
+            })?,
+        };
+        let file = match arguments.text(CHECKPOINT.name) {
+            Some(file) => file.to_string(),
+            None if resume || arguments.has(EVERY.name) => {
+                Path::new(model).with_extension("checkpoint").display().to_string()
+            }
+            None => return Ok(None),
+        };
+        if Path::new(&file) == Path::new(model) {
+            let message = format!("{file} is for the model: name another file with {}", CHECKPOINT.name);
+            return Err(arguments.misuse(&message));
+        }
+        let checkpoint = Checkpoint { file, every, resume };
+        files::check_checkpoint(&checkpoint.file, inputs)?;
+        if !resume && checkpoint.is_there() {
+            let message = "holds a training that did not end: go on with --resume, or remove it to begin anew";
+            return Err(Error::format(checkpoint.file, message).into());
+        }
+        Ok(Some(checkpoint))
+    }
+
+    pub fn is_there(&self) -> bool {
+        Path::new(&self.file).is_file()
+    }
+
+    pub fn settings<'a>(&self) -> Checkpoints<'a> {
+        let checkpoints = Checkpoints::new(&self.file);
+        let checkpoints = match self.every {
+            Every::Epochs(epochs) => checkpoints.every_epochs(epochs),
+            Every::Time(time) => checkpoints.every(time),
+        };
+        if self.resume { checkpoints.resume() } else { checkpoints }
+    }
+
+    /// Removes the file, if it was written.
+    pub fn remove(&self) -> palmnet::Result<()> {
+        match fs::remove_file(&self.file) {
+            Err(error) if error.kind() != ErrorKind::NotFound => Err(Error::io(&self.file, error)),
+            _ => Ok(()),
+        }
+    }
+}
+
+impl Every {
+    fn parse(text: &str) -> Option<Every> {
+        match text.strip_suffix('m') {
+            Some(minutes) => {
+                let minutes = minutes.parse().ok().filter(|&minutes: &f64| minutes > 0.0)?;
+                Duration::try_from_secs_f64(60.0 * minutes).ok().map(Every::Time)
+            }
+            None => text.parse().ok().filter(|&epochs| epochs > 0).map(Every::Epochs),
+        }
+    }
+}
