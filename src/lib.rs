@@ -71,7 +71,7 @@ pub use matrix::Matrix;
 pub use metrics::{Classification, Evaluation, Regression, Scores};
 pub use model::Model;
 pub use network::{Network, NetworkBuilder, Scratch};
-pub use optimizer::{AdaGrad, Adam, NAdam, Optimizer, Penalty, RmsProp, Rprop, Rule, Sgd, clip_norm};
+pub use optimizer::{AdaGrad, Adam, Lbfgs, NAdam, Optimizer, Penalty, RmsProp, Rprop, Rule, Sgd, clip_norm};
 pub use parallel::{set_threads, threads};
 pub use rng::Rng;
 pub use schedule::{Schedule, Scheduler};

@@ -3,8 +3,8 @@
 use std::io::Write;
 
 use palmnet::{
-    Activation, AdaGrad, Adam, Dataset, Features, Init, Loss, Matrix, NAdam, Network, NetworkBuilder, Penalty, RmsProp,
-    Rprop, Rule, Scaler, Schedule, Sgd, Targets, Trainer,
+    Activation, AdaGrad, Adam, Dataset, Features, Init, Lbfgs, Loss, Matrix, NAdam, Network, NetworkBuilder, Penalty,
+    RmsProp, Rprop, Rule, Scaler, Schedule, Sgd, Targets, Trainer,
 };
 
 use super::arguments::{Arguments, Command, THREADS, choice};
@@ -45,7 +45,7 @@ pub const COMMAND: Command = Command {
         choice(
             "--optimizer",
             "NAME",
-            "adam (when not given), adamw, amsgrad, nadam, sgd, momentum, nesterov, adagrad, rmsprop, rprop.",
+            "adam (when not given), adamw, amsgrad, nadam, sgd, momentum, nesterov, adagrad, rmsprop, rprop; or lbfgs, for small data: it takes all of it for each step, and finds the length of the step by itself.",
         ),
         choice(
             "--lr",
@@ -72,12 +72,12 @@ pub const COMMAND: Command = Command {
         choice(
             "--epochs",
             "N",
-            "Passes over the training data. When not given: what makes about 6000 steps, but from 20 to 200; 10 for images. For rprop 200.",
+            "Passes over the training data. When not given: what makes about 6000 steps, but from 20 to 200; 10 for images. For rprop 200, for lbfgs at most 500.",
         ),
         choice(
             "--batch",
             "N",
-            "Examples per step. When not given: 16 for less than 1000 training examples, 32 for less than 10000, else 64; 64 for images. For rprop all of them.",
+            "Examples per step. When not given: 16 for less than 1000 training examples, 32 for less than 10000, else 64; 64 for images. For rprop and lbfgs all of them.",
         ),
         choice("--dropout", "P", "Probability that a hidden unit is left out of a step: 0 when not given."),
         choice(
@@ -170,7 +170,7 @@ struct Options {
 type Fit = fn(&Features) -> Scaler;
 
 /// The optimizers, and the learning rate that each gets when none is given.
-const OPTIMIZERS: [(&str, f32); 10] = [
+const OPTIMIZERS: [(&str, f32); 11] = [
     ("adam", 0.001),
     ("adamw", 0.001),
     ("amsgrad", 0.001),
@@ -181,6 +181,7 @@ const OPTIMIZERS: [(&str, f32); 10] = [
     ("adagrad", 0.05),
     ("rmsprop", 0.001),
     ("rprop", 0.01),
+    ("lbfgs", 1.0),
 ];
 
 const SCHEDULES: [&str; 8] =
@@ -230,6 +231,12 @@ impl Options {
             _ => (|features| Scaler::identity(features.columns())) as Fit,
         });
         let optimizer = arguments.one_of("--optimizer", &OPTIMIZERS.map(|(name, _)| name))?.unwrap_or("adam");
+        let foreign = ["--lr", "--schedule", "--warmup", "--batch", "--l1", "--weight-decay", "--dropout"];
+        if let (Some(option), "lbfgs") = (foreign.iter().find(|option| arguments.has(option)), optimizer) {
+            return Err(arguments.misuse(&format!(
+                "{option} does not go with --optimizer lbfgs, which finds the length of its steps on all of the data"
+            )));
+        }
         let usual_rate = OPTIMIZERS.iter().find(|(name, _)| *name == optimizer).map_or(0.001, |&(_, rate)| rate);
         let rate = arguments.value("--lr", "a number above 0", |&x: &f32| x > 0.0 && x.is_finite())?;
         let whole = |name: &str| arguments.value(name, "a whole number from 1", |&n: &usize| n > 0);
@@ -286,7 +293,7 @@ impl Settings {
             Targets::Values(values) => ((values.columns(), Activation::Identity), Loss::MeanSquaredError),
         };
         // The signs of a batch's gradient, which are all that Rprop looks at, are mostly noise.
-        let all = options.optimizer == "rprop";
+        let all = matches!(options.optimizer, "rprop" | "lbfgs");
         let batch = options.batch.unwrap_or(match rows {
             _ if all => rows,
             0..1000 if !images => 16,
@@ -294,7 +301,13 @@ impl Settings {
             _ => 64,
         });
         // About six thousand steps fit most tables; images need fewer passes than that.
-        let usual_epochs = if images && !all { 10 } else { (6_000usize.saturating_mul(batch) / rows).clamp(20, 200) };
+        let usual_epochs = if options.optimizer == "lbfgs" {
+            500
+        } else if images && !all {
+            10
+        } else {
+            (6_000usize.saturating_mul(batch) / rows).clamp(20, 200)
+        };
         let epochs = options.epochs.unwrap_or(usual_epochs);
         let mut settings = Settings { hidden: Vec::new(), outputs, loss, batch, epochs, restarts: 1, options };
         settings.hidden = match settings.options.hidden.take() {
@@ -350,6 +363,7 @@ impl Settings {
             "adagrad" => AdaGrad::new(learning_rate).into(),
             "rmsprop" => RmsProp::new(learning_rate).into(),
             "rprop" => Rprop::new(learning_rate).into(),
+            "lbfgs" => Lbfgs::default().into(),
             _ => Adam::new(learning_rate).into(),
         };
         let penalty = Penalty::default().l1(l1).l2(l2).weight_decay(weight_decay);
@@ -372,6 +386,7 @@ impl Settings {
             let value = match option.name {
                 "--hidden" => hidden(),
                 "--optimizer" => self.options.optimizer.to_string(),
+                "--lr" | "--batch" if self.options.optimizer == "lbfgs" => continue,
                 "--lr" => exact(self.options.learning_rate),
                 "--weight-decay" if self.options.optimizer == "adamw" => exact(self.options.weight_decay),
                 "--epochs" => self.epochs.to_string(),

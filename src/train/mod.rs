@@ -2,6 +2,7 @@
 
 pub(crate) mod evaluate;
 mod history;
+mod lbfgs;
 mod snapshot;
 mod step;
 mod trainer;

@@ -14,11 +14,16 @@ impl Snapshot {
     }
 
     pub(super) fn restore(&self, network: &mut Network) {
-        let mut rest = &self.0[..];
-        for values in network.parameters_mut() {
-            let (these, others) = rest.split_at(values.len());
-            values.copy_from_slice(these);
-            rest = others;
-        }
+        set_weights(network, &self.0);
+    }
+}
+
+/// Gives `network` these weights.
+pub(super) fn set_weights(network: &mut Network, weights: &[f32]) {
+    let mut rest = weights;
+    for values in network.parameters_mut() {
+        let (these, others) = rest.split_at(values.len());
+        values.copy_from_slice(these);
+        rest = others;
     }
 }

@@ -8,7 +8,7 @@
 use std::ops::Range;
 use std::sync::{Mutex, RwLock, RwLockReadGuard};
 
-use super::snapshot::Snapshot;
+use super::snapshot::{Snapshot, set_weights};
 use crate::backprop::{Part, Pass};
 use crate::data::Dataset;
 use crate::matrix::Matrix;
@@ -58,8 +58,9 @@ struct Block {
 /// What a team does at a time.
 #[derive(Clone, Copy)]
 pub(super) enum Round {
-    /// Forward and backward: a piece for every `rows` rows of the batch that has these places in the order.
-    Passes { number: u64, start: usize, end: usize, rows: usize },
+    /// Forward and backward: a piece for every `rows` rows of the batch that has these places in the order. The gradient
+    /// is of the mean over so many examples.
+    Passes { number: u64, start: usize, end: usize, rows: usize, examples: usize },
     /// A piece for every part of the parameters: its gradient, from so many blocks.
     Gradients { blocks: usize },
     /// A piece for every chunk of the validation rows: its loss.
@@ -112,10 +113,15 @@ impl<'a> Shared<'a> {
         weights.restore(&mut write(&self.network));
     }
 
+    /// Likewise.
+    pub(super) fn set_weights(&self, weights: &[f32]) {
+        set_weights(&mut write(&self.network), weights);
+    }
+
     /// What each thread of the team does.
     pub(super) fn work(&self, round: Round, piece: usize) {
         match round {
-            Round::Passes { number, start, end, rows } => {
+            Round::Passes { number, start, end, rows, examples } => {
                 let (network, order) = (self.network(), read(&self.order));
                 let Block { pass, x, y, .. } = &mut *write(&self.blocks[piece]);
                 let batch = &order[start..end];
@@ -124,7 +130,7 @@ impl<'a> Shared<'a> {
                 self.data.gather(rows, x);
                 self.data.gather_targets(rows, network.outputs(), y);
                 pass.forward(&network, x, first, number);
-                pass.backward(&network, x, y, first, batch.len());
+                pass.backward(&network, x, y, first, examples);
             }
             Round::Gradients { blocks } => {
                 let part = &self.parts[piece];
@@ -157,38 +163,63 @@ impl<'a> Shared<'a> {
         number: u64,
         batch: Range<usize>,
     ) -> f64 {
+        let examples = batch.len();
+        let (loss, blocks) = self.passes(team, number, batch, examples);
+        if f64::is_finite(loss) {
+            optimizer.begin();
+            let mut network = write(&self.network);
+            team.run(Round::Gradients { blocks }, self.parts.len(), || {
+                self.take_gradients(|part, gradient| update(&mut network, optimizer, part, gradient));
+            });
+        }
+        loss / examples as f64
+    }
+
+    /// The mean loss on all examples with these `weights`, which the network then has, and its gradient, which is added
+    /// to `gradient`. `chunk` examples go through the network at a time, at most a batch.
+    pub(super) fn loss_and_gradient(
+        &self,
+        team: &mut Team<'_, Round>,
+        weights: &[f32],
+        chunk: usize,
+        gradient: &mut [f64],
+    ) -> f64 {
+        self.set_weights(weights);
+        let examples = read(&self.order).len();
+        let mut loss = 0.0;
+        for start in (0..examples).step_by(chunk) {
+            let (of_chunk, blocks) = self.passes(team, 0, start..examples.min(start + chunk), examples);
+            loss += of_chunk;
+            team.run(Round::Gradients { blocks }, self.parts.len(), || {
+                self.take_gradients(|part, of_part| {
+                    let sums = &mut gradient[part.parameters.clone()];
+                    sums.iter_mut().zip(of_part).for_each(|(sum, &g)| *sum += f64::from(g));
+                });
+            });
+        }
+        loss / examples as f64
+    }
+
+    /// The first round of a step: the sum of the losses, and the number of blocks.
+    fn passes(&self, team: &mut Team<'_, Round>, number: u64, batch: Range<usize>, examples: usize) -> (f64, usize) {
         // Fewer blocks serve a smaller team, but the formula alone does not say so.
         let blocks = most_blocks(batch.len(), team.size()).min(self.blocks.len());
         let rows = batch.len().div_ceil(blocks).next_multiple_of(2);
         let blocks = batch.len().div_ceil(rows);
-        team.run(Round::Passes { number, start: batch.start, end: batch.end, rows }, blocks, || {});
+        team.run(Round::Passes { number, start: batch.start, end: batch.end, rows, examples }, blocks, || {});
         // One sum in the order of the rows, whatever the blocks.
         let mut loss = 0.0;
         for block in &self.blocks[..blocks] {
             read(block).pass.losses().iter().for_each(|of_row| loss += of_row);
         }
-        if f64::is_finite(loss) {
-            optimizer.begin();
-            let mut network = write(&self.network);
-            team.run(Round::Gradients { blocks }, self.parts.len(), || self.update(&mut network, optimizer));
-        }
-        loss / batch.len() as f64
+        (loss, blocks)
     }
 
     /// Uses the gradients that are there.
-    fn update(&self, network: &mut Network, optimizer: &mut Optimizer) {
+    fn take_gradients(&self, mut take: impl FnMut(&Part, &[f32])) {
         let next = || lock(&self.gradients).pop();
         while let Some((number, gradient)) = next() {
-            let Part { layer, rows, parameters, .. } = &self.parts[number];
-            let mut start = parameters.start;
-            let mut tensors = network.layer_mut(*layer).parameters_mut();
-            if let (Some(weights), Some(bias)) = (tensors.next(), tensors.next()) {
-                let (of_weights, of_bias) = gradient.split_at(rows.len() * bias.len());
-                optimizer.update(&mut weights[rows.start * bias.len()..][..of_weights.len()], of_weights, start);
-                start += of_weights.len();
-                optimizer.update(&mut bias[..of_bias.len()], of_bias, start);
-            }
-            drop(tensors);
+            take(&self.parts[number], &gradient);
             lock(&self.spare).push(gradient);
         }
     }
@@ -198,6 +229,19 @@ impl<'a> Shared<'a> {
         let rows = self.validation_rows.len();
         team.run(Round::Validation, rows.div_ceil(CHUNK), || {});
         (rows > 0).then(|| lock(&self.validation_losses).iter().sum::<f64>() / rows as f64)
+    }
+}
+
+/// The part's step.
+fn update(network: &mut Network, optimizer: &mut Optimizer, part: &Part, gradient: &[f32]) {
+    let Part { layer, rows, parameters, .. } = part;
+    let mut start = parameters.start;
+    let mut tensors = network.layer_mut(*layer).parameters_mut();
+    if let (Some(weights), Some(bias)) = (tensors.next(), tensors.next()) {
+        let (of_weights, of_bias) = gradient.split_at(rows.len() * bias.len());
+        optimizer.update(&mut weights[rows.start * bias.len()..][..of_weights.len()], of_weights, start);
+        start += of_weights.len();
+        optimizer.update(&mut bias[..of_bias.len()], of_bias, start);
     }
 }
 

@@ -4,6 +4,7 @@ use std::ops::ControlFlow;
 use std::time::Instant;
 
 use super::history::{Epoch, History};
+use super::lbfgs;
 use super::snapshot::Snapshot;
 use super::step::{Round, Shared};
 use crate::activation::Activation;
@@ -30,12 +31,12 @@ use crate::schedule::{Schedule, Scheduler};
 /// ```
 pub struct Trainer<'a> {
     loss: Loss,
-    rule: Rule,
-    penalty: Penalty,
-    clip_value: f32,
+    pub(super) rule: Rule,
+    pub(super) penalty: Penalty,
+    pub(super) clip_value: f32,
     schedule: Schedule,
-    warmup: f32,
-    epochs: usize,
+    pub(super) warmup: f32,
+    pub(super) epochs: usize,
     batch_size: usize,
     validation: Validation<'a>,
     patience: Option<usize>,
@@ -54,7 +55,7 @@ enum Validation<'a> {
 #[derive(Clone, Copy, Debug)]
 #[non_exhaustive]
 pub enum Event<'e> {
-    /// A batch was trained on.
+    /// A batch was trained on. For L-BFGS this is an iteration, the one batch of its epoch.
     Batch {
         /// The epoch, counted from 1.
         epoch: usize,
@@ -166,6 +167,9 @@ impl<'a> Trainer<'a> {
             }
         };
         let pass = Pass::new(network, self.loss, self.seed)?;
+        if let Rule::Lbfgs(rule) = self.rule {
+            return lbfgs::fit(self, rule, network, &pass, (data, rows), (validation, held_back));
+        }
         let optimizer = Optimizer::new(self.rule, network).penalty(self.penalty).clip_value(self.clip_value);
         let shared = Shared::new(network, &pass, self.batch_size, (data, rows.clone()), (validation, held_back));
         parallel::team(shared.threads, &|round, piece| shared.work(round, piece), |team| {
@@ -225,19 +229,30 @@ impl<'a> Trainer<'a> {
             scheduler.end_epoch(validation_loss.unwrap_or(train_loss));
             let (learning_rate, seconds) = (optimizer.learning_rate(), start.elapsed().as_secs_f64());
             let record = Epoch { epoch, train_loss, validation_loss, learning_rate, seconds };
-            history.epochs.push(record);
-            history.best_epoch = epoch;
-            let network = shared.network();
-            let stop = self.patience.is_some_and(|patience| best.update(&record, &network) >= patience);
-            if self.tell(Event::Epoch { record: &record, network: &network }).is_break() || stop {
+            if self.end_epoch(record, shared, &mut history, &mut best).is_break() {
                 break;
             }
         }
-        if self.patience.is_some() && best.epoch > 0 {
-            shared.restore(&best.weights);
-            history.best_epoch = best.epoch;
-        }
+        best.take_over(shared, &mut history);
         Ok(history)
+    }
+
+    /// Notes what an epoch came to, and tells the observer; `Break` ends the training.
+    pub(super) fn end_epoch(
+        &mut self,
+        record: Epoch,
+        shared: &Shared<'_>,
+        history: &mut History,
+        best: &mut Best,
+    ) -> ControlFlow<()> {
+        history.epochs.push(record);
+        history.best_epoch = record.epoch;
+        let network = shared.network();
+        let stop = self.patience.is_some_and(|patience| best.update(&record, &network) >= patience);
+        match self.tell(Event::Epoch { record: &record, network: &network }) {
+            ControlFlow::Continue(()) if !stop => ControlFlow::Continue(()),
+            _ => ControlFlow::Break(()),
+        }
     }
 
     /// Starts `starts` networks from different seeds, trains each for a tenth of the epochs, and trains the best of
@@ -282,7 +297,7 @@ impl<'a> Trainer<'a> {
         Ok((network, history))
     }
 
-    fn tell(&mut self, event: Event<'_>) -> ControlFlow<()> {
+    pub(super) fn tell(&mut self, event: Event<'_>) -> ControlFlow<()> {
         self.observer.as_mut().map_or(ControlFlow::Continue(()), |observer| observer(event))
     }
 
@@ -296,6 +311,9 @@ impl<'a> Trainer<'a> {
         self.rule.check()?;
         self.penalty.check()?;
         self.schedule.check()?;
+        if let Rule::Lbfgs(_) = self.rule {
+            lbfgs::check(self, network)?;
+        }
         if self.clip_value.is_nan() || self.clip_value <= 0.0 {
             return Err(Error::Setting(format!("clip value {}: it must be more than zero", self.clip_value)));
         }
@@ -349,7 +367,7 @@ fn diverged(epoch: usize, batch: usize, what: &str, rate: f32) -> Error {
 
 /// The weights of the best epoch so far.
 #[derive(Default)]
-struct Best {
+pub(super) struct Best {
     epoch: usize,
     loss: f64,
     weights: Snapshot,
@@ -366,5 +384,13 @@ impl Best {
             self.weights.take(network);
         }
         record.epoch - self.epoch
+    }
+
+    /// Gives the network these weights, if any were taken.
+    pub(super) fn take_over(&self, shared: &Shared<'_>, history: &mut History) {
+        if self.epoch > 0 {
+            shared.restore(&self.weights);
+            history.best_epoch = self.epoch;
+        }
     }
 }

@@ -1,0 +1,112 @@
+//! Training by L-BFGS: each epoch is an iteration on the loss of all examples.
+
+use std::time::Instant;
+
+use super::history::{Epoch, History};
+use super::step::{Round, Shared};
+use super::trainer::{Best, Event, Trainer};
+use crate::backprop::Pass;
+use crate::data::Dataset;
+use crate::error::{Error, Result};
+use crate::layer::Layer;
+use crate::network::Network;
+use crate::optimizer::{Iteration, Lbfgs, Minimiser, Penalty};
+use crate::parallel::{self, Team};
+
+/// Examples that go through the network at a time: enough for several threads, few enough for little memory. The sums
+/// over them are in single precision, those over the chunks in double.
+const CHUNK: usize = 1024;
+
+/// Refuses what would give another function at every step, or is no part of the one that is minimised.
+pub(super) fn check(trainer: &Trainer<'_>, network: &Network) -> Result<()> {
+    let refuse = |what: &str| Err(Error::Setting(format!("L-BFGS {what}, or take another rule, such as Adam")));
+    if trainer.penalty.only_l2().is_none() {
+        return refuse("takes no L1 penalty, which is not smooth, and no weight decay past the gradient: use L2");
+    }
+    if trainer.clip_value < f32::INFINITY {
+        return refuse("needs the gradient as it is: leave out the clipping");
+    }
+    if trainer.warmup > 0.0 {
+        return refuse("finds the length of its steps by itself: leave out the warm-up");
+    }
+    if network.layers().iter().any(|layer| matches!(layer, Layer::Dropout(dropout) if dropout.rate() > 0.0)) {
+        return refuse("needs a loss that stays the same from step to step: leave out dropout, and use L2 instead");
+    }
+    Ok(())
+}
+
+/// As [`Trainer::fit`], for rows of `data`, with the loss measured on rows of `validation`.
+pub(super) fn fit(
+    trainer: &mut Trainer<'_>,
+    rule: Lbfgs,
+    network: &mut Network,
+    pass: &Pass,
+    data: (&Dataset, Vec<usize>),
+    validation: (&Dataset, Vec<usize>),
+) -> Result<History> {
+    let weights: Vec<f32> = network.parameters().flatten().copied().collect();
+    let (decay, sums) = (decay(network, trainer.penalty), vec![0.0; weights.len()]);
+    let shared = Shared::new(network, pass, CHUNK, data, validation);
+    let mut objective = Objective { shared: &shared, decay, sums };
+    parallel::team(shared.threads, &|round, piece| shared.work(round, piece), |team| {
+        let (mut history, mut best) = (History::default(), Best::default());
+        let start = Instant::now();
+        let mut minimiser = Minimiser::new(rule, weights, &mut |x, gradient| objective.at(team, x, gradient));
+        if !minimiser.value.is_finite() {
+            let message = format!(
+                "the loss is {} at the first weights. Scale features and targets, or look for extreme values in the data",
+                minimiser.value
+            );
+            return Err(Error::Diverged { epoch: 1, batch: 1, message });
+        }
+        for epoch in 1..=trainer.epochs {
+            let Iteration { step, over } = minimiser.iterate(&mut |x, gradient| objective.at(team, x, gradient));
+            shared.set_weights(&minimiser.x);
+            let train_loss = minimiser.value - objective.penalty(&minimiser.x);
+            if trainer.tell(Event::Batch { epoch, batch: 1, batches: 1, loss: train_loss }).is_break() {
+                break;
+            }
+            let validation_loss = shared.validation_loss(team);
+            let (learning_rate, seconds) = (step as f32, start.elapsed().as_secs_f64());
+            let record = Epoch { epoch, train_loss, validation_loss, learning_rate, seconds };
+            if trainer.end_epoch(record, &shared, &mut history, &mut best).is_break() || over {
+                break;
+            }
+        }
+        best.take_over(&shared, &mut history);
+        Ok(history)
+    })
+}
+
+/// What is minimised: the mean loss on all examples, and the penalty.
+struct Objective<'s, 'a> {
+    shared: &'s Shared<'a>,
+    /// The L2 penalty's strength for every parameter.
+    decay: Vec<f32>,
+    /// The gradient of the loss.
+    sums: Vec<f64>,
+}
+
+impl Objective<'_, '_> {
+    /// Its value with these weights, which the network then has, and its gradient.
+    fn at(&mut self, team: &mut Team<'_, Round>, weights: &[f32], gradient: &mut [f32]) -> f64 {
+        self.sums.fill(0.0);
+        let loss = self.shared.loss_and_gradient(team, weights, CHUNK, &mut self.sums);
+        for (((sum, gradient), &weight), &l2) in self.sums.iter().zip(gradient).zip(weights).zip(&self.decay) {
+            *gradient = (sum + f64::from(l2) * f64::from(weight)) as f32;
+        }
+        loss + self.penalty(weights)
+    }
+
+    fn penalty(&self, weights: &[f32]) -> f64 {
+        let of_weight = |(&weight, &l2): (&f32, &f32)| 0.5 * f64::from(l2) * f64::from(weight) * f64::from(weight);
+        weights.iter().zip(&self.decay).map(of_weight).sum()
+    }
+}
+
+/// The L2 penalty's strength for every parameter.
+fn decay(network: &Network, penalty: Penalty) -> Vec<f32> {
+    let l2 = penalty.only_l2().unwrap_or(0.0);
+    let tensors = network.layers().iter().flat_map(Layer::parameters);
+    tensors.flat_map(|(name, values)| vec![if penalty.covers(name) { l2 } else { 0.0 }; values.len()]).collect()
+}
