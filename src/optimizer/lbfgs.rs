@@ -38,7 +38,10 @@ pub struct Lbfgs {
     change: f32,
 }
 
-/// Ten steps remembered; an end at a gradient of 10⁻⁶ or a change of the loss by 10⁻⁷ of itself.
+/// So many iterations without gain end it. Near a minimum the loss hides in its rounding what the gradient still shows.
+const MOST_IDLE: usize = 5;
+
+/// Ten steps remembered; an end at a gradient of 10⁻⁶ or at changes of the loss by 10⁻⁷ of itself.
 impl Default for Lbfgs {
     fn default() -> Self {
         Lbfgs { memory: 10, gradient: 1e-6, change: 1e-7 }
@@ -51,8 +54,8 @@ impl Lbfgs {
         Lbfgs { memory: steps, ..self }
     }
 
-    /// Ends when no entry of the gradient is larger than `gradient`, or an iteration has lowered the loss by no more than
-    /// `change` times itself.
+    /// Ends when no entry of the gradient is larger than `gradient`, or five iterations in a row have lowered the loss
+    /// by no more than `change` times itself.
     pub fn tolerance(self, gradient: f32, change: f32) -> Self {
         Lbfgs { gradient, change, ..self }
     }
@@ -78,6 +81,8 @@ pub(crate) struct Minimiser {
     pub(crate) x: Vec<f32>,
     pub(crate) value: f64,
     gradient: Vec<f32>,
+    /// The iterations in a row that gained next to nothing.
+    idle: usize,
     /// The last steps, oldest first.
     pairs: VecDeque<Pair>,
     direction: Vec<f32>,
@@ -106,7 +111,7 @@ impl Minimiser {
         let zeros = || vec![0.0; x.len()];
         let (mut gradient, direction, next, next_gradient) = (zeros(), zeros(), zeros(), zeros());
         let value = function(&x, &mut gradient);
-        Minimiser { rule, x, value, gradient, pairs: VecDeque::new(), direction, next, next_gradient }
+        Minimiser { rule, x, value, gradient, idle: 0, pairs: VecDeque::new(), direction, next, next_gradient }
     }
 
     /// One step down.
@@ -131,8 +136,8 @@ impl Minimiser {
         self.value = found.value;
         std::mem::swap(&mut self.x, &mut self.next);
         std::mem::swap(&mut self.gradient, &mut self.next_gradient);
-        let over = fall <= f64::from(self.rule.change) * self.value.abs() || self.is_level();
-        Iteration { step: found.step, over }
+        self.idle = if fall <= f64::from(self.rule.change) * self.value.abs() { self.idle + 1 } else { 0 };
+        Iteration { step: found.step, over: self.idle == MOST_IDLE || self.is_level() }
     }
 
     /// Whether no entry of the gradient is worth a step.
@@ -168,7 +173,7 @@ impl Minimiser {
             return None;
         }
         // Without memory nothing is known of the right length.
-        let first = if pairs.is_empty() { 1.0 / dot(gradient, gradient).sqrt() } else { 1.0 };
+        let first = if pairs.is_empty() { 1.0f64.min(1.0 / dot(gradient, gradient).sqrt()) } else { 1.0 };
         search(start, first, |step| {
             for ((next, &x), &d) in next.iter_mut().zip(&*x).zip(&*direction) {
                 *next = (f64::from(x) + step * f64::from(d)) as f32;
@@ -279,20 +284,25 @@ mod tests {
         let mut function = |x: &[f32], gradient: &mut [f32]| {
             let mut value = 0.0;
             for (i, (x, g)) in x.iter().zip(gradient).enumerate() {
-                let off = f64::from(*x) - i as f64;
+                let off = f64::from(*x) - 0.1 * (i % 7) as f64;
                 *g = (curvature(i) * off) as f32;
                 value += 0.5 * curvature(i) * off * off;
             }
             value
         };
-        let iterations = |memory| {
-            let mut minimiser = Minimiser::new(Lbfgs::default().memory(memory), vec![0.5; 37], &mut function);
+        let mut iterations = |memory| {
+            let mut minimiser =
+                Minimiser::new(Lbfgs::default().memory(memory).tolerance(1e-3, 0.0), vec![2.0; 37], &mut function);
             let iterations = 1 + (0..500).take_while(|_| !minimiser.iterate(&mut function).over).count();
-            assert!(minimiser.x.iter().enumerate().all(|(i, x)| (x - i as f32).abs() < 1e-4), "{:?}", minimiser.x);
+            assert!(
+                minimiser.x.iter().enumerate().all(|(i, x)| (x - 0.1 * (i % 7) as f32).abs() < 1e-3),
+                "{:?}",
+                minimiser.x
+            );
             iterations
         };
         let (short, long) = (iterations(1), iterations(10));
-        assert!(long <= 20 && long < short, "{long} and {short}");
+        assert!(long <= 40 && 2 * long < short, "{long} and {short}");
     }
 
     #[test]

@@ -13,9 +13,9 @@ use crate::network::Network;
 use crate::optimizer::{Iteration, Lbfgs, Minimiser, Penalty};
 use crate::parallel::{self, Team};
 
-/// Examples that go through the network at a time: enough for several threads, few enough for little memory. The sums
+/// Examples that go through the network at a time: enough for several threads, few enough for little memory and little rounding: the sums
 /// over them are in single precision, those over the chunks in double.
-const CHUNK: usize = 1024;
+const CHUNK: usize = 256;
 
 /// Refuses what would give another function at every step, or is no part of the one that is minimised.
 pub(super) fn check(trainer: &Trainer<'_>, network: &Network) -> Result<()> {
