@@ -75,7 +75,7 @@ pub use optimizer::{AdaGrad, Adam, Lbfgs, NAdam, Optimizer, Penalty, RmsProp, Rp
 pub use parallel::{set_threads, threads};
 pub use rng::Rng;
 pub use schedule::{Schedule, Scheduler};
-pub use train::{Epoch, Event, History, Trainer};
+pub use train::{Epoch, Event, History, RateSearch, Trainer};
 
 /// The README's code is tested as the rest of the documentation is.
 #[cfg(doctest)]

@@ -2,9 +2,10 @@
 
 use std::io::Write;
 
+use palmnet::json::Json;
 use palmnet::{
     Activation, AdaGrad, Adam, Dataset, Features, Init, Lbfgs, Loss, Matrix, NAdam, Network, NetworkBuilder, Penalty,
-    RmsProp, Rprop, Rule, Scaler, Schedule, Sgd, Targets, Trainer,
+    RmsProp, Rng, Rprop, Rule, Scaler, Schedule, Sgd, Targets, Trainer,
 };
 
 use super::arguments::{Arguments, Command, THREADS, choice};
@@ -50,7 +51,7 @@ pub const COMMAND: Command = Command {
         choice(
             "--lr",
             "X",
-            "Learning rate. When not given: 0.1 for sgd, 0.03 for momentum and nesterov, 0.05 for adagrad, 0.01 for rprop (its first step), 0.001 for the others.",
+            "Learning rate, or auto to look for one in a hundred steps of a copy of the network. When not given: 0.1 for sgd, 0.03 for momentum and nesterov, 0.05 for adagrad, 0.01 for rprop (its first step), 0.001 for the others.",
         ),
         choice(
             "--schedule",
@@ -121,15 +122,26 @@ pub fn run(arguments: &Arguments, out: &mut dyn Write) -> Result<(), Failure> {
         Some(fit) => fit(train.features()),
         None => scaler.unwrap_or_else(|| Scaler::standard(train.features())),
     };
-    let settings = Settings::choose(options, &train);
+    let mut settings = Settings::choose(options, &train);
+    let target_scaler = training::target_scaler(&train);
+    let mut heading = Vec::new();
+    if settings.options.auto_rate {
+        let found = settings.find_rate(&train, &scaler, target_scaler.as_ref())?;
+        if manner.json {
+            writeln!(out, "{}", Json::object([("event", "rate".into()), ("learning_rate", found.into())]))?;
+        }
+        heading.push(format!("learning rate {} found", exact(found)));
+        settings.options.learning_rate = found;
+    }
     let line = settings.line(arguments);
+    heading.insert(0, line.clone());
     // Who chose nothing need not be told that it was too much.
     let chosen = arguments.has("--hidden").then(|| settings.parameters(&train));
     let remarks = remarks(&train, chosen, &scaler, guessed);
     let job = Job {
-        heading: vec![line.clone()],
+        heading,
         remarks,
-        target_scaler: training::target_scaler(&train),
+        target_scaler,
         builder: settings.builder(&train),
         trainer: settings.trainer(),
         train,
@@ -151,6 +163,8 @@ struct Options {
     init: Option<Init>,
     optimizer: &'static str,
     learning_rate: f32,
+    /// Whether a search finds another.
+    auto_rate: bool,
     schedule: Schedule,
     warmup: f32,
     l1: f32,
@@ -238,7 +252,16 @@ impl Options {
             )));
         }
         let usual_rate = OPTIMIZERS.iter().find(|(name, _)| *name == optimizer).map_or(0.001, |&(_, rate)| rate);
-        let rate = arguments.value("--lr", "a number above 0", |&x: &f32| x > 0.0 && x.is_finite())?;
+        let auto_rate = arguments.text("--lr") == Some("auto");
+        if auto_rate && optimizer == "rprop" {
+            return Err(
+                arguments.misuse("--lr auto does not go with --optimizer rprop, which finds its steps as it goes")
+            );
+        }
+        let rate = match auto_rate {
+            true => None,
+            false => arguments.value("--lr", "a number above 0, or auto", |&x: &f32| x > 0.0 && x.is_finite())?,
+        };
         let whole = |name: &str| arguments.value(name, "a whole number from 1", |&n: &usize| n > 0);
         let share = "a share of at least 0 and less than 1";
         let dropout = arguments.value("--dropout", share, |p: &f32| (0.0..1.0).contains(p))?;
@@ -256,6 +279,7 @@ impl Options {
             init: arguments.named("--init", &INITS)?,
             optimizer,
             learning_rate: rate.unwrap_or(usual_rate),
+            auto_rate,
             schedule: arguments.named("--schedule", &SCHEDULES)?.unwrap_or_default(),
             warmup: warmup.unwrap_or(0.0),
             l1: strength("--l1")?.unwrap_or(0.0),
@@ -370,6 +394,20 @@ impl Settings {
         let trainer = Trainer::new(self.loss, rule).epochs(self.epochs).batch_size(self.batch).seed(seed);
         let trainer = trainer.penalty(penalty).schedule(schedule).warmup(warmup).validation(validation);
         if patience > 0 { trainer.early_stopping(patience) } else { trainer }
+    }
+
+    /// A learning rate for these settings; the optimizer's usual one where none makes the loss fall.
+    fn find_rate(&self, train: &Dataset, scaler: &Scaler, target_scaler: Option<&Scaler>) -> palmnet::Result<f32> {
+        // As many examples as the search takes.
+        let mut rows: Vec<usize> = (0..train.len()).collect();
+        Rng::new(self.options.seed).shuffle(&mut rows);
+        rows.truncate(self.batch.saturating_mul(101).max(1000));
+        let mut train = scaler.apply(&train.select(&rows));
+        if let Some(scaler) = target_scaler {
+            train.scale_targets(scaler);
+        }
+        let found = self.trainer().find_rate(&self.builder(&train).build()?, &train)?;
+        Ok(found.rate.unwrap_or(self.options.learning_rate))
     }
 
     /// The command line that does all this again, whatever a later version chooses when nothing is said.

@@ -30,17 +30,17 @@ use crate::schedule::{Schedule, Scheduler};
 /// # Ok::<(), palmnet::Error>(())
 /// ```
 pub struct Trainer<'a> {
-    loss: Loss,
+    pub(super) loss: Loss,
     pub(super) rule: Rule,
     pub(super) penalty: Penalty,
     pub(super) clip_value: f32,
     schedule: Schedule,
     pub(super) warmup: f32,
     pub(super) epochs: usize,
-    batch_size: usize,
+    pub(super) batch_size: usize,
     validation: Validation<'a>,
     patience: Option<usize>,
-    seed: u64,
+    pub(super) seed: u64,
     observer: Option<Observer<'a>>,
 }
 
@@ -301,7 +301,7 @@ impl<'a> Trainer<'a> {
         self.observer.as_mut().map_or(ControlFlow::Continue(()), |observer| observer(event))
     }
 
-    fn check(&self, network: &Network, data: &Dataset) -> Result<()> {
+    pub(super) fn check(&self, network: &Network, data: &Dataset) -> Result<()> {
         if data.is_empty() {
             return Err(Error::Mismatch("there are no examples to train on".into()));
         }
