@@ -18,8 +18,8 @@
 //! - [`Dataset`] reads tables and images, [`generate`] makes problems, [`Scaler`] brings features to a size that
 //!   networks learn from.
 //! - [`Network`] is a stack of [`Layer`]s that holds parameters and nothing else; [`Network::predict`] needs no lock.
-//! - [`Trainer`] trains it: a [`Loss`], an update [`Rule`] such as [`Sgd`] or [`Adam`], a [`Penalty`], a [`Schedule`]
-//!   of the learning rate, epochs and batches. [`Workspace`], [`Optimizer`] and [`Scheduler`] are the pieces for a loop
+//! - [`Trainer`] trains it: a [`Loss`], an update [`Rule`] such as [`Sgd`], [`Adam`] or, for small data, [`Lbfgs`], a
+//!   [`Penalty`], a [`Schedule`] of the learning rate, epochs and batches; [`Trainer::find_rate`] looks for that rate. [`Workspace`], [`Optimizer`] and [`Scheduler`] are the pieces for a loop
 //!   of your own.
 //! - [`Model`] is a network with its preprocessing, in one safetensors file; [`Dataset::from_csv_as`] reads a file as the
 //!   model's [`Schema`] says.

@@ -316,7 +316,7 @@ impl Settings {
             Targets::Classes(_) => ((train.class_names().len(), Activation::Softmax), Loss::CrossEntropy),
             Targets::Values(values) => ((values.columns(), Activation::Identity), Loss::MeanSquaredError),
         };
-        // The signs of a batch's gradient, which are all that Rprop looks at, are mostly noise.
+        // The signs of a batch's gradient, which are all that Rprop looks at, are mostly noise; L-BFGS takes no batches.
         let all = matches!(options.optimizer, "rprop" | "lbfgs");
         let batch = options.batch.unwrap_or(match rows {
             _ if all => rows,
