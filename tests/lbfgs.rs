@@ -57,12 +57,16 @@ fn least_squares_with_and_without_a_penalty() {
     let plain = [-0.06104178, 0.04189189, -0.09737893, 0.15634512, -0.00786499, 0.10950352, 0.44798255, 0.4682774];
     let penalised = [-0.03201961, 0.02686652, -0.04718218, 0.07306451, -0.00389563, 0.04955206, 0.451949, 0.45943056];
     for (l2, truth, loss) in [(0.0, plain, 0.09721620023), (0.1, penalised, 0.09785481966)] {
-        let mut network = Network::builder(3).dense(2, Identity).seed(1).build().unwrap();
-        let mut trainer = trainer(Loss::MeanSquaredError).penalty(Penalty::default().l2(l2));
-        let history = trainer.fit(&mut network, &data).unwrap();
-        close(&flat(&network), &truth, 1e-5);
-        // That of the data alone.
-        assert!((history.train_loss() - loss).abs() < 1e-6, "{} for {loss}", history.train_loss());
+        // As often as one likes: means stay.
+        for copies in [1, 20] {
+            let data = data.select(&(0..40 * copies).map(|row| row % 40).collect::<Vec<_>>());
+            let mut network = Network::builder(3).dense(2, Identity).seed(1).build().unwrap();
+            let mut trainer = trainer(Loss::MeanSquaredError).penalty(Penalty::default().l2(l2));
+            let history = trainer.fit(&mut network, &data).unwrap();
+            close(&flat(&network), &truth, 1e-5);
+            // That of the data alone.
+            assert!((history.train_loss() - loss).abs() < 1e-6, "{} for {loss}", history.train_loss());
+        }
     }
 }
 
@@ -170,6 +174,19 @@ fn it_ends_when_nothing_is_left_to_gain() {
     let before = flat(&network);
     assert_eq!(fit(Lbfgs::default(), &mut network), 1);
     assert_eq!(flat(&network), before);
+}
+
+/// Where the slope jumps, the last search finds no step: the network has the weights from before it.
+#[test]
+fn what_was_tried_in_vain_is_undone() {
+    let data = Dataset::from_values(Matrix::from_rows(&[[1.0], [2.0]]), Matrix::from_rows(&[[0.3], [0.7]])).unwrap();
+    let mut network = Network::builder(1).dense(1, Identity).seed(1).build().unwrap();
+    let history = trainer(Loss::MeanAbsoluteError).fit(&mut network, &data).unwrap();
+    let losses: Vec<f64> = history.epochs.iter().map(|epoch| epoch.train_loss).collect();
+    assert!(losses.len() < 200 && history.epochs.last().unwrap().learning_rate == 0.0, "{history:?}");
+    let [weight, bias] = flat(&network)[..] else { panic!("two parameters") };
+    let loss = f64::from(((weight + bias - 0.3).abs() + (2.0 * weight + bias - 0.7).abs()) / 2.0);
+    assert!((loss - losses.last().unwrap()).abs() < 1e-7, "{loss} after {losses:?}");
 }
 
 #[test]
