@@ -122,7 +122,10 @@ impl Minimiser {
         }
         let found = loop {
             self.choose_direction();
-            if let Some(found) = self.step(function) {
+            // A step that is lost in rounding is none.
+            if let Some(found) = self.step(function)
+                && self.next != self.x
+            {
                 break found;
             }
             // What is remembered may mislead: once more straight down.
