@@ -8,8 +8,8 @@ use crate::error::Result;
 use crate::gemm::{Vectorized, vectorize};
 
 /// Limited-memory BFGS (Liu, Nocedal, 1989): the last steps and the changes of the gradient over them tell how the loss
-/// bends, and with that where its minimum is. For small data and small networks, where it gets lower in fewer passes
-/// than anything else.
+/// bends, and with that where its minimum is. For small networks and some hundred examples it gets lower in fewer passes
+/// than anything else; of many thousand examples, batches learn more in a pass.
 ///
 /// It is for [`Trainer`](crate::Trainer), which takes each epoch for an iteration: one step down the gradient of the loss
 /// of all training examples, of a length that meets the strong Wolfe conditions (Nocedal, Wright, 2006), found in one to

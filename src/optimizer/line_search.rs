@@ -97,7 +97,8 @@ mod tests {
 
     #[test]
     fn steps_meet_the_wolfe_conditions() {
-        let functions: [(&str, fn(f64) -> (f64, f64)); 6] = [
+        type Function = fn(f64) -> (f64, f64);
+        let functions: [(&str, Function); 6] = [
             ("parabola", |a| ((a - 3.0).powi(2), 2.0 * (a - 3.0))),
             ("narrow", |a| (1e6 * (a - 1e-3).powi(2), 2e6 * (a - 1e-3))),
             // From Moré and Thuente (1994), their first and second test functions.
