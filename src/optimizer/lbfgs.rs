@@ -95,6 +95,8 @@ struct Pair {
     step: Vec<f32>,
     change: Vec<f32>,
     product: f64,
+    /// What the direction lost of the change.
+    share: f64,
 }
 
 /// What came of an iteration.
@@ -152,18 +154,17 @@ impl Minimiser {
     fn choose_direction(&mut self) {
         let Minimiser { pairs, direction, gradient, .. } = self;
         direction.iter_mut().zip(&*gradient).for_each(|(d, g)| *d = -g);
-        let mut shares = vec![0.0; pairs.len()];
-        for (pair, share) in pairs.iter().zip(&mut shares).rev() {
-            *share = dot(&pair.step, direction) / pair.product;
-            add(direction, -*share, &pair.change);
+        for pair in pairs.iter_mut().rev() {
+            pair.share = dot(&pair.step, direction) / pair.product;
+            add(direction, -pair.share, &pair.change);
         }
         if let Some(last) = pairs.back() {
             let scale = (last.product / dot(&last.change, &last.change)) as f32;
             direction.iter_mut().for_each(|d| *d *= scale);
         }
-        for (pair, share) in pairs.iter().zip(shares) {
+        for pair in &*pairs {
             let back = dot(&pair.change, direction) / pair.product;
-            add(direction, share - back, &pair.step);
+            add(direction, pair.share - back, &pair.step);
         }
     }
 
@@ -195,7 +196,7 @@ impl Minimiser {
         subtract(&self.next_gradient, &self.gradient, &mut change);
         let product = dot(&step, &change);
         if product > 1e-10 * dot(&change, &change) {
-            self.pairs.push_back(Pair { step, change, product });
+            self.pairs.push_back(Pair { step, change, product, share: 0.0 });
         }
     }
 }
