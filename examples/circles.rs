@@ -1,12 +1,11 @@
 //! Inside or outside of a circle, with 2-3-2 sigmoid units. `cargo run --release --example circles`
 
-use palmnet::{Activation::*, Loss, Network, Sgd, Trainer, generate};
+use palmnet::{Activation::*, Lbfgs, Loss, Network, Trainer, generate};
 
 fn main() -> palmnet::Result<()> {
     let (train, test) = generate::circles(1000, 0.0, 0).split(0.8, 0);
     let builder = Network::builder(2).dense(3, Sigmoid).dense(2, Sigmoid);
-    let rule = Sgd::new(0.5).momentum(0.9);
-    let mut trainer = Trainer::new(Loss::MeanSquaredError, rule).epochs(200).batch_size(10);
+    let mut trainer = Trainer::new(Loss::MeanSquaredError, Lbfgs::default()).epochs(300);
     let (network, history) = trainer.fit_best_of(5, &builder, &train)?;
 
     println!("{} epochs in {:.2} s", history.epochs.len(), history.seconds());

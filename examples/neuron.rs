@@ -1,12 +1,11 @@
 //! One sigmoid neuron separates 100 points by x·(1, -1.5) > 0.4. `cargo run --release --example neuron`
 
-use palmnet::{Activation::*, Loss, Network, Sgd, Trainer, generate};
+use palmnet::{Activation::*, Lbfgs, Loss, Network, Trainer, generate};
 
 fn main() -> palmnet::Result<()> {
     let data = generate::linear(100, 0);
     let mut network = Network::builder(2).dense(1, Sigmoid).build()?;
-    let rule = Sgd::new(1.0).momentum(0.9);
-    Trainer::new(Loss::MeanSquaredError, rule).epochs(2000).batch_size(10).fit(&mut network, &data)?;
+    Trainer::new(Loss::MeanSquaredError, Lbfgs::default()).fit(&mut network, &data)?;
 
     println!("accuracy {:.3} on the 100 points (known: all can be right)", network.evaluate(&data)?.accuracy());
     if let [weights, bias] = network.parameters().collect::<Vec<_>>()[..] {

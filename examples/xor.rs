@@ -1,11 +1,11 @@
 //! Exclusive or: the four rows that no single neuron can learn (Minsky, Papert, 1969). `cargo run --release --example xor`
 
-use palmnet::{Activation::*, Adam, Loss, Network, Trainer, generate};
+use palmnet::{Activation::*, Lbfgs, Loss, Network, Trainer, generate};
 
 fn main() -> palmnet::Result<()> {
     let data = generate::xor();
     let builder = Network::builder(2).dense(4, Tanh).dense(1, Sigmoid);
-    let mut trainer = Trainer::new(Loss::BinaryCrossEntropy, Adam::new(0.05)).epochs(800).batch_size(4);
+    let mut trainer = Trainer::new(Loss::BinaryCrossEntropy, Lbfgs::default());
     let (network, _) = trainer.fit_best_of(5, &builder, &data)?;
 
     let x = data.to_matrix();

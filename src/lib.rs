@@ -18,9 +18,10 @@
 //! - [`Dataset`] reads tables and images, splits them and makes folds of them; [`Missing`] cells are left out or filled
 //!   in. [`generate`] makes problems, [`Scaler`] brings features to a size that networks learn from.
 //! - [`Network`] is a stack of [`Layer`]s that holds parameters and nothing else; [`Network::predict`] needs no lock.
-//! - [`Trainer`] trains it: a [`Loss`], an update [`Rule`] such as [`Sgd`] or [`Adam`], a [`Penalty`], a [`Schedule`]
-//!   of the learning rate, epochs and batches; with [`Checkpoints`] it survives being killed. [`Workspace`], [`Optimizer`] and [`Scheduler`] are the pieces for a loop
-//!   of your own.
+//! - [`Trainer`] trains it: a [`Loss`], an update [`Rule`] such as [`Sgd`], [`Adam`] or, for small data, [`Lbfgs`], a
+//!   [`Penalty`], a [`Schedule`] of the learning rate, epochs and batches. [`Trainer::find_rate`] looks for that rate, and
+//!   with [`Checkpoints`] a training survives being killed. [`Workspace`], [`Optimizer`] and [`Scheduler`] are the pieces
+//!   for a loop of your own.
 //! - [`Model`] is a network with its preprocessing, in one safetensors file; [`Dataset::from_csv_as`] reads a file as the
 //!   model's [`Schema`] says.
 //! - [`Evaluation`] says how good the predictions are.
@@ -72,11 +73,11 @@ pub use matrix::Matrix;
 pub use metrics::{Classification, Evaluation, Regression, Scores};
 pub use model::Model;
 pub use network::{Network, NetworkBuilder, Scratch};
-pub use optimizer::{AdaGrad, Adam, NAdam, Optimizer, Penalty, RmsProp, Rprop, Rule, Sgd, clip_norm};
+pub use optimizer::{AdaGrad, Adam, Lbfgs, NAdam, Optimizer, Penalty, RmsProp, Rprop, Rule, Sgd, clip_norm};
 pub use parallel::{set_threads, threads};
 pub use rng::Rng;
 pub use schedule::{Schedule, Scheduler};
-pub use train::{Checkpoints, Epoch, Event, History, Trainer, Weights};
+pub use train::{Checkpoints, Epoch, Event, History, RateSearch, Trainer, Weights};
 
 /// The README's code is tested as the rest of the documentation is.
 #[cfg(doctest)]

@@ -13,6 +13,7 @@ pub(crate) mod purpose {
     pub(crate) const VALIDATION: u64 = 5;
     pub(crate) const ORDER: u64 = 6;
     pub(crate) const DROPOUT: u64 = 7;
+    pub(crate) const RATE: u64 = 8;
     pub(crate) const FOLDS: u64 = 12;
 }
 

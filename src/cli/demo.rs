@@ -3,7 +3,7 @@
 use std::io::Write;
 
 use palmnet::{
-    Activation::*, Adam, Dataset, Loss, Matrix, Model, Network, NetworkBuilder, Rule, Scaler, Sgd, Targets, Trainer,
+    Activation::*, Adam, Dataset, Lbfgs, Loss, Matrix, Model, Network, NetworkBuilder, Rule, Scaler, Targets, Trainer,
     generate,
 };
 
@@ -192,9 +192,9 @@ fn circles(seed: u64) -> Recipe {
         test,
         builder: Network::builder(2).dense(3, Sigmoid).dense(2, Sigmoid),
         loss: Loss::MeanSquaredError,
-        rule: Sgd::new(0.5).momentum(0.9).into(),
-        epochs: 200,
-        batch: 10,
+        rule: Lbfgs::default().into(),
+        epochs: 300,
+        batch: 800,
         restarts: 5,
         show: pictures::decision_map,
     }
@@ -210,9 +210,9 @@ fn neuron(seed: u64) -> Recipe {
         test: data,
         builder: Network::builder(2).dense(1, Sigmoid),
         loss: Loss::MeanSquaredError,
-        rule: Sgd::new(1.0).momentum(0.9).into(),
-        epochs: 2000,
-        batch: 10,
+        rule: Lbfgs::default().into(),
+        epochs: 100,
+        batch: 100,
         restarts: 1,
         show: show_neuron,
     }
@@ -254,8 +254,8 @@ fn xor() -> Recipe {
         test: data,
         builder: Network::builder(2).dense(4, Tanh).dense(1, Sigmoid),
         loss: Loss::BinaryCrossEntropy,
-        rule: Adam::new(0.05).into(),
-        epochs: 800,
+        rule: Lbfgs::default().into(),
+        epochs: 100,
         batch: 4,
         restarts: 5,
         show: |model, test, out| {

@@ -22,6 +22,9 @@ pub fn run(
     manner: &Manner,
     out: &mut dyn Write,
 ) -> Result<(), Failure> {
+    if options.auto_rate {
+        return Err(arguments.misuse("--lr auto is for a single training: give --folds a number"));
+    }
     let Parts { train: data, scaler, remarks, .. } = parts;
     let folds = data.folds(k, options.seed)?;
     let settings = Settings::choose(options, &data);

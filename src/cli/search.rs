@@ -66,6 +66,9 @@ pub fn run(arguments: &Arguments, out: &mut dyn Write) -> Result<(), Failure> {
     let share = "a share above 0 and less than 1";
     let share = arguments.value("--validation", share, |p: &f64| *p > 0.0 && *p < 1.0)?.unwrap_or(0.2);
     let options = Options::parse(&trial(arguments, &[])?)?;
+    if options.auto_rate {
+        return Err(arguments.misuse("--lr auto: the search draws rates by itself: leave it out, or give a number"));
+    }
     let places = Places::parse(arguments, &request.files())?;
     let seed = options.seed;
     let parts = request.read(seed)?;
@@ -116,7 +119,7 @@ pub fn run(arguments: &Arguments, out: &mut dyn Write) -> Result<(), Failure> {
         true => format!("{}\n", Json::object([("event", "best".into()), ("trial", number.into())])),
         false => format!("best: trial {number}, now on all examples\n"),
     });
-    let job = train::job(&words, Options::parse(&words)?, parts, None, places);
+    let job = train::job(&words, Options::parse(&words)?, parts, None, places, &manner, results.out)?;
     training::run(job, &manner, results.out).map(drop)
 }
 

@@ -2,9 +2,10 @@
 
 use std::io::Write;
 
+use palmnet::json::Json;
 use palmnet::{
-    Activation, AdaGrad, Adam, Dataset, Features, Init, Loss, Matrix, Model, NAdam, Network, NetworkBuilder, Penalty,
-    RmsProp, Rprop, Rule, Scaler, Schedule, Sgd, Targets, Trainer, Weights,
+    Activation, AdaGrad, Adam, Dataset, Features, Init, Lbfgs, Loss, Matrix, Model, NAdam, Network, NetworkBuilder,
+    Penalty, RmsProp, Rng, Rprop, Rule, Scaler, Schedule, Sgd, Targets, Trainer, Weights,
 };
 
 use super::arguments::{Arguments, Command, THREADS, choice};
@@ -49,12 +50,12 @@ pub const COMMAND: Command = Command {
         choice(
             "--optimizer",
             "NAME",
-            "adam (when not given), adamw, amsgrad, nadam, sgd, momentum, nesterov, adagrad, rmsprop, rprop.",
+            "adam (when not given), adamw, amsgrad, nadam, sgd, momentum, nesterov, adagrad, rmsprop, rprop; or lbfgs, for small data: it takes all of it for each step, and finds the length of the step by itself.",
         ),
         choice(
             "--lr",
             "X",
-            "Learning rate. When not given: 0.1 for sgd, 0.03 for momentum and nesterov, 0.05 for adagrad, 0.01 for rprop (its first step), 0.001 for the others.",
+            "Learning rate, or auto to look for one in a hundred steps of a copy of the network. When not given: 0.1 for sgd, 0.03 for momentum and nesterov, 0.05 for adagrad, 0.01 for rprop (its first step), 0.001 for the others.",
         ),
         choice(
             "--schedule",
@@ -76,12 +77,12 @@ pub const COMMAND: Command = Command {
         choice(
             "--epochs",
             "N",
-            "Passes over the training data. When not given: what makes about 6000 steps, but from 20 to 200; 10 for images. For rprop 200.",
+            "Passes over the training data. When not given: what makes about 6000 steps, but from 20 to 200; 10 for images. For rprop 200, for lbfgs at most 500.",
         ),
         choice(
             "--batch",
             "N",
-            "Examples per step. When not given: 16 for less than 1000 training examples, 32 for less than 10000, else 64; 64 for images. For rprop all of them.",
+            "Examples per step. When not given: 16 for less than 1000 training examples, 32 for less than 10000, else 64; 64 for images. For rprop and lbfgs all of them.",
         ),
         choice("--dropout", "P", "Probability that a hidden unit is left out of a step: 0 when not given."),
         choice(
@@ -161,7 +162,7 @@ pub fn run(arguments: &Arguments, out: &mut dyn Write) -> Result<(), Failure> {
     }
     let places = Places::parse(arguments, &request.files())?;
     let parts = request.read(options.seed)?;
-    let job = job(arguments, options, parts, start.as_ref(), places);
+    let job = job(arguments, options, parts, start.as_ref(), places, &manner, out)?;
     training::run(job, &manner, out).map(drop)
 }
 
@@ -222,7 +223,9 @@ pub fn job<'a>(
     parts: Parts,
     start: Option<&Model>,
     places: Places,
-) -> Job<'a> {
+    manner: &Manner,
+    out: &mut dyn Write,
+) -> Result<Job<'a>, Failure> {
     let Parts { train, test, scaler, remarks: told } = parts;
     let mut settings = Settings::choose(options, &train);
     let mut scaler = settings.scaler(&train, scaler);
@@ -232,11 +235,21 @@ pub fn job<'a>(
         settings.restarts = 1;
         (scaler, target_scaler) = (model.scaler().clone(), model.target_scaler().cloned());
     }
+    let mut heading = Vec::new();
+    if settings.options.auto_rate {
+        let found = settings.find_rate(&train, &scaler, target_scaler.as_ref(), start)?;
+        if manner.json {
+            writeln!(out, "{}", Json::object([("event", "rate".into()), ("learning_rate", found.into())]))?;
+        }
+        heading.push(format!("learning rate {} found", exact(found)));
+        settings.options.learning_rate = found;
+    }
     let line = settings.line(arguments);
+    heading.insert(0, line.clone());
     // Who chose nothing need not be told that it was too much.
     let chosen = arguments.has("--hidden").then(|| settings.parameters(&train));
-    Job {
-        heading: vec![line.clone()],
+    Ok(Job {
+        heading,
         remarks: told.into_iter().chain(remarks(&train, chosen, &scaler)).collect(),
         target_scaler,
         builder: settings.builder(&train),
@@ -252,7 +265,7 @@ pub fn job<'a>(
         file: places.model,
         history: places.history,
         checkpoint: places.checkpoint,
-    }
+    })
 }
 
 /// How a network is to be made and trained, as far as the command line says.
@@ -263,6 +276,8 @@ pub struct Options {
     init: Option<Init>,
     optimizer: &'static str,
     learning_rate: f32,
+    /// Whether a search finds another.
+    pub auto_rate: bool,
     schedule: Schedule,
     warmup: f32,
     l1: f32,
@@ -289,7 +304,7 @@ pub struct Options {
 type Fit = fn(&Features) -> Scaler;
 
 /// The optimizers, and the learning rate that each gets when none is given.
-const OPTIMIZERS: [(&str, f32); 10] = [
+const OPTIMIZERS: [(&str, f32); 11] = [
     ("adam", 0.001),
     ("adamw", 0.001),
     ("amsgrad", 0.001),
@@ -300,6 +315,7 @@ const OPTIMIZERS: [(&str, f32); 10] = [
     ("adagrad", 0.05),
     ("rmsprop", 0.001),
     ("rprop", 0.01),
+    ("lbfgs", 1.0),
 ];
 
 const SCHEDULES: [&str; 8] =
@@ -349,8 +365,23 @@ impl Options {
             _ => (|features| Scaler::identity(features.columns())) as Fit,
         });
         let optimizer = arguments.one_of("--optimizer", &OPTIMIZERS.map(|(name, _)| name))?.unwrap_or("adam");
+        let foreign = ["--lr", "--schedule", "--warmup", "--batch", "--l1", "--weight-decay", "--dropout"];
+        if let (Some(option), "lbfgs") = (foreign.iter().find(|option| arguments.has(option)), optimizer) {
+            return Err(arguments.misuse(&format!(
+                "{option} does not go with --optimizer lbfgs, which finds the length of its steps on all of the data"
+            )));
+        }
         let usual_rate = OPTIMIZERS.iter().find(|(name, _)| *name == optimizer).map_or(0.001, |&(_, rate)| rate);
-        let rate = arguments.value("--lr", "a number above 0", |&x: &f32| x > 0.0 && x.is_finite())?;
+        let auto_rate = arguments.text("--lr") == Some("auto");
+        if auto_rate && optimizer == "rprop" {
+            return Err(
+                arguments.misuse("--lr auto does not go with --optimizer rprop, which finds its steps as it goes")
+            );
+        }
+        let rate = match auto_rate {
+            true => None,
+            false => arguments.value("--lr", "a number above 0, or auto", |&x: &f32| x > 0.0 && x.is_finite())?,
+        };
         let whole = |name: &str| arguments.value(name, "a whole number from 1", |&n: &usize| n > 0);
         let share = "a share of at least 0 and less than 1";
         let dropout = arguments.value("--dropout", share, |p: &f32| (0.0..1.0).contains(p))?;
@@ -373,6 +404,7 @@ impl Options {
             init: arguments.named("--init", &INITS)?,
             optimizer,
             learning_rate: rate.unwrap_or(usual_rate),
+            auto_rate,
             schedule: arguments.named("--schedule", &SCHEDULES)?.unwrap_or_default(),
             warmup: warmup.unwrap_or(0.0),
             l1: strength("--l1")?.unwrap_or(0.0),
@@ -416,8 +448,8 @@ impl Settings {
             Targets::Classes(_) => ((train.class_names().len(), Activation::Softmax), Loss::CrossEntropy),
             Targets::Values(values) => ((values.columns(), Activation::Identity), Loss::MeanSquaredError),
         };
-        // The signs of a batch's gradient, which are all that Rprop looks at, are mostly noise.
-        let all = options.optimizer == "rprop";
+        // The signs of a batch's gradient, which are all that Rprop looks at, are mostly noise; L-BFGS takes no batches.
+        let all = matches!(options.optimizer, "rprop" | "lbfgs");
         let batch = options.batch.unwrap_or(match rows {
             _ if all => rows,
             0..1000 if !images => 16,
@@ -425,7 +457,13 @@ impl Settings {
             _ => 64,
         });
         // About six thousand steps fit most tables; images need fewer passes than that.
-        let usual_epochs = if images && !all { 10 } else { (6_000usize.saturating_mul(batch) / rows).clamp(20, 200) };
+        let usual_epochs = if options.optimizer == "lbfgs" {
+            500
+        } else if images && !all {
+            10
+        } else {
+            (6_000usize.saturating_mul(batch) / rows).clamp(20, 200)
+        };
         let epochs = options.epochs.unwrap_or(usual_epochs);
         let mut settings = Settings { hidden: Vec::new(), outputs, loss, batch, epochs, restarts: 1, options };
         settings.hidden = match settings.options.hidden.take() {
@@ -529,6 +567,7 @@ impl Settings {
             "adagrad" => AdaGrad::new(learning_rate).into(),
             "rmsprop" => RmsProp::new(learning_rate).into(),
             "rprop" => Rprop::new(learning_rate).into(),
+            "lbfgs" => Lbfgs::default().into(),
             _ => Adam::new(learning_rate).into(),
         };
         let penalty = Penalty::default().l1(l1).l2(l2).weight_decay(weight_decay);
@@ -539,6 +578,30 @@ impl Settings {
         let trainer = trainer.label_smoothing(label_smoothing);
         let trainer = if balanced { trainer.weights(Weights::Balanced) } else { trainer };
         if patience > 0 { trainer.early_stopping(patience) } else { trainer }
+    }
+
+    /// A learning rate for these settings; the optimizer's usual one where none makes the loss fall.
+    fn find_rate(
+        &self,
+        train: &Dataset,
+        scaler: &Scaler,
+        target_scaler: Option<&Scaler>,
+        start: Option<&Model>,
+    ) -> palmnet::Result<f32> {
+        // As many examples as the search takes.
+        let mut rows: Vec<usize> = (0..train.len()).collect();
+        Rng::new(self.options.seed).shuffle(&mut rows);
+        rows.truncate(self.batch.saturating_mul(101).max(1000));
+        let mut train = scaler.apply(&train.select(&rows));
+        if let Some(scaler) = target_scaler {
+            train.scale_targets(scaler);
+        }
+        let network = match start {
+            Some(model) => model.network().clone(),
+            None => self.builder(&train).build()?,
+        };
+        let found = self.trainer().find_rate(&network, &train)?;
+        Ok(found.rate.unwrap_or(self.options.learning_rate))
     }
 
     /// The command line that does all this again, whatever a later version chooses when nothing is said.
@@ -556,6 +619,7 @@ impl Settings {
                 "--hidden" | "--restarts" if arguments.has("--from") => continue,
                 "--hidden" => hidden(),
                 "--optimizer" => self.options.optimizer.to_string(),
+                "--lr" | "--batch" if self.options.optimizer == "lbfgs" => continue,
                 "--lr" => exact(self.options.learning_rate),
                 "--weight-decay" if self.options.optimizer == "adamw" => exact(self.options.weight_decay),
                 "--epochs" => self.epochs.to_string(),

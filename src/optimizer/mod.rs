@@ -2,6 +2,8 @@
 
 mod adagrad;
 mod adam;
+mod lbfgs;
+mod line_search;
 mod pass;
 mod penalty;
 mod rmsprop;
@@ -10,6 +12,8 @@ mod sgd;
 
 pub use adagrad::AdaGrad;
 pub use adam::{Adam, NAdam};
+pub use lbfgs::Lbfgs;
+pub(crate) use lbfgs::{Iteration, Minimiser};
 pub(crate) use penalty::square_sum;
 pub use penalty::{Penalty, clip_norm};
 pub use rmsprop::RmsProp;
@@ -36,6 +40,8 @@ pub enum Rule {
     RmsProp(RmsProp),
     /// Resilient propagation.
     Rprop(Rprop),
+    /// L-BFGS.
+    Lbfgs(Lbfgs),
 }
 
 impl From<Sgd> for Rule {
@@ -74,8 +80,14 @@ impl From<Rprop> for Rule {
     }
 }
 
+impl From<Lbfgs> for Rule {
+    fn from(rule: Lbfgs) -> Self {
+        Rule::Lbfgs(rule)
+    }
+}
+
 impl Rule {
-    /// The learning rate that was set.
+    /// The learning rate that was set; 1 for L-BFGS.
     pub fn learning_rate(&self) -> f32 {
         match self {
             Rule::Sgd(rule) => rule.learning_rate,
@@ -84,6 +96,7 @@ impl Rule {
             Rule::AdaGrad(rule) => rule.learning_rate,
             Rule::RmsProp(rule) => rule.learning_rate,
             Rule::Rprop(rule) => rule.learning_rate,
+            Rule::Lbfgs(_) => 1.0,
         }
     }
 
@@ -97,6 +110,7 @@ impl Rule {
             Rule::AdaGrad(rule) => rule.check(),
             Rule::RmsProp(rule) => rule.check(),
             Rule::Rprop(rule) => rule.check(),
+            Rule::Lbfgs(rule) => rule.check(),
         }
     }
 
@@ -107,6 +121,8 @@ impl Rule {
             Rule::AdaGrad(_) | Rule::RmsProp(_) => 1,
             Rule::Adam(rule) => 2 + usize::from(rule.amsgrad),
             Rule::NAdam(_) | Rule::Rprop(_) => 2,
+            // The steps and their gradients, where it is and where it goes.
+            Rule::Lbfgs(rule) => rule.memory.saturating_mul(2).saturating_add(6),
         }
     }
 }
@@ -138,8 +154,12 @@ pub struct Optimizer {
 
 impl Optimizer {
     /// An optimizer for `network` that has taken no step yet, without penalty or clipping.
+    ///
+    /// # Panics
+    /// When the rule is [`Lbfgs`], which takes several gradients to a step: it is for [`Trainer`](crate::Trainer).
     pub fn new(rule: impl Into<Rule>, network: &Network) -> Self {
         let rule = rule.into();
+        assert!(!matches!(rule, Rule::Lbfgs(_)), "L-BFGS takes several gradients to a step: use a Trainer");
         let count = network.parameter_count();
         let mut moments = std::array::from_fn(|i| vec![0.0; if i < rule.moments() { count } else { 0 }]);
         if let Rule::Rprop(rule) = rule {
@@ -251,6 +271,7 @@ impl Optimizer {
             Rule::AdaGrad(rule) => part.update(rule.at(rate), adjustment),
             Rule::RmsProp(rule) => part.update(rule.at(rate), adjustment),
             Rule::Rprop(rule) => part.update(rule, adjustment),
+            Rule::Lbfgs(_) => unreachable!("refused by new"),
         }
     }
 }

@@ -46,8 +46,13 @@ impl Penalty {
     }
 
     /// Whether it acts on the parameters of this name.
-    pub(super) fn covers(self, name: &str) -> bool {
+    pub(crate) fn covers(self, name: &str) -> bool {
         self.biases || name == "weights"
+    }
+
+    /// The strength of the L2 penalty, where it is the only one.
+    pub(crate) fn only_l2(self) -> Option<f32> {
+        (self.l1 == 0.0 && self.weight_decay == 0.0).then_some(self.l2)
     }
 
     pub(crate) fn check(self) -> Result<()> {

@@ -11,6 +11,7 @@ use std::time::{Duration, Instant};
 
 use super::history::{Epoch, History};
 use super::snapshot::Best;
+use super::step::Shared;
 use super::weights::Weights;
 use crate::data::{Dataset, Targets};
 use crate::error::{Error, Result, quoted};
@@ -124,6 +125,18 @@ pub(super) struct Place {
     pub(super) sum: f64,
     /// The time that training has taken.
     pub(super) seconds: f64,
+}
+
+impl Place {
+    /// The network gets the weights of its best epoch, if any were noted.
+    pub(super) fn finish(self, shared: &Shared<'_>) -> History {
+        let Place { mut history, best, .. } = self;
+        if best.epoch > 0 {
+            shared.restore(&best.weights);
+            history.best_epoch = best.epoch;
+        }
+        history
+    }
 }
 
 /// The starts that [`Trainer::fit_best_of`](crate::Trainer::fit_best_of) chooses among.

@@ -12,11 +12,11 @@ use crate::format::atomic::write_atomic;
 pub struct Epoch {
     /// The epoch, counted from 1.
     pub epoch: usize,
-    /// The mean loss over the epoch's batches, each taken before its step.
+    /// The mean loss over the epoch's batches, each taken before its step; for L-BFGS the loss after its step.
     pub train_loss: f64,
     /// The mean loss on the validation part after the epoch, where there is such a part.
     pub validation_loss: Option<f64>,
-    /// The learning rate of the epoch's last step.
+    /// The learning rate of the epoch's last step; for L-BFGS the length of the step.
     pub learning_rate: f32,
     /// Seconds since training began.
     pub seconds: f64,

@@ -3,6 +3,8 @@
 mod checkpoint;
 pub(crate) mod evaluate;
 mod history;
+mod lbfgs;
+mod rate_finder;
 mod snapshot;
 mod step;
 mod trainer;
@@ -11,5 +13,6 @@ mod weights;
 pub(crate) use checkpoint::CHECKPOINT;
 pub use checkpoint::Checkpoints;
 pub use history::{Epoch, History};
+pub use rate_finder::RateSearch;
 pub use trainer::{Event, Trainer};
 pub use weights::Weights;

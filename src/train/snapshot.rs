@@ -24,6 +24,16 @@ impl Snapshot {
     }
 }
 
+/// Gives the trained tensors of `network` these values.
+pub(super) fn set_parameters(network: &mut Network, values: &[f32]) {
+    let mut rest = values;
+    for tensor in network.parameters_mut() {
+        let (these, others) = rest.split_at(tensor.len());
+        tensor.copy_from_slice(these);
+        rest = others;
+    }
+}
+
 /// The weights of the best epoch so far.
 #[derive(Default)]
 pub(super) struct Best {

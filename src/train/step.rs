@@ -8,7 +8,7 @@
 use std::ops::Range;
 use std::sync::{Mutex, RwLock, RwLockReadGuard};
 
-use super::snapshot::Snapshot;
+use super::snapshot::{Snapshot, set_parameters};
 use crate::backprop::{Part, Pass};
 use crate::data::Dataset;
 use crate::layer::Layer;
@@ -86,8 +86,8 @@ struct Block {
 #[derive(Clone, Copy)]
 pub(super) enum Round {
     /// Forward, backward or, at the turn, both, through a section: a piece for every `rows` rows of the batch that has these
-    /// places in the order.
-    Passes { number: u64, start: usize, end: usize, rows: usize, section: usize, backward: bool },
+    /// places in the order. The gradient is of the mean over so many examples.
+    Passes { number: u64, start: usize, end: usize, rows: usize, examples: usize, section: usize, backward: bool },
     /// A piece for every part of the parameters: its gradient, from so many blocks.
     Gradients { blocks: usize },
     /// A piece for every chunk of the validation rows: its loss.
@@ -150,10 +150,15 @@ impl<'a> Shared<'a> {
         weights.restore(&mut write(&self.network));
     }
 
+    /// Likewise.
+    pub(super) fn set_weights(&self, weights: &[f32]) {
+        set_parameters(&mut write(&self.network), weights);
+    }
+
     /// What each thread of the team does.
     pub(super) fn work(&self, round: Round, piece: usize) {
         match round {
-            Round::Passes { number, start, end, rows, section, backward } => {
+            Round::Passes { number, start, end, rows, examples, section, backward } => {
                 let (network, order) = (self.network(), read(&self.order));
                 let Block { pass, x, y, .. } = &mut *write(&self.blocks[piece]);
                 let batch = &order[start..end];
@@ -173,7 +178,7 @@ impl<'a> Shared<'a> {
                     pass.forward(&network, x, first, number, section, &moments);
                 }
                 if backward || section + 1 == self.sections {
-                    pass.backward(&network, x, y, first, batch.len(), section, &moments);
+                    pass.backward(&network, x, y, first, examples, section, &moments);
                 }
             }
             Round::Gradients { blocks } => {
@@ -207,13 +212,71 @@ impl<'a> Shared<'a> {
         number: u64,
         batch: Range<usize>,
     ) -> f64 {
+        let examples = batch.len();
+        let (loss, blocks) = self.passes(team, number, batch, examples);
+        if f64::is_finite(loss) {
+            optimizer.begin();
+            let mut network = write(&self.network);
+            let mut take = || self.take_gradients(|part, gradient| update(&mut network, optimizer, part, gradient));
+            // A whole gradient that is cut is not used before all of it is there.
+            let whole = self.extras.clip_norm.is_finite();
+            team.run(Round::Gradients { blocks }, self.parts.len(), || {
+                if !whole {
+                    take()
+                }
+            });
+            if whole {
+                self.clip();
+                take();
+            }
+            let trained = &mut network.layers_mut()[self.extras.frozen..];
+            if self.extras.max_norm.is_finite() {
+                for layer in &mut *trained {
+                    if let Layer::Dense(dense) = layer {
+                        dense.limit_norm(self.extras.max_norm);
+                    }
+                }
+            }
+            let norms = trained.iter_mut().filter_map(Layer::as_batch_norm_mut);
+            norms.zip(&*read(&self.moments)).for_each(|(norm, moments)| norm.follow(moments));
+        }
+        loss / examples as f64
+    }
+
+    /// The mean loss on all examples with these `weights`, which the network then has, and its gradient, which is added
+    /// to `gradient`. `chunk` examples go through the network at a time, at most a batch.
+    pub(super) fn loss_and_gradient(
+        &self,
+        team: &mut Team<'_, Round>,
+        weights: &[f32],
+        chunk: usize,
+        gradient: &mut [f64],
+    ) -> f64 {
+        self.set_weights(weights);
+        let examples = read(&self.order).len();
+        let mut loss = 0.0;
+        for start in (0..examples).step_by(chunk) {
+            let (of_chunk, blocks) = self.passes(team, 0, start..examples.min(start + chunk), examples);
+            loss += of_chunk;
+            team.run(Round::Gradients { blocks }, self.parts.len(), || {
+                self.take_gradients(|part, of_part| {
+                    let sums = &mut gradient[part.parameters.clone()];
+                    sums.iter_mut().zip(of_part).for_each(|(sum, &g)| *sum += f64::from(g));
+                });
+            });
+        }
+        loss / examples as f64
+    }
+
+    /// The first round of a step: the sum of the losses, and the number of blocks.
+    fn passes(&self, team: &mut Team<'_, Round>, number: u64, batch: Range<usize>, examples: usize) -> (f64, usize) {
         // Fewer blocks serve a smaller team, but the formula alone does not say so.
         let blocks = most_blocks(batch.len(), team.size()).min(self.blocks.len());
         let rows = batch.len().div_ceil(blocks).next_multiple_of(if self.sections > 1 { GROUP } else { 2 });
         let blocks = batch.len().div_ceil(rows);
         let (start, end) = (batch.start, batch.end);
         let mut run = |section, backward| {
-            team.run(Round::Passes { number, start, end, rows, section, backward }, blocks, || {});
+            team.run(Round::Passes { number, start, end, rows, examples, section, backward }, blocks, || {});
         };
         for section in 0..self.sections {
             run(section, false);
@@ -228,32 +291,7 @@ impl<'a> Shared<'a> {
         for block in &self.blocks[..blocks] {
             read(block).pass.losses().iter().for_each(|of_row| loss += of_row);
         }
-        if f64::is_finite(loss) {
-            optimizer.begin();
-            let mut network = write(&self.network);
-            // A whole gradient that is cut is not used before all of it is there.
-            let whole = self.extras.clip_norm.is_finite();
-            team.run(Round::Gradients { blocks }, self.parts.len(), || {
-                if !whole {
-                    self.update(&mut network, optimizer);
-                }
-            });
-            if whole {
-                self.clip();
-                self.update(&mut network, optimizer);
-            }
-            if self.extras.max_norm.is_finite() {
-                for layer in &mut network.layers_mut()[self.extras.frozen..] {
-                    if let Layer::Dense(dense) = layer {
-                        dense.limit_norm(self.extras.max_norm);
-                    }
-                }
-            }
-            let trained = &mut network.layers_mut()[self.extras.frozen..];
-            let norms = trained.iter_mut().filter_map(Layer::as_batch_norm_mut);
-            norms.zip(&*read(&self.moments)).for_each(|(norm, moments)| norm.follow(moments));
-        }
-        loss / batch.len() as f64
+        (loss, blocks)
     }
 
     /// Tells the batch normalisation after this section what all blocks have found out about the batch.
@@ -299,19 +337,10 @@ impl<'a> Shared<'a> {
     }
 
     /// Uses the gradients that are there.
-    fn update(&self, network: &mut Network, optimizer: &mut Optimizer) {
+    fn take_gradients(&self, mut take: impl FnMut(&Part, &[f32])) {
         let next = || lock(&self.gradients).pop();
         while let Some((number, gradient)) = next() {
-            let Part { layer, rows, parameters, .. } = &self.parts[number];
-            let mut start = parameters.start;
-            let mut tensors = network.layers_mut()[*layer].parameters_mut();
-            if let (Some(weights), Some(bias)) = (tensors.next(), tensors.next()) {
-                let (of_weights, of_bias) = gradient.split_at(rows.len() * bias.len());
-                optimizer.update(&mut weights[rows.start * bias.len()..][..of_weights.len()], of_weights, start);
-                start += of_weights.len();
-                optimizer.update(&mut bias[..of_bias.len()], of_bias, start);
-            }
-            drop(tensors);
+            take(&self.parts[number], &gradient);
             lock(&self.spare).push(gradient);
         }
     }
@@ -321,6 +350,19 @@ impl<'a> Shared<'a> {
         let rows = self.validation_rows.len();
         team.run(Round::Validation, rows.div_ceil(CHUNK), || {});
         (rows > 0).then(|| lock(&self.validation_losses).iter().sum::<f64>() / rows as f64)
+    }
+}
+
+/// The part's step.
+fn update(network: &mut Network, optimizer: &mut Optimizer, part: &Part, gradient: &[f32]) {
+    let Part { layer, rows, parameters, .. } = part;
+    let mut start = parameters.start;
+    let mut tensors = network.layers_mut()[*layer].parameters_mut();
+    if let (Some(weights), Some(bias)) = (tensors.next(), tensors.next()) {
+        let (of_weights, of_bias) = gradient.split_at(rows.len() * bias.len());
+        optimizer.update(&mut weights[rows.start * bias.len()..][..of_weights.len()], of_weights, start);
+        start += of_weights.len();
+        optimizer.update(&mut bias[..of_bias.len()], of_bias, start);
     }
 }
 

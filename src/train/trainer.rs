@@ -5,6 +5,7 @@ use std::time::Instant;
 
 use super::checkpoint::{self, Checkpoints, Keeper, Place, Saved};
 use super::history::{Epoch, History};
+use super::lbfgs;
 use super::snapshot::Snapshot;
 use super::step::{Extras, Round, Shared};
 use super::weights::Weights;
@@ -33,21 +34,21 @@ use crate::schedule::{Schedule, Scheduler};
 /// # Ok::<(), palmnet::Error>(())
 /// ```
 pub struct Trainer<'a> {
-    loss: Loss,
-    rule: Rule,
-    penalty: Penalty,
-    clip_value: f32,
-    extras: Extras,
+    pub(super) loss: Loss,
+    pub(super) rule: Rule,
+    pub(super) penalty: Penalty,
+    pub(super) clip_value: f32,
+    pub(super) extras: Extras,
     frozen: usize,
     weights: Option<Weights<'a>>,
     schedule: Schedule,
-    warmup: f32,
-    epochs: usize,
-    batch_size: usize,
+    pub(super) warmup: f32,
+    pub(super) epochs: usize,
+    pub(super) batch_size: usize,
     validation: Validation<'a>,
     patience: Option<usize>,
-    seed: u64,
-    checkpoints: Option<Checkpoints<'a>>,
+    pub(super) seed: u64,
+    pub(super) checkpoints: Option<Checkpoints<'a>>,
     observer: Option<Observer<'a>>,
 }
 
@@ -62,7 +63,7 @@ enum Validation<'a> {
 #[derive(Clone, Copy, Debug)]
 #[non_exhaustive]
 pub enum Event<'e> {
-    /// A batch was trained on.
+    /// A batch was trained on. For L-BFGS this is an iteration, the one batch of its epoch.
     Batch {
         /// The epoch, counted from 1.
         epoch: usize,
@@ -203,8 +204,8 @@ impl<'a> Trainer<'a> {
         Trainer { observer: Some(Box::new(observer)), ..self }
     }
 
-    /// Trains `network` on `data`, from the weights that it has, be they fresh or those of a [`Model`](crate::Model). Steps that are large enough are shared among
-    /// [`threads`](crate::threads).
+    /// Trains `network` on `data`, from the weights that it has, be they fresh or those of a
+    /// [`Model`](crate::Model). Steps that are large enough are shared among [`threads`](crate::threads).
     ///
     /// # Errors
     /// When a setting is out of range, when data, network and loss do not fit each other, or when the loss becomes
@@ -233,12 +234,12 @@ impl<'a> Trainer<'a> {
                 (data, hold_back(share, &mut rows, data.labels(), &mut rng))
             }
         };
-        let mut extras = Extras { frozen: self.first_trained(network)?, ..self.extras.clone() };
+        let extras = self.extras_for(network, data)?;
         let pass = Pass::new(network, self.loss, self.seed)?.freeze(extras.frozen);
-        let mut optimizer = Optimizer::new(self.rule, network).penalty(self.penalty).clip_value(self.clip_value);
-        if let Some(weights) = self.weights {
-            extras.weights = weights.of(data)?;
+        if let Rule::Lbfgs(rule) = self.rule {
+            return lbfgs::fit(self, rule, network, &pass, (data, rows), (validation, held_back), extras);
         }
+        let mut optimizer = Optimizer::new(self.rule, network).penalty(self.penalty).clip_value(self.clip_value);
         let batches = rows.len().div_ceil(self.batch_size);
         let place = match saved {
             Some(saved) => saved.restore(network, &mut optimizer, self.epochs, batches),
@@ -270,8 +271,7 @@ impl<'a> Trainer<'a> {
         let seconds = || seconds_before + start.elapsed().as_secs_f64();
         for epoch in place.history.epochs.len() + 1..=self.epochs {
             // Asked here, so that a training that was resumed after its last epoch ends as well.
-            let best = place.best.epoch;
-            if best > 0 && self.patience.is_some_and(|patience| epoch - 1 - best >= patience) {
+            if self.has_stopped(&place) {
                 break;
             }
             before.take(&shared.network());
@@ -319,14 +319,9 @@ impl<'a> Trainer<'a> {
             let record = Epoch { epoch, train_loss, validation_loss, learning_rate, seconds };
             scheduler.end_epoch(record.loss());
             (place.batch, place.sum, place.seconds) = (0, 0.0, seconds);
-            place.history.epochs.push(record);
-            place.history.best_epoch = epoch;
             let network = shared.network();
-            if self.patience.is_some() {
-                place.best.update(&record, &network);
-            }
             keeper.end_epoch();
-            let stopped = self.tell(Event::Epoch { record: &record, network: &network }).is_break();
+            let stopped = self.end_epoch(record, &network, &mut place).is_break();
             if stopped || keeper.due() {
                 keeper.write(&network, &optimizer, &place)?;
             }
@@ -334,12 +329,23 @@ impl<'a> Trainer<'a> {
                 break;
             }
         }
-        let Place { mut history, best, .. } = place;
-        if best.epoch > 0 {
-            shared.restore(&best.weights);
-            history.best_epoch = best.epoch;
+        Ok(place.finish(shared))
+    }
+
+    /// Whether early stopping ends the training after the epochs that are done.
+    pub(super) fn has_stopped(&self, place: &Place) -> bool {
+        let (done, best) = (place.history.epochs.len(), place.best.epoch);
+        best > 0 && self.patience.is_some_and(|patience| done - best >= patience)
+    }
+
+    /// Notes what an epoch came to, and tells the observer, who may stop the training.
+    pub(super) fn end_epoch(&mut self, record: Epoch, network: &Network, place: &mut Place) -> ControlFlow<()> {
+        place.history.epochs.push(record);
+        place.history.best_epoch = record.epoch;
+        if self.patience.is_some() {
+            place.best.update(&record, network);
         }
-        Ok(history)
+        self.tell(Event::Epoch { record: &record, network })
     }
 
     /// Starts `starts` networks from different seeds, trains each for a tenth of the epochs, and trains the best of
@@ -376,6 +382,15 @@ impl<'a> Trainer<'a> {
         }
         let history = self.fit_from(saved, &mut network, data, &mut keeper)?;
         Ok((network, history))
+    }
+
+    /// What steps do besides, for this network and data.
+    pub(super) fn extras_for(&self, network: &Network, data: &Dataset) -> Result<Extras> {
+        let mut extras = Extras { frozen: self.first_trained(network)?, ..self.extras.clone() };
+        if let Some(weights) = self.weights {
+            extras.weights = weights.of(data)?;
+        }
+        Ok(extras)
     }
 
     /// The layer that training begins with.
@@ -479,11 +494,11 @@ impl<'a> Trainer<'a> {
         ]
     }
 
-    fn tell(&mut self, event: Event<'_>) -> ControlFlow<()> {
+    pub(super) fn tell(&mut self, event: Event<'_>) -> ControlFlow<()> {
         self.observer.as_mut().map_or(ControlFlow::Continue(()), |observer| observer(event))
     }
 
-    fn check(&self, network: &Network, data: &Dataset) -> Result<()> {
+    pub(super) fn check(&self, network: &Network, data: &Dataset) -> Result<()> {
         if data.is_empty() {
             return Err(Error::Mismatch("there are no examples to train on".into()));
         }
@@ -493,6 +508,9 @@ impl<'a> Trainer<'a> {
         self.rule.check()?;
         self.penalty.check()?;
         self.schedule.check()?;
+        if let Rule::Lbfgs(_) = self.rule {
+            lbfgs::check(self, network)?;
+        }
         let Extras { smoothing, clip_norm, max_norm, .. } = self.extras;
         for (what, limit) in [("clip value", self.clip_value), ("clip norm", clip_norm), ("max norm", max_norm)] {
             if limit.is_nan() || limit <= 0.0 {

@@ -300,7 +300,7 @@ fn every_name_of_an_option() {
     };
     // Three classes by chance: ln 3.
     let chance = 3f64.ln();
-    let optimizers = "adam adamw amsgrad nadam sgd momentum nesterov adagrad rmsprop rprop";
+    let optimizers = "adam adamw amsgrad nadam sgd momentum nesterov adagrad rmsprop rprop lbfgs";
     for optimizer in optimizers.split(' ') {
         assert!(loss(&format!("--optimizer {optimizer}")) < 0.5 * chance, "{optimizer}");
     }
@@ -458,6 +458,7 @@ fn a_training_can_be_repeated() {
         "train iris.csv --norm batch --noise 0.1 --max-norm 2 --clip-norm 1 --clip-value 0.5 --label-smoothing 0.1 --balanced --epochs 3",
         "train iris.csv --norm layer --epochs 3",
         "train iris.csv --optimizer rprop",
+        "train iris.csv --optimizer lbfgs --l2 0.001 --patience 9",
     ] {
         let out = folder.run(&format!("{words} --quiet -o first")).ok();
         let info = &folder.run("info first --json").json()[0];
@@ -485,6 +486,7 @@ fn usual_settings_of_optimizers() {
         ("--optimizer adamw --weight-decay 0.2", &["--weight-decay 0.2"]),
         ("--optimizer rprop", &["--lr 0.01", "--epochs 200", "--batch 120"]),
         ("--optimizer rprop --batch 30", &["--batch 30"]),
+        ("--optimizer lbfgs", &["--optimizer lbfgs --epochs 500"]),
     ] {
         folder.run(&format!("train iris.csv --quiet --restarts 1 {words}")).ok();
         let info = &folder.run("info model.safetensors --json").json()[0];
@@ -493,6 +495,31 @@ fn usual_settings_of_optimizers() {
     }
     folder.run("train iris.csv --quiet --epochs 3").ok();
     assert!(!text(&folder.run("info model.safetensors --json").json()[0], "notes.settings").contains("decay"));
+}
+
+/// The rate is found by the seed and told, and the note names it, so that it need not be looked for again.
+#[test]
+fn a_rate_is_found() {
+    let folder = Folder::of_irises();
+    folder.write("sums.csv", sums(400));
+    for words in ["train iris.csv", "train iris.csv --optimizer sgd --seed 3", "train sums.csv --target sum,difference"]
+    {
+        let lines = folder.run(&format!("{words} --lr auto --json -o first")).json();
+        assert_eq!((names(&lines[0]), text(&lines[0], "event")), (vec!["event", "learning_rate"], "rate"));
+        let rate = number(&lines[0], "learning_rate");
+        assert!(rate > 1e-3 && rate < 1.0, "{rate} for {words}");
+        assert_eq!(text(&lines[1], "event"), "epoch");
+        let out = folder.run(&format!("{words} --lr auto --quiet -o first")).ok();
+        assert!(out.contains(&format!("\nlearning rate {rate} found\n")), "{out}");
+        let note = &folder.run("info first --json").json()[0];
+        assert!(text(note, "notes.settings").contains(&format!(" --lr {rate} ")), "{note}");
+        folder.run(&format!("{words} --lr {rate} --quiet -o second")).ok();
+        assert!(folder.bytes("first") == folder.bytes("second"), "{words}");
+        // It does better than what is usual.
+        let loss = |lines: &[Json]| number(lines.last().unwrap(), "train.loss");
+        let usual = folder.run(&format!("{words} --json")).json();
+        assert!(loss(&lines) < loss(&usual), "{} and {} for {words}", loss(&lines), loss(&usual));
+    }
 }
 
 /// Each of the penalties makes the weights smaller, and --warmup changes the beginning.
