@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 use palmnet::Activation::*;
 use palmnet::{
     AdaGrad, Adam, Checkpoints, Dataset, Event, History, Loss, Model, NAdam, Network, NetworkBuilder, Penalty, RmsProp,
-    Rng, Rprop, Rule, Safetensors, Schedule, Sgd, Trainer, generate,
+    Rng, Rprop, Rule, Safetensors, Schedule, Sgd, Trainer, Weights, generate,
 };
 
 /// An empty folder, gone afterwards.
@@ -44,7 +44,8 @@ fn put(path: &Path, bytes: &[u8]) {
 }
 
 fn bits(network: &Network) -> Vec<u32> {
-    network.parameters().flatten().map(|weight| weight.to_bits()).collect()
+    let state = network.layers().iter().flat_map(|layer| layer.state()).flat_map(|(_, values)| values);
+    network.parameters().flatten().chain(state).map(|number| number.to_bits()).collect()
 }
 
 /// Everything of a history but the seconds.
@@ -77,6 +78,12 @@ fn data() -> Dataset {
 
 fn builder() -> NetworkBuilder {
     Network::builder(2).dense(7, Tanh).dropout(0.2).dense(2, Softmax).seed(5)
+}
+
+/// One with running means, and with random numbers in every step.
+fn normalised() -> NetworkBuilder {
+    let builder = Network::builder(2).noise(0.1).dense(7, Identity).batch_norm().activation(Tanh);
+    builder.dropout(0.2).dense(2, Softmax).seed(5)
 }
 
 /// Everything that can be set, so that everything has to be kept: 8 epochs of 3 batches at most.
@@ -132,6 +139,33 @@ fn every_checkpoint_of_a_training_resumes() {
             resumes(trainer(rule), &path, &expected, &format!("{rule:?}, checkpoint {i}"));
         }
         fs::remove_file(&path).unwrap();
+    }
+}
+
+/// Running means, noise, weights and every other limit on a step are in a checkpoint, or follow from what is.
+#[test]
+fn a_training_with_everything_resumes() {
+    let folder = Folder::new();
+    let path = folder.file();
+    let trainer = || {
+        let trainer = trainer(Adam::new(0.01).into()).weights(Weights::Balanced).label_smoothing(0.1);
+        trainer.clip_norm(0.5).max_norm(1.0).freeze(0)
+    };
+    let train = |mut trainer: Trainer<'_>| {
+        let mut network = normalised().build().unwrap();
+        let history = trainer.fit(&mut network, &data()).unwrap();
+        (bits(&network), facts(&history))
+    };
+    let expected = train(trainer());
+    for stop in 1..30 {
+        let mut left = stop;
+        let checkpoints = Checkpoints::new(&path).resume();
+        train(trainer().checkpoints(checkpoints.clone()).observe(|_| {
+            left -= 1;
+            if left == 0 { Break(()) } else { Continue(()) }
+        }));
+        assert_eq!(train(trainer().checkpoints(checkpoints)), expected, "stopped after {stop} events");
+        let _ = fs::remove_file(&path);
     }
 }
 

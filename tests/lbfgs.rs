@@ -5,8 +5,8 @@ use std::ops::ControlFlow::{Break, Continue};
 
 use palmnet::Activation::*;
 use palmnet::{
-    Adam, Dataset, Error, Event, Lbfgs, Loss, Matrix, Network, Optimizer, Penalty, Rng, Scaler, Trainer, generate,
-    set_threads,
+    Adam, Checkpoints, Dataset, Error, Event, Lbfgs, Loss, Matrix, Network, Optimizer, Penalty, Rng, Scaler, Trainer,
+    generate, set_threads,
 };
 
 fn flat(network: &Network) -> Vec<f32> {
@@ -244,6 +244,19 @@ fn what_does_not_go_with_it_is_refused() {
     refused(Trainer::new(Loss::CrossEntropy, Lbfgs::default().memory(0)), start(), "memory");
     refused(Trainer::new(Loss::CrossEntropy, Lbfgs::default().tolerance(-1.0, 0.0)), start(), "tolerance");
     refused(Trainer::new(Loss::CrossEntropy, Lbfgs::default().tolerance(0.0, f32::NAN)), start(), "tolerance");
+    let noise = Network::builder(2).noise(0.1).dense(4, Tanh).dense(2, Softmax);
+    refused(trainer(), noise.build().unwrap(), "noise");
+    let norm = Network::builder(2).dense(4, Tanh).batch_norm().dense(2, Softmax);
+    refused(trainer(), norm.build().unwrap(), "batches");
+    refused(trainer().clip_norm(1.0), start(), "clipping");
+    refused(trainer().max_norm(1.0), start(), "max-norm");
+    refused(trainer().checkpoints(Checkpoints::new("a.checkpoint")), start(), "checkpoints");
+    // Layer normalisation goes with it, and layers that stay do.
+    let norm = Network::builder(2).dense(6, Identity).layer_norm().activation(Tanh).dense(2, Softmax).build().unwrap();
+    let mut tuned = norm.clone();
+    trainer().penalty(Penalty::default().l2(0.001)).freeze(1).fit(&mut tuned, &data).unwrap();
+    assert_eq!(tuned.layers()[..3], norm.layers()[..3]);
+    assert_ne!(tuned.layers()[3], norm.layers()[3]);
     // Dropout of nothing is none.
     let dropout = Network::builder(2).dense(4, Tanh).dropout(0.0).dense(2, Softmax);
     trainer().fit(&mut dropout.build().unwrap(), &data).unwrap();

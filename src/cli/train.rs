@@ -125,6 +125,11 @@ pub const COMMAND: Command = Command {
             "MODEL",
             "Go on with the network of a saved model, its columns and its scaling, instead of a new network.",
         ),
+        choice(
+            "--freeze",
+            "N",
+            "Leave the first N dense layers of --from as they are, with all that lies before the next one: for few rows that resemble those it was trained on.",
+        ),
         data::FOLDS,
         choice("--seed", "N", "Everything random follows from it: 0 when not given."),
         choice("--out", "FILE", "Where the model goes: model.safetensors when not given."),
@@ -148,6 +153,9 @@ pub fn run(arguments: &Arguments, out: &mut dyn Write) -> Result<(), Failure> {
     let manner = Manner::parse(arguments)?;
     exclude(arguments, "--from", DECIDED_BY_A_MODEL)?;
     exclude(arguments, data::FOLDS.name, UNUSED_IN_FOLDS)?;
+    if arguments.has("--freeze") && !arguments.has("--from") {
+        return Err(arguments.misuse("--freeze is for the layers of a model that --from names"));
+    }
     let options = Options::parse(arguments)?;
     let folds = arguments.value(data::FOLDS.name, "a whole number from 2", |&k: &usize| k > 1)?;
     if arguments.has("--from") && arguments.text(data::MISSING.name) == Some("fill") {
@@ -293,6 +301,7 @@ pub struct Options {
     clip_value: f32,
     label_smoothing: f32,
     balanced: bool,
+    freeze: usize,
     scale: Option<Fit>,
     validation: f64,
     patience: usize,
@@ -420,6 +429,7 @@ impl Options {
             clip_value: limit("--clip-value")?,
             label_smoothing: label_smoothing.unwrap_or(0.0),
             balanced: arguments.has("--balanced"),
+            freeze: whole("--freeze")?.unwrap_or(0),
             scale,
             validation,
             patience: patience.unwrap_or(if validation > 0.0 { 20 } else { 0 }),
@@ -575,7 +585,7 @@ impl Settings {
         let trainer = trainer.penalty(penalty).schedule(schedule).warmup(warmup).validation(validation);
         let Options { max_norm, clip_norm, clip_value, label_smoothing, balanced, .. } = self.options;
         let trainer = trainer.max_norm(max_norm).clip_norm(clip_norm).clip_value(clip_value);
-        let trainer = trainer.label_smoothing(label_smoothing);
+        let trainer = trainer.label_smoothing(label_smoothing).freeze(self.options.freeze);
         let trainer = if balanced { trainer.weights(Weights::Balanced) } else { trainer };
         if patience > 0 { trainer.early_stopping(patience) } else { trainer }
     }

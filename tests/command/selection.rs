@@ -98,6 +98,11 @@ fn a_model_is_trained_further() {
     assert!(words.contains("--from first") && !words.contains("--hidden") && words.contains("network 4-12-3"), "{out}");
     assert_eq!(member(&info("second"), "scaler").to_string(), member(&info("first"), "scaler").to_string());
     assert!(loss("second") < 0.8 * loss("first"), "{} {}", loss("second"), loss("first"));
+    folder.run("train some.csv --quiet --epochs 60 --from first --freeze 1 -o third").ok();
+    let layers = |model: &str| palmnet::Model::load(folder.path(model)).unwrap().network().layers().to_vec();
+    assert_eq!(layers("third")[0], layers("first")[0]);
+    assert_ne!(layers("third")[2], layers("first")[2]);
+    folder.run("train some.csv --quiet --from first --freeze 2 -o fourth").fails(1, &["2 of 2 dense layers"]);
     // With a step of nothing the weights are those of the model.
     folder.run("train iris.csv --quiet --epochs 1 --lr 1e-30 --from first -o same").ok();
     let weights = |model: &str| {
@@ -133,6 +138,7 @@ fn a_model_is_trained_further() {
         let name = option.split(' ').next().unwrap();
         folder.run(&format!("train none.csv --from none {option}")).fails(2, &[name, "--from", "exclude each other"]);
     }
+    folder.run("train none.csv --freeze 1").fails(2, &["--freeze", "--from"]);
     folder.run("train none.csv --from none --missing fill").fails(2, &["--missing fill", "--from"]);
 }
 

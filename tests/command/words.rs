@@ -107,7 +107,7 @@ fn help() {
         "--target --task --test --hidden --activation --optimizer --lr --schedule --warmup --l1 --l2 --weight-decay \
                    --epochs --batch --dropout --validation --patience --seed -o --out --every --quiet --json --scale \
                    --init --restarts --noise --norm --max-norm --clip-norm --clip-value --label-smoothing --balanced
-                   --ignore --missing --folds --from --history
+                   --ignore --missing --folds --from --freeze --history
                    --checkpoint --checkpoint-every --resume"
             .split_whitespace()
     {
