@@ -4,6 +4,8 @@ use std::fmt;
 use std::io;
 use std::path::{Path, PathBuf};
 
+use crate::order::order;
+
 /// What went wrong, where, and what would help.
 ///
 /// Its `Display` form is a sentence for the person who typed the command or called the library; so is its `Debug` form,
@@ -113,9 +115,9 @@ pub(crate) fn quoted(text: &str) -> String {
 
 /// A name that comes twice.
 pub(crate) fn repeated<'a>(names: impl Iterator<Item = &'a str>) -> Option<&'a str> {
-    let mut names: Vec<&str> = names.collect();
-    names.sort_unstable();
-    names.windows(2).find(|pair| pair[0] == pair[1]).map(|pair| pair[0])
+    let names: Vec<&str> = names.collect();
+    let order = order(names.len(), &|a, b| names[a].cmp(names[b]));
+    order.windows(2).find(|pair| names[pair[0]] == names[pair[1]]).map(|pair| names[pair[0]])
 }
 
 /// A result whose error is [`Error`].

@@ -51,6 +51,7 @@ mod metrics;
 mod model;
 mod network;
 mod optimizer;
+mod order;
 mod parallel;
 mod rng;
 mod schedule;

@@ -689,6 +689,10 @@ fn digits() {
     let count = |class| digits.labels().unwrap().iter().filter(|&&label| label == class).count();
     assert_eq!((0..10).map(count).collect::<Vec<_>>(), [178, 182, 177, 183, 181, 182, 181, 179, 174, 180]);
     let x = digits.to_matrix();
+    // Sums by another program over the original files.
+    let pixels = || x.as_slice().iter().map(|&pixel| pixel as usize);
+    assert_eq!(pixels().sum::<usize>(), 561_718);
+    assert_eq!(pixels().enumerate().map(|(i, pixel)| (i % 1009 + 1) * pixel).sum::<usize>(), 283_701_122);
     assert_eq!(x.row(0)[..16], [0., 0., 5., 13., 9., 1., 0., 0., 0., 0., 13., 15., 10., 15., 5., 0.]);
     assert!(x.as_slice().iter().all(|pixel| (0.0..=16.0).contains(pixel)) && x.as_slice().contains(&16.0));
 }

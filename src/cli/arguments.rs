@@ -187,7 +187,7 @@ impl Arguments {
 
 /// ` (did you mean NAME?)` for the known name nearest to a misspelt one, or nothing.
 pub fn nearest(name: &str, known: &[&str]) -> String {
-    let edits = |known: &str| distance(&name.to_lowercase(), &known.to_lowercase());
+    let edits = |known: &str| distance(&name.to_ascii_lowercase(), &known.to_ascii_lowercase());
     let best = known.iter().map(|known| (edits(known), known)).min();
     match best {
         // Of a word of three letters, two are no resemblance.

@@ -120,7 +120,7 @@ pub(super) fn fitting(features: &Matrix, blanks: &[Blank], schema: &Schema) -> V
         let rows = || (0..features.rows()).filter(|&row| known[row]);
         match &column.kind {
             Kind::Number => {
-                if let Some(median) = median(rows().map(|row| features[(row, at)]).collect()) {
+                if let Some(median) = median(rows().map(|row| features[(row, at)].into()).collect()) {
                     fill[at] = median;
                 }
                 at += 1;
@@ -143,10 +143,10 @@ pub(super) fn fitting(features: &Matrix, blanks: &[Blank], schema: &Schema) -> V
 }
 
 /// The number in the middle, or the mean of the two.
-fn median(mut numbers: Vec<f32>) -> Option<f32> {
-    numbers.sort_unstable_by(f32::total_cmp);
+fn median(mut numbers: Vec<f64>) -> Option<f32> {
+    numbers.sort_by(f64::total_cmp);
     let (low, high) = (numbers.get(numbers.len().checked_sub(1)? / 2)?, numbers.get(numbers.len() / 2)?);
-    Some(((f64::from(*low) + f64::from(*high)) / 2.0) as f32)
+    Some(((low + high) / 2.0) as f32)
 }
 
 #[cfg(test)]
@@ -159,6 +159,6 @@ mod tests {
         assert_eq!(median(vec![3.0]), Some(3.0));
         assert_eq!(median(vec![9.0, -1.0, 4.0]), Some(4.0));
         assert_eq!(median(vec![1.0, 9.0, 2.0, 4.0]), Some(3.0));
-        assert_eq!(median(vec![f32::MAX, f32::MAX]), Some(f32::MAX));
+        assert_eq!(median(vec![f32::MAX.into(), f32::MAX.into()]), Some(f32::MAX));
     }
 }

@@ -1,5 +1,7 @@
 //! Which examples go to which part, with the classes' proportions kept.
 
+use crate::order::order;
+
 /// Leaves `first` of the shuffled `rows`, and returns the others. Where the rows have `labels`, each class is divided
 /// like the whole, as nearly as whole numbers allow, and each keeps one row at least where `first` has room for that.
 pub(crate) fn divide(rows: &mut Vec<usize>, first: usize, labels: Option<&[u32]>) -> Vec<usize> {
@@ -32,10 +34,9 @@ fn quotas(counts: &[usize], first: usize) -> Vec<usize> {
         counts.iter().map(|&count| ((exact(count) / (total as u128).max(1)) as usize).max(count.min(1))).collect();
     let mut taken: usize = quotas.iter().sum();
     if taken < first {
-        let mut order: Vec<usize> = (0..counts.len()).collect();
         // What is still due to a class; less than nothing, where it has its one row only for being a class.
         let due = |class: usize| exact(counts[class]) as i128 - quotas[class] as i128 * total as i128;
-        order.sort_by_key(|&class| std::cmp::Reverse(due(class)));
+        let order = order(counts.len(), &|a, b| due(b).cmp(&due(a)));
         order.into_iter().take(first - taken).for_each(|class| quotas[class] += 1);
         return quotas;
     }
@@ -56,7 +57,9 @@ fn quotas(counts: &[usize], first: usize) -> Vec<usize> {
 pub(crate) fn deal(rows: &mut [usize], parts: usize, labels: Option<&[u32]>) -> Vec<Vec<usize>> {
     if let Some(labels) = labels {
         // Stable: within a class the order stays random.
-        rows.sort_by_key(|&row| labels[row]);
+        let shuffled = rows.to_vec();
+        let order = order(rows.len(), &|a, b| labels[shuffled[a]].cmp(&labels[shuffled[b]]));
+        rows.iter_mut().zip(order).for_each(|(row, place)| *row = shuffled[place]);
     }
     (0..parts).map(|part| rows.iter().skip(part).step_by(parts).copied().collect()).collect()
 }

@@ -1,6 +1,5 @@
 //! Networks as safetensors: the stack as a line of text, every trained tensor under its layer's number.
 
-use std::collections::BTreeMap;
 use std::path::Path;
 
 use super::safetensors::{Safetensors, Tensor};
@@ -8,6 +7,7 @@ use crate::error::{Error, Result, quoted};
 use crate::layer::{BatchNorm, Dense, Dropout, Layer, LayerNorm, Noise};
 use crate::matrix::Matrix;
 use crate::network::Network;
+use crate::order::order;
 
 /// The member of `__metadata__` that describes the stack, as in `dense(4,16) relu dense(16,3) softmax`.
 const LAYERS: &str = "layers";
@@ -147,23 +147,31 @@ fn layer(index: usize, word: &str, tensors: &Tensors<'_>) -> std::result::Result
 }
 
 /// A file's tensors by name.
-pub(crate) struct Tensors<'a>(BTreeMap<&'a str, &'a Tensor>);
+pub(crate) struct Tensors<'a> {
+    file: &'a Safetensors,
+    /// Their places in the order of their names.
+    order: Vec<usize>,
+}
 
 impl<'a> Tensors<'a> {
     pub(crate) fn of(file: &'a Safetensors) -> Self {
-        // Not collected, which would sort: a third of the code of reading a model.
-        let mut tensors = BTreeMap::new();
-        tensors.extend(file.tensors.iter().map(|tensor| (tensor.name.as_str(), tensor)));
-        Tensors(tensors)
+        let name = |i: usize| &file.tensors[i].name;
+        Tensors { file, order: order(file.tensors.len(), &|a, b| name(a).cmp(name(b))) }
+    }
+
+    fn find(&self, name: &str) -> Option<&'a Tensor> {
+        let tensors = &self.file.tensors;
+        let place = self.order.binary_search_by(|&i| tensors[i].name.as_str().cmp(name)).ok()?;
+        Some(&tensors[self.order[place]])
     }
 
     pub(crate) fn has(&self, name: &str) -> bool {
-        self.0.contains_key(name)
+        self.find(name).is_some()
     }
 
     /// The numbers of a tensor that must be there in this shape, all of them finite.
     pub(crate) fn get(&self, name: &str, shape: &[usize]) -> std::result::Result<Vec<f32>, String> {
-        let tensor = self.0.get(name).ok_or_else(|| format!("tensor {name} is missing: the file is damaged"))?;
+        let tensor = self.find(name).ok_or_else(|| format!("tensor {name} is missing: the file is damaged"))?;
         if tensor.shape != shape {
             let found = &tensor.shape;
             return Err(format!("tensor {name} has shape {found:?} and {shape:?} is expected: the file is damaged"));

@@ -7,6 +7,7 @@ use std::path::Path;
 use super::atomic::write_atomic;
 use super::json::Json;
 use crate::error::{self, Error, quoted, repeated};
+use crate::order::order;
 
 /// The longest header that is read. The format allows ten times that; the parsed form of a hostile one would fill a
 /// phone's memory.
@@ -170,9 +171,10 @@ fn parse(bytes: &[u8]) -> Result<Safetensors, String> {
         }
     }
     // The numbers must lie side by side, so that every byte belongs to exactly one tensor.
-    tensors.sort_unstable_by_key(|tensor| (tensor.begin, tensor.end));
+    let place = |i: usize| (tensors[i].begin, tensors[i].end);
+    let order = order(tensors.len(), &|a, b| place(a).cmp(&place(b)));
     let mut end = 0;
-    for tensor in &tensors {
+    for tensor in order.iter().map(|&i| &tensors[i]) {
         if tensor.begin != end {
             let what = if tensor.begin < end { "overlaps" } else { "leaves a gap after" };
             return Err(format!("tensor {} {what} the one before it: the file is damaged", quoted(tensor.name)));
@@ -185,7 +187,7 @@ fn parse(bytes: &[u8]) -> Result<Safetensors, String> {
     if end < numbers.len() {
         return Err(format!("{} bytes at the end belong to no tensor: the file is damaged", numbers.len() - end));
     }
-    let tensors = tensors.into_iter().map(|tensor| tensor.read(numbers)).collect();
+    let tensors = order.iter().map(|&i| tensors[i].read(numbers)).collect();
     Ok(Safetensors { metadata, tensors })
 }
 
@@ -229,9 +231,9 @@ impl<'a> Description<'a> {
     }
 
     /// The tensor, whose place has been checked.
-    fn read(self, numbers: &[u8]) -> Tensor {
+    fn read(&self, numbers: &[u8]) -> Tensor {
         let (quadruples, _) = numbers[self.begin..self.end].as_chunks();
         let data = quadruples.iter().map(|&bytes| f32::from_le_bytes(bytes)).collect();
-        Tensor { name: self.name.into(), shape: self.shape, data }
+        Tensor { name: self.name.into(), shape: self.shape.clone(), data }
     }
 }

@@ -326,8 +326,13 @@ impl<'a> Shared<'a> {
     /// Scales the gradients that wait, if these are all, to the largest norm that is allowed.
     fn clip(&self) {
         let mut gradients = lock(&self.gradients);
-        // One sum in one order, whoever was first.
-        gradients.sort_unstable_by_key(|(part, _)| *part);
+        // One sum in one order, whoever was first: each to the place of its number.
+        for i in 0..gradients.len() {
+            while gradients[i].0 != i {
+                let place = gradients[i].0;
+                gradients.swap(i, place);
+            }
+        }
         let norm = gradients.iter().map(|(_, gradient)| square_sum(gradient)).sum::<f64>().sqrt();
         let limit = f64::from(self.extras.clip_norm);
         if norm > limit && norm.is_finite() {
