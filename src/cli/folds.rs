@@ -9,8 +9,9 @@ use super::Failure;
 use super::arguments::Arguments;
 use super::data::Parts;
 use super::numbers::{counted, duration, significant};
+use super::options::Options;
+use super::settings::Settings;
 use super::terminal::{complain, wrap};
-use super::train::{Options, Settings};
 use super::training::{Manner, columns, shape};
 
 /// Trains `k` networks, each on all but one part of the data, and reports what they reach on that part.

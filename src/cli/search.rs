@@ -10,9 +10,11 @@ use super::Failure;
 use super::arguments::{Arguments, Command, THREADS, choice};
 use super::data::{self, Parts, Request};
 use super::numbers::{counted, exact};
+use super::options::Options;
 use super::report::Score;
+use super::settings::Settings;
 use super::terminal::{width, wrap};
-use super::train::{self, Options, Places, Settings};
+use super::train::{self, Places};
 use super::training::{self, Manner, Results, columns};
 
 pub const COMMAND: Command = Command {

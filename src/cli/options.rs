@@ -1,0 +1,169 @@
+//! How a network is to be made and trained, as the command line says it.
+
+use palmnet::{Activation, Features, Init, Scaler, Schedule};
+
+use super::Failure;
+use super::arguments::Arguments;
+
+/// How a network is to be made and trained, as far as the command line says.
+#[derive(Clone)]
+pub struct Options {
+    pub hidden: Option<Vec<usize>>,
+    pub activation: Activation,
+    pub init: Option<Init>,
+    pub optimizer: &'static str,
+    pub learning_rate: f32,
+    /// Whether a search finds another.
+    pub auto_rate: bool,
+    pub schedule: Schedule,
+    pub warmup: f32,
+    pub l1: f32,
+    pub l2: f32,
+    pub weight_decay: f32,
+    pub epochs: Option<usize>,
+    pub batch: Option<usize>,
+    pub dropout: f32,
+    pub noise: f32,
+    pub norm: &'static str,
+    pub max_norm: f32,
+    pub clip_norm: f32,
+    pub clip_value: f32,
+    pub label_smoothing: f32,
+    pub balanced: bool,
+    pub freeze: usize,
+    pub scale: Option<Fit>,
+    pub validation: f64,
+    pub patience: usize,
+    pub restarts: Option<usize>,
+    pub seed: u64,
+}
+
+/// A way to find a scaler on the training data.
+pub type Fit = fn(&Features) -> Scaler;
+
+/// The optimizers, and the learning rate that each gets when none is given.
+const OPTIMIZERS: [(&str, f32); 11] = [
+    ("adam", 0.001),
+    ("adamw", 0.001),
+    ("amsgrad", 0.001),
+    ("nadam", 0.001),
+    ("sgd", 0.1),
+    ("momentum", 0.03),
+    ("nesterov", 0.03),
+    ("adagrad", 0.05),
+    ("rmsprop", 0.001),
+    ("rprop", 0.01),
+    ("lbfgs", 1.0),
+];
+
+const SCHEDULES: [&str; 8] =
+    ["constant", "cooldown", "step", "exponential", "inverse_scaling", "cosine", "one_cycle", "plateau"];
+
+const ACTIVATIONS: [&str; 12] = [
+    "relu",
+    "leaky_relu",
+    "elu",
+    "selu",
+    "sigmoid",
+    "tanh",
+    "softplus",
+    "silu",
+    "gelu",
+    "hard_sigmoid",
+    "softmax",
+    "identity",
+];
+const INITS: [&str; 10] = [
+    "xavier_uniform",
+    "xavier_normal",
+    "he_uniform",
+    "he_normal",
+    "lecun_uniform",
+    "lecun_normal",
+    "normal",
+    "truncated_normal",
+    "uniform",
+    "constant",
+];
+
+impl Options {
+    pub fn parse(arguments: &Arguments) -> Result<Self, Failure> {
+        let hidden = match arguments.text("--hidden") {
+            None => None,
+            Some("0") => Some(Vec::new()),
+            Some(sizes) => {
+                let sizes = sizes.split(',').map(|size| size.trim().parse().ok().filter(|&size| size > 0));
+                let bad = || arguments.misuse("--hidden: expected numbers of units, as in 128,128, or 0");
+                Some(sizes.collect::<Option<Vec<usize>>>().ok_or_else(bad)?)
+            }
+        };
+        let scale = arguments.one_of("--scale", &["standard", "minmax", "none"])?.map(|name| match name {
+            "standard" => Scaler::standard,
+            "minmax" => Scaler::min_max,
+            _ => (|features| Scaler::identity(features.columns())) as Fit,
+        });
+        let optimizer = arguments.one_of("--optimizer", &OPTIMIZERS.map(|(name, _)| name))?.unwrap_or("adam");
+        let foreign = ["--lr", "--schedule", "--warmup", "--batch", "--l1", "--weight-decay", "--dropout"];
+        if let (Some(option), "lbfgs") = (foreign.iter().find(|option| arguments.has(option)), optimizer) {
+            return Err(arguments.misuse(&format!(
+                "{option} does not go with --optimizer lbfgs, which finds the length of its steps on all of the data"
+            )));
+        }
+        let usual_rate = OPTIMIZERS.iter().find(|(name, _)| *name == optimizer).map_or(0.001, |&(_, rate)| rate);
+        let auto_rate = arguments.text("--lr") == Some("auto");
+        if auto_rate && optimizer == "rprop" {
+            return Err(
+                arguments.misuse("--lr auto does not go with --optimizer rprop, which finds its steps as it goes")
+            );
+        }
+        let rate = match auto_rate {
+            true => None,
+            false => arguments.value("--lr", "a number above 0, or auto", |&x: &f32| x > 0.0 && x.is_finite())?,
+        };
+        let whole = |name: &str| arguments.value(name, "a whole number from 1", |&n: &usize| n > 0);
+        let share = "a share of at least 0 and less than 1";
+        let dropout = arguments.value("--dropout", share, |p: &f32| (0.0..1.0).contains(p))?;
+        let warmup = arguments.value("--warmup", "a share from 0 to 1", |p: &f32| (0.0..=1.0).contains(p))?;
+        let strength =
+            |name: &str| arguments.value(name, "a number of at least 0", |x: &f32| *x >= 0.0 && x.is_finite());
+        let limit = |name: &str| {
+            let limit = arguments.value(name, "a number above 0", |&x: &f32| x > 0.0)?;
+            Ok::<f32, Failure>(limit.unwrap_or(f32::INFINITY))
+        };
+        let label_smoothing = arguments.value("--label-smoothing", share, |p: &f32| (0.0..1.0).contains(p))?;
+        let usual_decay = if optimizer == "adamw" { 0.01 } else { 0.0 };
+        let patience = arguments.value("--patience", "a whole number", |_: &usize| true)?;
+        let validation = arguments.value("--validation", share, |p: &f64| (0.0..1.0).contains(p))?;
+        let usual_validation = if patience.is_some_and(|patience| patience > 0) { 0.1 } else { 0.0 };
+        let validation = validation.unwrap_or(usual_validation);
+        Ok(Options {
+            hidden,
+            activation: arguments.named("--activation", &ACTIVATIONS)?.unwrap_or(Activation::Relu),
+            init: arguments.named("--init", &INITS)?,
+            optimizer,
+            learning_rate: rate.unwrap_or(usual_rate),
+            auto_rate,
+            schedule: arguments.named("--schedule", &SCHEDULES)?.unwrap_or_default(),
+            warmup: warmup.unwrap_or(0.0),
+            l1: strength("--l1")?.unwrap_or(0.0),
+            l2: strength("--l2")?.unwrap_or(0.0),
+            weight_decay: strength("--weight-decay")?.unwrap_or(usual_decay),
+            epochs: whole("--epochs")?,
+            batch: whole("--batch")?,
+            dropout: dropout.unwrap_or(0.0),
+            noise: strength("--noise")?.unwrap_or(0.0),
+            norm: arguments.one_of("--norm", &["none", "batch", "layer"])?.unwrap_or("none"),
+            max_norm: limit("--max-norm")?,
+            clip_norm: limit("--clip-norm")?,
+            clip_value: limit("--clip-value")?,
+            label_smoothing: label_smoothing.unwrap_or(0.0),
+            balanced: arguments.has("--balanced"),
+            freeze: whole("--freeze")?.unwrap_or(0),
+            scale,
+            validation,
+            patience: patience.unwrap_or(if validation > 0.0 { 20 } else { 0 }),
+            restarts: whole("--restarts")?,
+            seed: arguments.value("--seed", "a whole number", |_| true)?.unwrap_or(0),
+        })
+    }
+}
