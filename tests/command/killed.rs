@@ -1,0 +1,141 @@
+//! Trainings that are killed, and go on.
+
+use std::fs;
+use std::path::Path;
+use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
+
+use palmnet::{Rng, Safetensors};
+
+use super::{Folder, IRIS, bare_command, emulated};
+
+fn palmnet(folder: &Folder, words: &str) -> Command {
+    let mut command = bare_command();
+    command.args(words.split_whitespace()).current_dir(&folder.0).env_remove("PALMNET_ISA");
+    command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::piped());
+    command
+}
+
+/// The errors of a command, which must end well.
+#[track_caller]
+fn run(folder: &Folder, words: &str) -> String {
+    let output = palmnet(folder, words).output().unwrap();
+    let errors = String::from_utf8(output.stderr).unwrap();
+    assert!(output.status.success(), "palmnet {words}: {errors}");
+    errors
+}
+
+/// Waits until the command ends, or the time is over and it is killed; whether it was. All the while, the checkpoint is
+/// not there or whole.
+fn let_run(child: &mut Child, time: Duration, checkpoint: &Path) -> bool {
+    let start = Instant::now();
+    loop {
+        let over = start.elapsed() >= time;
+        match child.try_wait().unwrap() {
+            Some(status) => {
+                assert!(status.success(), "{status}");
+                return false;
+            }
+            // SIGKILL, on Unix.
+            None if over => {
+                child.kill().unwrap();
+                child.wait().unwrap();
+                return true;
+            }
+            None => {}
+        }
+        is_whole(checkpoint);
+        std::thread::sleep(Duration::from_micros(200));
+    }
+}
+
+/// Whether there is a checkpoint, which must be whole.
+fn is_whole(checkpoint: &Path) -> bool {
+    let Ok(bytes) = fs::read(checkpoint) else { return false };
+    let file = Safetensors::from_bytes(&bytes, "the checkpoint").unwrap();
+    assert!(file.tensor("history").is_some());
+    true
+}
+
+/// `PALMNET_KILLS` says how many times; ten when it does not.
+#[test]
+fn a_killed_training_goes_on() {
+    let kills = std::env::var("PALMNET_KILLS").map_or(10, |kills| kills.parse().expect("a number of kills"));
+    let folder = Folder::new();
+    fs::write(folder.0.join("iris.csv"), IRIS).unwrap();
+    let checkpoint = folder.0.join("m.checkpoint");
+    let all = [
+        // By time: in the middle of an epoch.
+        "train iris.csv --hidden 64,64 --epochs 300 --dropout 0.1 --restarts 1|0.0001m",
+        "train iris.csv --hidden 16 --epochs 1000 --optimizer amsgrad --schedule plateau:5:0.8 --validation 0.2 --patience 0 --restarts 5|29",
+        "train iris.csv --hidden 32,32 --epochs 500 --validation 0.2 --patience 100 --optimizer nadam|0.0003m",
+        "demo sums|1",
+    ];
+    let trainings = if emulated() { &all[..1] } else { &all[..] };
+    let model = |training: &&str| {
+        let (words, _) = training.split_once('|').unwrap();
+        run(&folder, &format!("{words} --quiet --out m.safetensors"));
+        fs::read(folder.0.join("m.safetensors")).unwrap()
+    };
+    let models: Vec<Vec<u8>> = trainings.iter().map(model).collect();
+    let mut rng = Rng::new(7);
+    let (mut killed, mut resumed, mut finished) = (0, 0, 0);
+    while killed < kills || finished < trainings.len() {
+        let number = finished % trainings.len();
+        let (words, every) = trainings[number].split_once('|').unwrap();
+        fs::remove_file(folder.0.join("m.safetensors")).unwrap();
+        loop {
+            let words = format!("{words} --resume --checkpoint-every {every} --quiet --out m.safetensors");
+            resumed += usize::from(is_whole(&checkpoint));
+            let mut child = palmnet(&folder, &words).spawn().unwrap();
+            // When there were enough kills, it may end.
+            let time = if killed < kills { 60.0 * rng.uniform() * rng.uniform() } else { 1e6 };
+            if !let_run(&mut child, Duration::from_secs_f64(time / 1e3), &checkpoint) {
+                break;
+            }
+            killed += 1;
+        }
+        assert_eq!(fs::read(folder.0.join("m.safetensors")).unwrap(), models[number], "{words}");
+        assert!(!checkpoint.exists());
+        finished += 1;
+    }
+    let leftovers = fs::read_dir(&folder.0).unwrap().count() - 2;
+    println!("{killed} kills, {resumed} resumed, {finished} finished, {leftovers} temporary files left");
+}
+
+#[test]
+fn the_command_tells_what_it_does() {
+    let folder = Folder::new();
+    fs::write(folder.0.join("iris.csv"), IRIS).unwrap();
+    let words = "train iris.csv --epochs 20 --restarts 1 --hidden 8";
+    let errors = |words: &str| {
+        let output = palmnet(&folder, words).output().unwrap();
+        (output.status.code(), String::from_utf8(output.stderr).unwrap().replace('\n', " "))
+    };
+    // None is left of a training that ended, and none is needed.
+    assert!(!run(&folder, &format!("{words} --resume -o m.safetensors")).contains("going on"));
+    let model = fs::read(folder.0.join("m.safetensors")).unwrap();
+    run(&folder, &format!("{words} --checkpoint c --checkpoint-every 2"));
+    assert!(!folder.0.join("c").exists());
+    assert_eq!(fs::read(folder.0.join("model.safetensors")).unwrap(), model);
+    // One that is left is neither overlooked nor overwritten.
+    fs::write(folder.0.join("m.checkpoint"), &model).unwrap();
+    for (words, status, part) in [
+        ("--checkpoint m.checkpoint", 1, "m.checkpoint: holds a training that did not end: go on with --resume"),
+        ("--checkpoint-every 5m -o m.safetensors", 1, "m.checkpoint: holds a training that did not end"),
+        ("--resume -o m.safetensors", 1, "m.checkpoint: this is not a checkpoint"),
+        ("--checkpoint iris.csv", 1, "iris.csv: is the data: choose another --checkpoint"),
+        ("--checkpoint m -o m", 2, "m is for the model: name another file with --checkpoint"),
+        ("--checkpoint-every 0", 2, "--checkpoint-every 0: expected a number of epochs"),
+        ("--checkpoint-every 0m", 2, "--checkpoint-every 0m: expected"),
+        ("--checkpoint-every -1m", 2, "--checkpoint-every -1m: expected"),
+        ("--checkpoint-every 1e300m", 2, "--checkpoint-every 1e300m: expected"),
+        ("--checkpoint-every NaNm", 2, "--checkpoint-every NaNm: expected"),
+        ("--checkpoint-every 1h", 2, "--checkpoint-every 1h: expected"),
+    ] {
+        let (code, message) = errors(&format!("train iris.csv {words}"));
+        assert_eq!(code, Some(status), "{words}: {message}");
+        assert!(message.contains(part), "{words}: {message}");
+    }
+    assert_eq!(fs::read(folder.0.join("m.checkpoint")).unwrap(), model);
+}
