@@ -2,8 +2,8 @@
 
 use palmnet::Activation::{Identity, Relu, Sigmoid, Softmax, Tanh};
 use palmnet::{
-    Adam, Dataset, Layer, Loss, Matrix, Network, Optimizer, Rng, Scaler, Schedule, Sgd, Trainer, Weights, Workspace,
-    clip_norm, generate,
+    Adam, Dataset, Error, Layer, Loss, Matrix, Network, Optimizer, Rng, Scaler, Schedule, Sgd, Trainer, Weights,
+    Workspace, clip_norm, generate,
 };
 
 fn digits(examples: usize) -> Dataset {
@@ -181,12 +181,22 @@ fn batch_normalisation_learns_the_mean_and_the_variance() {
     let state: Vec<&[f32]> = network.layers()[0].state().map(|(_, values)| values).collect();
     assert!((state[0][0] - 5.0).abs() < 0.5 && (state[0][2] - 7.0).abs() < 1e-4, "mean {:?}", state[0]);
     assert!((state[1][0] - 9.0).abs() < 2.0 && state[1][2] < 1e-4, "variance {:?}", state[1]);
-    // A batch of one has no variance, and says nothing about it.
-    let before = network.clone();
-    let one = data.select(&[0]);
-    Trainer::new(Loss::MeanSquaredError, Sgd::new(0.0001)).epochs(1).fit(&mut network, &one).unwrap();
-    assert!(before.layers()[0].state().eq(network.layers()[0].state()));
+    // A last batch of one has no variance, and says nothing about it; batches of one teach nothing.
+    let trainer = || Trainer::new(Loss::MeanSquaredError, Sgd::new(0.0001)).epochs(1);
+    trainer().batch_size(50).fit(&mut network, &data.select(&(0..51).collect::<Vec<_>>())).unwrap();
     assert!(network.predict(&x).as_slice().iter().all(|y| y.is_finite()));
+    for (batch, rows) in [(1, 10), (32, 1)] {
+        let few = data.select(&(0..rows).collect::<Vec<_>>());
+        let error = trainer().batch_size(batch).fit(&mut network, &few).unwrap_err().to_string();
+        assert!(error.contains("batches of one"), "{error}");
+    }
+    // What is infinite before it is normalised would show in no loss.
+    let before = network.clone();
+    let huge =
+        Dataset::from_values(Matrix::from_fn(64, 3, |i, _| if i == 40 { 1e30 } else { 1.0 }), Matrix::zeros(64, 1));
+    let error = trainer().fit(&mut network, &huge.unwrap()).unwrap_err();
+    assert!(matches!(error, Error::Diverged { epoch: 1, .. }), "{error}");
+    assert_eq!(network, before);
 }
 
 /// The best epoch's running means belong to its weights.

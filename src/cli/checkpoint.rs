@@ -5,7 +5,7 @@ use std::io::ErrorKind;
 use std::path::Path;
 use std::time::Duration;
 
-use palmnet::{Checkpoints, Error};
+use palmnet::{Checkpoints, Error, Safetensors};
 
 use super::arguments::{Arguments, Choice, choice};
 use super::{Failure, files};
@@ -59,12 +59,18 @@ impl Checkpoint {
             }
             None => return Ok(None),
         };
-        if Path::new(&file) == Path::new(model) {
+        if files::same(&file, model) {
             let message = format!("{file} is for the model: name another file with {}", CHECKPOINT.name);
             return Err(arguments.misuse(&message));
         }
         let checkpoint = Checkpoint { file, every, resume };
         files::check_checkpoint(&checkpoint.file, inputs)?;
+        let is_checkpoint =
+            || Safetensors::read(&checkpoint.file).is_ok_and(|file| file.metadata.contains_key("checkpoint"));
+        if checkpoint.is_there() && !is_checkpoint() {
+            let message = format!("exists and is not a checkpoint: choose another {}", CHECKPOINT.name);
+            return Err(Error::format(checkpoint.file, message).into());
+        }
         if !resume && checkpoint.is_there() {
             let message = "holds a training that did not end: go on with --resume, or remove it to begin anew";
             return Err(Error::format(checkpoint.file, message).into());
@@ -87,7 +93,8 @@ impl Checkpoint {
 
     /// Removes the file, if it was written.
     pub fn remove(&self) -> palmnet::Result<()> {
-        match fs::remove_file(&self.file) {
+        // Where the name is a link, the file goes, as it came.
+        match fs::canonicalize(&self.file).and_then(fs::remove_file) {
             Err(error) if error.kind() != ErrorKind::NotFound => Err(Error::io(&self.file, error)),
             _ => Ok(()),
         }

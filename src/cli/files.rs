@@ -16,7 +16,22 @@ pub fn check_output(file: &str, inputs: &[&str]) -> Result<(), Error> {
 
 /// The same for the state of a training.
 pub fn check_checkpoint(file: &str, inputs: &[&str]) -> Result<(), Error> {
+    // It is removed in the end, which is nothing to do to a device.
+    if fs::metadata(file).is_ok_and(|found| !found.is_file() && !found.is_dir()) {
+        return Err(Error::format(file, "is no file: name one for the checkpoint with --checkpoint"));
+    }
     check_place(file, inputs, ("--checkpoint", "checkpoint"), |path| is_model(path))
+}
+
+/// Whether two names are of the same file, which need not be there yet.
+pub fn same(a: &str, b: &str) -> bool {
+    let place = |file: &str| {
+        let path = Path::new(file);
+        let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+        let named = || Some(fs::canonicalize(folder).ok()?.join(path.file_name()?));
+        fs::canonicalize(path).ok().or_else(named).unwrap_or_else(|| path.to_path_buf())
+    };
+    place(a) == place(b)
 }
 
 /// The same for the record of a training.
@@ -39,7 +54,7 @@ fn check_place(
     replaceable: impl Fn(&Path) -> bool,
 ) -> Result<(), Error> {
     let path = Path::new(file);
-    let refuse = |message: &str| Err(Error::format(file, format!("{message} {option}")));
+    let refuse = |message: &str| Err(Error::format(if file.is_empty() { "\"\"" } else { file }, message));
     let place = match fs::metadata(path) {
         Ok(found) if found.is_dir() => {
             return refuse(&format!("is a folder: name a file for the {what} with {option}"));

@@ -24,7 +24,7 @@ pub fn run(
     out: &mut dyn Write,
 ) -> Result<(), Failure> {
     if options.auto_rate {
-        return Err(arguments.misuse("--lr auto is for a single training: give --folds a number"));
+        return Err(arguments.misuse("--lr auto is for a single training: give --lr a number"));
     }
     let Parts { train: data, scaler, remarks, .. } = parts;
     let folds = data.folds(k, options.seed)?;

@@ -68,6 +68,11 @@ pub fn run(arguments: &Arguments, out: &mut dyn Write) -> Result<(), Failure> {
     let share = "a share above 0 and less than 1";
     let share = arguments.value("--validation", share, |p: &f64| *p > 0.0 && *p < 1.0)?.unwrap_or(0.2);
     let options = Options::parse(&trial(arguments, &[])?)?;
+    if options.optimizer == "lbfgs" {
+        return Err(
+            arguments.misuse("--optimizer lbfgs: the search draws rates, batches and dropout, which L-BFGS has not")
+        );
+    }
     if options.auto_rate {
         return Err(arguments.misuse("--lr auto: the search draws rates by itself: leave it out, or give a number"));
     }

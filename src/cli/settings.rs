@@ -164,14 +164,14 @@ impl Settings {
         if patience > 0 { trainer.early_stopping(patience) } else { trainer }
     }
 
-    /// A learning rate for these settings; the optimizer's usual one where none makes the loss fall.
+    /// A learning rate for these settings, if one makes the loss fall.
     pub fn find_rate(
         &self,
         train: &Dataset,
         scaler: &Scaler,
         target_scaler: Option<&Scaler>,
         start: Option<&Model>,
-    ) -> palmnet::Result<f32> {
+    ) -> palmnet::Result<Option<f32>> {
         // As many examples as the search takes.
         let mut rows: Vec<usize> = (0..train.len()).collect();
         Rng::new(self.options.seed).shuffle(&mut rows);
@@ -185,7 +185,7 @@ impl Settings {
             None => self.builder(&train).build()?,
         };
         let found = self.trainer().find_rate(&network, &train)?;
-        Ok(found.rate.unwrap_or(self.options.learning_rate))
+        Ok(found.rate)
     }
 
     /// The command line that does all this again, whatever a later version chooses when nothing is said.
@@ -212,7 +212,7 @@ impl Settings {
                 "--seed" => self.options.seed.to_string(),
                 // These change nothing in the model.
                 "--out" | "--history" | "--every" | "--quiet" | "--json" => continue,
-                "--checkpoint" | "--checkpoint-every" | "--resume" => continue,
+                "--checkpoint" | "--checkpoint-every" | "--resume" | "--threads" => continue,
                 name => match arguments.text(name) {
                     Some(_) if option.value.is_empty() => String::new(),
                     Some(value) => value.to_string(),

@@ -212,7 +212,7 @@ impl Places {
     pub fn parse(arguments: &Arguments, inputs: &[&str]) -> Result<Self, Failure> {
         let model = arguments.text("--out").unwrap_or("model.safetensors").to_string();
         let history = arguments.text("--history").map(str::to_string);
-        if history.as_ref() == Some(&model) {
+        if history.as_ref().is_some_and(|history| files::same(history, &model)) {
             return Err(arguments.misuse("--history: the model goes to that file"));
         }
         files::check_output(&model, inputs)?;
@@ -220,6 +220,11 @@ impl Places {
             files::check_history(file, inputs)?;
         }
         let checkpoint = Checkpoint::parse(arguments, &model, inputs)?;
+        if let (Some(history), Some(checkpoint)) = (&history, &checkpoint)
+            && files::same(history, &checkpoint.file)
+        {
+            return Err(arguments.misuse("--history: the checkpoint goes to that file"));
+        }
         Ok(Places { model, history, checkpoint })
     }
 }
@@ -235,6 +240,10 @@ pub fn job<'a>(
     out: &mut dyn Write,
 ) -> Result<Job<'a>, Failure> {
     let Parts { train, test, scaler, remarks: told } = parts;
+    let for_classes = ["--balanced", "--label-smoothing"].into_iter().find(|option| arguments.has(option));
+    if let (Some(option), None) = (for_classes, train.labels()) {
+        return Err(arguments.misuse(&format!("{option} is for classes, and the target is a number")));
+    }
     let mut settings = Settings::choose(options, &train);
     let mut scaler = settings.scaler(&train, scaler);
     let mut target_scaler = training::target_scaler(&train);
@@ -247,10 +256,14 @@ pub fn job<'a>(
     if settings.options.auto_rate {
         let found = settings.find_rate(&train, &scaler, target_scaler.as_ref(), start)?;
         if manner.json {
-            writeln!(out, "{}", Json::object([("event", "rate".into()), ("learning_rate", found.into())]))?;
+            let rate = found.map_or(Json::Null, Json::from);
+            writeln!(out, "{}", Json::object([("event", "rate".into()), ("learning_rate", rate)]))?;
         }
-        heading.push(format!("learning rate {} found", exact(found)));
-        settings.options.learning_rate = found;
+        heading.push(match found {
+            Some(found) => format!("learning rate {} found", exact(found)),
+            None => format!("no rate made the loss fall: {} is taken", exact(settings.options.learning_rate)),
+        });
+        settings.options.learning_rate = found.unwrap_or(settings.options.learning_rate);
     }
     let line = settings.line(arguments);
     heading.insert(0, line.clone());

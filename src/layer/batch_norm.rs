@@ -17,7 +17,8 @@ const MOMENTUM: f32 = 0.1;
 /// y = scale · (x - mean) / √(variance + 10⁻⁵) + shift, column by column (Ioffe, Szegedy, 2015).
 ///
 /// While training, mean and variance are those of the batch; for prediction, running ones, to which every batch
-/// contributes a tenth (of its unbiased variance, as in PyTorch).
+/// contributes a tenth (of its unbiased variance, as in PyTorch). A batch of one example has no variance: nothing is
+/// learned from it.
 #[derive(Clone, Debug, PartialEq)]
 pub struct BatchNorm {
     scale: Vec<f32>,
@@ -188,6 +189,11 @@ impl Moments {
         });
         variances.iter_mut().for_each(|sum| *sum /= n);
         self.examples = examples;
+    }
+
+    /// Whether every mean and variance is a number.
+    pub(crate) fn is_finite(&self) -> bool {
+        self.mean.iter().chain(&self.variance).all(|x| x.is_finite())
     }
 
     /// Likewise for the backward pass of the same batch.

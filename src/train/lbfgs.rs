@@ -41,12 +41,14 @@ pub(super) fn check(trainer: &Trainer<'_>, network: &Network) -> Result<()> {
         Layer::Noise(noise) => noise.deviation() > 0.0,
         _ => false,
     };
-    if network.layers().iter().any(random) {
+    // The layers that are not trained work as in prediction.
+    let layers = &network.layers()[trainer.first_trained(network)?..];
+    if layers.iter().any(random) {
         return refuse(
             "needs a loss that stays the same from step to step: leave out dropout and noise, and use L2 instead",
         );
     }
-    if network.layers().iter().any(|layer| matches!(layer, Layer::BatchNorm(_))) {
+    if layers.iter().any(|layer| matches!(layer, Layer::BatchNorm(_))) {
         return refuse("has no batches to normalise over: use layer normalisation");
     }
     Ok(())

@@ -214,7 +214,7 @@ impl<'a> Shared<'a> {
     ) -> f64 {
         let examples = batch.len();
         let (loss, blocks) = self.passes(team, number, batch, examples);
-        if f64::is_finite(loss) {
+        if loss.is_finite() {
             optimizer.begin();
             let mut network = write(&self.network);
             let mut take = || self.take_gradients(|part, gradient| update(&mut network, optimizer, part, gradient));
@@ -291,7 +291,9 @@ impl<'a> Shared<'a> {
         for block in &self.blocks[..blocks] {
             read(block).pass.losses().iter().for_each(|of_row| loss += of_row);
         }
-        (loss, blocks)
+        // What is infinite before it is normalised is 0 after it, and would show in no loss.
+        let finite = read(&self.moments).iter().all(Moments::is_finite);
+        (if finite { loss } else { f64::NAN }, blocks)
     }
 
     /// Tells the batch normalisation after this section what all blocks have found out about the batch.

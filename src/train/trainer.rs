@@ -305,7 +305,7 @@ impl<'a> Trainer<'a> {
                 }
             }
             // The last step may have gone too far with no loss after it to show that.
-            if !shared.network().parameters().flatten().all(|weight| weight.is_finite()) {
+            if !shared.network().tensors().flatten().all(|weight| weight.is_finite()) {
                 shared.restore(&before);
                 let batch = seen.div_ceil(self.batch_size);
                 return Err(diverged(epoch, batch, "a weight is no longer finite", optimizer.learning_rate()));
@@ -394,7 +394,7 @@ impl<'a> Trainer<'a> {
     }
 
     /// The layer that training begins with.
-    fn first_trained(&self, network: &Network) -> Result<usize> {
+    pub(super) fn first_trained(&self, network: &Network) -> Result<usize> {
         if self.frozen == 0 {
             return Ok(0);
         }
@@ -425,6 +425,8 @@ impl<'a> Trainer<'a> {
             match trial {
                 Ok(history) => {
                     let loss = history.epochs.last().map_or(f64::NAN, Epoch::loss);
+                    // A loss that is not a number is worse than any.
+                    let loss = if loss.is_nan() { f64::INFINITY } else { loss };
                     if trials.best.as_ref().is_none_or(|(lowest, _)| loss < *lowest) {
                         trials.best = Some((loss, network));
                     }
@@ -504,6 +506,13 @@ impl<'a> Trainer<'a> {
         }
         if self.batch_size == 0 {
             return Err(Error::Setting("a batch needs at least one example: set the batch size to 1 or more".into()));
+        }
+        let first = self.first_trained(network)?;
+        let normalises = network.layers()[first..].iter().any(|layer| matches!(layer, Layer::BatchNorm(_)));
+        if normalises && self.batch_size.min(data.len()) == 1 {
+            let message = "batch normalisation learns nothing from batches of one example: \
+                 make the batches larger, or use layer normalisation";
+            return Err(Error::Setting(message.into()));
         }
         self.rule.check()?;
         self.penalty.check()?;

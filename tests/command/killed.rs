@@ -118,12 +118,20 @@ fn the_command_tells_what_it_does() {
     run(&folder, &format!("{words} --checkpoint c --checkpoint-every 2"));
     assert!(!folder.0.join("c").exists());
     assert_eq!(fs::read(folder.0.join("model.safetensors")).unwrap(), model);
-    // One that is left is neither overlooked nor overwritten.
-    fs::write(folder.0.join("m.checkpoint"), &model).unwrap();
+    // One that is left is neither overlooked nor overwritten, and nothing else is taken for one.
+    let metadata = [("checkpoint".to_string(), "1".to_string())].into();
+    let left = Safetensors { metadata, tensors: Vec::new() }.to_bytes();
+    fs::write(folder.0.join("m.checkpoint"), &left).unwrap();
+    fs::write(folder.0.join("other"), &model).unwrap();
     for (words, status, part) in [
         ("--checkpoint m.checkpoint", 1, "m.checkpoint: holds a training that did not end: go on with --resume"),
         ("--checkpoint-every 5m -o m.safetensors", 1, "m.checkpoint: holds a training that did not end"),
-        ("--resume -o m.safetensors", 1, "m.checkpoint: this is not a checkpoint"),
+        ("--resume -o m.safetensors", 1, "m.checkpoint: the checkpoint is damaged"),
+        ("--checkpoint other --resume", 1, "other: exists and is not a checkpoint: choose another --checkpoint"),
+        ("--checkpoint /dev/null", 1, "/dev/null: is no file"),
+        ("--checkpoint ./m -o m", 2, "m is for the model: name another file with --checkpoint"),
+        ("--history ./c.csv --checkpoint c.csv", 2, "--history: the checkpoint goes to that file"),
+        ("--history ./m -o m", 2, "--history: the model goes to that file"),
         ("--checkpoint iris.csv", 1, "iris.csv: is the data: choose another --checkpoint"),
         ("--checkpoint m -o m", 2, "m is for the model: name another file with --checkpoint"),
         ("--checkpoint-every 0", 2, "--checkpoint-every 0: expected a number of epochs"),
@@ -137,5 +145,6 @@ fn the_command_tells_what_it_does() {
         assert_eq!(code, Some(status), "{words}: {message}");
         assert!(message.contains(part), "{words}: {message}");
     }
-    assert_eq!(fs::read(folder.0.join("m.checkpoint")).unwrap(), model);
+    assert_eq!(fs::read(folder.0.join("m.checkpoint")).unwrap(), left);
+    assert_eq!(fs::read(folder.0.join("other")).unwrap(), model);
 }
