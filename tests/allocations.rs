@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use palmnet::{
     Activation::*, AdaGrad, Adam, Dataset, Event, Features, Loss, Matrix, NAdam, Network, Penalty, RmsProp, Rng, Rprop,
-    Rule, Scaler, Scratch, Sgd, Trainer, generate, set_threads,
+    Rule, Scaler, Scratch, Sgd, Trainer, Weights, generate, set_threads,
 };
 
 struct Counting;
@@ -35,11 +35,10 @@ unsafe impl GlobalAlloc for Counting {
 static ALLOCATOR: Counting = Counting;
 
 /// The allocations of each epoch but the first, told by the observer's calls.
-fn allocations_per_epoch(network: &mut Network, loss: Loss, rule: Rule, data: &Dataset, epochs: usize) -> Vec<usize> {
+fn allocations_per_epoch(network: &mut Network, trainer: Trainer<'_>, data: &Dataset, epochs: usize) -> Vec<usize> {
     let (mut counts, mut start) = (Vec::with_capacity(100), 0);
     // Batches of 48 do not divide the examples: the last batch of an epoch is smaller, the next epoch's are not.
-    let trainer = Trainer::new(loss, rule).penalty(Penalty::default().l2(1e-4));
-    let mut trainer = trainer.epochs(epochs).batch_size(48).observe(|event| {
+    let mut trainer = trainer.penalty(Penalty::default().l2(1e-4)).epochs(epochs).batch_size(48).observe(|event| {
         match event {
             Event::Batch { batch: 1, .. } => start = ALLOCATIONS.load(Ordering::Relaxed),
             Event::Batch { batch, batches, .. } if batch == batches => {
@@ -76,14 +75,25 @@ fn steps_and_predictions_take_no_memory() {
     for (activation, rule) in activations.into_iter().zip(rules.into_iter().cycle()) {
         let layers = Network::builder(64).dense(130, activation).dropout(0.2).dense(33, activation).dense(10, Softmax);
         let mut network = layers.build().unwrap();
-        let counts = allocations_per_epoch(&mut network, Loss::CrossEntropy, rule, &classes, 6);
+        let counts = allocations_per_epoch(&mut network, Trainer::new(Loss::CrossEntropy, rule), &classes, 6);
         assert_eq!(counts, [0; 5], "{activation}, {rule:?}");
+    }
+
+    // Whatever else a step does.
+    let adam = |loss| Trainer::new(loss, Adam::new(0.001));
+    let layers = Network::builder(64).noise(0.1).dense(70, Identity).batch_norm().activation(Relu).dropout(0.2);
+    let layers = layers.dense(33, Identity).layer_norm().activation(Silu).batch_norm().dense(10, Softmax);
+    for frozen in [0, 1] {
+        let trainer = adam(Loss::CrossEntropy).clip_norm(0.1).clip_value(0.1).max_norm(1.0).label_smoothing(0.1);
+        let trainer = trainer.weights(Weights::Balanced).freeze(frozen);
+        let counts = allocations_per_epoch(&mut layers.build().unwrap(), trainer, &classes, 6);
+        assert_eq!(counts, [0; 5], "everything, {frozen} frozen");
     }
 
     set_threads(3);
     let mut network =
         Network::builder(64).dense(130, Relu).dropout(0.2).dense(100, Tanh).dense(10, Softmax).build().unwrap();
-    let counts = allocations_per_epoch(&mut network, Loss::CrossEntropy, Adam::new(0.001).into(), &classes, 60);
+    let counts = allocations_per_epoch(&mut network, adam(Loss::CrossEntropy), &classes, 60);
     let (steps, taken) = (59 * classes.len() / 48, counts.iter().sum::<usize>());
     assert!(taken < 100, "{taken} allocations in {steps} steps of three threads");
     set_threads(1);
@@ -91,7 +101,7 @@ fn steps_and_predictions_take_no_memory() {
     let values = generate::sums(500, 1);
     for loss in [Loss::MeanSquaredError, Loss::MeanAbsoluteError, Loss::Huber(1.0)] {
         let mut network = Network::builder(2).dense(7, Tanh).dense(3, Identity).build().unwrap();
-        let counts = allocations_per_epoch(&mut network, loss, Adam::new(0.001).into(), &values, 6);
+        let counts = allocations_per_epoch(&mut network, adam(loss), &values, 6);
         assert_eq!(counts, [0; 5], "{loss}");
     }
 

@@ -55,6 +55,7 @@ fn on_a_terminal() {
         command.env("SHELL", "/bin/sh").output()
     };
     if emulated() || run("--version").is_ok_and(|output| !output.status.success()) || run("--version").is_err() {
+        println!("no terminal to try: there is no `script` that could start the command");
         return;
     }
     let text = |words: &str| String::from_utf8(run(words).unwrap().stdout).unwrap().replace("\r\n", "\n");
