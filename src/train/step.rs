@@ -3,7 +3,8 @@
 //! A step has two rounds. In the first, every piece of work is a block of the batch's rows, which goes forward and
 //! backward through the network. In the second, it is a part of the parameters, whose gradient is summed over the
 //! blocks in their order; the leader updates the parameters as the gradients come in. Every number is computed in the
-//! same order for any blocks and parts, so nothing depends on the number of threads.
+//! same order for any blocks and parts, so nothing depends on the number of threads. Batch normalisation, which needs the
+//! whole batch before it goes on, cuts the first round into several.
 
 use std::ops::Range;
 use std::sync::{Mutex, RwLock, RwLockReadGuard};
@@ -268,7 +269,7 @@ impl<'a> Shared<'a> {
         loss / examples as f64
     }
 
-    /// The first round of a step: the sum of the losses, and the number of blocks.
+    /// The first rounds of a step: the sum of the losses, and the number of blocks.
     fn passes(&self, team: &mut Team<'_, Round>, number: u64, batch: Range<usize>, examples: usize) -> (f64, usize) {
         // Fewer blocks serve a smaller team, but the formula alone does not say so.
         let blocks = most_blocks(batch.len(), team.size()).min(self.blocks.len());
