@@ -244,20 +244,21 @@ impl Optimizer {
     }
 
     /// The step's part for these `parameters`, the first of which has the place `start` among all. The parts may come
-    /// in any order, and begin and end anywhere.
-    pub(crate) fn update(&mut self, parameters: &mut [f32], gradient: &[f32], start: usize) {
-        let mut from = 0;
+    /// in any order, and begin and end anywhere. `false` when a parameter is no longer finite.
+    pub(crate) fn update(&mut self, parameters: &mut [f32], gradient: &[f32], start: usize) -> bool {
+        let (mut from, mut finite) = (0, true);
         while from < parameters.len() {
             let tensor = self.tensors.partition_point(|&(_, end)| end <= start + from);
             let (name, end) = self.tensors[tensor];
             let to = parameters.len().min(end - start);
-            self.update_within(name, &mut parameters[from..to], &gradient[from..to], start + from);
+            finite &= self.update_within(name, &mut parameters[from..to], &gradient[from..to], start + from);
             from = to;
         }
+        finite
     }
 
     /// As [`update`](Self::update), for parameters of the one tensor of this name.
-    fn update_within(&mut self, name: &str, parameters: &mut [f32], gradient: &[f32], start: usize) {
+    fn update_within(&mut self, name: &str, parameters: &mut [f32], gradient: &[f32], start: usize) -> bool {
         let (rate, step) = (self.learning_rate, self.steps);
         let penalty = if self.penalty.covers(name) { self.penalty } else { Penalty::default() };
         let adjustment = penalty.adjustment(rate, self.limit);

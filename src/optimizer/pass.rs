@@ -49,8 +49,9 @@ pub(super) struct Part<'a> {
 }
 
 impl Part<'_> {
-    /// Updates all of the parameters. As every one is worked on by itself, any division into parts gives the same bits.
-    pub(super) fn update<const N: usize>(self, update: impl Update<N>, adjustment: Adjustment) {
+    /// Updates all of the parameters, and says whether they are all finite. As every one is worked on by itself, any
+    /// division into parts gives the same bits.
+    pub(super) fn update<const N: usize>(self, update: impl Update<N>, adjustment: Adjustment) -> bool {
         let Part { parameters, gradient, moments, start } = self;
         let mut moments = moments.iter_mut();
         let moments = std::array::from_fn(|_| {
@@ -58,9 +59,9 @@ impl Part<'_> {
             &mut moment[start..][..parameters.len()]
         });
         if adjustment == Adjustment::NONE {
-            vectorize(Pass { update, before: (), parameters, gradient, moments });
+            vectorize(Pass { update, before: (), parameters, gradient, moments })
         } else {
-            vectorize(Pass { update, before: adjustment, parameters, gradient, moments });
+            vectorize(Pass { update, before: adjustment, parameters, gradient, moments })
         }
     }
 }
@@ -74,18 +75,23 @@ struct Pass<'a, U, B, const N: usize> {
 }
 
 impl<U: Update<N>, B: Before, const N: usize> Vectorized for Pass<'_, U, B, N> {
-    type Output = ();
+    type Output = bool;
 
     #[inline(always)]
-    fn run(self) {
+    fn run(self) -> bool {
         let Pass { update, before, parameters, gradient, moments } = self;
         // With all lengths known to be one, no access is checked.
         let count = parameters.len();
         let gradient = &gradient[..count];
         let mut moments = moments.map(|moment| &mut moment[..count]);
+        let mut largest = 0;
         for i in 0..count {
             let (w, g) = before.adjust(parameters[i], gradient[i]);
-            parameters[i] = update.apply(w, g, moments.each_mut().map(|moment| &mut moment[i]));
+            let updated = update.apply(w, g, moments.each_mut().map(|moment| &mut moment[i]));
+            parameters[i] = updated;
+            // Without their signs, numbers are ordered as their bits are.
+            largest = largest.max(updated.to_bits() << 1);
         }
+        largest < f32::INFINITY.to_bits() << 1
     }
 }

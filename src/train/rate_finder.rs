@@ -85,7 +85,9 @@ impl Trainer<'_> {
                 }
                 let end = data.len().min(seen.saturating_add(self.batch_size));
                 optimizer.set_learning_rate(rate as f32);
-                shared.step(team, &mut optimizer, step, seen..end);
+                if shared.step(team, &mut optimizer, step, seen..end).is_err() {
+                    break;
+                }
                 let loss = shared.validation_loss(team).unwrap_or(f64::NAN);
                 if !loss.is_finite() {
                     break;

@@ -204,44 +204,53 @@ impl<'a> Shared<'a> {
         }
     }
 
-    /// One step on the examples with these places in the order, the `number`-th: the mean loss before it. Where that is
-    /// not finite, nothing is changed.
+    /// One step on the examples with these places in the order, the `number`-th: the mean loss before it.
+    ///
+    /// # Errors
+    /// What is no longer finite: the loss, before which nothing is changed, or a weight after the step.
     pub(super) fn step(
         &self,
         team: &mut Team<'_, Round>,
         optimizer: &mut Optimizer,
         number: u64,
         batch: Range<usize>,
-    ) -> f64 {
+    ) -> Result<f64, String> {
         let examples = batch.len();
         let (loss, blocks) = self.passes(team, number, batch, examples);
-        if loss.is_finite() {
-            optimizer.begin();
-            let mut network = write(&self.network);
-            let mut take = || self.take_gradients(|part, gradient| update(&mut network, optimizer, part, gradient));
-            // A whole gradient that is cut is not used before all of it is there.
-            let whole = self.extras.clip_norm.is_finite();
-            team.run(Round::Gradients { blocks }, self.parts.len(), || {
-                if !whole {
-                    take()
-                }
-            });
-            if whole {
-                self.clip();
-                take();
-            }
-            let trained = &mut network.layers_mut()[self.extras.frozen..];
-            if self.extras.max_norm.is_finite() {
-                for layer in &mut *trained {
-                    if let Layer::Dense(dense) = layer {
-                        dense.limit_norm(self.extras.max_norm);
-                    }
-                }
-            }
-            let norms = trained.iter_mut().filter_map(Layer::as_batch_norm_mut);
-            norms.zip(&*read(&self.moments)).for_each(|(norm, moments)| norm.follow(moments));
+        let (loss, mut finite) = (loss / examples as f64, true);
+        if !loss.is_finite() {
+            return Err(format!("the loss is {loss}"));
         }
-        loss / examples as f64
+        optimizer.begin();
+        let mut network = write(&self.network);
+        let mut take = || {
+            self.take_gradients(|part, gradient| finite &= update(&mut network, optimizer, part, gradient));
+        };
+        // A whole gradient that is cut is not used before all of it is there.
+        let whole = self.extras.clip_norm.is_finite();
+        team.run(Round::Gradients { blocks }, self.parts.len(), || {
+            if !whole {
+                take()
+            }
+        });
+        if whole {
+            self.clip();
+            take();
+        }
+        if !finite {
+            return Err("a weight is no longer finite".into());
+        }
+        let trained = &mut network.layers_mut()[self.extras.frozen..];
+        if self.extras.max_norm.is_finite() {
+            for layer in &mut *trained {
+                if let Layer::Dense(dense) = layer {
+                    dense.limit_norm(self.extras.max_norm);
+                }
+            }
+        }
+        let norms = trained.iter_mut().filter_map(Layer::as_batch_norm_mut);
+        norms.zip(&*read(&self.moments)).for_each(|(norm, moments)| norm.follow(moments));
+        Ok(loss)
     }
 
     /// The mean loss on all examples with these `weights`, which the network then has, and its gradient, which is added
@@ -361,17 +370,17 @@ impl<'a> Shared<'a> {
     }
 }
 
-/// The part's step.
-fn update(network: &mut Network, optimizer: &mut Optimizer, part: &Part, gradient: &[f32]) {
+/// The part's step; `false` when a parameter is no longer finite.
+fn update(network: &mut Network, optimizer: &mut Optimizer, part: &Part, gradient: &[f32]) -> bool {
     let Part { layer, rows, parameters, .. } = part;
     let mut start = parameters.start;
     let mut tensors = network.layers_mut()[*layer].parameters_mut();
-    if let (Some(weights), Some(bias)) = (tensors.next(), tensors.next()) {
-        let (of_weights, of_bias) = gradient.split_at(rows.len() * bias.len());
-        optimizer.update(&mut weights[rows.start * bias.len()..][..of_weights.len()], of_weights, start);
-        start += of_weights.len();
-        optimizer.update(&mut bias[..of_bias.len()], of_bias, start);
-    }
+    let (Some(weights), Some(bias)) = (tensors.next(), tensors.next()) else { return true };
+    let (of_weights, of_bias) = gradient.split_at(rows.len() * bias.len());
+    let weights = &mut weights[rows.start * bias.len()..][..of_weights.len()];
+    let finite = optimizer.update(weights, of_weights, start);
+    start += of_weights.len();
+    finite & optimizer.update(&mut bias[..of_bias.len()], of_bias, start)
 }
 
 /// As many blocks as keep the threads busy, and few enough to keep the products busy: no more for a smaller batch of as

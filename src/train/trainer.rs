@@ -286,11 +286,13 @@ impl<'a> Trainer<'a> {
                 let batch = seen..rows.len().min(seen + self.batch_size);
                 let step = (epoch - 1) * batches + i;
                 optimizer.set_learning_rate(self.rule.learning_rate() * scheduler.factor(step));
-                let loss = shared.step(team, &mut optimizer, step as u64, batch.clone());
-                if !loss.is_finite() {
-                    shared.restore(&before);
-                    return Err(diverged(epoch, i + 1, &format!("the loss is {loss}"), optimizer.learning_rate()));
-                }
+                let loss = match shared.step(team, &mut optimizer, step as u64, batch.clone()) {
+                    Ok(loss) => loss,
+                    Err(what) => {
+                        shared.restore(&before);
+                        return Err(diverged(epoch, i + 1, &what, optimizer.learning_rate()));
+                    }
+                };
                 seen = batch.end;
                 place.batch = i + 1;
                 place.sum += loss * batch.len() as f64;
@@ -303,12 +305,6 @@ impl<'a> Trainer<'a> {
                 if stopped {
                     break;
                 }
-            }
-            // The last step may have gone too far with no loss after it to show that.
-            if !shared.network().tensors().flatten().all(|weight| weight.is_finite()) {
-                shared.restore(&before);
-                let batch = seen.div_ceil(self.batch_size);
-                return Err(diverged(epoch, batch, "a weight is no longer finite", optimizer.learning_rate()));
             }
             if stopped {
                 break;
