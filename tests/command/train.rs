@@ -553,9 +553,9 @@ fn starts_are_told() {
     let err = folder.run("train iris.csv --epochs 20 --restarts 7").err;
     assert!(err.contains("choosing among 7 starts\nepoch 1/20 "), "{err}");
     assert!(!folder.run("train iris.csv --epochs 20 --restarts 1").err.contains("choosing"));
-    let lines = folder.run("train iris.csv --epochs 20 --restarts 500 --json").json();
+    let lines = folder.run("train iris.csv --epochs 20 --restarts 50 --json").json();
     let (done, last) = (&lines[20], &lines[19]);
-    assert!(number(done, "seconds") > 10.0 * number(last, "seconds"), "{done} after {last}");
+    assert!(number(done, "seconds") > number(last, "seconds"), "{done} after {last}");
 }
 
 #[test]
