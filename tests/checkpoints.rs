@@ -375,7 +375,7 @@ fn another_training_is_refused_by_name() {
         (adam().validation(0.25), &["validation was 0.2 and is 0.25"]),
         (adam().validation_data(&same), &["validation was 0.2 and is 60 examples"]),
         (adam().early_stopping(4), &["patience was 3 and is 4"]),
-        (adam().penalty(Penalty::default().l1(0.001)), &["penalty was ", "0.01"]),
+        (adam().penalty(Penalty::default().l1(0.001)), &["l2 was 0.001 and is 0", "weight decay was 0.01 and is 0"]),
         (trainer(Adam::new(0.02).into()), &["learning rate was 0.01 and is 0.02"]),
         (trainer(NAdam::new(0.01).into()), &["update rule was Adam(", " and is NAdam("]),
         (adam().epochs(9).seed(4), &["epochs was 8 and is 9", "seed was 3 and is 4"]),

@@ -3,6 +3,7 @@
 use std::fs;
 use std::io::ErrorKind;
 use std::path::Path;
+use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
 use palmnet::{Checkpoints, Error, Safetensors};
@@ -30,8 +31,11 @@ pub const RESUME: Choice = choice(
 pub struct Checkpoint {
     pub file: String,
     every: Every,
-    resume: bool,
+    pub resume: bool,
 }
+
+/// The note on the losses of earlier trials.
+const TRIALS: &str = "losses of trials";
 
 enum Every {
     Epochs(usize),
@@ -80,6 +84,27 @@ impl Checkpoint {
 
     pub fn is_there(&self) -> bool {
         Path::new(&self.file).is_file()
+    }
+
+    /// A number among the settings of the training that the file belongs to.
+    pub fn number(&self, name: &str) -> Option<f32> {
+        self.text(&format!("setting: {name}"))?.parse().ok()
+    }
+
+    /// What [`settings_of_trial`](Self::settings_of_trial) noted, where the file is that of a trial.
+    pub fn trials(&self) -> Option<Vec<Option<f64>>> {
+        Some(self.text(TRIALS)?.split_whitespace().map(|loss| loss.parse().ok()).collect())
+    }
+
+    fn text(&self, name: &str) -> Option<String> {
+        Safetensors::read(&self.file).ok()?.metadata.remove(name)
+    }
+
+    /// The settings for a trial before the training proper, after trials with these losses. `begin` asks for a checkpoint
+    /// in the beginning, that nothing of those be lost.
+    pub fn settings_of_trial<'a>(&self, losses: &[Option<f64>], begin: &'a AtomicBool) -> Checkpoints<'a> {
+        let losses = losses.iter().map(|loss| loss.map_or("none".to_string(), |loss| loss.to_string()));
+        self.settings().note(TRIALS, losses.collect::<Vec<_>>().join(" ")).on_request(begin)
     }
 
     pub fn settings<'a>(&self) -> Checkpoints<'a> {

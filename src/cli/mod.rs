@@ -4,6 +4,7 @@ mod arguments;
 mod bench;
 mod checkpoint;
 mod data;
+mod decay;
 mod demo;
 mod eval;
 mod files;

@@ -11,20 +11,22 @@ pub struct Options {
     pub hidden: Option<Vec<usize>>,
     pub activation: Activation,
     pub init: Option<Init>,
-    pub optimizer: &'static str,
-    pub learning_rate: f32,
-    /// Whether a search finds another.
+    pub optimizer: Option<&'static str>,
+    pub learning_rate: Option<f32>,
+    /// Whether a search is to find it.
     pub auto_rate: bool,
     pub schedule: Schedule,
     pub warmup: f32,
     pub l1: f32,
     pub l2: f32,
-    pub weight_decay: f32,
+    pub weight_decay: Option<f32>,
+    /// Whether trials are to find it.
+    pub auto_decay: bool,
     pub epochs: Option<usize>,
     pub batch: Option<usize>,
     pub dropout: f32,
     pub noise: f32,
-    pub norm: &'static str,
+    pub norm: Option<Norm>,
     pub max_norm: f32,
     pub clip_norm: f32,
     pub clip_value: f32,
@@ -35,16 +37,25 @@ pub struct Options {
     pub validation: f64,
     pub patience: usize,
     pub restarts: Option<usize>,
+    /// Whether a saved network is the start.
+    pub warm: bool,
     pub seed: u64,
+}
+
+/// What is normalised before the activations.
+#[derive(Clone, Copy)]
+pub enum Norm {
+    Batch,
+    Layer,
 }
 
 /// A way to find a scaler on the training data.
 pub type Fit = fn(&Features) -> Scaler;
 
 /// The optimizers, and the learning rate that each gets when none is given.
-const OPTIMIZERS: [(&str, f32); 11] = [
+pub const OPTIMIZERS: [(&str, f32); 11] = [
     ("adam", 0.001),
-    ("adamw", 0.001),
+    ("adamw", 0.003),
     ("amsgrad", 0.001),
     ("nadam", 0.001),
     ("sgd", 0.1),
@@ -52,7 +63,7 @@ const OPTIMIZERS: [(&str, f32); 11] = [
     ("nesterov", 0.03),
     ("adagrad", 0.05),
     ("rmsprop", 0.001),
-    ("rprop", 0.01),
+    ("rprop", 0.001),
     ("lbfgs", 1.0),
 ];
 
@@ -102,16 +113,15 @@ impl Options {
             "minmax" => Scaler::min_max,
             _ => (|features| Scaler::identity(features.columns())) as Fit,
         });
-        let optimizer = arguments.one_of("--optimizer", &OPTIMIZERS.map(|(name, _)| name))?.unwrap_or("adam");
+        let optimizer = arguments.one_of("--optimizer", &OPTIMIZERS.map(|(name, _)| name))?;
         let foreign = ["--lr", "--schedule", "--warmup", "--batch", "--l1", "--weight-decay", "--dropout"];
-        if let (Some(option), "lbfgs") = (foreign.iter().find(|option| arguments.has(option)), optimizer) {
+        if let (Some(option), Some("lbfgs")) = (foreign.iter().find(|option| arguments.has(option)), optimizer) {
             return Err(arguments.misuse(&format!(
                 "{option} does not go with --optimizer lbfgs, which finds the length of its steps on all of the data"
             )));
         }
-        let usual_rate = OPTIMIZERS.iter().find(|(name, _)| *name == optimizer).map_or(0.001, |&(_, rate)| rate);
         let auto_rate = arguments.text("--lr") == Some("auto");
-        if auto_rate && optimizer == "rprop" {
+        if auto_rate && optimizer == Some("rprop") {
             return Err(
                 arguments.misuse("--lr auto does not go with --optimizer rprop, which finds its steps as it goes")
             );
@@ -121,6 +131,12 @@ impl Options {
             false => arguments.value("--lr", "a number above 0, or auto", |&x: &f32| x > 0.0 && x.is_finite())?,
         };
         let whole = |name: &str| arguments.value(name, "a whole number from 1", |&n: &usize| n > 0);
+        let norm = match (arguments.has("--batch-norm"), arguments.has("--layer-norm")) {
+            (true, true) => return Err(arguments.misuse("--batch-norm and --layer-norm exclude each other")),
+            (true, false) => Some(Norm::Batch),
+            (false, true) => Some(Norm::Layer),
+            (false, false) => None,
+        };
         let share = "a share of at least 0 and less than 1";
         let dropout = arguments.value("--dropout", share, |p: &f32| (0.0..1.0).contains(p))?;
         let warmup = arguments.value("--warmup", "a share from 0 to 1", |p: &f32| (0.0..=1.0).contains(p))?;
@@ -131,7 +147,14 @@ impl Options {
             Ok::<f32, Failure>(limit.unwrap_or(f32::INFINITY))
         };
         let label_smoothing = arguments.value("--label-smoothing", share, |p: &f32| (0.0..1.0).contains(p))?;
-        let usual_decay = if optimizer == "adamw" { 0.01 } else { 0.0 };
+        let auto_decay = arguments.text("--weight-decay") == Some("auto");
+        let decay = match auto_decay {
+            true => None,
+            false => {
+                let expected = "a number of at least 0, or auto";
+                arguments.value("--weight-decay", expected, |x: &f32| *x >= 0.0 && x.is_finite())?
+            }
+        };
         let patience = arguments.value("--patience", "a whole number", |_: &usize| true)?;
         let validation = arguments.value("--validation", share, |p: &f64| (0.0..1.0).contains(p))?;
         let usual_validation = if patience.is_some_and(|patience| patience > 0) { 0.1 } else { 0.0 };
@@ -141,20 +164,21 @@ impl Options {
             activation: arguments.named("--activation", &ACTIVATIONS)?.unwrap_or(Activation::Relu),
             init: arguments.named("--init", &INITS)?,
             optimizer,
-            learning_rate: rate.unwrap_or(usual_rate),
+            learning_rate: rate,
             auto_rate,
             schedule: arguments.named("--schedule", &SCHEDULES)?.unwrap_or_default(),
             warmup: warmup.unwrap_or(0.0),
             l1: strength("--l1")?.unwrap_or(0.0),
             l2: strength("--l2")?.unwrap_or(0.0),
-            weight_decay: strength("--weight-decay")?.unwrap_or(usual_decay),
+            weight_decay: decay,
+            auto_decay,
             epochs: whole("--epochs")?,
             batch: whole("--batch")?,
             dropout: dropout.unwrap_or(0.0),
             noise: strength("--noise")?.unwrap_or(0.0),
-            norm: arguments.one_of("--norm", &["none", "batch", "layer"])?.unwrap_or("none"),
+            norm,
             max_norm: limit("--max-norm")?,
-            clip_norm: limit("--clip-norm")?,
+            clip_norm: limit("--clip")?,
             clip_value: limit("--clip-value")?,
             label_smoothing: label_smoothing.unwrap_or(0.0),
             balanced: arguments.has("--balanced"),
@@ -163,6 +187,7 @@ impl Options {
             validation,
             patience: patience.unwrap_or(if validation > 0.0 { 20 } else { 0 }),
             restarts: whole("--restarts")?,
+            warm: arguments.has("--from"),
             seed: arguments.value("--seed", "a whole number", |_| true)?.unwrap_or(0),
         })
     }

@@ -41,12 +41,11 @@ impl Progress {
         Progress { style, epochs, examples, started: None, drawn: None, last: None }
     }
 
-    /// Says what goes on while nothing is heard of the trials of `starts` networks.
-    pub fn choosing(&mut self, starts: usize) {
-        let line = format!("choosing among {starts} starts");
+    /// Says what goes on while nothing is heard of a training.
+    pub fn say(&mut self, line: &str) {
         match self.style {
             Style::Silent => {}
-            Style::Redrawn => self.draw(&line),
+            Style::Redrawn => self.draw(line),
             Style::Plain { .. } => terminal::complain(&format!("{line}\n")),
         }
     }
@@ -86,6 +85,13 @@ impl Progress {
                 self.draw(&self.line("", epoch.epoch, epoch.train_loss, epoch.epoch as f64));
             }
             terminal::complain("\n");
+        }
+    }
+
+    /// Leaves nothing of a line that redraws itself.
+    pub fn wipe(mut self) {
+        if self.drawn.is_some() {
+            self.draw("");
         }
     }
 

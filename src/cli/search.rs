@@ -68,7 +68,7 @@ pub fn run(arguments: &Arguments, out: &mut dyn Write) -> Result<(), Failure> {
     let share = "a share above 0 and less than 1";
     let share = arguments.value("--validation", share, |p: &f64| *p > 0.0 && *p < 1.0)?.unwrap_or(0.2);
     let options = Options::parse(&trial(arguments, &[])?)?;
-    if options.optimizer == "lbfgs" {
+    if options.optimizer == Some("lbfgs") {
         return Err(
             arguments.misuse("--optimizer lbfgs: the search draws rates, batches and dropout, which L-BFGS has not")
         );
@@ -85,7 +85,9 @@ pub fn run(arguments: &Arguments, out: &mut dyn Write) -> Result<(), Failure> {
     if judged.is_empty() {
         return Err(Error::Mismatch("one example is too little to search with".into()).into());
     }
-    let usual = Settings::choose(options, &parts.train);
+    let mut usual = Settings::choose(options, &parts.train);
+    let (scaler, target_scaler) = (usual.scaler(&learned, parts.scaler.clone()), training::target_scaler(&learned));
+    usual.weight_decay = usual.decay_for(&learned, &scaler, target_scaler.as_ref())?;
     let mut results = Results { out, state: Ok(()) };
     if !manner.json {
         let (judged, all) = (judged.len(), counted(parts.train.len(), "example"));
@@ -156,14 +158,15 @@ fn draw(rng: &mut Rng, usual: &Settings, rows: usize, arguments: &Arguments) -> 
     let units = (usual_units / 2) << rng.below(4);
     let hidden = vec![units.to_string(); 1 + rng.below(3)].join(",");
     // Up to ten times less or more, all orders of magnitude alike.
-    let rate = f64::from(usual.learning_rate()) * logarithmic(rng, -12, 12);
+    let rate = f64::from(usual.learning_rate) * logarithmic(rng, -12, 12);
     // A batch of everything, as for Rprop, is meant.
     let batch = match usual.batch {
         batch if batch >= rows => batch,
         batch => ((batch / 2).max(1) << rng.below(4)).min((rows / 4).max(1)),
     };
     let dropout = f64::from(rng.below(2) as u32) * 0.1 * (1 + rng.below(5)) as f64;
-    let decay = f64::from(rng.below(2) as u32) * logarithmic(rng, -48, -12);
+    // What a step takes off a weight: from next to nothing to what leaves little.
+    let decay = logarithmic(rng, -60, -18) / f64::from(usual.learning_rate);
     let [rate, dropout, decay] = [rate, dropout, decay].map(|x| exact(two_digits(x)));
     not_given([hidden, rate, batch.to_string(), dropout, decay], arguments)
 }
@@ -172,7 +175,7 @@ fn draw(rng: &mut Rng, usual: &Settings, rows: usize, arguments: &Arguments) -> 
 fn unchanged(usual: &Settings, arguments: &Arguments) -> Vec<(&'static str, String)> {
     let sizes: Vec<String> = usual.hidden.iter().map(usize::to_string).collect();
     let hidden = if sizes.is_empty() { "0".to_string() } else { sizes.join(",") };
-    let numbers = [usual.learning_rate(), usual.dropout(), usual.weight_decay()].map(exact);
+    let numbers = [usual.learning_rate, usual.dropout(), usual.weight_decay].map(exact);
     let [rate, dropout, decay] = numbers;
     not_given([hidden, rate, usual.batch.to_string(), dropout, decay], arguments)
 }
@@ -227,10 +230,10 @@ fn told(number: usize, settings: &Settings, score: Option<&Score>) -> String {
         number.to_string(),
         loss,
         units,
-        small(settings.learning_rate().into()),
+        small(settings.learning_rate.into()),
         settings.batch.to_string(),
         settings.dropout().to_string(),
-        small(settings.weight_decay().into()),
+        small(settings.weight_decay.into()),
     ])
 }
 
@@ -239,10 +242,10 @@ fn line(number: usize, settings: &Settings, score: Option<&Score>, seconds: f64)
         ("event", "trial".into()),
         ("trial", number.into()),
         ("hidden", Json::Array(settings.hidden.iter().map(|&units| units.into()).collect())),
-        ("lr", settings.learning_rate().into()),
+        ("lr", settings.learning_rate.into()),
         ("batch", settings.batch.into()),
         ("dropout", settings.dropout().into()),
-        ("weight_decay", settings.weight_decay().into()),
+        ("weight_decay", settings.weight_decay.into()),
         ("seconds", seconds.into()),
         ("validation", score.map_or(Json::Null, Score::json)),
     ])

@@ -6,18 +6,27 @@ use palmnet::{
 };
 
 use super::arguments::Arguments;
+use super::decay;
 use super::numbers::exact;
-use super::options::Options;
-use super::remarks::numbers;
+use super::options::{Norm, OPTIMIZERS, Options};
 use super::report::Score;
 use super::train::COMMAND;
 use super::training;
 
+/// About so many steps fit most tables.
+pub const STEPS: usize = 6_000;
+
 /// How a network is made and trained: what was asked for, and what suits the data for the rest.
+#[derive(Clone)]
 pub struct Settings {
     pub options: Options,
+    pub optimizer: &'static str,
+    pub learning_rate: f32,
+    pub weight_decay: f32,
+    /// Whether trials are still to find the weight decay.
+    pub seeks_decay: bool,
     pub hidden: Vec<usize>,
-    outputs: (usize, Activation),
+    pub outputs: (usize, Activation),
     pub loss: Loss,
     pub batch: usize,
     pub epochs: usize,
@@ -32,35 +41,46 @@ impl Settings {
             Targets::Classes(_) => ((train.class_names().len(), Activation::Softmax), Loss::CrossEntropy),
             Targets::Values(values) => ((values.columns(), Activation::Identity), Loss::MeanSquaredError),
         };
+        // A network of new weights learns by heart what weight decay does not keep it from. How much of it is right
+        // depends on the data, and is soon found; a decay that suits many images suits most of them.
+        let optimizer = options.optimizer.unwrap_or(if options.warm { "adam" } else { "adamw" });
+        let usual_rate = OPTIMIZERS.iter().find(|(name, _)| *name == optimizer).map_or(0.001, |&(_, rate)| rate);
+        let learning_rate = options.learning_rate.unwrap_or(usual_rate);
+        let decays = optimizer == "adamw" && options.weight_decay.is_none();
+        let weight_decay = options.weight_decay.unwrap_or(if decays { 0.1 } else { 0.0 });
+        let many_images = images && rows >= 10_000;
+        let seeks_decay = options.auto_decay || (decays && !options.warm && !many_images);
         // The signs of a batch's gradient, which are all that Rprop looks at, are mostly noise; L-BFGS takes no batches.
-        let all = matches!(options.optimizer, "rprop" | "lbfgs");
+        let all = matches!(optimizer, "rprop" | "lbfgs");
         let batch = options.batch.unwrap_or(match rows {
             _ if all => rows,
             0..1000 if !images => 16,
             0..10_000 if !images => 32,
             _ => 64,
         });
-        // About six thousand steps fit most tables; images need fewer passes than that.
-        let usual_epochs = if options.optimizer == "lbfgs" {
-            500
-        } else if images && !all {
-            10
-        } else {
-            (6_000usize.saturating_mul(batch) / rows).clamp(20, 200)
+        let fewest = if images { 10 } else { 40 };
+        let usual_epochs = match optimizer {
+            "lbfgs" => 500,
+            _ => (STEPS.saturating_mul(batch) / rows).clamp(fewest, 200),
         };
         let epochs = options.epochs.unwrap_or(usual_epochs);
-        let mut settings = Settings { hidden: Vec::new(), outputs, loss, batch, epochs, restarts: 1, options };
+        let mut settings = Settings {
+            optimizer,
+            learning_rate,
+            weight_decay,
+            seeks_decay,
+            hidden: Vec::new(),
+            outputs,
+            loss,
+            batch,
+            epochs,
+            restarts: 1,
+            options,
+        };
         settings.hidden = match settings.options.hidden.take() {
             Some(hidden) => hidden,
             None if images => vec![128, 128],
-            None => {
-                let mut fits = |width: &usize| {
-                    settings.hidden = vec![*width; 2];
-                    settings.parameters(train) <= numbers(train)
-                };
-                let width = [128, 64, 32, 16, 8].into_iter().find(|width| fits(width)).unwrap_or(4);
-                vec![width; 2]
-            }
+            None => vec![64, 64, 64],
         };
         let usual_restarts = if settings.parameters(train) < 300 { 5 } else { 1 };
         settings.restarts = settings.options.restarts.unwrap_or(usual_restarts);
@@ -77,16 +97,8 @@ impl Settings {
         }
     }
 
-    pub fn learning_rate(&self) -> f32 {
-        self.options.learning_rate
-    }
-
     pub fn dropout(&self) -> f32 {
         self.options.dropout
-    }
-
-    pub fn weight_decay(&self) -> f32 {
-        self.options.weight_decay
     }
 
     /// Trains a network on one part, both of them unscaled, and says how it does there and on the other part.
@@ -97,15 +109,26 @@ impl Settings {
         usual_scaler: Option<Scaler>,
     ) -> palmnet::Result<[Score; 2]> {
         let (scaler, target_scaler) = (self.scaler(&train, usual_scaler), training::target_scaler(&train));
+        let weight_decay = self.decay_for(&train, &scaler, target_scaler.as_ref())?;
         for part in [&mut train, &mut test] {
             part.scale(&scaler);
             if let Some(scaler) = &target_scaler {
                 part.scale_targets(scaler);
             }
         }
-        let (network, _) = self.trainer().fit_best_of(self.restarts, &self.builder(&train), &train)?;
+        let settings = Settings { weight_decay, seeks_decay: false, ..self.clone() };
+        let (network, _) = settings.trainer().fit_best_of(self.restarts, &self.builder(&train), &train)?;
         let score = |part: &Dataset| Score::of(&network, part, self.loss, target_scaler.as_ref());
         Ok([score(&train)?, score(&test)?])
+    }
+
+    /// The weight decay, if need be after trials on this data, which is not yet scaled.
+    pub fn decay_for(&self, train: &Dataset, scaler: &Scaler, target_scaler: Option<&Scaler>) -> palmnet::Result<f32> {
+        if !self.seeks_decay {
+            return Ok(self.weight_decay);
+        }
+        let trials = decay::find(self, train, scaler, target_scaler, None, None, |_| {})?;
+        Ok(decay::best(&trials, self.learning_rate))
     }
 
     /// The number of weights and biases.
@@ -128,9 +151,9 @@ impl Settings {
         };
         for &units in &self.hidden {
             builder = match norm {
-                "batch" => dense(builder, units, Activation::Identity).batch_norm().activation(activation),
-                "layer" => dense(builder, units, Activation::Identity).layer_norm().activation(activation),
-                _ => dense(builder, units, activation),
+                Some(Norm::Batch) => dense(builder, units, Activation::Identity).batch_norm().activation(activation),
+                Some(Norm::Layer) => dense(builder, units, Activation::Identity).layer_norm().activation(activation),
+                None => dense(builder, units, activation),
             };
             if dropout > 0.0 {
                 builder = builder.dropout(dropout);
@@ -140,9 +163,9 @@ impl Settings {
     }
 
     pub fn trainer<'a>(&self) -> Trainer<'a> {
-        let Options { optimizer, learning_rate, schedule, warmup, l1, l2, weight_decay, .. } = self.options;
-        let Options { validation, patience, seed, .. } = self.options;
-        let rule: Rule = match optimizer {
+        let Options { schedule, warmup, l1, l2, validation, patience, seed, .. } = self.options;
+        let learning_rate = self.learning_rate;
+        let rule: Rule = match self.optimizer {
             "amsgrad" => Adam::new(learning_rate).amsgrad().into(),
             "nadam" => NAdam::new(learning_rate).into(),
             "sgd" => Sgd::new(learning_rate).into(),
@@ -154,7 +177,7 @@ impl Settings {
             "lbfgs" => Lbfgs::default().into(),
             _ => Adam::new(learning_rate).into(),
         };
-        let penalty = Penalty::default().l1(l1).l2(l2).weight_decay(weight_decay);
+        let penalty = Penalty::default().l1(l1).l2(l2).weight_decay(self.weight_decay);
         let trainer = Trainer::new(self.loss, rule).epochs(self.epochs).batch_size(self.batch).seed(seed);
         let trainer = trainer.penalty(penalty).schedule(schedule).warmup(warmup).validation(validation);
         let Options { max_norm, clip_norm, clip_value, label_smoothing, balanced, .. } = self.options;
@@ -202,10 +225,11 @@ impl Settings {
             let value = match option.name {
                 "--hidden" | "--restarts" if arguments.has("--from") => continue,
                 "--hidden" => hidden(),
-                "--optimizer" => self.options.optimizer.to_string(),
-                "--lr" | "--batch" if self.options.optimizer == "lbfgs" => continue,
-                "--lr" => exact(self.options.learning_rate),
-                "--weight-decay" if self.options.optimizer == "adamw" => exact(self.options.weight_decay),
+                "--optimizer" => self.optimizer.to_string(),
+                "--lr" | "--batch" if self.optimizer == "lbfgs" => continue,
+                "--lr" => exact(self.learning_rate),
+                "--weight-decay" if self.seeks_decay => "auto".to_string(),
+                "--weight-decay" if self.weight_decay > 0.0 || self.optimizer == "adamw" => exact(self.weight_decay),
                 "--epochs" => self.epochs.to_string(),
                 "--batch" => self.batch.to_string(),
                 "--restarts" => self.restarts.to_string(),

@@ -8,11 +8,14 @@ use palmnet::json::Json;
 use super::arguments::{Arguments, Command, THREADS, choice};
 use super::checkpoint::{self, Checkpoint};
 use super::data::{self, Parts, Request};
+use super::decay;
 use super::numbers::exact;
 use super::options::Options;
+use super::progress::Progress;
 use super::remarks::remarks;
 use super::report::loss_of;
 use super::settings::Settings;
+use super::terminal::{complain, wrap};
 use super::training::{self, Job, Manner};
 use super::{Failure, files, folds};
 
@@ -35,7 +38,7 @@ pub const COMMAND: Command = Command {
         choice(
             "--hidden",
             "N[,N...]",
-            "Units of each hidden layer; 0 for none. When not given: 128,128 for images, and for tables two equal layers, the largest of 128, 64, 32, 16, 8 or 4 units whose network has no more parameters than the training data has numbers (rows × features).",
+            "Units of each hidden layer; 0 for none. When not given: 64,64,64 for tables, 128,128 for images.",
         ),
         choice(
             "--activation",
@@ -50,12 +53,12 @@ pub const COMMAND: Command = Command {
         choice(
             "--optimizer",
             "NAME",
-            "adam (when not given), adamw, amsgrad, nadam, sgd, momentum, nesterov, adagrad, rmsprop, rprop; or lbfgs, for small data: it takes all of it for each step, and finds the length of the step by itself.",
+            "adamw (when not given), adam (with --from, when not given), amsgrad, nadam, sgd, momentum, nesterov, adagrad, rmsprop, rprop; or lbfgs, for small data: it takes all of it for each step, and finds the length of the step by itself.",
         ),
         choice(
             "--lr",
-            "X",
-            "Learning rate, or auto to look for one in a hundred steps of a copy of the network. When not given: 0.1 for sgd, 0.03 for momentum and nesterov, 0.05 for adagrad, 0.01 for rprop (its first step), 0.001 for the others.",
+            "X|auto",
+            "Learning rate, or auto to look for one in a hundred steps of a copy of the network. When not given: 0.003 for adamw, 0.1 for sgd, 0.03 for momentum and nesterov, 0.05 for adagrad, 0.001 for the others (for rprop its first step).",
         ),
         choice(
             "--schedule",
@@ -71,13 +74,13 @@ pub const COMMAND: Command = Command {
         choice("--l2", "X", "Penalty on half the sum of the squares of all weights: 0 when not given."),
         choice(
             "--weight-decay",
-            "X",
-            "Shrink the weights in every step by the learning rate times X: 0.01 for adamw when not given, else 0.",
+            "X|auto",
+            "Shrink the weights in every step by the learning rate times X; auto for the best of five, tried on four fifths of the training data and judged on the rest. When not given: auto for adamw, but 0.1 with --from and for 10000 images or more; 0 for the other optimizers.",
         ),
         choice(
             "--epochs",
             "N",
-            "Passes over the training data. When not given: what makes about 6000 steps, but from 20 to 200; 10 for images. For rprop 200, for lbfgs at most 500.",
+            "Passes over the training data. When not given: what makes about 6000 steps, but from 40 to 200; from 10 for images. For rprop 200, for lbfgs at most 500.",
         ),
         choice(
             "--batch",
@@ -90,13 +93,10 @@ pub const COMMAND: Command = Command {
             "X",
             "Standard deviation of random numbers that are added to the scaled features: 0 when not given.",
         ),
-        choice(
-            "--norm",
-            "none|batch|layer",
-            "Normalise what goes into the hidden units' activation, over each batch or each example: none when not given.",
-        ),
+        choice("--batch-norm", "", "Normalise what goes into the hidden units' activation, over each batch."),
+        choice("--layer-norm", "", "The same over each example."),
         choice("--max-norm", "X", "Scale the weights of a unit down to this length: no limit when not given."),
-        choice("--clip-norm", "X", "Scale the gradient of a step down to this length: no limit when not given."),
+        choice("--clip", "X", "Scale the gradient of a step down to this length: no limit when not given."),
         choice("--clip-value", "X", "Cut each entry of the gradient to ±X: no limit when not given."),
         choice("--label-smoothing", "P", "Share of a class' target that is spread over all classes: 0 when not given."),
         choice("--balanced", "", "Let every class count as much as any other, however few its examples are."),
@@ -144,7 +144,11 @@ pub const COMMAND: Command = Command {
         THREADS,
         choice("--every", "N", "Print a plain progress line every N epochs."),
         choice("--quiet", "", "No progress and no remarks."),
-        choice("--json", "", "JSON lines on standard output: an object for each epoch (or fold), and one at the end."),
+        choice(
+            "--json",
+            "",
+            "JSON lines on standard output: an object for each epoch (or fold), and one at the end; before them one for each search that auto asked for.",
+        ),
     ],
 };
 
@@ -184,7 +188,8 @@ const DECIDED_BY_A_MODEL: &[&str] = &[
     "--init",
     "--dropout",
     "--noise",
-    "--norm",
+    "--batch-norm",
+    "--layer-norm",
     "--scale",
     "--restarts",
     "--folds",
@@ -235,7 +240,7 @@ pub fn job<'a>(
     options: Options,
     parts: Parts,
     start: Option<&Model>,
-    places: Places,
+    mut places: Places,
     manner: &Manner,
     out: &mut dyn Write,
 ) -> Result<Job<'a>, Failure> {
@@ -253,17 +258,44 @@ pub fn job<'a>(
         (scaler, target_scaler) = (model.scaler().clone(), model.target_scaler().cloned());
     }
     let mut heading = Vec::new();
+    let mut event = |event: Json| if manner.json { writeln!(out, "{event}") } else { Ok(()) };
+    // What was found before a training was interrupted need not be found again.
+    let kept = |name: &str| places.checkpoint.as_ref().and_then(|checkpoint| checkpoint.number(name));
     if settings.options.auto_rate {
-        let found = settings.find_rate(&train, &scaler, target_scaler.as_ref(), start)?;
-        if manner.json {
+        if let Some(rate) = kept("learning rate") {
+            settings.learning_rate = rate;
+        } else {
+            let found = settings.find_rate(&train, &scaler, target_scaler.as_ref(), start)?;
             let rate = found.map_or(Json::Null, Json::from);
-            writeln!(out, "{}", Json::object([("event", "rate".into()), ("learning_rate", rate)]))?;
+            event(Json::object([("event", "rate".into()), ("learning_rate", rate)]))?;
+            heading.push(match found {
+                Some(found) => format!("learning rate {} found", exact(found)),
+                None => format!("no rate made the loss fall: {} is taken", exact(settings.learning_rate)),
+            });
+            settings.learning_rate = found.unwrap_or(settings.learning_rate);
         }
-        heading.push(match found {
-            Some(found) => format!("learning rate {} found", exact(found)),
-            None => format!("no rate made the loss fall: {} is taken", exact(settings.options.learning_rate)),
-        });
-        settings.options.learning_rate = found.unwrap_or(settings.options.learning_rate);
+    }
+    if settings.seeks_decay {
+        let under_way = places.checkpoint.as_ref().is_some_and(|checkpoint| checkpoint.trials().is_some());
+        if let Some(decay) = kept("weight decay").filter(|_| !under_way) {
+            settings.weight_decay = decay;
+        } else {
+            if let (Some(checkpoint), true) = (&places.checkpoint, under_way && !manner.quiet) {
+                complain(&wrap(&format!("going on from {}", checkpoint.file), 0));
+            }
+            let mut progress = Progress::new(manner.quiet || manner.json, None, settings.epochs, train.len());
+            let trials = decay::trials(train.len());
+            let tell = |trial| progress.say(&format!("weight decay: trial {trial} of {trials}"));
+            let (network, checkpoint) = (start.map(Model::network), places.checkpoint.as_mut());
+            let found = decay::find(&settings, &train, &scaler, target_scaler.as_ref(), network, checkpoint, tell)?;
+            progress.wipe();
+            settings.weight_decay = decay::best(&found, settings.learning_rate);
+            if settings.options.auto_decay {
+                event(decay::json(&found, settings.weight_decay))?;
+            }
+            heading.push(decay::told(&found, settings.weight_decay));
+        }
+        settings.seeks_decay = false;
     }
     let line = settings.line(arguments);
     heading.insert(0, line.clone());

@@ -113,11 +113,11 @@ pub fn run(job: Job<'_>, manner: &Manner, out: &mut dyn Write) -> Result<Model, 
     }
     let mut progress = Progress::new(quiet || json, every, epochs, train.len());
     let clock = Instant::now();
-    let found = checkpoint.as_ref().filter(|checkpoint| checkpoint.is_there());
+    let found = checkpoint.as_ref().filter(|checkpoint| checkpoint.resume && checkpoint.is_there());
     if let Some(checkpoint) = found.filter(|_| !quiet) {
         complain(&wrap(&format!("going on from {}", checkpoint.file), 0));
     } else if restarts > 1 {
-        progress.choosing(restarts);
+        progress.say(&format!("choosing among {restarts} starts"));
     }
     let trainer = match &checkpoint {
         Some(checkpoint) => trainer.checkpoints(checkpoint.settings()),
@@ -152,6 +152,7 @@ pub fn run(job: Job<'_>, manner: &Manner, out: &mut dyn Write) -> Result<Model, 
     }
     let (done, best) = (history.epochs.len(), history.best_epoch);
     let kept = if best < done { format!(", weights of epoch {best}") } else { String::new() };
+    let settings = notes.iter().find(|(name, _)| *name == "settings").map(|(_, line)| line.clone());
     model.notes.extend(notes.into_iter().map(|(name, text)| (name.to_string(), text)));
     for (name, text) in [
         ("palmnet", env!("CARGO_PKG_VERSION").to_string()),
@@ -173,15 +174,16 @@ pub fn run(job: Job<'_>, manner: &Manner, out: &mut dyn Write) -> Result<Model, 
         checkpoint.remove()?;
     }
     if json {
-        let line = Json::object([
+        let mut members = vec![
             ("event", "done".into()),
             ("epochs", done.into()),
             ("seconds", seconds.into()),
             ("train", train_score.json()),
             ("test", test_score.map_or(Json::Null, |score| score.json())),
             ("model", file.as_str().into()),
-        ]);
-        results.write(&format!("{line}\n"));
+        ];
+        members.extend(settings.map(|settings| ("settings", settings.into())));
+        results.write(&format!("{}\n", Json::object(members)));
     } else {
         let mut text = format!("{} in {}{kept}\n", counted(done, "epoch"), duration(seconds));
         text += &wrap(&format!("train {}", train_score.line()), 0);

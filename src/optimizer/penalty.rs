@@ -16,10 +16,10 @@ use crate::gemm::{Vectorized, vectorize};
 /// ```
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct Penalty {
-    l1: f32,
-    l2: f32,
-    weight_decay: f32,
-    biases: bool,
+    pub(crate) l1: f32,
+    pub(crate) l2: f32,
+    pub(crate) weight_decay: f32,
+    pub(crate) biases: bool,
 }
 
 impl Penalty {

@@ -81,13 +81,14 @@ pub struct Checkpoints<'a> {
     interval: Option<Duration>,
     request: Option<&'a AtomicBool>,
     resume: bool,
+    notes: Vec<(String, String)>,
 }
 
 impl<'a> Checkpoints<'a> {
     /// Checkpoints in the file `path`, of which each replaces the one before. As it stands, one is written when an
     /// observer stops the training.
     pub fn new(path: impl Into<PathBuf>) -> Self {
-        Checkpoints { path: path.into(), epochs: None, interval: None, request: None, resume: false }
+        Checkpoints { path: path.into(), epochs: None, interval: None, request: None, resume: false, notes: Vec::new() }
     }
 
     /// Writes one whenever so many epochs have passed since the last; those of
@@ -105,6 +106,13 @@ impl<'a> Checkpoints<'a> {
     /// thread, or the handler of a signal.
     pub fn on_request(self, request: &'a AtomicBool) -> Self {
         Checkpoints { request: Some(request), ..self }
+    }
+
+    /// Keeps a text under this name in the `__metadata__` of every checkpoint: what the caller must know to go on, beside
+    /// the training itself.
+    pub fn note(mut self, name: impl Into<String>, text: impl Into<String>) -> Self {
+        self.notes.push((name.into(), text.into()));
+        self
     }
 
     /// Goes on from the checkpoint where there is one, and begins anew where there is no file. Network, data and settings
@@ -233,7 +241,7 @@ impl<'a> Keeper<'a> {
     pub(super) fn write(&mut self, network: &Network, optimizer: &Optimizer, place: &Place) -> Result<()> {
         let Some(checkpoints) = &self.checkpoints else { return Ok(()) };
         (self.written, self.epochs) = (Instant::now(), 0);
-        let file = file(network, optimizer, place, self.trials.as_ref(), &self.settings);
+        let file = file(network, optimizer, place, self.trials.as_ref(), &self.settings, &checkpoints.notes);
         if file.tensors.iter().any(not_a_state) {
             return Ok(());
         }
@@ -253,8 +261,11 @@ fn file(
     place: &Place,
     trials: Option<&Trials>,
     settings: &[(&'static str, String)],
+    notes: &[(String, String)],
 ) -> Safetensors {
     let mut file = network.to_safetensors();
+    // First, so that no note takes the place of what follows.
+    file.metadata.extend(notes.iter().cloned());
     let mut put = |name: &str, text: String| file.metadata.insert(name.to_string(), text);
     put(CHECKPOINT, FORMAT_NUMBER.into());
     for (name, value) in settings {

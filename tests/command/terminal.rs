@@ -59,9 +59,13 @@ fn on_a_terminal() {
         return;
     }
     let text = |words: &str| String::from_utf8(run(words).unwrap().stdout).unwrap().replace("\r\n", "\n");
-    let progress = text("train iris.csv --epochs 40");
+    let progress = text("train iris.csv --epochs 40 --weight-decay 0.1");
     let last = progress.lines().find(|line| line.contains('\r')).unwrap().rsplit('\r').next().unwrap();
     assert!(last.starts_with("40/40 loss ") && last.ends_with("\x1b[K"), "{progress:?}");
+    // Trials leave nothing behind.
+    let trials = text("train iris.csv --epochs 40");
+    assert!(trials.starts_with("\rweight decay: trial 1 of 5\x1b[K\rweight decay: trial 2 of 5\x1b[K"), "{trials:?}");
+    assert!(trials.contains("\rweight decay: trial 5 of 5\x1b[K\r\x1b[Kpalmnet train "), "{trials:?}");
     // An error after a redrawn line begins on a line of its own, and is broken where it is too long.
     for options in ["--restarts 1", "--restarts 3"] {
         let failed = text(&format!("train iris.csv --quiet --lr 1e30 {options}"));

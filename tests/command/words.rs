@@ -107,7 +107,7 @@ fn help() {
     for option in
         "--target --task --test --hidden --activation --optimizer --lr --schedule --warmup --l1 --l2 --weight-decay \
                    --epochs --batch --dropout --validation --patience --seed -o --out --every --quiet --json --scale \
-                   --init --restarts --noise --norm --max-norm --clip-norm --clip-value --label-smoothing --balanced
+                   --init --restarts --noise --batch-norm --layer-norm --max-norm --clip --clip-value --label-smoothing --balanced
                    --ignore --missing --folds --from --freeze --history
                    --checkpoint --checkpoint-every --resume"
             .split_whitespace()
@@ -116,10 +116,11 @@ fn help() {
     }
     let out = out.split_whitespace().collect::<Vec<_>>().join(" ");
     for part in [
-        "0.1 for sgd, 0.03 for momentum and nesterov, 0.05 for adagrad, 0.01 for rprop",
+        "0.1 for sgd, 0.03 for momentum and nesterov, 0.05 for adagrad, 0.001 for the others",
         "inverse_scaling[:POWER], cosine[:LOWEST], one_cycle, plateau[:EPOCHS[:FACTOR]]",
-        "0.01 for adamw when not given",
-        "largest of 128, 64, 32, 16, 8 or 4 units",
+        "0.003 for adamw",
+        "64,64,64 for tables, 128,128 for images",
+        "auto for adamw, but 0.1 with --from",
         "20 with --validation",
         "0.1 with --patience",
         "16 for less than 1000 training examples",
@@ -192,13 +193,13 @@ fn wrong_command_lines() {
         ("train iris.csv --warmup 1.5", &["--warmup 1.5", "from 0 to 1"]),
         ("train iris.csv --l1 -1", &["--l1 -1", "at least 0"]),
         ("train iris.csv --l2 nan", &["--l2 nan", "at least 0"]),
-        ("train iris.csv --norm group", &["--norm group", "batch"]),
+        ("train iris.csv --batch-norm --layer-norm", &["--batch-norm", "--layer-norm", "exclude each other"]),
         ("train iris.csv --noise -1", &["--noise -1", "at least 0"]),
         ("train iris.csv --max-norm 0", &["--max-norm 0", "above 0"]),
-        ("train iris.csv --clip-norm x", &["--clip-norm x", "above 0"]),
+        ("train iris.csv --clip x", &["--clip x", "above 0"]),
         ("train iris.csv --clip-value 0", &["--clip-value 0", "above 0"]),
         ("train iris.csv --label-smoothing 1", &["--label-smoothing 1", "less than 1"]),
-        ("train iris.csv --weight-decay much", &["--weight-decay much", "at least 0"]),
+        ("train iris.csv --weight-decay much", &["--weight-decay much", "at least 0, or auto"]),
         ("train iris.csv --scale log", &["--scale log", "standard, minmax or none"]),
         ("train iris.csv --seed 1 --seed 2", &["--seed is given twice"]),
         ("train iris.csv -o a --out b", &["--out is given twice"]),
