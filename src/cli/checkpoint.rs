@@ -97,7 +97,7 @@ impl Checkpoint {
     }
 
     fn text(&self, name: &str) -> Option<String> {
-        Safetensors::read(&self.file).ok()?.metadata.remove(name)
+        Safetensors::read(&self.file).ok()?.metadata.get(name).cloned()
     }
 
     /// The settings for a trial before the training proper, after trials with these losses. `begin` asks for a checkpoint

@@ -179,12 +179,14 @@ pub fn model(arguments: &Arguments) -> Result<Model, Failure> {
     Ok(Model::load(first)?)
 }
 
-/// Labelled data for a model that is there already.
-pub fn for_model(path: &str, model: &Model) -> Result<Dataset, Failure> {
+/// Labelled data for a model that is there already, and how many rows that lack something were left out, if they may.
+pub fn for_model(path: &str, model: &Model, drop: bool) -> Result<(Dataset, usize), Failure> {
     if Path::new(path).is_dir() {
-        return Ok(Dataset::from_idx_test(path, model.schema())?);
+        return Ok((Dataset::from_idx_test(path, model.schema())?, 0));
     }
-    Ok(Dataset::from_csv_as(path, model.schema())?)
+    let mut table = Table::read(path)?;
+    let dropped = if drop { table.drop_missing(model.schema())? } else { 0 };
+    Ok((Dataset::from_table(&table, model.schema())?, dropped))
 }
 
 /// `1 missing cell is`, `2 missing cells are`.

@@ -41,7 +41,7 @@ pub fn find(
     target_scaler: Option<&Scaler>,
     start: Option<&Network>,
     mut checkpoint: Option<&mut Checkpoint>,
-    mut begin: impl FnMut(usize),
+    begin: &mut dyn FnMut(usize),
 ) -> Result<Vec<Trial>> {
     let decays = TAKEN.map(|taken| two_digits(taken / settings.learning_rate));
     let decays = &decays[..trials(train.len())];

@@ -6,11 +6,11 @@ use palmnet::Evaluation;
 use palmnet::json::Json;
 
 use super::Failure;
-use super::arguments::{Arguments, Command, THREADS, choice};
+use super::arguments::{Arguments, Choice, Command, THREADS, choice};
 use super::data;
 use super::numbers::counted;
 use super::report::Score;
-use super::terminal::{width, wrap};
+use super::terminal::{complain, width, wrap};
 
 pub const COMMAND: Command = Command {
     name: "eval",
@@ -18,12 +18,23 @@ pub const COMMAND: Command = Command {
     summary: "Say how well a saved model does on labelled data.",
     details: &[data::ABOUT, "Of a folder, the test part is taken. Columns are found by their headers."],
     words: (2, 2),
-    options: &[THREADS, choice("--json", "", "One JSON object on standard output.")],
+    options: &[MISSING, THREADS, choice("--json", "", "One JSON object on standard output.")],
 };
 
+const MISSING: Choice = choice(
+    "--missing",
+    "error|drop",
+    "What becomes of rows whose target is missing, or a feature that the model cannot fill in: an error (when not given), or they are left out.",
+);
+
 pub fn run(arguments: &Arguments, out: &mut dyn Write) -> Result<(), Failure> {
+    let drop = arguments.one_of(MISSING.name, &["error", "drop"])? == Some("drop");
     let model = data::model(arguments)?.folded();
-    let data = data::for_model(arguments.word(1).unwrap_or_default(), &model)?;
+    let (data, dropped) = data::for_model(arguments.word(1).unwrap_or_default(), &model, drop)?;
+    if dropped > 0 {
+        let rows = data.len() + dropped;
+        complain(&wrap(&format!("note: {dropped} of {rows} rows are left out: a cell of theirs is missing."), 0));
+    }
     let (examples, names) = (data.len(), data.class_names().to_vec());
     let score = Score::of_model(&model, data)?;
     if arguments.has("--json") {

@@ -127,7 +127,7 @@ impl Settings {
         if !self.seeks_decay {
             return Ok(self.weight_decay);
         }
-        let trials = decay::find(self, train, scaler, target_scaler, None, None, |_| {})?;
+        let trials = decay::find(self, train, scaler, target_scaler, None, None, &mut |_| {})?;
         Ok(decay::best(&trials, self.learning_rate))
     }
 

@@ -1,7 +1,7 @@
 //! The terminal: how wide it is, and text that fits.
 
 use std::fs::File;
-use std::io::{IsTerminal, Write, stderr, stdin};
+use std::io::{IsTerminal, Read, Write, stderr, stdin};
 use std::process::{Command, Stdio};
 use std::sync::Mutex;
 use std::time::{Duration, Instant};
@@ -34,8 +34,12 @@ fn ask() -> Option<usize> {
         false if stderr().is_terminal() => File::open("/dev/tty").ok()?.into(),
         false => return None,
     };
-    let size = Command::new("stty").arg("size").stdin(terminal).stderr(Stdio::null()).output().ok()?;
-    String::from_utf8(size.stdout).ok()?.split_whitespace().nth(1)?.parse().ok()
+    let mut stty = Command::new("stty");
+    let mut stty = stty.arg("size").stdin(terminal).stdout(Stdio::piped()).stderr(Stdio::null()).spawn().ok()?;
+    let mut size = String::new();
+    stty.stdout.take()?.read_to_string(&mut size).ok()?;
+    stty.wait().ok()?;
+    size.split_whitespace().nth(1)?.parse().ok()
 }
 
 /// Writes to standard error. That nobody reads it any more, as in `palmnet train … 2>&1 | head`, is no failure.

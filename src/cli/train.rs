@@ -285,9 +285,10 @@ pub fn job<'a>(
             }
             let mut progress = Progress::new(manner.quiet || manner.json, None, settings.epochs, train.len());
             let trials = decay::trials(train.len());
-            let tell = |trial| progress.say(&format!("weight decay: trial {trial} of {trials}"));
+            let mut tell = |trial| progress.say(&format!("weight decay: trial {trial} of {trials}"));
             let (network, checkpoint) = (start.map(Model::network), places.checkpoint.as_mut());
-            let found = decay::find(&settings, &train, &scaler, target_scaler.as_ref(), network, checkpoint, tell)?;
+            let found =
+                decay::find(&settings, &train, &scaler, target_scaler.as_ref(), network, checkpoint, &mut tell)?;
             progress.wipe();
             settings.weight_decay = decay::best(&found, settings.learning_rate);
             if settings.options.auto_decay {

@@ -2,10 +2,13 @@
 
 use std::io::{self, Write};
 use std::ops::ControlFlow;
+use std::path::Path;
 use std::time::Instant;
 
 use palmnet::json::Json;
-use palmnet::{Dataset, Epoch, Event, Layer, Loss, Model, Network, NetworkBuilder, Scaler, Targets, Trainer};
+use palmnet::{
+    Dataset, Epoch, Error, Event, History, Layer, Loss, Model, Network, NetworkBuilder, Scaler, Targets, Trainer,
+};
 
 use super::Failure;
 use super::arguments::Arguments;
@@ -123,10 +126,14 @@ pub fn run(job: Job<'_>, manner: &Manner, out: &mut dyn Write) -> Result<Model, 
         Some(checkpoint) => trainer.checkpoints(checkpoint.settings()),
         None => trainer,
     };
+    let mut so_far = History::default();
     let mut trainer = trainer.observe(|event| {
         progress.show(event);
-        if let (Event::Epoch { record, .. }, true) = (event, json) {
-            results.write(&epoch_line(record));
+        if let Event::Epoch { record, .. } = event {
+            so_far.epochs.push(*record);
+            if json {
+                results.write(&epoch_line(record));
+            }
         }
         ControlFlow::Continue(())
     });
@@ -139,17 +146,37 @@ pub fn run(job: Job<'_>, manner: &Manner, out: &mut dyn Write) -> Result<Model, 
     };
     drop(trainer);
     progress.finish();
-    let history = history?;
+    let model_of = |network: Network| {
+        let model = Model::new(network, scaler.clone(), train.schema().clone())?.with_loss(loss);
+        match &target_scaler {
+            Some(scaler) => model.with_target_scaler(scaler.clone()),
+            None => Ok(model),
+        }
+    };
+    let history = match history {
+        Err(error @ Error::Diverged { .. }) => {
+            if let Some(file) = &history_file {
+                so_far.save_csv(file)?;
+            }
+            // The network is as it was before the epoch that failed; of several starts, it is gone.
+            if let (Some(last), 1) = (so_far.epochs.last(), restarts) {
+                let good = Path::new(&file).with_extension("diverged.safetensors").display().to_string();
+                let mut model = model_of(network)?;
+                model.notes.insert("epochs".into(), format!("{}, and then training diverged", last.epoch));
+                model.save(&good)?;
+                complain(&wrap(&format!("note: the weights of epoch {} are in {good}", last.epoch), 0));
+            }
+            return Err(error.into());
+        }
+        history => history?,
+    };
     // Of a training that was resumed, what came before counts too.
     let seconds = clock.elapsed().as_secs_f64().max(history.seconds());
 
     let score = |part: &Dataset| Score::of(&network, part, loss, target_scaler.as_ref());
     let train_score = score(&train)?;
     let test_score = test.as_ref().map(score).transpose()?;
-    let mut model = Model::new(network, scaler, train.schema().clone())?.with_loss(loss);
-    if let Some(scaler) = target_scaler {
-        model = model.with_target_scaler(scaler)?;
-    }
+    let mut model = model_of(network)?;
     let (done, best) = (history.epochs.len(), history.best_epoch);
     let kept = if best < done { format!(", weights of epoch {best}") } else { String::new() };
     let settings = notes.iter().find(|(name, _)| *name == "settings").map(|(_, line)| line.clone());

@@ -48,6 +48,8 @@ pub(super) fn number(table: &Table, row: usize, column: usize, cell: &str) -> Re
 
 /// What helps where a model or a schema meets a missing cell, and where a table is read for training.
 pub(super) const UNFILLED: &str = "fill the cell in, remove the line, or train with --missing fill, Missing::Fill";
+pub(super) const UNLABELLED: &str =
+    "there is nothing to compare with: fill the cell in, or leave such lines out (--missing drop, Table::drop_missing)";
 pub(super) const UNTRAINED: &str = "fill the cell in, or say what is to be done: --missing drop leaves such lines out, \
     --missing fill fills features in (Missing::Drop, Missing::Fill), --ignore leaves a column out (Table::ignore)";
 

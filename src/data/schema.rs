@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use super::cell::{Cell, UNFILLED, finite, missing, number};
+use super::cell::{Cell, UNFILLED, UNLABELLED, finite, missing, number};
 use super::missing::Blank;
 use super::{Table, Targets, listed};
 use crate::error::{Error, Result, quoted, repeated};
@@ -264,6 +264,9 @@ impl Schema {
                     x[inputs.clone()].copy_from_slice(&fill[inputs]);
                     blanks.push((row, *place));
                     continue;
+                }
+                if let (Role::Class(_) | Role::Value(_), Cell::Missing) = (role, Cell::of(&cell)) {
+                    return Err(missing(table, row, column, &cell, UNLABELLED));
                 }
                 match role {
                     Role::Unused => {}

@@ -39,6 +39,11 @@ fn gaps_are_dropped_or_filled() {
     folder.write("one.csv", "petal_width,petal_length,sepal_width,sepal_length\n0.2,1.4,3.5,NA\n");
     assert_eq!(folder.run("predict model.safetensors one.csv").ok(), "setosa\n");
     folder.run("eval model.safetensors labelled.csv").ok();
+    folder.run("eval model.safetensors gaps.csv").fails(1, &["line 91, column species: is empty", "--missing drop"]);
+    let run = folder.run("eval model.safetensors gaps.csv --missing drop");
+    assert!(run.err == "note: 1 of 150 rows are left out: a cell of theirs is missing.\n", "{}", run.err);
+    assert!(run.ok().starts_with("149 examples\n"));
+    folder.run("eval none gaps.csv --missing fill").fails(2, &["--missing fill: expected error or drop"]);
     // The training part is another for another seed, and so is its median.
     let fill = |words: &str| {
         folder.run(&format!("train gaps.csv --ignore 1 --missing fill --epochs 1 --quiet {words}")).ok();

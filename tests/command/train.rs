@@ -574,6 +574,30 @@ fn a_decay_is_found() {
     assert_eq!(folder.run("train exact.csv --target sum --epochs 2 --quiet").err, "");
 }
 
+/// The weights from before the epoch that failed are kept, and so is the record.
+#[test]
+fn what_was_good_before_a_divergence() {
+    let folder = Folder::new();
+    folder.write("sums.csv", sums(400));
+    // The rate rises to what cannot go well.
+    let words =
+        "train sums.csv --target sum --hidden 16 --optimizer sgd --lr 1.5 --schedule constant --warmup 1 --epochs 200";
+    let words = format!("{words} --restarts 1 --out m.safetensors --history h.csv");
+    let run = folder.run(&words);
+    let [good, failed] = ["the weights of epoch ", "diverged in epoch "].map(|words| {
+        let rest = run.err.split(words).nth(1).unwrap_or_else(|| panic!("{}", run.err));
+        rest.split(|c: char| !c.is_ascii_digit()).next().unwrap().parse::<usize>().unwrap()
+    });
+    assert!(good > 0 && failed == good + 1, "{}", run.err);
+    assert!(run.err.contains("are in m.diverged.safetensors"), "{}", run.err);
+    run.fails(1, &["Lower the learning rate"]);
+    assert!(!folder.path("m.safetensors").exists());
+    assert_eq!(String::from_utf8(folder.bytes("h.csv")).unwrap().lines().count(), good + 1);
+    let info = &folder.run("info m.diverged.safetensors --json").json()[0];
+    assert_eq!(text(info, "notes.epochs"), format!("{good}, and then training diverged"));
+    folder.run("eval m.diverged.safetensors sums.csv").ok();
+}
+
 /// Each of the penalties makes the weights smaller, and --warmup changes the beginning.
 #[test]
 fn penalties_and_warmup() {
