@@ -106,7 +106,7 @@ fn gemm(json: bool, out: &mut dyn Write) -> Result<(), Failure> {
             palmnet::set_threads(threads);
             // The peak is taken beside each product: the clock of a processor changes with its load and warmth.
             let peak = palmnet::peak_flops() * threads as f64 / 1e9;
-            let gflops = (2 * m * k * n) as f64 / seconds(|| c.set_product(black_box(a), black_box(b))) / 1e9;
+            let gflops = (2 * m * k * n) as f64 / seconds(&mut || c.set_product(black_box(a), black_box(b))) / 1e9;
             if json {
                 let line = Json::object([
                     ("job", "gemm".into()),
@@ -134,7 +134,7 @@ fn gemm(json: bool, out: &mut dyn Write) -> Result<(), Failure> {
 }
 
 /// The median time of a run, over about a fifth of a second.
-fn seconds(mut run: impl FnMut()) -> f64 {
+fn seconds(run: &mut dyn FnMut()) -> f64 {
     const SAMPLES: u32 = 21;
     let start = Instant::now();
     let mut count = 0u32;
@@ -144,19 +144,24 @@ fn seconds(mut run: impl FnMut()) -> f64 {
     }
     // Samples long enough for the clock, short enough for what disturbs one not to disturb them all.
     let repeats = (count * 2).max(1);
-    let mut samples: Vec<f64> = (0..SAMPLES)
+    let samples: Vec<f64> = (0..SAMPLES)
         .map(|_| {
             let start = Instant::now();
             (0..repeats).for_each(|_| run());
             start.elapsed().as_secs_f64() / f64::from(repeats)
         })
         .collect();
-    median(&mut samples)
+    median(&samples)
 }
 
-fn median(samples: &mut [f64]) -> f64 {
-    samples.sort_by(f64::total_cmp);
-    samples[samples.len() / 2]
+/// Of a few: each is compared with every other.
+fn median(samples: &[f64]) -> f64 {
+    let middle = |x: &f64| {
+        let below = samples.iter().filter(|&y| y < x).count();
+        let equal = samples.iter().filter(|&y| y == x).count();
+        (below..below + equal).contains(&(samples.len() / 2))
+    };
+    samples.iter().copied().find(middle).unwrap_or(f64::NAN)
 }
 
 const LAYERS: [usize; 4] = [784, 128, 128, 10];
@@ -183,8 +188,7 @@ fn train(folder: Option<&str>, batch: usize, epochs: usize, json: bool, out: &mu
     let trainer = Trainer::new(Loss::CrossEntropy, Sgd::new(0.1)).schedule(palmnet::Schedule::Constant);
     let history = trainer.epochs(epochs).batch_size(batch).fit(&mut network, &train)?;
     let ends: Vec<f64> = history.epochs.iter().map(|epoch| epoch.seconds).collect();
-    let mut times: Vec<f64> =
-        ends.iter().enumerate().map(|(i, end)| end - if i > 0 { ends[i - 1] } else { 0.0 }).collect();
+    let times: Vec<f64> = ends.iter().enumerate().map(|(i, end)| end - if i > 0 { ends[i - 1] } else { 0.0 }).collect();
     let accuracy = folder.map(|_| network.evaluate(&test)).transpose()?.map(|found| found.accuracy());
     if json {
         let line = Json::object([
@@ -200,7 +204,7 @@ fn train(folder: Option<&str>, batch: usize, epochs: usize, json: bool, out: &mu
     } else {
         let examples = train.len();
         writeln!(out, "training on {examples} × 784 bytes, batch {batch}, {}", counted(threads(), "thread"))?;
-        writeln!(out, "{:.3} s per epoch, the median of {epochs}", median(&mut times))?;
+        writeln!(out, "{:.3} s per epoch, the median of {epochs}", median(&times))?;
         match accuracy {
             Some(accuracy) => writeln!(out, "test accuracy {accuracy:.4}")?,
             None => writeln!(out, "noise: --data FOLDER for MNIST")?,
@@ -226,7 +230,7 @@ fn infer(batches: &[usize], json: bool, out: &mut dyn Write) -> Result<(), Failu
     for &batch in batches {
         let x = Matrix::from_fn(batch, LAYERS[0], |_, _| rng.uniform() as f32);
         let us = 1e6
-            * seconds(|| {
+            * seconds(&mut || {
                 black_box(network.predict_into(black_box(&x), &mut scratch));
             });
         if json {

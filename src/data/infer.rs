@@ -7,6 +7,7 @@ use super::cell::{Cell, UNTRAINED, finite, has_decimal_comma, infinite, is_date,
 use super::schema::distinct;
 use super::{Column, Kind, Output, Schema, Table, listed};
 use crate::error::{Error, Result, quoted};
+use crate::order::order;
 
 /// A text feature with more categories than this is taken for an identifier.
 const MOST_CATEGORIES: usize = 100;
@@ -219,10 +220,15 @@ fn different_texts<'a>(table: &'a Table, wanted: &[bool]) -> Vec<BTreeSet<Cow<'a
 
 /// The classes of a target column in their order, or `None` where its content says that it holds values.
 fn classes(texts: &BTreeSet<Cow<'_, str>>, rows: usize, forced: bool) -> Option<Vec<String>> {
-    let Some(mut numbers) = texts.iter().map(|text| finite(text)).collect::<Option<Vec<f64>>>() else {
+    let Some(numbers) = texts.iter().map(|text| finite(text)).collect::<Option<Vec<f64>>>() else {
         return Some(texts.iter().map(|text| text.to_string()).collect());
     };
-    numbers.sort_by(f64::total_cmp);
+    // So many may be written in several ways, but not that many.
+    if numbers.len() > 50 * MOST_NUMBERED_CLASSES && !forced {
+        return None;
+    }
+    let sorted = order(numbers.len(), &|a, b| numbers[a].total_cmp(&numbers[b]));
+    let mut numbers: Vec<f64> = sorted.into_iter().map(|i| numbers[i]).collect();
     numbers.dedup();
     let few = numbers.len() <= MOST_NUMBERED_CLASSES && (numbers.len() == 2 || numbers.len() * 5 <= rows);
     let whole = numbers.iter().all(|number| number.fract() == 0.0);

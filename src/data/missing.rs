@@ -4,6 +4,7 @@ use super::cell::Cell;
 use super::{Dataset, Kind, Schema, Table, Target};
 use crate::error::{Error, Result};
 use crate::matrix::Matrix;
+use crate::order::order;
 
 /// What becomes of missing cells in a table to train on. A cell is missing when it is empty, or says `NA`, `N/A`, `NaN`,
 /// `null`, `none` or `?`.
@@ -143,10 +144,10 @@ pub(super) fn fitting(features: &Matrix, blanks: &[Blank], schema: &Schema) -> V
 }
 
 /// The number in the middle, or the mean of the two.
-fn median(mut numbers: Vec<f64>) -> Option<f32> {
-    numbers.sort_by(f64::total_cmp);
-    let (low, high) = (numbers.get(numbers.len().checked_sub(1)? / 2)?, numbers.get(numbers.len() / 2)?);
-    Some(((low + high) / 2.0) as f32)
+fn median(numbers: Vec<f64>) -> Option<f32> {
+    let sorted = order(numbers.len(), &|a, b| numbers[a].total_cmp(&numbers[b]));
+    let (low, high) = (sorted.get(sorted.len().checked_sub(1)? / 2)?, sorted.get(sorted.len() / 2)?);
+    Some(((numbers[*low] + numbers[*high]) / 2.0) as f32)
 }
 
 #[cfg(test)]
