@@ -8,8 +8,8 @@ use std::time::Duration;
 
 use palmnet::Activation::*;
 use palmnet::{
-    AdaGrad, Adam, Checkpoints, Dataset, Event, History, Loss, Model, NAdam, Network, NetworkBuilder, Penalty, RmsProp,
-    Rng, Rprop, Rule, Safetensors, Schedule, Sgd, Trainer, Weights, generate,
+    AdaGrad, Adam, Checkpoints, Dataset, Event, History, Lbfgs, Loss, Model, NAdam, Network, NetworkBuilder, Penalty,
+    RmsProp, Rng, Rprop, Rule, Safetensors, Schedule, Sgd, Trainer, Weights, generate,
 };
 
 /// An empty folder, gone afterwards.
@@ -165,6 +165,59 @@ fn a_training_with_everything_resumes() {
         }));
         assert_eq!(train(trainer().checkpoints(checkpoints)), expected, "stopped after {stop} events");
         let _ = fs::remove_file(&path);
+    }
+}
+
+/// L-BFGS remembers steps in place of moments, and ends by itself: what has ended does not go on.
+#[test]
+fn lbfgs_resumes() {
+    let folder = Folder::new();
+    let path = folder.file();
+    let builder = || Network::builder(2).dense(5, Tanh).dense(2, Softmax).seed(5);
+    // It ends because the loss is level, because nothing is gained any more, by early stopping, by the epochs.
+    for (rule, l2, validation, epochs) in [
+        (Lbfgs::default().tolerance(1e-2, 0.0), 0.1, 0.0, 500),
+        (Lbfgs::default().memory(2).tolerance(0.0, 1e-3), 0.01, 0.0, 500),
+        (Lbfgs::default().memory(3).tolerance(0.0, 0.0), 1.0, 0.0, 500),
+        (Lbfgs::default(), 0.0, 0.3, 500),
+        (Lbfgs::default(), 0.001, 0.0, 12),
+    ] {
+        let trainer = || {
+            let trainer = Trainer::new(Loss::CrossEntropy, rule).epochs(epochs).validation(validation).seed(3);
+            let trainer = if validation > 0.0 { trainer.early_stopping(3) } else { trainer };
+            trainer.penalty(Penalty::default().l2(l2))
+        };
+        let train = |mut trainer: Trainer<'_>| {
+            let mut network = builder().build().unwrap();
+            let history = trainer.fit(&mut network, &data()).unwrap();
+            (bits(&network), facts(&history), history.epochs.len())
+        };
+        let expected = train(trainer());
+        assert!((5..500).contains(&expected.2), "{rule:?} ends after {} epochs", expected.2);
+        let resumed = || trainer().checkpoints(Checkpoints::new(&path).every_epochs(2).resume());
+        // Stopped once, after every event there is, and gone on to the end; and once more from the end.
+        for stop in 1..=2 * expected.2 {
+            let mut left = stop;
+            train(resumed().observe(|_| {
+                left -= 1;
+                if left == 0 { Break(()) } else { Continue(()) }
+            }));
+            assert_eq!(train(resumed()), expected, "{rule:?}, stopped after {stop} events");
+            assert_eq!(train(resumed()), expected, "{rule:?}, stopped after {stop} events, and at the end");
+            fs::remove_file(&path).unwrap();
+        }
+        // Stopped at every event.
+        let mut events = 0;
+        while {
+            let before = events;
+            train(resumed().observe(|_| {
+                events += 1;
+                Break(())
+            }));
+            events > before
+        } {}
+        assert_eq!((train(resumed()), events), (expected.clone(), 2 * expected.2), "{rule:?}");
+        fs::remove_file(&path).unwrap();
     }
 }
 

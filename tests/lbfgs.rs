@@ -5,8 +5,8 @@ use std::ops::ControlFlow::{Break, Continue};
 
 use palmnet::Activation::*;
 use palmnet::{
-    Adam, Checkpoints, Dataset, Error, Event, Lbfgs, Loss, Matrix, Network, Optimizer, Penalty, Rng, Scaler, Trainer,
-    generate, set_threads,
+    Adam, Dataset, Error, Event, Lbfgs, Loss, Matrix, Network, Optimizer, Penalty, Rng, Scaler, Trainer, generate,
+    set_threads,
 };
 
 fn flat(network: &Network) -> Vec<f32> {
@@ -250,7 +250,6 @@ fn what_does_not_go_with_it_is_refused() {
     refused(trainer(), norm.build().unwrap(), "batches");
     refused(trainer().clip_norm(1.0), start(), "clipping");
     refused(trainer().max_norm(1.0), start(), "max-norm");
-    refused(trainer().checkpoints(Checkpoints::new("a.checkpoint")), start(), "checkpoints");
     // Layer normalisation goes with it, and layers that stay do.
     let norm = Network::builder(2).dense(6, Identity).layer_norm().activation(Tanh).dense(2, Softmax).build().unwrap();
     let mut tuned = norm.clone();

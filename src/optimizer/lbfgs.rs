@@ -137,12 +137,42 @@ impl Minimiser {
             self.pairs.clear();
         };
         let fall = self.value - found.value;
-        self.remember();
+        let full = self.pairs.len() == self.rule.memory;
+        let oldest = if full { self.pairs.pop_front() } else { None };
+        let (mut step, mut change) = oldest.map_or_else(Default::default, |pair| (pair.step, pair.change));
+        subtract(&self.next, &self.x, &mut step);
+        subtract(&self.next_gradient, &self.gradient, &mut change);
+        self.remember(step, change);
         self.value = found.value;
         std::mem::swap(&mut self.x, &mut self.next);
         std::mem::swap(&mut self.gradient, &mut self.next_gradient);
         self.idle = if fall <= f64::from(self.rule.change) * self.value.abs() { self.idle + 1 } else { 0 };
-        Iteration { step: found.step, over: self.idle == MOST_IDLE || self.is_level() }
+        Iteration { step: found.step, over: self.is_over() }
+    }
+
+    /// Whether there is nothing left to gain.
+    pub(crate) fn is_over(&self) -> bool {
+        self.idle >= MOST_IDLE || self.is_level()
+    }
+
+    /// What it knows beside its place: the iterations in a row that gained next to nothing, and the steps that it
+    /// remembers with the changes of the gradient, one after the other.
+    pub(crate) fn memory(&self) -> (usize, Vec<&[f32]>) {
+        (self.idle, self.pairs.iter().flat_map(|pair| [&pair.step[..], &pair.change[..]]).collect())
+    }
+
+    /// Goes on with the [`memory`](Self::memory) of another one; `false` when it cannot be that.
+    pub(crate) fn restore(&mut self, idle: usize, vectors: Vec<Vec<f32>>) -> bool {
+        if vectors.iter().any(|vector| vector.len() != self.x.len()) || vectors.len() > 2 * self.rule.memory {
+            return false;
+        }
+        let mut vectors = vectors.into_iter();
+        while let Some(step) = vectors.next() {
+            let Some(change) = vectors.next() else { return false };
+            self.remember(step, change);
+        }
+        self.idle = idle;
+        true
     }
 
     /// Whether no entry of the gradient is worth a step.
@@ -187,13 +217,8 @@ impl Minimiser {
         })
     }
 
-    /// Remembers the way from `x` to `next`, where the function curves upwards along it.
-    fn remember(&mut self) {
-        let full = self.pairs.len() == self.rule.memory;
-        let oldest = if full { self.pairs.pop_front() } else { None };
-        let (mut step, mut change) = oldest.map_or_else(Default::default, |pair| (pair.step, pair.change));
-        subtract(&self.next, &self.x, &mut step);
-        subtract(&self.next_gradient, &self.gradient, &mut change);
+    /// Remembers a step, where the function curves upwards along it.
+    fn remember(&mut self, step: Vec<f32>, change: Vec<f32>) {
         let product = dot(&step, &change);
         if product > 1e-10 * dot(&change, &change) {
             self.pairs.push_back(Pair { step, change, product, share: 0.0 });

@@ -13,7 +13,7 @@ mod sgd;
 pub use adagrad::AdaGrad;
 pub use adam::{Adam, NAdam};
 pub use lbfgs::Lbfgs;
-pub(crate) use lbfgs::{Iteration, Minimiser};
+pub(crate) use lbfgs::Minimiser;
 pub(crate) use penalty::square_sum;
 pub use penalty::{Penalty, clip_norm};
 pub use rmsprop::RmsProp;

@@ -160,26 +160,42 @@ pub(super) struct Trials {
 pub(super) struct Saved {
     pub(super) network: Network,
     pub(super) place: Place,
-    steps: u64,
-    learning_rate: f32,
-    moments: Vec<Vec<f32>>,
+    memory: Memory<Vec<f32>>,
+}
+
+/// What an update rule knows of its steps.
+pub(super) struct Memory<V> {
+    /// How many there were; for L-BFGS, how many in a row have gained next to nothing.
+    pub(super) steps: u64,
+    /// The last one's.
+    pub(super) learning_rate: f32,
+    /// Vectors of one number for each parameter.
+    pub(super) moments: Vec<V>,
+}
+
+impl<'o> Memory<&'o [f32]> {
+    pub(super) fn of(optimizer: &'o Optimizer) -> Self {
+        let (steps, learning_rate) = (optimizer.steps(), optimizer.learning_rate());
+        Memory { steps, learning_rate, moments: optimizer.moments().collect() }
+    }
 }
 
 impl Saved {
-    /// Brings network and optimizer to where they were, and says where that is in a training of so many epochs of
-    /// `batches` batches.
+    /// Brings the network to where it was, has the update rule `accept` what it knew of its steps, and says where that is
+    /// in a training of so many epochs of `batches` batches.
     pub(super) fn restore(
         self,
         network: &mut Network,
-        optimizer: &mut Optimizer,
         epochs: usize,
         batches: usize,
+        accept: &mut dyn FnMut(Memory<Vec<f32>>) -> bool,
     ) -> Option<Place> {
-        let Saved { network: saved, place, steps, learning_rate, moments } = self;
+        let Saved { network: saved, place, memory } = self;
+        let steps = memory.steps;
         let (done, most) = (place.history.epochs.len(), epochs.saturating_mul(batches) as u64);
         let possible = done <= epochs && place.best.epoch <= done && place.batch <= batches && steps <= most;
         let possible = possible && layers(&saved) == layers(network);
-        if !possible || !optimizer.restore(steps, learning_rate, moments) {
+        if !possible || !accept(memory) {
             return None;
         }
         *network = saved;
@@ -238,10 +254,10 @@ impl<'a> Keeper<'a> {
         self.epochs += 1;
     }
 
-    pub(super) fn write(&mut self, network: &Network, optimizer: &Optimizer, place: &Place) -> Result<()> {
+    pub(super) fn write(&mut self, network: &Network, memory: &Memory<&[f32]>, place: &Place) -> Result<()> {
         let Some(checkpoints) = &self.checkpoints else { return Ok(()) };
         (self.written, self.epochs) = (Instant::now(), 0);
-        let file = file(network, optimizer, place, self.trials.as_ref(), &self.settings, &checkpoints.notes);
+        let file = file(network, memory, place, self.trials.as_ref(), &self.settings, &checkpoints.notes);
         if file.tensors.iter().any(not_a_state) {
             return Ok(());
         }
@@ -257,7 +273,7 @@ fn not_a_state(tensor: &Tensor) -> bool {
 
 fn file(
     network: &Network,
-    optimizer: &Optimizer,
+    memory: &Memory<&[f32]>,
     place: &Place,
     trials: Option<&Trials>,
     settings: &[(&'static str, String)],
@@ -276,15 +292,15 @@ fn file(
     put("seconds", place.seconds.to_string());
     put("best epoch", place.best.epoch.to_string());
     put("best loss", place.best.loss.to_string());
-    put("steps", optimizer.steps().to_string());
-    put("learning rate", optimizer.learning_rate().to_string());
+    put("steps", memory.steps.to_string());
+    put("learning rate", memory.learning_rate.to_string());
     if let Some(trials) = trials {
         put("trials", trials.done.to_string());
         if let Some((loss, _)) = trials.best {
             put("chosen loss", loss.to_string());
         }
     }
-    for (i, moments) in optimizer.moments().enumerate() {
+    for (i, moments) in memory.moments.iter().enumerate() {
         file.tensors.push(Tensor::new(format!("moments.{i}"), &[moments.len()], moments.to_vec()));
     }
     if place.best.epoch > 0 {
@@ -361,9 +377,11 @@ fn read(
     let saved = Saved {
         network,
         place: Place { history, best, batch, sum, seconds },
-        steps: number(file, "steps")?,
-        learning_rate: number(file, "learning rate")?,
-        moments: copies,
+        memory: Memory {
+            steps: number(file, "steps")?,
+            learning_rate: number(file, "learning rate")?,
+            moments: copies,
+        },
     };
     Ok((saved, trials))
 }

@@ -2,7 +2,7 @@
 
 use std::time::Instant;
 
-use super::checkpoint::Place;
+use super::checkpoint::{Keeper, Memory, Place, Saved};
 use super::history::{Epoch, History};
 use super::step::{Extras, Round, Shared};
 use super::trainer::{Event, Trainer};
@@ -11,7 +11,7 @@ use crate::data::Dataset;
 use crate::error::{Error, Result};
 use crate::layer::Layer;
 use crate::network::Network;
-use crate::optimizer::{Iteration, Lbfgs, Minimiser, Penalty};
+use crate::optimizer::{Lbfgs, Minimiser, Penalty};
 use crate::parallel::{self, Team};
 
 /// Examples that go through the network at a time: enough for several threads, few enough for little memory and little rounding: the sums
@@ -29,9 +29,6 @@ pub(super) fn check(trainer: &Trainer<'_>, network: &Network) -> Result<()> {
         return refuse(
             "needs the gradient as it is, and weights that nobody else changes: leave out clipping and max-norm",
         );
-    }
-    if trainer.checkpoints.is_some() {
-        return refuse("cannot be resumed: leave out checkpoints");
     }
     if trainer.warmup > 0.0 {
         return refuse("finds the length of its steps by itself: leave out the warm-up");
@@ -54,23 +51,40 @@ pub(super) fn check(trainer: &Trainer<'_>, network: &Network) -> Result<()> {
     Ok(())
 }
 
+/// What a training begins with, beside network and data.
+pub(super) struct Start {
+    pub(super) rule: Lbfgs,
+    /// The checkpoint to go on from.
+    pub(super) saved: Option<Saved>,
+    pub(super) extras: Extras,
+}
+
 /// As [`Trainer::fit`], for rows of `data`, with the loss measured on rows of `validation`.
 pub(super) fn fit(
     trainer: &mut Trainer<'_>,
-    rule: Lbfgs,
+    Start { rule, saved, extras }: Start,
     network: &mut Network,
     pass: &Pass,
     data: (&Dataset, Vec<usize>),
     validation: (&Dataset, Vec<usize>),
-    extras: Extras,
+    keeper: &mut Keeper<'_>,
 ) -> Result<History> {
+    let mut memory = None;
+    let mut place = match saved {
+        None => Place::default(),
+        Some(saved) => {
+            let place =
+                saved.restore(network, trainer.epochs, 1, &mut |saved| memory.insert(saved).learning_rate >= 0.0);
+            place.ok_or_else(|| keeper.contradiction())?
+        }
+    };
     let weights: Vec<f32> = network.parameters().flatten().copied().collect();
     let (decay, sums) = (decay(network, trainer.penalty, extras.frozen), vec![0.0; weights.len()]);
     let shared = Shared::new(network, pass, CHUNK, data, validation, extras);
     let mut objective = Objective { shared: &shared, decay, sums };
     parallel::team(shared.threads, &|round, piece| shared.work(round, piece), |team| {
-        let mut place = Place::default();
-        let start = Instant::now();
+        let (start, seconds_before) = (Instant::now(), place.seconds);
+        // The function and its gradient are computed again from the weights, to the same bits.
         let mut minimiser = Minimiser::new(rule, weights, &mut |x, gradient| objective.at(team, x, gradient));
         if !minimiser.value.is_finite() {
             let message = format!(
@@ -79,18 +93,46 @@ pub(super) fn fit(
             );
             return Err(Error::Diverged { epoch: 1, batch: 1, message });
         }
-        for epoch in 1..=trainer.epochs {
-            let Iteration { step, over } = minimiser.iterate(&mut |x, gradient| objective.at(team, x, gradient));
+        // The last step, and whether it was the last of all.
+        let (mut step, mut over) = (0.0, false);
+        if let Some(memory) = memory {
+            if !minimiser.restore(usize::try_from(memory.steps).unwrap_or(usize::MAX), memory.moments) {
+                return Err(keeper.contradiction());
+            }
+            step = memory.learning_rate;
+            over = step == 0.0 || minimiser.is_over();
+        }
+        for epoch in place.history.epochs.len() + 1..=trainer.epochs {
+            // A training may have been stopped between its step and the record of it.
+            if place.batch == 0 {
+                if over || trainer.has_stopped(&place) {
+                    break;
+                }
+                let iteration = minimiser.iterate(&mut |x, gradient| objective.at(team, x, gradient));
+                (step, over) = (iteration.step as f32, iteration.over);
+            }
             shared.set_weights(&minimiser.x);
+            let (idle, moments) = minimiser.memory();
+            let memory = Memory { steps: idle as u64, learning_rate: step, moments };
             let train_loss = minimiser.value - objective.penalty(&minimiser.x);
-            if trainer.tell(Event::Batch { epoch, batch: 1, batches: 1, loss: train_loss }).is_break() {
+            if place.batch == 0
+                && trainer.tell(Event::Batch { epoch, batch: 1, batches: 1, loss: train_loss }).is_break()
+            {
+                (place.batch, place.seconds) = (1, seconds_before + start.elapsed().as_secs_f64());
+                keeper.write(&shared.network(), &memory, &place)?;
                 break;
             }
             let validation_loss = shared.validation_loss(team);
-            let (learning_rate, seconds) = (step as f32, start.elapsed().as_secs_f64());
-            let record = Epoch { epoch, train_loss, validation_loss, learning_rate, seconds };
-            let stopped = trainer.end_epoch(record, &shared.network(), &mut place).is_break();
-            if stopped || over || trainer.has_stopped(&place) {
+            let seconds = seconds_before + start.elapsed().as_secs_f64();
+            let record = Epoch { epoch, train_loss, validation_loss, learning_rate: step, seconds };
+            (place.batch, place.seconds) = (0, seconds);
+            let network = shared.network();
+            keeper.end_epoch();
+            let stopped = trainer.end_epoch(record, &network, &mut place).is_break();
+            if stopped || keeper.due() {
+                keeper.write(&network, &memory, &place)?;
+            }
+            if stopped {
                 break;
             }
         }

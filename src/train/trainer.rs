@@ -3,7 +3,7 @@
 use std::ops::ControlFlow;
 use std::time::Instant;
 
-use super::checkpoint::{self, Checkpoints, Keeper, Place, Saved};
+use super::checkpoint::{self, Checkpoints, Keeper, Memory, Place, Saved};
 use super::history::{Epoch, History};
 use super::lbfgs;
 use super::snapshot::Snapshot;
@@ -237,12 +237,15 @@ impl<'a> Trainer<'a> {
         let extras = self.extras_for(network, data)?;
         let pass = Pass::new(network, self.loss, self.seed)?.freeze(extras.frozen);
         if let Rule::Lbfgs(rule) = self.rule {
-            return lbfgs::fit(self, rule, network, &pass, (data, rows), (validation, held_back), extras);
+            let lbfgs = lbfgs::Start { rule, saved, extras };
+            return lbfgs::fit(self, lbfgs, network, &pass, (data, rows), (validation, held_back), keeper);
         }
         let mut optimizer = Optimizer::new(self.rule, network).penalty(self.penalty).clip_value(self.clip_value);
         let batches = rows.len().div_ceil(self.batch_size);
         let place = match saved {
-            Some(saved) => saved.restore(network, &mut optimizer, self.epochs, batches),
+            Some(saved) => saved.restore(network, self.epochs, batches, &mut |memory| {
+                optimizer.restore(memory.steps, memory.learning_rate, memory.moments)
+            }),
             None => Some(Place::default()),
         };
         let place = place.ok_or_else(|| keeper.contradiction())?;
@@ -300,7 +303,7 @@ impl<'a> Trainer<'a> {
                 stopped = self.tell(Event::Batch { epoch, batch: i + 1, batches, loss: mean }).is_break();
                 if stopped || keeper.due() {
                     place.seconds = seconds();
-                    keeper.write(&shared.network(), &optimizer, &place)?;
+                    keeper.write(&shared.network(), &Memory::of(&optimizer), &place)?;
                 }
                 if stopped {
                     break;
@@ -319,7 +322,7 @@ impl<'a> Trainer<'a> {
             keeper.end_epoch();
             let stopped = self.end_epoch(record, &network, &mut place).is_break();
             if stopped || keeper.due() {
-                keeper.write(&network, &optimizer, &place)?;
+                keeper.write(&network, &Memory::of(&optimizer), &place)?;
             }
             if stopped {
                 break;
