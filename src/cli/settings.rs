@@ -42,14 +42,19 @@ impl Settings {
             Targets::Values(values) => ((values.columns(), Activation::Identity), Loss::MeanSquaredError),
         };
         // A network of new weights learns by heart what weight decay does not keep it from. How much of it is right
-        // depends on the data, and is soon found; a decay that suits many images suits most of them.
+        // depends on the data, and is soon found; what is right for many images is about the same for all.
+        let free = options.optimizer.is_none() && options.weight_decay.is_none() && !options.warm;
+        let many_images = images && rows >= 10_000;
         let optimizer = options.optimizer.unwrap_or(if options.warm { "adam" } else { "adamw" });
         let usual_rate = OPTIMIZERS.iter().find(|(name, _)| *name == optimizer).map_or(0.001, |&(_, rate)| rate);
         let learning_rate = options.learning_rate.unwrap_or(usual_rate);
-        let decays = optimizer == "adamw" && options.weight_decay.is_none();
-        let weight_decay = options.weight_decay.unwrap_or(if decays { 0.1 } else { 0.0 });
-        let many_images = images && rows >= 10_000;
-        let seeks_decay = options.auto_decay || (decays && !options.warm && !many_images);
+        let usual_decay = match optimizer {
+            "adamw" if free => 0.1,
+            "adamw" => 0.01,
+            _ => 0.0,
+        };
+        let weight_decay = options.weight_decay.unwrap_or(usual_decay);
+        let seeks_decay = options.auto_decay || (free && !many_images);
         // The signs of a batch's gradient, which are all that Rprop looks at, are mostly noise; L-BFGS takes no batches.
         let all = matches!(optimizer, "rprop" | "lbfgs");
         let batch = options.batch.unwrap_or(match rows {

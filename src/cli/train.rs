@@ -75,7 +75,7 @@ pub const COMMAND: Command = Command {
         choice(
             "--weight-decay",
             "X|auto",
-            "Shrink the weights in every step by the learning rate times X; auto for the best of five, tried on four fifths of the training data and judged on the rest. When not given: auto for adamw, but 0.1 with --from and for 10000 images or more; 0 for the other optimizers.",
+            "Shrink the weights in every step by the learning rate times X; auto for the best of five, tried on four fifths of the training data and judged on the rest. When not given: auto where --optimizer and --from are not given either, but 0.1 for 10000 images or more; 0.01 for --optimizer adamw; else 0.",
         ),
         choice(
             "--epochs",

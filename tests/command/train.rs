@@ -485,7 +485,7 @@ fn a_training_can_be_repeated() {
 fn usual_settings_of_optimizers() {
     let folder = Folder::of_irises();
     for (words, parts) in [
-        ("--optimizer adamw --weight-decay 0.1", &["--lr 0.003", "--batch 16"][..]),
+        ("--optimizer adamw", &["--lr 0.003", "--weight-decay 0.01", "--batch 16"][..]),
         ("--optimizer sgd", &["--lr 0.1", "--seed 0"]),
         ("--optimizer adamw --weight-decay 0.2", &["--weight-decay 0.2"]),
         ("--optimizer rprop", &["--lr 0.001", "--epochs 200", "--batch 120"]),

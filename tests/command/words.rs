@@ -120,7 +120,7 @@ fn help() {
         "inverse_scaling[:POWER], cosine[:LOWEST], one_cycle, plateau[:EPOCHS[:FACTOR]]",
         "0.003 for adamw",
         "64,64,64 for tables, 128,128 for images",
-        "auto for adamw, but 0.1 with --from",
+        "0.01 for --optimizer adamw; else 0",
         "20 with --validation",
         "0.1 with --patience",
         "16 for less than 1000 training examples",
