@@ -114,10 +114,11 @@ impl Table {
 pub(super) fn fitting(features: &Matrix, blanks: &[Blank], schema: &Schema) -> Vec<f32> {
     let mut fill = schema.fill().map_or_else(|| vec![0.0; schema.width()], <[f32]>::to_vec);
     let mut known = vec![true; features.rows()];
+    let mut rows_of = vec![Vec::new(); schema.columns().len()];
+    blanks.iter().for_each(|&(row, column)| rows_of[column].push(row));
     let mut at = 0;
     for (number, column) in schema.columns().iter().enumerate() {
-        let mine = || blanks.iter().filter(|blank| blank.1 == number);
-        mine().for_each(|&(row, _)| known[row] = false);
+        rows_of[number].iter().for_each(|&row: &usize| known[row] = false);
         let rows = || (0..features.rows()).filter(|&row| known[row]);
         match &column.kind {
             Kind::Number => {
@@ -138,7 +139,7 @@ pub(super) fn fitting(features: &Matrix, blanks: &[Blank], schema: &Schema) -> V
                 at += names.len();
             }
         }
-        mine().for_each(|&(row, _)| known[row] = true);
+        rows_of[number].iter().for_each(|&row| known[row] = true);
     }
     fill
 }

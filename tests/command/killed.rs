@@ -69,6 +69,7 @@ fn a_killed_training_goes_on() {
         "train iris.csv --hidden 64,64 --epochs 300 --dropout 0.1 --restarts 1|0.0001m",
         "train iris.csv --hidden 16 --epochs 1000 --optimizer amsgrad --schedule plateau:5:0.8 --validation 0.2 --patience 0 --restarts 5|29",
         "train iris.csv --hidden 32,32 --epochs 500 --validation 0.2 --patience 100 --optimizer nadam|0.0003m",
+        "train iris.csv --hidden 32,32 --optimizer lbfgs --l2 0.0001 --restarts 1|7",
         "demo sums|1",
     ];
     let trainings = if emulated() { &all[..1] } else { &all[..] };
