@@ -13,7 +13,8 @@ use crate::parallel::cut;
 use crate::rng::{Rng, purpose};
 
 /// What one training step needs besides the network: every layer's output, the gradients, the random state of
-/// dropout. Its memory is taken at the first batch and reused: further steps allocate nothing.
+/// dropout. Its memory is taken at the first batch and reused: further steps allocate nothing. It works on the thread
+/// that calls it, but for very large products; [`Trainer`](crate::Trainer) shares whole steps among several.
 ///
 /// ```
 /// use palmnet::{Activation::*, Loss, Matrix, Network, Optimizer, Sgd, Workspace};

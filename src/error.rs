@@ -5,6 +5,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use crate::order::order;
+use crate::train::History;
 
 /// What went wrong, where, and what would help.
 ///
@@ -49,6 +50,8 @@ pub enum Error {
         batch: usize,
         /// The likely causes and remedies.
         message: String,
+        /// The epochs before; its [`best_epoch`](History::best_epoch) is the one whose weights the network has.
+        history: History,
     },
 }
 
@@ -82,7 +85,7 @@ impl fmt::Display for Error {
             Error::Parse { file, line, column: None, message } => write!(f, "{file}, line {line}: {message}"),
             Error::Format { file, message } => write!(f, "{file}: {message}"),
             Error::Mismatch(message) | Error::Setting(message) => f.write_str(message),
-            Error::Diverged { epoch, batch, message } => {
+            Error::Diverged { epoch, batch, message, .. } => {
                 write!(f, "training diverged in epoch {epoch}, batch {batch}: {message}")
             }
         }

@@ -27,9 +27,36 @@ pub(crate) fn order(count: usize, compare: &dyn Fn(usize, usize) -> Ordering) ->
     heap
 }
 
+/// Names and their places, found by bisection.
+pub(crate) struct Places<'a> {
+    names: &'a [String],
+    sorted: Vec<usize>,
+}
+
+impl<'a> Places<'a> {
+    pub(crate) fn new(names: &'a [String]) -> Self {
+        Places { names, sorted: order(names.len(), &|a, b| names[a].cmp(&names[b])) }
+    }
+
+    /// The place of the name, the last one where it is there twice.
+    pub(crate) fn find(&self, name: &str) -> Option<usize> {
+        let end = self.sorted.partition_point(|&place| self.names[place].as_str() <= name);
+        self.sorted[..end].last().copied().filter(|&place| self.names[place] == name)
+    }
+}
+
 #[cfg(test)]
 mod tests {
-    use super::order;
+    use super::{Places, order};
+
+    #[test]
+    fn names_are_found() {
+        let names = ["pear", "fig", "plum", "", "fig", "éclair"].map(String::from);
+        let places = Places::new(&names);
+        let found = ["pear", "fig", "plum", "", "éclair", "a", "figs", "z", "ü"].map(|name| places.find(name));
+        assert_eq!(found, [Some(0), Some(4), Some(2), Some(3), Some(5), None, None, None, None]);
+        assert_eq!(Places::new(&[]).find("fig"), None);
+    }
 
     #[test]
     fn equals_stay_in_order() {

@@ -206,6 +206,12 @@ fn tables_that_nothing_can_be_learned_from() {
     says(load(&format!("a,b\n{rows}"), Target::Last), &["the column `a` has 101 different", "remove this column"]);
     let hundred: String = (0..200).map(|i| format!("name{},{}\n", i % 100, i % 2)).collect();
     assert_eq!(load(&format!("a,b\n{hundred}"), Target::Last).unwrap().schema().width(), 100);
+    // More where each is common, but not that many.
+    let rows = |n: usize, count: usize| (0..count).map(|i| format!("name{},{}\n", i % n, i % 2)).collect::<String>();
+    assert_eq!(load(&format!("a,b\n{}", rows(101, 1010)), Target::Last).unwrap().schema().width(), 101);
+    says(load(&format!("a,b\n{}", rows(101, 1009)), Target::Last), &["101 different cells in 1009 rows"]);
+    assert_eq!(load(&format!("a,b\n{}", rows(300, 3000)), Target::Last).unwrap().schema().width(), 300);
+    says(load(&format!("a,b\n{}", rows(301, 9000)), Target::Last), &["301 different cells in 9000 rows"]);
     says(load(&format!("b,a\n{}", "1,x\n".repeat(3)), Target::Class("a")), &["only one class"]);
     let rows: String = (0..30).map(|i| format!("1,name{i}\n")).collect();
     says(

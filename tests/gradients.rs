@@ -3,7 +3,9 @@
 
 use std::cell::Cell;
 
-use palmnet::{Activation, Init, Layer, Loss, Matrix, Network, Rng, Workspace};
+use palmnet::{
+    Activation, Dataset, Init, Layer, Loss, Matrix, Network, Penalty, Rng, Schedule, Sgd, Trainer, Weights, Workspace,
+};
 use proptest::prelude::*;
 use proptest::test_runner::TestRunner;
 
@@ -553,6 +555,72 @@ fn random_networks() {
     });
     outcome.unwrap_or_else(|e| panic!("{e}"));
     assert!(compared.get() >= skipped.get(), "{} compared, {} skipped", compared.get(), skipped.get());
+}
+
+/// What a step of plain descent at rate 1 takes away is the gradient of all that the trainer was asked to minimise: the
+/// examples' losses by their weights, on targets that are spread over the classes, and the penalties, which act on
+/// weights alone. Layer normalisation stays in each example, so that theirs can be added up.
+#[test]
+fn a_step_goes_down_everything_that_was_asked_for() {
+    let activations = prop::sample::select(&[Activation::Tanh, Activation::Relu, Activation::Gelu][..]);
+    let case = (1..=5usize, 1..=6usize, activations, any::<bool>(), 1..=8usize, any::<u64>());
+    let config = ProptestConfig { failure_persistence: None, cases: 300, ..ProptestConfig::default() };
+    let compared = Cell::new(0);
+    let outcome = TestRunner::new(config).run(&case, |(inputs, width, g, normalised, examples, seed)| {
+        let mut items = vec![Dense(width), LayerNorm, Function(g), Dense(3), Function(Activation::Softmax)];
+        if !normalised {
+            items.remove(1);
+        }
+        let network = build(inputs, &items, seed);
+        let mut rng = Rng::stream(seed, 3000);
+        let x = normals(examples, inputs, &mut rng);
+        let labels: Vec<u32> = (0..examples).map(|_| rng.below(3) as u32).collect();
+        let counts: Vec<f32> = (0..examples).map(|_| rng.below(4) as f32 * 0.7).collect();
+        let (l1, l2, share) = (0.03f32, 0.2f32, 0.15f32);
+
+        let data = Dataset::from_classes(x.clone(), labels.clone(), ["a", "b", "c"]).unwrap();
+        let penalty = Penalty::default().l1(l1).l2(l2);
+        let trainer = Trainer::new(Loss::CrossEntropy, Sgd::new(1.0)).penalty(penalty).label_smoothing(share);
+        let trainer = trainer.weights(Weights::Examples(&counts)).schedule(Schedule::Constant);
+        let mut after = network.clone();
+        trainer.epochs(1).batch_size(examples).fit(&mut after, &data).unwrap();
+        let flat = |network: &Network| network.parameters().flatten().copied().collect::<Vec<f32>>();
+        let taken: Vec<f32> = flat(&network).iter().zip(flat(&after)).map(|(before, after)| before - after).collect();
+
+        let layers = copy(inputs, &items, &network);
+        let mut truth = vec![Some(0.0); taken.len()];
+        let mut gain = 1.0f64;
+        for ((x, &label), &count) in double(&x).into_iter().zip(&labels).zip(&counts) {
+            let spread = f64::from(share) / 3.0;
+            let y: Vec<f64> =
+                (0..3).map(|j| if j == label { 1.0 - f64::from(share) + spread } else { spread }).collect();
+            let (x, y) = (vec![x], vec![y]);
+            let (_, _, corners) = oracle::run(&layers, Loss::CrossEntropy, &x, &y);
+            if corners.nearest < 1e-3 || corners.gain > 10.0 {
+                return Ok(());
+            }
+            gain = gain.max(corners.gain);
+            let part = f64::from(count) / examples as f64;
+            for (sum, g) in truth.iter_mut().zip(oracle::gradient(&layers, Loss::CrossEntropy, &x, &y)) {
+                *sum = sum.zip(g).map(|(sum, g)| sum + part * g);
+            }
+        }
+        // The penalties' own slope, by differences too.
+        let is_weight = network.layers().iter().flat_map(|layer| layer.parameters());
+        let is_weight = is_weight.flat_map(|(name, values)| vec![name == "weights"; values.len()]);
+        for ((sum, w), is_weight) in truth.iter_mut().zip(flat(&network)).zip(is_weight) {
+            let (w, h) = (f64::from(w), 1e-5);
+            let of = |w: f64| f64::from(l1) * w.abs() + f64::from(l2) / 2.0 * w * w;
+            *sum = match is_weight {
+                true => sum.filter(|_| w.abs() > h).map(|sum| sum + (of(w + h) - of(w - h)) / (2.0 * h)),
+                false => *sum,
+            };
+        }
+        compared.set(compared.get() + 1);
+        agree(&taken, &truth, 1.0, gain).map(|_| ()).map_err(TestCaseError::fail)
+    });
+    outcome.unwrap_or_else(|e| panic!("{e}"));
+    assert!(compared.get() >= 100, "{} compared", compared.get());
 }
 
 /// Chance leaves out nothing: every loss after every activation that it is defined for, in the output and in a

@@ -269,7 +269,7 @@ fn values_without_measure() {
     for bad in [1e30, f32::MAX] {
         let mut network = start();
         match trainer(Loss::MeanSquaredError).fit(&mut network, &of(bad)) {
-            Err(Error::Diverged { epoch: 1, batch: 1, message }) => {
+            Err(Error::Diverged { epoch: 1, batch: 1, message, .. }) => {
                 assert!(message.contains("extreme values"), "{message}")
             }
             other => panic!("{other:?} for {bad}"),

@@ -44,6 +44,25 @@ fn penalties_by_hand() {
     close(&after(Sgd::new(0.1), all, f32::INFINITY, [1.0; 4]), &[1.7, -3.75, -0.1, 2.9]);
 }
 
+/// Biases, and what normalisation scales and shifts by, are left alone unless that is asked for.
+#[test]
+fn what_penalties_leave_alone() {
+    let builder = Network::builder(3).dense(4, Tanh).batch_norm().dense(2, Identity).layer_norm();
+    for penalty in [Penalty::default().l1(0.1), Penalty::default().l2(0.1), Penalty::default().weight_decay(0.1)] {
+        for (penalty, asked) in [(penalty, false), (penalty.biases(), true)] {
+            let mut network = builder.build().unwrap();
+            network.parameters_mut().flatten().for_each(|w| *w = 1.0);
+            let nothing = vec![0.0; network.parameter_count()];
+            Optimizer::new(Sgd::new(0.5), &network).penalty(penalty).step(&mut network, &nothing);
+            let tensors = network.layers().iter().flat_map(|layer| layer.parameters());
+            for (name, values) in tensors {
+                let expected = if asked || name == "weights" { 0.95 } else { 1.0 };
+                assert!(values.iter().all(|&w| w == expected), "{name} {values:?} {penalty:?}");
+            }
+        }
+    }
+}
+
 /// L2 goes through Adam's root mean square, and its first step is of the learning rate; decay goes past it.
 #[test]
 fn decay_is_decoupled() {

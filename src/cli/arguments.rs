@@ -155,8 +155,13 @@ impl Arguments {
         let Some(text) = self.text(name) else { return Ok(None) };
         match text.parse() {
             Ok(value) if good(&value) => Ok(Some(value)),
-            _ => Err(self.misuse(&format!("{name} {text}: expected {expected}"))),
+            _ => Err(self.unexpected(name, text, expected)),
         }
+    }
+
+    #[inline(never)]
+    fn unexpected(&self, name: &str, text: &str, expected: &str) -> Failure {
+        self.misuse(&format!("{name} {text}: expected {expected}"))
     }
 
     /// The value of an option that is one of these names; `None` when it was not given.
@@ -172,11 +177,16 @@ impl Arguments {
     /// The value of an option that is one of these names with numbers after colons where it takes them.
     pub fn named<T: FromStr<Err = palmnet::Error>>(&self, option: &str, names: &[&str]) -> Result<Option<T>, Failure> {
         let Some(text) = self.text(option) else { return Ok(None) };
-        let hint = || match text.split(':').next() {
+        text.parse().map(Some).map_err(|error| self.unknown(option, text, names, &error))
+    }
+
+    #[inline(never)]
+    fn unknown(&self, option: &str, text: &str, names: &[&str], error: &palmnet::Error) -> Failure {
+        let hint = match text.split(':').next() {
             Some(name) if !names.contains(&name) => nearest(name, names),
             _ => String::new(),
         };
-        text.parse().map(Some).map_err(|error| self.misuse(&format!("{option}: {error}{}", hint())))
+        self.misuse(&format!("{option}: {error}{hint}"))
     }
 
     /// The failure for a misuse of this command.

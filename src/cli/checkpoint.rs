@@ -32,9 +32,12 @@ pub struct Checkpoint {
     pub file: String,
     every: Every,
     pub resume: bool,
+    /// What rate or decay was looked for, if any was: with which command line, on which data.
+    pub search: Option<String>,
 }
 
-/// The note on the losses of earlier trials.
+/// The notes on what was looked for, and on the losses of earlier trials.
+const SEARCH: &str = "search";
 const TRIALS: &str = "losses of trials";
 
 enum Every {
@@ -67,7 +70,7 @@ impl Checkpoint {
             let message = format!("{file} is for the model: name another file with {}", CHECKPOINT.name);
             return Err(arguments.misuse(&message));
         }
-        let checkpoint = Checkpoint { file, every, resume };
+        let checkpoint = Checkpoint { file, every, resume, search: None };
         files::check_checkpoint(&checkpoint.file, inputs)?;
         let is_checkpoint =
             || Safetensors::read(&checkpoint.file).is_ok_and(|file| file.metadata.contains_key("checkpoint"));
@@ -84,6 +87,27 @@ impl Checkpoint {
 
     pub fn is_there(&self) -> bool {
         Path::new(&self.file).is_file()
+    }
+
+    /// Whether the file, where there is one, is of a training that looks for the same with the same on the same data.
+    pub fn check_search(&self) -> palmnet::Result<()> {
+        if !self.is_there() {
+            return Ok(());
+        }
+        let (then, now) = (self.text(SEARCH), &self.search);
+        if then == *now || (now.is_none() && self.text(TRIALS).is_none()) {
+            return Ok(());
+        }
+        let shown = |search: &Option<String>| {
+            // What a file says must not get to a terminal as it is.
+            search.as_deref().unwrap_or("no search").chars().filter(|c| !c.is_control()).collect::<String>()
+        };
+        let message = format!(
+            "this is the checkpoint of another training: it was {}, and is {}. Repeat that command, or remove the file to begin anew",
+            shown(&then),
+            shown(now)
+        );
+        Err(Error::format(&self.file, message))
     }
 
     /// A number among the settings of the training that the file belongs to.
@@ -112,6 +136,10 @@ impl Checkpoint {
         let checkpoints = match self.every {
             Every::Epochs(epochs) => checkpoints.every_epochs(epochs),
             Every::Time(time) => checkpoints.every(time),
+        };
+        let checkpoints = match &self.search {
+            Some(search) => checkpoints.note(SEARCH, search),
+            None => checkpoints,
         };
         if self.resume { checkpoints.resume() } else { checkpoints }
     }

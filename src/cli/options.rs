@@ -114,11 +114,23 @@ impl Options {
             _ => (|features| Scaler::identity(features.columns())) as Fit,
         });
         let optimizer = arguments.one_of("--optimizer", &OPTIMIZERS.map(|(name, _)| name))?;
-        let foreign = ["--lr", "--schedule", "--warmup", "--batch", "--l1", "--weight-decay", "--dropout"];
-        if let (Some(option), Some("lbfgs")) = (foreign.iter().find(|option| arguments.has(option)), optimizer) {
-            return Err(arguments.misuse(&format!(
-                "{option} does not go with --optimizer lbfgs, which finds the length of its steps on all of the data"
-            )));
+        let of_steps = ["--lr", "--schedule", "--warmup", "--batch"];
+        let of_loss =
+            ["--l1", "--weight-decay", "--dropout", "--noise", "--batch-norm", "--max-norm", "--clip", "--clip-value"];
+        if optimizer == Some("lbfgs") {
+            let given = |options: &[&'static str]| options.iter().copied().find(|option| arguments.has(option));
+            let why = match (given(&of_steps), given(&of_loss)) {
+                (Some(option), _) => format!(
+                    "{option} does not go with --optimizer lbfgs, which finds the length of its steps on all of the data"
+                ),
+                (_, Some(option)) => format!(
+                    "{option} does not go with --optimizer lbfgs, which needs the same smooth loss at every step: take --l2"
+                ),
+                (None, None) => String::new(),
+            };
+            if !why.is_empty() {
+                return Err(arguments.misuse(&why));
+            }
         }
         let auto_rate = arguments.text("--lr") == Some("auto");
         if auto_rate && optimizer == Some("rprop") {
@@ -137,6 +149,11 @@ impl Options {
             (false, true) => Some(Norm::Layer),
             (false, false) => None,
         };
+        if arguments.text("--batch") == Some("1") && arguments.has("--batch-norm") {
+            return Err(
+                arguments.misuse("--batch-norm learns nothing from --batch 1: take larger batches, or --layer-norm")
+            );
+        }
         let share = "a share of at least 0 and less than 1";
         let dropout = arguments.value("--dropout", share, |p: &f32| (0.0..1.0).contains(p))?;
         let warmup = arguments.value("--warmup", "a share from 0 to 1", |p: &f32| (0.0..=1.0).contains(p))?;

@@ -76,6 +76,11 @@ pub fn run(arguments: &Arguments, out: &mut dyn Write) -> Result<(), Failure> {
     if options.auto_rate {
         return Err(arguments.misuse("--lr auto: the search draws rates by itself: leave it out, or give a number"));
     }
+    if options.auto_decay {
+        return Err(
+            arguments.misuse("--weight-decay auto: the search draws decays by itself: leave it out, or give a number")
+        );
+    }
     let places = Places::parse(arguments, &request.files())?;
     let seed = options.seed;
     let parts = request.read(seed)?;
@@ -87,7 +92,7 @@ pub fn run(arguments: &Arguments, out: &mut dyn Write) -> Result<(), Failure> {
     }
     let mut usual = Settings::choose(options, &parts.train);
     let (scaler, target_scaler) = (usual.scaler(&learned, parts.scaler.clone()), training::target_scaler(&learned));
-    usual.weight_decay = usual.decay_for(&learned, &scaler, target_scaler.as_ref())?;
+    usual = usual.settled(&learned, &scaler, target_scaler.as_ref())?;
     let mut results = Results { out, state: Ok(()) };
     if !manner.json {
         let (judged, all) = (judged.len(), counted(parts.train.len(), "example"));
@@ -177,7 +182,9 @@ fn unchanged(usual: &Settings, arguments: &Arguments) -> Vec<(&'static str, Stri
     let hidden = if sizes.is_empty() { "0".to_string() } else { sizes.join(",") };
     let numbers = [usual.learning_rate, usual.dropout(), usual.weight_decay].map(exact);
     let [rate, dropout, decay] = numbers;
-    not_given([hidden, rate, usual.batch.to_string(), dropout, decay], arguments)
+    let mut values = not_given([hidden, rate, usual.batch.to_string(), dropout, decay], arguments);
+    values.push(("--l1", exact(usual.options.l1)));
+    values
 }
 
 fn not_given(values: [String; 5], arguments: &Arguments) -> Vec<(&'static str, String)> {

@@ -114,26 +114,36 @@ impl Settings {
         usual_scaler: Option<Scaler>,
     ) -> palmnet::Result<[Score; 2]> {
         let (scaler, target_scaler) = (self.scaler(&train, usual_scaler), training::target_scaler(&train));
-        let weight_decay = self.decay_for(&train, &scaler, target_scaler.as_ref())?;
+        let settings = self.settled(&train, &scaler, target_scaler.as_ref())?;
         for part in [&mut train, &mut test] {
             part.scale(&scaler);
             if let Some(scaler) = &target_scaler {
                 part.scale_targets(scaler);
             }
         }
-        let settings = Settings { weight_decay, seeks_decay: false, ..self.clone() };
         let (network, _) = settings.trainer().fit_best_of(self.restarts, &self.builder(&train), &train)?;
         let score = |part: &Dataset| Score::of(&network, part, self.loss, target_scaler.as_ref());
         Ok([score(&train)?, score(&test)?])
     }
 
-    /// The weight decay, if need be after trials on this data, which is not yet scaled.
-    pub fn decay_for(&self, train: &Dataset, scaler: &Scaler, target_scaler: Option<&Scaler>) -> palmnet::Result<f32> {
+    /// The same with this weight decay and L1 penalty.
+    pub fn with(&self, weight_decay: f32, l1: f32) -> Settings {
+        let mut settings = Settings { weight_decay, seeks_decay: false, ..self.clone() };
+        settings.options.l1 = l1;
+        settings
+    }
+
+    /// The same with the weight decay that trials on this data find, where they are to; it is not yet scaled.
+    pub fn settled(
+        &self,
+        train: &Dataset,
+        scaler: &Scaler,
+        target_scaler: Option<&Scaler>,
+    ) -> palmnet::Result<Settings> {
         if !self.seeks_decay {
-            return Ok(self.weight_decay);
+            return Ok(self.clone());
         }
-        let trials = decay::find(self, train, scaler, target_scaler, None, None, &mut |_| {})?;
-        Ok(decay::best(&trials, self.learning_rate))
+        Ok(decay::best(&decay::find(self, train, scaler, target_scaler, None, None, &mut |_| {})?, self))
     }
 
     /// The number of weights and biases.
@@ -232,9 +242,11 @@ impl Settings {
                 "--hidden" => hidden(),
                 "--optimizer" => self.optimizer.to_string(),
                 "--lr" | "--batch" if self.optimizer == "lbfgs" => continue,
+                "--lr" if self.options.auto_rate => "auto".to_string(),
                 "--lr" => exact(self.learning_rate),
                 "--weight-decay" if self.seeks_decay => "auto".to_string(),
                 "--weight-decay" if self.weight_decay > 0.0 || self.optimizer == "adamw" => exact(self.weight_decay),
+                "--l1" if self.options.l1 > 0.0 => exact(self.options.l1),
                 "--epochs" => self.epochs.to_string(),
                 "--batch" => self.batch.to_string(),
                 "--restarts" => self.restarts.to_string(),

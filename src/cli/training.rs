@@ -1,14 +1,12 @@
 //! What `train` and `demo` share: training with progress, the report, the saved model.
 
+use std::fs;
 use std::io::{self, Write};
 use std::ops::ControlFlow;
-use std::path::Path;
 use std::time::Instant;
 
 use palmnet::json::Json;
-use palmnet::{
-    Dataset, Epoch, Error, Event, History, Layer, Loss, Model, Network, NetworkBuilder, Scaler, Targets, Trainer,
-};
+use palmnet::{Dataset, Epoch, Error, Event, Layer, Loss, Model, Network, NetworkBuilder, Scaler, Targets, Trainer};
 
 use super::Failure;
 use super::arguments::Arguments;
@@ -126,14 +124,10 @@ pub fn run(job: Job<'_>, manner: &Manner, out: &mut dyn Write) -> Result<Model, 
         Some(checkpoint) => trainer.checkpoints(checkpoint.settings()),
         None => trainer,
     };
-    let mut so_far = History::default();
     let mut trainer = trainer.observe(|event| {
         progress.show(event);
-        if let Event::Epoch { record, .. } = event {
-            so_far.epochs.push(*record);
-            if json {
-                results.write(&epoch_line(record));
-            }
+        if let (Event::Epoch { record, .. }, true) = (event, json) {
+            results.write(&epoch_line(record));
         }
         ControlFlow::Continue(())
     });
@@ -153,23 +147,27 @@ pub fn run(job: Job<'_>, manner: &Manner, out: &mut dyn Write) -> Result<Model, 
             None => Ok(model),
         }
     };
-    let history = match history {
-        Err(error @ Error::Diverged { .. }) => {
-            if let Some(file) = &history_file {
-                so_far.save_csv(file)?;
-            }
-            // The network is as it was before the epoch that failed; of several starts, it is gone.
-            if let (Some(last), 1) = (so_far.epochs.last(), restarts) {
-                let good = Path::new(&file).with_extension("diverged.safetensors").display().to_string();
-                let mut model = model_of(network)?;
-                model.notes.insert("epochs".into(), format!("{}, and then training diverged", last.epoch));
-                model.save(&good)?;
-                complain(&wrap(&format!("note: the weights of epoch {} are in {good}", last.epoch), 0));
-            }
-            return Err(error.into());
+    if let Err(Error::Diverged { history, .. }) = &history
+        && !history.epochs.is_empty()
+    {
+        // Of several starts, the network is gone with the one that failed.
+        let epoch = history.best_epoch;
+        let kept = model_of(network.clone()).and_then(|mut model| {
+            model.notes.extend(notes.iter().map(|(name, text)| (name.to_string(), text.clone())));
+            model.notes.insert("epochs".into(), format!("{epoch}, and then training diverged"));
+            if restarts == 1 { keep_beside(&file, &model) } else { Ok(None) }
+        });
+        // That these fail must not hide why the training did.
+        match kept {
+            Ok(Some(place)) => complain(&wrap(&format!("note: the weights of epoch {epoch} are in {place}"), 0)),
+            Ok(None) => {}
+            Err(error) => complain(&wrap(&format!("note: {error}"), 0)),
         }
-        history => history?,
-    };
+        if let Some(Err(error)) = history_file.as_ref().map(|file| history.save_csv(file)) {
+            complain(&wrap(&format!("note: {error}"), 0));
+        }
+    }
+    let history = history?;
     // Of a training that was resumed, what came before counts too.
     let seconds = clock.elapsed().as_secs_f64().max(history.seconds());
 
@@ -222,6 +220,23 @@ pub fn run(job: Job<'_>, manner: &Manner, out: &mut dyn Write) -> Result<Model, 
     }
     results.state?;
     Ok(model)
+}
+
+/// Saves a model beside `file`, in a place that nothing else has; nowhere when that is no file.
+fn keep_beside(file: &str, model: &Model) -> palmnet::Result<Option<String>> {
+    if fs::metadata(file).is_ok_and(|there| !there.is_file()) {
+        return Ok(None);
+    }
+    let (stem, extension) = match file.strip_suffix(".safetensors") {
+        Some(stem) => (stem, ".safetensors"),
+        None => (file, ""),
+    };
+    let numbers = (2..).map(|number| format!("-{number}"));
+    let places =
+        std::iter::once(String::new()).chain(numbers).map(|number| format!("{stem}.diverged{number}{extension}"));
+    let place = places.into_iter().find(|place| fs::symlink_metadata(place).is_err()).unwrap_or_default();
+    model.save(&place)?;
+    Ok(Some(place))
 }
 
 /// What brings targets to mean 0 and variance 1, where they are values.

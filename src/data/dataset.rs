@@ -268,6 +268,11 @@ impl Dataset {
         Dataset::new(features, targets, schema.clone())
     }
 
+    /// What the examples are, in short: other numbers, another order, or other targets have another digest.
+    pub fn digest(&self) -> String {
+        crate::train::digest_of_data(self)
+    }
+
     /// The number of examples.
     pub fn len(&self) -> usize {
         self.targets.rows()

@@ -9,8 +9,11 @@ use super::{Column, Kind, Output, Schema, Table, listed};
 use crate::error::{Error, Result, quoted};
 use crate::order::order;
 
-/// A text feature with more categories than this is taken for an identifier.
+/// A text feature with more categories than the first is taken for an identifier, but for one of up to the second with
+/// so many rows for each.
 const MOST_CATEGORIES: usize = 100;
+const MOST_COMMON_CATEGORIES: usize = 300;
+const COMMON: usize = 10;
 /// Whole numbers with more different values than this are values, not classes.
 const MOST_NUMBERED_CLASSES: usize = 20;
 
@@ -105,7 +108,9 @@ impl Schema {
                 {
                     return Err(too_many(table, column, many, DATE));
                 }
-                (true, many) if many > MOST_CATEGORIES => {
+                (true, many)
+                    if many > MOST_CATEGORIES && (many > MOST_COMMON_CATEGORIES || many * COMMON > table.rows()) =>
+                {
                     let remedy = "an identifier, from which nothing can be learned: remove this column (--ignore, Table::ignore)";
                     return Err(too_many(table, column, many, remedy));
                 }

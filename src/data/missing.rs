@@ -100,8 +100,8 @@ impl Table {
         let complete = |row: usize| self.cells(row).zip(wanted).all(|(cell, &wanted)| !wanted || !missing(&cell));
         let keep: Vec<bool> = (0..self.rows()).map(complete).collect();
         if !keep.contains(&true) {
-            let message = "has no row without a missing cell: leave columns out that are mostly empty (--ignore, \
-                 Table::ignore), or fill features in (--missing fill, Missing::Fill)";
+            let message = "has no row without a missing cell: fill cells in; or, to train, leave columns out that are \
+                 mostly empty (--ignore, Table::ignore), or have features filled in (--missing fill, Missing::Fill)";
             return Err(Error::format(self.file(), message));
         }
         self.retain(&keep);

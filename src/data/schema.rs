@@ -1,12 +1,11 @@
 //! What the columns of a table mean to a network.
 
-use std::collections::HashMap;
-
 use super::cell::{Cell, UNFILLED, UNLABELLED, finite, missing, number};
 use super::missing::Blank;
 use super::{Table, Targets, listed};
 use crate::error::{Error, Result, quoted, repeated};
 use crate::matrix::Matrix;
+use crate::order::Places;
 
 /// A feature column.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -336,15 +335,15 @@ impl Schema {
         let features: Vec<&String> = self.columns.iter().map(|column| &column.name).collect();
         match table.header() {
             Some(header) if !numbered(&features) => {
-                let places: HashMap<&String, usize> = header.iter().zip(0..).collect();
+                let places = Places::new(header);
                 let targets: Vec<&String> = self.output.names().iter().filter(|_| labelled).collect();
                 let wanted = features.iter().chain(&targets);
-                let absent: Vec<&&String> = wanted.filter(|name| !places.contains_key(*name)).collect();
+                let absent: Vec<&&String> = wanted.filter(|name| places.find(name).is_none()).collect();
                 if !absent.is_empty() {
                     let message = format!("lacks the columns {}; it has {}", listed(&absent), listed(header));
                     return Err(Error::format(table.file(), message));
                 }
-                let find = |names: &[&String]| names.iter().map(|&name| places[name]).collect();
+                let find = |names: &[&String]| names.iter().filter_map(|name| places.find(name)).collect();
                 Ok((find(&features), find(&targets)))
             }
             header => self.locate_by_position(table, header.unwrap_or_default(), labelled),
@@ -414,25 +413,25 @@ enum Role<'a> {
 /// The texts that a cell may hold.
 struct Known<'a> {
     names: &'a [String],
-    places: HashMap<&'a str, usize>,
+    places: Places<'a>,
     what: &'static str,
 }
 
 impl<'a> Known<'a> {
     fn new(names: &'a [String], what: &'static str) -> Self {
-        Known { names, places: names.iter().enumerate().map(|(i, name)| (name.as_str(), i)).collect(), what }
+        Known { names, places: Places::new(names), what }
     }
 
     /// The place of a cell's text among those known; a number may be written differently.
     fn find(&self, table: &Table, row: usize, column: usize, cell: &str) -> Result<usize> {
-        if let Some(&place) = self.places.get(cell) {
+        if let Some(place) = self.places.find(cell) {
             return Ok(place);
         }
         if let Cell::Missing = Cell::of(cell) {
             return Err(missing(table, row, column, cell, UNFILLED));
         }
         let written = finite(cell).map(|number| number.to_string()).unwrap_or_default();
-        self.places.get(written.as_str()).copied().ok_or_else(|| {
+        self.places.find(&written).ok_or_else(|| {
             let message = format!("{} is not a known {}: there are {}", quoted(cell), self.what, listed(self.names));
             table.blame(row, column, message)
         })

@@ -20,7 +20,7 @@ use crate::gemm::{Vectorized, vectorize};
 /// - The loss of an epoch is that after its step, its learning rate the length of the step in relation to what the
 ///   curvature suggests, and its only batch the whole of the data.
 /// - Of penalties, L2 goes with it. What changes the loss from step to step or is no part of it is refused: L1, whose
-///   slope jumps at zero, weight decay, clipping, max-norm, warm-up, dropout, noise, batch normalisation and checkpoints.
+///   slope jumps at zero, weight decay, clipping, max-norm, warm-up, dropout, noise and batch normalisation.
 /// - Schedule and batch size have no influence.
 ///
 /// ```

@@ -6,7 +6,7 @@ use crate::gemm::{Vectorized, vectorize};
 
 /// What pulls every weight towards zero in each step, to keep a network from learning its examples by heart.
 ///
-/// Biases are left alone unless [`biases`](Self::biases) asks for them. The loss that is reported, and that early
+/// Biases, and the parameters of normalisation layers, are left alone unless [`biases`](Self::biases) asks for them. The loss that is reported, and that early
 /// stopping looks at, is without the penalty: it compares between settings.
 ///
 /// ```
@@ -40,7 +40,7 @@ impl Penalty {
         Penalty { weight_decay, ..self }
     }
 
-    /// Biases too, as PyTorch has it.
+    /// Biases too, and what normalisation layers scale and shift by, as PyTorch has it.
     pub fn biases(self) -> Self {
         Penalty { biases: true, ..self }
     }

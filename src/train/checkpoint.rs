@@ -510,7 +510,7 @@ pub(super) fn digest_of_weights(weights: Option<&Weights<'_>>, data: &Dataset) -
 }
 
 /// What the examples are, in short.
-pub(super) fn digest_of_data(data: &Dataset) -> String {
+pub(crate) fn digest_of_data(data: &Dataset) -> String {
     let mut digest = Digest::new();
     let mut x = Matrix::default();
     for row in 0..data.len() {

@@ -35,7 +35,8 @@ impl Epoch {
 pub struct History {
     /// The epochs, first to last.
     pub epochs: Vec<Epoch>,
-    /// The epoch, counted from 1, whose weights the network has: the best with early stopping, else the last.
+    /// The epoch, counted from 1, whose weights the network has: the best with early stopping, else the last. Where an
+    /// observer stopped in the middle of an epoch, without early stopping, the network is some batches further.
     pub best_epoch: usize,
 }
 

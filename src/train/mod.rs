@@ -10,8 +10,8 @@ mod step;
 mod trainer;
 mod weights;
 
-pub(crate) use checkpoint::CHECKPOINT;
 pub use checkpoint::Checkpoints;
+pub(crate) use checkpoint::{CHECKPOINT, digest_of_data};
 pub use history::{Epoch, History};
 pub use rate_finder::RateSearch;
 pub use trainer::{Event, Trainer};

@@ -1,5 +1,6 @@
 //! The search for a learning rate.
 
+use super::history::History;
 use super::step::Shared;
 use super::trainer::Trainer;
 use crate::backprop::Pass;
@@ -76,7 +77,7 @@ impl Trainer<'_> {
                 let message = format!(
                     "the loss is {first} before the first step. Scale features and targets, or look for extreme values in the data"
                 );
-                return Err(Error::Diverged { epoch: 1, batch: 1, message });
+                return Err(Error::Diverged { epoch: 1, batch: 1, message, history: History::default() });
             }
             for step in 0..STEPS as u64 {
                 if seen == data.len() {

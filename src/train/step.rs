@@ -278,6 +278,12 @@ impl<'a> Shared<'a> {
         loss / examples as f64
     }
 
+    /// The mean loss on the examples with these places in the order, as the weights are now.
+    pub(super) fn loss_again(&self, team: &mut Team<'_, Round>, number: u64, batch: Range<usize>) -> f64 {
+        let examples = batch.len();
+        self.passes(team, number, batch, examples).0 / examples as f64
+    }
+
     /// The first rounds of a step: the sum of the losses, and the number of blocks.
     fn passes(&self, team: &mut Team<'_, Round>, number: u64, batch: Range<usize>, examples: usize) -> (f64, usize) {
         // Fewer blocks serve a smaller team, but the formula alone does not say so.

@@ -199,7 +199,8 @@ impl<'a> Trainer<'a> {
     }
 
     /// Calls `observer` after every batch and every epoch; training ends when it answers `Break`, after a last
-    /// checkpoint where [`checkpoints`](Self::checkpoints) are written.
+    /// checkpoint where [`checkpoints`](Self::checkpoints) are written. With early stopping the network then gets the
+    /// weights of its best epoch, if one has ended.
     pub fn observe(self, observer: impl FnMut(Event<'_>) -> ControlFlow<()> + 'a) -> Self {
         Trainer { observer: Some(Box::new(observer)), ..self }
     }
@@ -209,8 +210,9 @@ impl<'a> Trainer<'a> {
     ///
     /// # Errors
     /// When a setting is out of range, when data, network and loss do not fit each other, or when the loss becomes
-    /// infinite or NaN; the network then has the weights from before the epoch that failed, or from where it was resumed
-    /// within that epoch. When a checkpoint cannot be written, or does not belong to this training.
+    /// infinite or NaN; the network then has the weights of its best epoch with early stopping, else those from before the
+    /// epoch that failed, or from where it was resumed within that epoch. When a checkpoint cannot be written, or does not
+    /// belong to this training.
     pub fn fit(&mut self, network: &mut Network, data: &Dataset) -> Result<History> {
         self.check(network, data)?;
         let mut keeper = self.keeper(1, network, data);
@@ -284,6 +286,7 @@ impl<'a> Trainer<'a> {
             Rng::stream(orders, epoch as u64).shuffle(&mut order);
             drop(order);
             let mut seen = rows.len().min(place.batch.saturating_mul(self.batch_size));
+            let last = (batches - 1) * self.batch_size..rows.len();
             let mut stopped = false;
             for i in place.batch..batches {
                 let batch = seen..rows.len().min(seen + self.batch_size);
@@ -291,10 +294,7 @@ impl<'a> Trainer<'a> {
                 optimizer.set_learning_rate(self.rule.learning_rate() * scheduler.factor(step));
                 let loss = match shared.step(team, &mut optimizer, step as u64, batch.clone()) {
                     Ok(loss) => loss,
-                    Err(what) => {
-                        shared.restore(&before);
-                        return Err(diverged(epoch, i + 1, &what, optimizer.learning_rate()));
-                    }
+                    Err(what) => return Err(diverged(&what, i + 1, optimizer.learning_rate(), place, shared, &before)),
                 };
                 seen = batch.end;
                 place.batch = i + 1;
@@ -314,6 +314,15 @@ impl<'a> Trainer<'a> {
             }
             let train_loss = place.sum / seen as f64;
             let validation_loss = shared.validation_loss(team);
+            // The last step of all may go too far too, and no loss after it shows that, unless it is asked for.
+            let after = match validation_loss {
+                None if epoch == self.epochs => Some(shared.loss_again(team, (epoch * batches) as u64, last.clone())),
+                other => other,
+            };
+            if let Some(loss) = after.filter(|loss| !loss.is_finite()) {
+                let what = format!("the loss after the epoch is {loss}");
+                return Err(diverged(&what, batches, optimizer.learning_rate(), place, shared, &before));
+            }
             let (learning_rate, seconds) = (optimizer.learning_rate(), seconds());
             let record = Epoch { epoch, train_loss, validation_loss, learning_rate, seconds };
             scheduler.end_epoch(record.loss());
@@ -574,9 +583,14 @@ fn hold_back(share: f64, rows: &mut Vec<usize>, labels: Option<&[u32]>, rng: &mu
     divide(rows, rows.len() - count, labels)
 }
 
-fn diverged(epoch: usize, batch: usize, what: &str, rate: f32) -> Error {
+/// The error of a batch of the epoch after those of `place`. The network gets the weights of its best epoch, if any were
+/// noted, or those from before the epoch that failed.
+fn diverged(what: &str, batch: usize, rate: f32, place: Place, shared: &Shared<'_>, before: &Snapshot) -> Error {
+    shared.restore(before);
+    let epoch = place.history.epochs.len() + 1;
+    let history = place.finish(shared);
     let message = format!(
         "{what}. Lower the learning rate (now {rate}), scale features and targets, or look for extreme values in the data"
     );
-    Error::Diverged { epoch, batch, message }
+    Error::Diverged { epoch, batch, message, history }
 }

@@ -107,6 +107,55 @@ fn a_killed_training_goes_on() {
     println!("{killed} kills, {resumed} resumed, {finished} finished, {leftovers} temporary files left");
 }
 
+/// What is looked for before a training belongs to that search, with that data, all of it.
+#[test]
+fn a_search_is_not_gone_on_with_by_another_training() {
+    let folder = Folder::new();
+    fs::write(folder.0.join("a.csv"), IRIS).unwrap();
+    let checkpoint = folder.0.join("m.checkpoint");
+    let words = "train a.csv --hidden 32,32 --epochs 300 --scale none --quiet --out m --checkpoint-every 1";
+    // Stopped in the trials, and after them.
+    let stop = |options: &str, found: bool| {
+        let _ = fs::remove_file(&checkpoint);
+        let mut child = palmnet(&folder, &format!("{words} {options}")).spawn().unwrap();
+        let there = || {
+            let file = Safetensors::read(&checkpoint).ok()?;
+            Some(found != file.metadata.contains_key("losses of trials"))
+        };
+        while there() != Some(true) && child.try_wait().unwrap().is_none() {
+            std::thread::sleep(Duration::from_micros(100));
+        }
+        let _ = child.kill();
+        child.wait().unwrap();
+        fs::read(&checkpoint).unwrap_or_else(|_| panic!("{options}: it ended before it was stopped"))
+    };
+    let refused = |options: &str| {
+        let left = fs::read(&checkpoint).unwrap();
+        let output = palmnet(&folder, &format!("{words} {options} --resume")).output().unwrap();
+        let errors = String::from_utf8(output.stderr).unwrap().replace('\n', " ");
+        assert_eq!(output.status.code(), Some(1), "{options}: {errors}");
+        assert!(errors.contains("this is the checkpoint of another training"), "{options}: {errors}");
+        assert!(fs::read(&checkpoint).unwrap() == left, "{options}");
+    };
+    for found in [false, true] {
+        let left = stop("", found);
+        refused("--seed 3");
+        refused("--weight-decay 0.5");
+        // Every row, those among them that trials are judged on.
+        fs::write(folder.0.join("a.csv"), IRIS.replace("5.9", "5.8")).unwrap();
+        refused("");
+        fs::write(folder.0.join("a.csv"), IRIS).unwrap();
+        fs::write(&checkpoint, left).unwrap();
+        run(&folder, &format!("{words} --resume"));
+        let model = fs::read(folder.0.join("m")).unwrap();
+        run(&folder, words);
+        assert!(fs::read(folder.0.join("m")).unwrap() == model);
+    }
+    stop("--weight-decay 0.5", true);
+    refused("");
+    refused("--lr auto --weight-decay 0.5");
+}
+
 #[test]
 fn the_command_tells_what_it_does() {
     let folder = Folder::new();
@@ -130,7 +179,8 @@ fn the_command_tells_what_it_does() {
     for (words, status, part) in [
         ("--checkpoint m.checkpoint", 1, "m.checkpoint: holds a training that did not end: go on with --resume"),
         ("--checkpoint-every 5m -o m.safetensors", 1, "m.checkpoint: holds a training that did not end"),
-        ("--resume -o m.safetensors", 1, "m.checkpoint: the checkpoint is damaged"),
+        ("--resume -o m.safetensors --weight-decay 0.1", 1, "m.checkpoint: the checkpoint is damaged"),
+        ("--resume -o m.safetensors", 1, "m.checkpoint: this is the checkpoint of another training: it was no search"),
         ("--checkpoint other --resume", 1, "other: exists and is not a checkpoint: choose another --checkpoint"),
         ("--checkpoint /dev/null", 1, "/dev/null: is no file"),
         ("--checkpoint ./m -o m", 2, "m is for the model: name another file with --checkpoint"),

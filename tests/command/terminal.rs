@@ -11,10 +11,10 @@ fn a_reader_that_has_seen_enough() {
     let words = "predict model.safetensors many.csv --json";
     for (words, model) in [
         (words, None),
-        ("train iris.csv --epochs 3000 --restarts 1 --json -o json", Some("json")),
-        ("train iris.csv --epochs 3000 --every 1000 -o text", Some("text")),
+        ("train iris.csv --epochs 3000 --hidden 8 --weight-decay 0.1 --restarts 1 --json -o json", Some("json")),
+        ("train iris.csv --epochs 3000 --hidden 8 --weight-decay 0.1 --every 1000 -o text", Some("text")),
         ("demo xor", Some("xor.safetensors")),
-        ("search iris.csv --epochs 3000 --trials 3 -o found", Some("found")),
+        ("search iris.csv --epochs 3000 --hidden 8 --weight-decay 0.1 --trials 3 -o found", Some("found")),
     ] {
         let mut child = piped(&mut folder.command(words)).spawn().unwrap();
         let mut stdout = child.stdout.take().unwrap();
@@ -64,8 +64,8 @@ fn on_a_terminal() {
     assert!(last.starts_with("40/40 loss ") && last.ends_with("\x1b[K"), "{progress:?}");
     // Trials leave nothing behind.
     let trials = text("train iris.csv --epochs 40");
-    assert!(trials.starts_with("\rweight decay: trial 1 of 5\x1b[K\rweight decay: trial 2 of 5\x1b[K"), "{trials:?}");
-    assert!(trials.contains("\rweight decay: trial 5 of 5\x1b[K\r\x1b[Kpalmnet train "), "{trials:?}");
+    assert!(trials.starts_with("\rweight decay: trial 1 of 6\x1b[K\rweight decay: trial 2 of 6\x1b[K"), "{trials:?}");
+    assert!(trials.contains("\rweight decay: trial 6 of 6\x1b[K\r\x1b[Kpalmnet train "), "{trials:?}");
     // An error after a redrawn line begins on a line of its own, and is broken where it is too long.
     for options in ["--restarts 1", "--restarts 3"] {
         let failed = text(&format!("train iris.csv --quiet --lr 1e30 {options}"));
@@ -81,7 +81,7 @@ fn on_a_terminal() {
 #[test]
 fn nobody_reads_the_progress() {
     let folder = Folder::of_irises();
-    for words in ["train iris.csv --epochs 200 --every 1", "train none.csv", "trian"] {
+    for words in ["train iris.csv --epochs 200 --hidden 8 --weight-decay 0.1 --every 1", "train none.csv", "trian"] {
         let mut child = piped(&mut folder.command(words)).spawn().unwrap();
         drop(child.stderr.take());
         let mut out = String::new();

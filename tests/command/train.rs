@@ -113,7 +113,8 @@ fn regression_in_text_and_json() {
     let folder = Folder::new();
     folder.write("sums.csv", sums(400));
     folder.write("new.csv", "b,a\n3,5\n1,9\n");
-    let lines = folder.run("train sums.csv --target sum,difference --epochs 100 --validation 0.1 --json").json();
+    let lines =
+        folder.run("train sums.csv --target sum,difference --epochs 100 --hidden 32,32 --validation 0.1 --json").json();
     let (done, epochs) = lines.split_last().unwrap();
     assert!(epochs.iter().all(|line| number(line, "validation_loss") > 0.0));
     for part in ["train", "test"] {
@@ -352,7 +353,7 @@ fn every_name_of_an_option() {
 #[test]
 fn early_stopping() {
     let folder = Folder::of_irises();
-    let lines = folder.run("train iris.csv --epochs 500 --lr 0.02 --patience 3 --json").json();
+    let lines = folder.run("train iris.csv --epochs 500 --hidden 16,16 --lr 0.02 --patience 3 --json").json();
     let (done, epochs) = lines.split_last().unwrap();
     let losses: Vec<f64> = epochs.iter().map(|line| number(line, "validation_loss")).collect();
     let best = (0..losses.len()).min_by(|&a, &b| losses[a].total_cmp(&losses[b])).unwrap();
@@ -380,7 +381,7 @@ fn progress_goes_to_standard_error() {
     let line = run.err.lines().find(|line| line.starts_with("epoch 10/10 loss ")).unwrap();
     assert!(line.contains(" left") && line.contains("/s"), "{line}");
     // Without --every about twenty lines tell a training.
-    let lines = epochs(&folder.run("train iris.csv --epochs 400").err).len();
+    let lines = epochs(&folder.run("train iris.csv --epochs 400 --hidden 8 --weight-decay 0.1").err).len();
     assert!((10..=30).contains(&lines), "{lines}");
     assert_eq!(folder.run("train iris.csv --epochs 10 --quiet").err, "");
     let run = folder.run("train iris.csv --epochs 10 --hidden 64,64");
@@ -542,11 +543,12 @@ fn a_decay_is_found() {
     for words in ["train exact.csv --target sum", "train noise.csv"] {
         let words = format!("{words} --epochs 60 --hidden 32,32 --batch 16");
         let lines = folder.run(&format!("{words} --weight-decay auto --json -o first")).json();
-        assert_eq!(names(&lines[0]), ["event", "weight_decay", "trials"]);
+        assert_eq!(names(&lines[0]), ["event", "weight_decay", "l1", "trials"]);
         assert_eq!((text(&lines[0], "event"), text(&lines[1], "event"), lines.len()), ("decay", "epoch", 62));
         let trials = member(&lines[0], "trials").as_array().unwrap();
         let tried: Vec<f64> = trials.iter().map(|trial| number(trial, "weight_decay")).collect();
-        assert_eq!(tried.iter().map(|&decay| decay as f32).collect::<Vec<_>>(), [0.033, 0.1, 0.33, 1.0, 3.3]);
+        assert_eq!(tried.iter().map(|&decay| decay as f32).collect::<Vec<_>>(), [0.033, 0.1, 0.33, 1.0, 3.3, 0.0]);
+        assert_eq!(trials.iter().map(|trial| number(trial, "l1") as f32).sum::<f32>(), 0.01);
         let least = trials.iter().min_by(|a, b| number(a, "loss").total_cmp(&number(b, "loss"))).unwrap();
         let decay = number(&lines[0], "weight_decay");
         assert_eq!(decay, number(least, "weight_decay"));
@@ -556,7 +558,7 @@ fn a_decay_is_found() {
         assert_eq!((text(&usual[0], "event"), usual.len()), ("epoch", 61));
         assert!(folder.bytes("first") == folder.bytes("second"), "{words}");
         let out = folder.run(&format!("{words} --quiet -o second")).ok();
-        assert!(out.contains(&format!("\nweight decay {decay} found, the best of 5 from 0.033 to 3.3\n")), "{out}");
+        assert!(out.contains(&format!("\nweight decay {decay} found, the best of 6 trials\n")), "{out}");
         folder.run(&format!("{words} --weight-decay {decay} --quiet -o third")).ok();
         assert!(folder.bytes("first") == folder.bytes("third"), "{words}");
     }
@@ -570,7 +572,7 @@ fn a_decay_is_found() {
     folder.write("few.csv", sums(40));
     let out = folder.run("train few.csv --target sum --epochs 2").ok();
     assert!(out.contains("weight decay 0.33, for there are too few examples to look for one\n"), "{out}");
-    assert!(folder.run("train exact.csv --target sum --epochs 2").err.contains("weight decay: trial 5 of 5\n"));
+    assert!(folder.run("train exact.csv --target sum --epochs 2").err.contains("weight decay: trial 6 of 6\n"));
     assert_eq!(folder.run("train exact.csv --target sum --epochs 2 --quiet").err, "");
 }
 
@@ -595,7 +597,44 @@ fn what_was_good_before_a_divergence() {
     assert_eq!(String::from_utf8(folder.bytes("h.csv")).unwrap().lines().count(), good + 1);
     let info = &folder.run("info m.diverged.safetensors --json").json()[0];
     assert_eq!(text(info, "notes.epochs"), format!("{good}, and then training diverged"));
+    assert!(text(info, "notes.settings").contains("--lr 1.5"), "{info}");
     folder.run("eval m.diverged.safetensors sums.csv").ok();
+    // Nothing gives way to it, and nothing to what has no epochs.
+    folder.run(&words).fails(1, &["diverged"]);
+    folder.run("eval m.diverged-2.safetensors sums.csv").ok();
+    folder.run(&words.replace("--lr 1.5", "--lr 1e30")).fails(1, &["diverged in epoch 1,"]);
+    assert_eq!(String::from_utf8(folder.bytes("h.csv")).unwrap().lines().count(), good + 1);
+    assert!(!folder.path("m.diverged-3.safetensors").exists());
+    // Of a training that was resumed, all of its epochs count.
+    let words = words.replace("--out m.safetensors", "--out n");
+    folder.run(&format!("{words} --checkpoint-every 7")).fails(1, &["diverged"]);
+    fs::remove_file(folder.path("h.csv")).unwrap();
+    let run = folder.run(&format!("{words} --checkpoint-every 7 --resume"));
+    assert!(run.err.contains(&format!("the weights of epoch {good} are in n.diverged-2\n")), "{}", run.err);
+    assert_eq!(String::from_utf8(folder.bytes("h.csv")).unwrap().lines().count(), good + 1);
+}
+
+/// Early stopping's best weights are those that are kept; and the last step of all is looked at too.
+#[test]
+fn the_best_before_a_divergence() {
+    let folder = Folder::new();
+    folder.write("sums.csv", sums(400));
+    let words =
+        "train sums.csv --target sum --hidden 16 --optimizer sgd --lr 1.5 --schedule constant --warmup 1 --epochs 200";
+    let words = format!("{words} --restarts 1 --out m.safetensors --validation 0.2 --patience 200");
+    let lines = folder.run(&format!("{words} --json")).out;
+    let lines: Vec<Json> = lines.lines().map(|line| Json::parse(line).unwrap()).collect();
+    let loss = |line: &&Json| number(line, "validation_loss");
+    let best = lines.iter().min_by(|a, b| loss(a).total_cmp(&loss(b))).unwrap();
+    let info = &folder.run("info m.diverged.safetensors --json").json()[0];
+    assert_eq!(text(info, "notes.epochs"), format!("{}, and then training diverged", number(best, "epoch")));
+    assert!(number(best, "epoch") < lines.len() as f64);
+
+    folder.run("train sums.csv --target sum --epochs 1 --weight-decay 0.1 --out good").ok();
+    let good = folder.bytes("good");
+    let words = "train sums.csv --target sum --optimizer sgd --lr 1e20 --epochs 1 --batch 1000 --schedule constant";
+    folder.run(&format!("{words} --out good")).fails(1, &["diverged in epoch 1, batch 1: the loss after the epoch is"]);
+    assert!(folder.bytes("good") == good);
 }
 
 /// Each of the penalties makes the weights smaller, and --warmup changes the beginning.
