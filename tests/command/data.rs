@@ -9,7 +9,7 @@ fn texts_are_features_too() {
     let rows: String =
         (0..90).map(|i| format!("{},{},{}\n", i % 7, colours[i % 3], ["warm", "mild", "cold"][i % 3])).collect();
     folder.write("weather.csv", format!("size,colour,feel\n{rows}"));
-    folder.run("train weather.csv --quiet --lr 0.01").ok();
+    folder.run("train weather.csv --hidden 16 --quiet --lr 0.01").ok();
     folder.write("new.csv", "colour,size\nred,3\nlight blue,3\n\"green\",6\n");
     assert_eq!(folder.run("predict model.safetensors new.csv").ok(), "warm\ncold\nmild\n");
     folder.write("new.csv", "colour,size\nred,3\npink,3\n");
@@ -29,7 +29,7 @@ fn names_that_need_quotes() {
     let rows: String =
         (0..40).map(|i| format!("{i},{}\n", if i < 20 { "\"a, \"\"b\"\"\"" } else { "\"two\nlines\"" })).collect();
     folder.write("odd.csv", format!("\"x, y\",\"the, class\"\n{rows}"));
-    folder.run("train odd.csv --quiet --lr 0.01").ok();
+    folder.run("train odd.csv --hidden 16 --quiet --lr 0.01").ok();
     let out = folder.run("predict model.safetensors odd.csv").ok();
     // As in CSV, so that the output can be read as the input was.
     assert!(out.starts_with("\"a, \"\"b\"\"\"\n") && out.ends_with("\"two\nlines\"\n"), "{out}");
@@ -52,7 +52,7 @@ fn tensors(folder: &Folder, name: &str) -> Vec<u8> {
 #[test]
 fn every_dialect() {
     let folder = Folder::of_irises();
-    folder.run("train iris.csv --quiet --epochs 30").ok();
+    folder.run("train iris.csv --hidden 16 --quiet --epochs 30").ok();
     let model = tensors(&folder, "model.safetensors");
     let predictions = folder.run("predict model.safetensors unlabelled.csv").ok();
     for (name, text) in [
@@ -63,7 +63,7 @@ fn every_dialect() {
         ("quotes.csv", IRIS.replace("setosa", "\"setosa\"")),
     ] {
         folder.write(name, text);
-        folder.run(&format!("train {name} --quiet --epochs 30 -o other")).ok();
+        folder.run(&format!("train {name} --hidden 16 --quiet --epochs 30 -o other")).ok();
         assert_eq!(tensors(&folder, "other"), model, "{name}");
         assert_eq!(folder.run(&format!("predict model.safetensors {name}")).ok(), predictions, "{name}");
     }
@@ -71,11 +71,11 @@ fn every_dialect() {
     let bare = IRIS.split_once('\n').unwrap().1;
     folder.write("bare.csv", bare);
     folder.write("bare_unlabelled.csv", without_last_column(bare));
-    folder.run("train bare.csv --quiet --epochs 30 -o bare").ok();
+    folder.run("train bare.csv --hidden 16 --quiet --epochs 30 -o bare").ok();
     assert_eq!(folder.run("predict bare bare_unlabelled.csv").ok(), predictions);
     assert_eq!(folder.run("predict model.safetensors bare.csv").ok(), predictions);
     assert_eq!(folder.run("predict bare iris.csv").ok(), predictions);
-    folder.run_with_input("train - --quiet --epochs 30 -o piped", IRIS).ok();
+    folder.run_with_input("train - --hidden 16 --quiet --epochs 30 -o piped", IRIS).ok();
     assert_eq!(tensors(&folder, "piped"), model);
 }
 

@@ -66,7 +66,7 @@ fn a_killed_training_goes_on() {
     let checkpoint = folder.0.join("m.checkpoint");
     let all = [
         // By time: in the middle of an epoch.
-        "train iris.csv --hidden 64,64 --epochs 300 --dropout 0.1 --restarts 1|0.0001m",
+        "train iris.csv --hidden 32,32 --epochs 200 --dropout 0.1 --restarts 1|0.0001m",
         "train iris.csv --hidden 16 --epochs 1000 --optimizer amsgrad --schedule plateau:5:0.8 --validation 0.2 --patience 0 --restarts 5|29",
         "train iris.csv --hidden 32,32 --epochs 500 --validation 0.2 --patience 100 --optimizer nadam|0.0003m",
         "train iris.csv --hidden 32,32 --optimizer lbfgs --l2 0.0001 --restarts 1|7",
@@ -113,7 +113,7 @@ fn a_search_is_not_gone_on_with_by_another_training() {
     let folder = Folder::new();
     fs::write(folder.0.join("a.csv"), IRIS).unwrap();
     let checkpoint = folder.0.join("m.checkpoint");
-    let words = "train a.csv --hidden 32,32 --epochs 300 --scale none --quiet --out m --checkpoint-every 1";
+    let words = "train a.csv --hidden 16,16 --epochs 200 --scale none --quiet --out m --checkpoint-every 1";
     // Stopped in the trials, and after them.
     let stop = |options: &str, found: bool| {
         let _ = fs::remove_file(&checkpoint);

@@ -21,7 +21,7 @@ fn gaps_are_dropped_or_filled() {
         .run("train gaps.csv")
         .fails(1, &["line 11, column sepal_length: is empty", "--missing drop", "--missing fill"]);
     folder.run("train gaps.csv --missing drop").fails(1, &["`id` has 135 different cells", "--ignore"]);
-    let run = folder.run("train gaps.csv --ignore id --missing drop");
+    let run = folder.run("train gaps.csv --hidden 8 --ignore id --missing drop");
     assert!(run.err.contains("note: 15 of 150 rows are left out"), "{}", run.err);
     assert!(run.out.contains("--ignore id --missing drop") && run.out.contains("train 108, test 27"), "{}", run.out);
     folder.run("eval model.safetensors gaps.csv").fails(1, &["line 11", "train with --missing fill"]);
@@ -30,7 +30,7 @@ fn gaps_are_dropped_or_filled() {
         "labelled.csv",
         gaps().lines().filter(|line| !line.ends_with(',')).fold(String::new(), |text, line| text + line + "\n"),
     );
-    let run = folder.run("train gaps.csv --ignore id --missing fill --test labelled.csv");
+    let run = folder.run("train gaps.csv --hidden 8 --ignore id --missing fill --test labelled.csv");
     assert!(run.err.contains("note: 1 of 150 rows are left out"), "{}", run.err);
     assert!(run.err.contains("note: 14 missing cells are filled in."), "{}", run.err);
     assert!(run.out.contains("train 149, test 149 examples\n"), "{}", run.out);

@@ -5,7 +5,7 @@ use super::*;
 #[test]
 fn folds() {
     let folder = Folder::of_irises();
-    let lines = folder.run("train iris.csv --folds 5 --epochs 40 --lr 0.01 --json").json();
+    let lines = folder.run("train iris.csv --hidden 16 --folds 5 --epochs 40 --lr 0.01 --json").json();
     let (done, folds) = lines.split_last().unwrap();
     assert_eq!((text(done, "event"), number(done, "folds"), folds.len()), ("done", 5.0, 5));
     assert!(
@@ -22,21 +22,21 @@ fn folds() {
     assert!(number(done, "mean.accuracy") > 0.9, "{done}");
     // A part of 30 has ten of each: what a part's accuracy may be.
     assert!(folds.iter().all(|line| (number(line, "test.accuracy") * 30.0).fract() < 1e-9));
-    let again = folder.run("train iris.csv --folds 5 --epochs 40 --lr 0.01 --json").json();
+    let again = folder.run("train iris.csv --hidden 16 --folds 5 --epochs 40 --lr 0.01 --json").json();
     assert_eq!(number(again.last().unwrap(), "mean.loss"), number(done, "mean.loss"));
-    let other = folder.run("train iris.csv --folds 5 --epochs 40 --lr 0.01 --json --seed 1").json();
+    let other = folder.run("train iris.csv --hidden 16 --folds 5 --epochs 40 --lr 0.01 --json --seed 1").json();
     assert_ne!(number(other.last().unwrap(), "mean.loss"), number(done, "mean.loss"));
 
-    let out = folder.run("train iris.csv --folds 3 --epochs 20").ok();
+    let out = folder.run("train iris.csv --hidden 16 --folds 3 --epochs 20").ok();
     assert!(out.contains("--folds 3") && out.contains("\n3 folds of 150 examples\n"), "{out}");
     assert!(out.contains("\nfold 3: loss ") && out.contains("\nmean loss ") && out.contains(", accuracy 0."), "{out}");
     assert!(out.ends_with("nothing is saved: train without --folds for a model\n"), "{out}");
     assert!(!folder.has("model.safetensors"));
     folder.write("sums.csv", sums(200));
-    let out = folder.run("train sums.csv --target sum,difference --folds 2").ok();
+    let out = folder.run("train sums.csv --hidden 16 --target sum,difference --folds 2").ok();
     assert!(out.contains("rmse ") && out.contains(", R² 0.9") && out.contains(" ± "), "{out}");
     write_images(&folder, "images");
-    let lines = folder.run("train images --folds 4 --epochs 30 --json").json();
+    let lines = folder.run("train images --hidden 16 --folds 4 --epochs 30 --json").json();
     assert!(number(&lines[4], "mean.accuracy") > 0.9, "{}", lines[4]);
 
     folder.run("train iris.csv --folds 151").fails(1, &["151 folds of 150 examples"]);
@@ -52,7 +52,7 @@ fn folds() {
 #[test]
 fn history() {
     let folder = Folder::of_irises();
-    let words = "train iris.csv --epochs 12 --validation 0.2 --patience 0";
+    let words = "train iris.csv --hidden 16 --epochs 12 --validation 0.2 --patience 0";
     let lines = folder.run(&format!("{words} --json --history h.csv")).json();
     let table = palmnet::Table::read(folder.path("h.csv")).unwrap();
     let columns = ["epoch", "train_loss", "validation_loss", "learning_rate", "seconds"];
@@ -115,7 +115,7 @@ fn a_model_is_trained_further() {
     assert_ne!(weights("same"), weights("first"));
     // Values, with the scaling of the targets.
     folder.write("sums.csv", sums(300));
-    folder.run("train sums.csv --quiet --target sum --ignore difference --epochs 30 -o sum").ok();
+    folder.run("train sums.csv --hidden 16 --quiet --target sum --ignore difference --epochs 30 -o sum").ok();
     let before = number(&folder.run("eval sum sums.csv --json").json()[0], "rmse");
     folder.run("train sums.csv --quiet --epochs 60 --from sum -o better").ok();
     let after = number(&folder.run("eval better sums.csv --json").json()[0], "rmse");

@@ -120,14 +120,16 @@ fn nothing_is_wider_than_a_phone() {
     } else {
         ["demo", "demo moons", "demo spirals --every 50"].into_iter().for_each(|words| drop(run(words)));
     }
-    run("train iris.csv --epochs 25 --every 1 --hidden 30,30,30,30,30,30 --patience 20 --dropout 0.1");
+    run(
+        "train iris.csv --weight-decay 0.1 --epochs 25 --every 1 --hidden 30,30,30,30,30,30 --patience 20 --dropout 0.1",
+    );
     run("info model.safetensors");
     run("eval model.safetensors iris.csv");
     run("train sums.csv --target sum,difference_of_the_two --epochs 3 -o s");
     run("info s");
     run("eval s sums.csv");
     run("train iris.csv --folds 12 --epochs 2");
-    run("train sums.csv --target sum,difference_of_the_two --folds 3");
+    run("train sums.csv --hidden 8 --target sum,difference_of_the_two --folds 3");
     assert!(run("search sums.csv --trials 101 --epochs 1").matches('×').count() > 20);
     // The confusion of ten classes.
     let info = run("info digits.safetensors");

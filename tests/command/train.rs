@@ -5,7 +5,7 @@ use super::*;
 #[test]
 fn from_a_file_to_predictions_in_text() {
     let folder = Folder::of_irises();
-    let out = folder.run("train iris.csv --epochs 60 --every 20").ok();
+    let out = folder.run("train iris.csv --hidden 16 --epochs 60 --every 20").ok();
     for part in ["4 features → species (3 classes)", "train 120, test 30 examples", "saved model.safetensors"] {
         assert!(out.contains(part), "{out:?} lacks {part:?}");
     }
@@ -114,7 +114,7 @@ fn regression_in_text_and_json() {
     folder.write("sums.csv", sums(400));
     folder.write("new.csv", "b,a\n3,5\n1,9\n");
     let lines =
-        folder.run("train sums.csv --target sum,difference --epochs 100 --hidden 32,32 --validation 0.1 --json").json();
+        folder.run("train sums.csv --target sum,difference --epochs 100 --hidden 32,32 --weight-decay 0.03 --validation 0.1 --json").json();
     let (done, epochs) = lines.split_last().unwrap();
     assert!(epochs.iter().all(|line| number(line, "validation_loss") > 0.0));
     for part in ["train", "test"] {
@@ -210,7 +210,9 @@ fn what_is_tested_on() {
     let accuracy = number(&tested, "test.accuracy");
     assert_eq!(accuracy, number(&folder.run("eval model.safetensors setosa.csv --json").json()[0], "accuracy"));
     for share in ["1", "1.5", "-0.1", "nan", "inf"] {
-        folder.run(&format!("train iris.csv --test {share}")).fails(2, &["--test", "at least 0 and less than 1"]);
+        folder
+            .run(&format!("train iris.csv --hidden 8 --test {share}"))
+            .fails(2, &["--test", "at least 0 and less than 1"]);
     }
     folder.run("train iris.csv --test no.csv").fails(1, &["no.csv"]);
 }
@@ -233,7 +235,7 @@ fn where_the_model_goes() {
 
     fs::create_dir(folder.path("sub")).unwrap();
     for (out, part) in [("sub", "is a folder"), ("none/m", "its folder is not there"), ("iris.csv/m", "folder")] {
-        let run = folder.run(&format!("train iris.csv --out {out}"));
+        let run = folder.run(&format!("train iris.csv --hidden 8 --out {out}"));
         // Hours of training must not be lost: the answer comes first.
         assert!(!run.err.contains("epoch 1/"), "{}", run.err);
         run.fails(1, &[out, part]);
@@ -262,7 +264,7 @@ fn where_the_model_goes() {
     let mut permissions = fs::metadata(folder.path("a")).unwrap().permissions();
     permissions.set_readonly(true);
     fs::set_permissions(folder.path("a"), permissions).unwrap();
-    let run = folder.run("train iris.csv --out a");
+    let run = folder.run("train iris.csv --hidden 8 --out a");
     assert!(!run.err.contains("epoch 1/"), "{}", run.err);
     run.fails(1, &["a: is read-only", "--out"]);
     if cfg!(target_os = "linux") {
@@ -301,7 +303,8 @@ fn a_seed_decides_every_byte() {
 fn every_name_of_an_option() {
     let folder = Folder::of_irises();
     let loss = |options: &str| {
-        let lines = folder.run(&format!("train iris.csv --epochs 40 --restarts 1 --json {options}")).json();
+        let hidden = if options.contains("--hidden") { "" } else { "--hidden 16,16" };
+        let lines = folder.run(&format!("train iris.csv {hidden} --epochs 40 --restarts 1 --json {options}")).json();
         number(lines.last().unwrap(), "train.loss")
     };
     // Three classes by chance: ln 3.
@@ -319,7 +322,7 @@ fn every_name_of_an_option() {
         let layers = strings(member(info, "layers"));
         assert_eq!(
             layers.iter().filter(|layer| layer.starts_with(name)).count(),
-            if name == "identity" { 0 } else { 3 }
+            if name == "identity" { 0 } else { 2 }
         );
     }
     let inits = "xavier_uniform xavier_normal he_uniform he_normal lecun_uniform lecun_normal normal:0.1 \
@@ -384,7 +387,7 @@ fn progress_goes_to_standard_error() {
     let lines = epochs(&folder.run("train iris.csv --epochs 400 --hidden 8 --weight-decay 0.1").err).len();
     assert!((10..=30).contains(&lines), "{lines}");
     assert_eq!(folder.run("train iris.csv --epochs 10 --quiet").err, "");
-    let run = folder.run("train iris.csv --epochs 10 --hidden 64,64");
+    let run = folder.run("train iris.csv --epochs 10 --hidden 64,64 --weight-decay 0.1");
     assert!(run.err.contains("note: the network has 4675 parameters"), "{}", run.err);
 }
 
@@ -667,10 +670,12 @@ fn penalties_and_warmup() {
 #[test]
 fn starts_are_told() {
     let folder = Folder::of_irises();
-    let err = folder.run("train iris.csv --epochs 20 --restarts 7").err;
+    let err = folder.run("train iris.csv --hidden 8 --weight-decay 0.1 --epochs 20 --restarts 7").err;
     assert!(err.contains("choosing among 7 starts\nepoch 1/20 "), "{err}");
-    assert!(!folder.run("train iris.csv --epochs 20 --restarts 1").err.contains("choosing"));
-    let lines = folder.run("train iris.csv --epochs 20 --restarts 50 --json").json();
+    assert!(
+        !folder.run("train iris.csv --hidden 8 --weight-decay 0.1 --epochs 20 --restarts 1").err.contains("choosing")
+    );
+    let lines = folder.run("train iris.csv --hidden 8 --weight-decay 0.1 --epochs 20 --restarts 50 --json").json();
     let (done, last) = (&lines[20], &lines[19]);
     assert!(number(done, "seconds") > number(last, "seconds"), "{done} after {last}");
 }
