@@ -304,7 +304,9 @@ fn every_name_of_an_option() {
     let folder = Folder::of_irises();
     let loss = |options: &str| {
         let hidden = if options.contains("--hidden") { "" } else { "--hidden 16,16" };
-        let lines = folder.run(&format!("train iris.csv {hidden} --epochs 40 --restarts 1 --json {options}")).json();
+        let decay = if options.contains("--optimizer") { "" } else { "--weight-decay 0.1" };
+        let words = format!("train iris.csv {hidden} {decay} --epochs 40 --restarts 1 --json {options}");
+        let lines = folder.run(&words).json();
         number(lines.last().unwrap(), "train.loss")
     };
     // Three classes by chance: ln 3.
