@@ -2,8 +2,8 @@
 
 use std::io::Write;
 
-use palmnet::Model;
 use palmnet::json::Json;
+use palmnet::{Dataset, Model, Scaler};
 
 use super::arguments::{Arguments, Command, THREADS, choice};
 use super::checkpoint::{self, Checkpoint};
@@ -257,52 +257,8 @@ pub fn job<'a>(
         settings.restarts = 1;
         (scaler, target_scaler) = (model.scaler().clone(), model.target_scaler().cloned());
     }
-    let mut heading = Vec::new();
-    let mut event = |event: Json| if manner.json { writeln!(out, "{event}") } else { Ok(()) };
-    if let Some(checkpoint) = &mut places.checkpoint {
-        let searches = settings.options.auto_rate || settings.seeks_decay;
-        checkpoint.search = searches.then(|| format!("{} with {}", settings.line(arguments), train.digest()));
-        checkpoint.check_search()?;
-    }
-    // What was found before a training was interrupted need not be found again.
-    let kept = |name: &str| places.checkpoint.as_ref().and_then(|checkpoint| checkpoint.number(name));
-    if settings.options.auto_rate {
-        if let Some(rate) = kept("learning rate") {
-            settings.learning_rate = rate;
-        } else {
-            let found = settings.find_rate(&train, &scaler, target_scaler.as_ref(), start)?;
-            let rate = found.map_or(Json::Null, Json::from);
-            event(Json::object([("event", "rate".into()), ("learning_rate", rate)]))?;
-            heading.push(match found {
-                Some(found) => format!("learning rate {} found", exact(found)),
-                None => format!("no rate made the loss fall: {} is taken", exact(settings.learning_rate)),
-            });
-            settings.learning_rate = found.unwrap_or(settings.learning_rate);
-        }
-        settings.options.auto_rate = false;
-    }
-    if settings.seeks_decay {
-        let under_way = places.checkpoint.as_ref().is_some_and(|checkpoint| checkpoint.trials().is_some());
-        if let (Some(decay), Some(l1), false) = (kept("weight decay"), kept("l1"), under_way) {
-            settings = settings.with(decay, l1);
-        } else {
-            if let (Some(checkpoint), true) = (&places.checkpoint, under_way && !manner.quiet) {
-                complain(&wrap(&format!("going on from {}", checkpoint.file), 0));
-            }
-            let mut progress = Progress::new(manner.quiet || manner.json, None, settings.epochs, train.len());
-            let trials = decay::trials(&settings, train.len()).len();
-            let mut tell = |trial| progress.say(&format!("weight decay: trial {trial} of {trials}"));
-            let (network, checkpoint) = (start.map(Model::network), places.checkpoint.as_mut());
-            let found = decay::find(&settings, &train, &scaler, target_scaler.as_ref(), network, checkpoint, &mut tell);
-            progress.wipe();
-            let found = found?;
-            settings = decay::best(&found, &settings);
-            if settings.options.auto_decay {
-                event(decay::json(&found, &settings))?;
-            }
-            heading.push(decay::told(&found, &settings));
-        }
-    }
+    let data = (&train, &scaler, target_scaler.as_ref());
+    let mut heading = seek(arguments, &mut settings, data, start, places.checkpoint.as_mut(), manner, out)?;
     let line = settings.line(arguments);
     heading.insert(0, line.clone());
     // Who chose nothing need not be told that it was too much.
@@ -325,4 +281,64 @@ pub fn job<'a>(
         history: places.history,
         checkpoint: places.checkpoint,
     })
+}
+
+/// Looks for the learning rate and the weight decay, where that is asked for and the checkpoint does not know them; what
+/// there is to tell. The data is not yet scaled.
+fn seek(
+    arguments: &Arguments,
+    settings: &mut Settings,
+    (train, scaler, target_scaler): (&Dataset, &Scaler, Option<&Scaler>),
+    start: Option<&Model>,
+    mut checkpoint: Option<&mut Checkpoint>,
+    manner: &Manner,
+    out: &mut dyn Write,
+) -> Result<Vec<String>, Failure> {
+    let mut heading = Vec::new();
+    let mut event = |event: Json| if manner.json { writeln!(out, "{event}") } else { Ok(()) };
+    if let Some(checkpoint) = &mut checkpoint {
+        let searches = settings.options.auto_rate || settings.seeks_decay;
+        checkpoint.search = searches.then(|| format!("{} with {}", settings.line(arguments), train.digest()));
+        checkpoint.check_search()?;
+    }
+    // What was found before a training was interrupted need not be found again.
+    let kept = |name: &str| checkpoint.as_ref().and_then(|checkpoint| checkpoint.number(name));
+    if settings.options.auto_rate {
+        if let Some(rate) = kept("learning rate") {
+            settings.learning_rate = rate;
+        } else {
+            let found = settings.find_rate(train, scaler, target_scaler, start)?;
+            let rate = found.map_or(Json::Null, Json::from);
+            event(Json::object([("event", "rate".into()), ("learning_rate", rate)]))?;
+            heading.push(match found {
+                Some(found) => format!("learning rate {} found", exact(found)),
+                None => format!("no rate made the loss fall: {} is taken", exact(settings.learning_rate)),
+            });
+            settings.learning_rate = found.unwrap_or(settings.learning_rate);
+        }
+        settings.options.auto_rate = false;
+    }
+    if settings.seeks_decay {
+        let under_way = checkpoint.as_ref().is_some_and(|checkpoint| checkpoint.trials().is_some());
+        if let (Some(decay), Some(l1), false) = (kept("weight decay"), kept("l1"), under_way) {
+            *settings = settings.with(decay, l1);
+        } else {
+            if let (Some(checkpoint), true) = (&checkpoint, under_way && !manner.quiet) {
+                complain(&wrap(&format!("going on from {}", checkpoint.file), 0));
+            }
+            let mut progress = Progress::new(manner.quiet || manner.json, None, settings.epochs, train.len());
+            let trials = decay::trials(settings, train.len()).len();
+            let mut tell = |trial| progress.say(&format!("weight decay: trial {trial} of {trials}"));
+            let network = start.map(Model::network);
+            let found = decay::find(settings, train, scaler, target_scaler, network, checkpoint, &mut tell);
+            progress.wipe();
+            let found = found?;
+            *settings = decay::best(&found, settings);
+            if settings.options.auto_decay {
+                event(decay::json(&found, settings))?;
+            }
+            heading.push(decay::told(&found, settings));
+        }
+    }
+    Ok(heading)
 }

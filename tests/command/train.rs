@@ -581,15 +581,16 @@ fn a_decay_is_found() {
     assert_eq!(folder.run("train exact.csv --target sum --epochs 2 --quiet").err, "");
 }
 
+/// A training whose rate rises to what cannot go well.
+const RISING: &str = "train sums.csv --target sum --hidden 16 --optimizer sgd --lr 1.5 --schedule constant --warmup 1 \
+                      --epochs 200 --restarts 1";
+
 /// The weights from before the epoch that failed are kept, and so is the record.
 #[test]
 fn what_was_good_before_a_divergence() {
     let folder = Folder::new();
     folder.write("sums.csv", sums(400));
-    // The rate rises to what cannot go well.
-    let words =
-        "train sums.csv --target sum --hidden 16 --optimizer sgd --lr 1.5 --schedule constant --warmup 1 --epochs 200";
-    let words = format!("{words} --restarts 1 --out m.safetensors --history h.csv");
+    let words = format!("{RISING} --out m.safetensors --history h.csv");
     let run = folder.run(&words);
     let [good, failed] = ["the weights of epoch ", "diverged in epoch "].map(|words| {
         let rest = run.err.split(words).nth(1).unwrap_or_else(|| panic!("{}", run.err));
@@ -624,9 +625,7 @@ fn what_was_good_before_a_divergence() {
 fn the_best_before_a_divergence() {
     let folder = Folder::new();
     folder.write("sums.csv", sums(400));
-    let words =
-        "train sums.csv --target sum --hidden 16 --optimizer sgd --lr 1.5 --schedule constant --warmup 1 --epochs 200";
-    let words = format!("{words} --restarts 1 --out m.safetensors --validation 0.2 --patience 200");
+    let words = format!("{RISING} --out m.safetensors --validation 0.2 --patience 200");
     let lines = folder.run(&format!("{words} --json")).out;
     let lines: Vec<Json> = lines.lines().map(|line| Json::parse(line).unwrap()).collect();
     let loss = |line: &&Json| number(line, "validation_loss");
