@@ -1,6 +1,7 @@
 //! The command as a user has it: words in, text and JSON lines out, exit status 0, 1 or 2.
 
 mod data;
+mod digests;
 mod killed;
 mod missing;
 mod selection;
