@@ -33,52 +33,41 @@
 #![deny(unsafe_code)]
 #![warn(missing_docs)]
 
-mod activation;
-mod aligned;
-mod backprop;
+mod base;
 mod data;
-mod error;
-mod fold;
 mod format;
-mod gemm;
-mod init;
-mod isa;
-mod layer;
-mod loss;
-mod math;
-mod matrix;
-mod metrics;
+mod linalg;
 mod model;
-mod network;
-mod optimizer;
-mod order;
-mod parallel;
-mod rng;
-mod schedule;
+mod nn;
+mod optim;
 mod train;
 
-pub use activation::Activation;
-pub use backprop::Workspace;
+pub use base::error::{Error, Result};
+pub use base::history::{Epoch, History};
+pub use base::parallel::{set_threads, threads};
+pub use base::rng::Rng;
 pub use data::generate;
 pub use data::{Bytes, Column, Dataset, Features, Kind, Missing, Output, Scaler, Schema, Table, Target, Targets};
-pub use error::{Error, Result};
 pub use format::atomic::write_atomic;
 pub use format::json;
 pub use format::safetensors::{Safetensors, Tensor};
-pub use gemm::{Operand, SHARED_PRODUCT, peak_flops};
-pub use init::Init;
-pub use isa::{Isa, check as check_isa, isa};
-pub use layer::{BatchNorm, Dense, Dropout, Layer, LayerNorm, Noise};
-pub use loss::Loss;
-pub use matrix::Matrix;
-pub use metrics::{Classification, Evaluation, Regression, Scores};
-pub use model::Model;
-pub use network::{Network, NetworkBuilder, Scratch};
-pub use optimizer::{AdaGrad, Adam, Lbfgs, NAdam, Optimizer, Penalty, RmsProp, Rprop, Rule, Sgd, clip_norm};
-pub use parallel::{set_threads, threads};
-pub use rng::Rng;
-pub use schedule::{Schedule, Scheduler};
-pub use train::{Checkpoints, Epoch, Event, History, RateSearch, Trainer, Weights};
+pub use linalg::gemm::{SHARED_PRODUCT, peak_flops};
+pub use linalg::isa::{Isa, check as check_isa, isa};
+pub use linalg::matrix::Matrix;
+pub use linalg::view::MatrixView;
+pub use model::metrics::{Classification, Evaluation, Regression, Scores};
+pub use model::model::Model;
+pub use nn::activation::Activation;
+pub use nn::backprop::Workspace;
+pub use nn::builder::NetworkBuilder;
+pub use nn::init::Init;
+pub use nn::layer::{BatchNorm, Dense, Dropout, Layer, LayerNorm, Noise};
+pub use nn::loss::Loss;
+pub use nn::network::{Network, Scratch};
+pub use optim::{
+    AdaGrad, Adam, Lbfgs, NAdam, Optimizer, Penalty, RmsProp, Rprop, Rule, Schedule, Scheduler, Sgd, clip_norm,
+};
+pub use train::{Checkpoints, Event, RateSearch, Trainer, Weights};
 
 /// The README's code is tested as the rest of the documentation is.
 #[cfg(doctest)]

@@ -163,7 +163,9 @@ pub fn run(job: Job<'_>, manner: &Manner, out: &mut dyn Write) -> Result<Model, 
             Ok(None) => {}
             Err(error) => complain(&wrap(&format!("note: {error}"), 0)),
         }
-        if let Some(Err(error)) = history_file.as_ref().map(|file| history.save_csv(file)) {
+        if let Some(Err(error)) =
+            history_file.as_ref().map(|file| palmnet::write_atomic(file, history.to_csv().as_bytes()))
+        {
             complain(&wrap(&format!("note: {error}"), 0));
         }
     }
@@ -193,7 +195,7 @@ pub fn run(job: Job<'_>, manner: &Manner, out: &mut dyn Write) -> Result<Model, 
     }
     model.save(&file)?;
     if let Some(file) = &history_file {
-        history.save_csv(file)?;
+        palmnet::write_atomic(file, history.to_csv().as_bytes())?;
     }
     if let Some(checkpoint) = &checkpoint {
         checkpoint.remove()?;

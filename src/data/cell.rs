@@ -1,7 +1,8 @@
 //! What a single cell of a table says, and the errors that blame it.
 
 use super::Table;
-use crate::error::{Error, Result, quoted};
+use crate::base::error::{Error, Result};
+use crate::base::text::quoted;
 
 /// What stands for a missing value, in capitals or not, beside NaN.
 const MISSING: [&str; 6] = ["", "NA", "N/A", "null", "none", "?"];

@@ -6,10 +6,12 @@ use std::path::Path;
 use super::missing::{Blank, fitting};
 use super::split::{deal, divide};
 use super::{Output, Scaler, Schema, Table, Target};
-use crate::error::{Error, Result, quoted};
-use crate::gemm::prefetch;
-use crate::matrix::Matrix;
-use crate::rng::{Rng, purpose};
+use crate::base::digest::Digest;
+use crate::base::error::{Error, Result};
+use crate::base::rng::{Rng, purpose};
+use crate::base::text::quoted;
+use crate::linalg::lanes::prefetch;
+use crate::linalg::matrix::Matrix;
 
 /// The inputs of a set of examples, one row each.
 #[derive(Clone, PartialEq)]
@@ -270,7 +272,17 @@ impl Dataset {
 
     /// What the examples are, in short: other numbers, another order, or other targets have another digest.
     pub fn digest(&self) -> String {
-        crate::train::digest_of_data(self)
+        let mut digest = Digest::new();
+        let mut x = vec![0.0; self.features.columns()];
+        for row in 0..self.len() {
+            self.features.read_row(row, &mut x);
+            digest.floats(&x);
+        }
+        match &self.targets {
+            Targets::Classes(labels) => labels.iter().for_each(|&label| digest.word(label.into())),
+            Targets::Values(values) => digest.floats(values.as_slice()),
+        }
+        format!("{} examples of digest {}", self.len(), digest.finish())
     }
 
     /// The number of examples.

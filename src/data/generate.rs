@@ -5,9 +5,9 @@
 use std::f64::consts::{PI, TAU};
 
 use super::{Dataset, Output, Schema, Targets, idx};
-use crate::math::sin_cos_f64;
-use crate::matrix::Matrix;
-use crate::rng::{Rng, purpose};
+use crate::base::math::sin_cos_f64;
+use crate::base::rng::{Rng, purpose};
+use crate::linalg::matrix::Matrix;
 
 /// Two half moons that reach into each other, in turn one example of each: the upper (class 0) on the unit circle, the
 /// lower (class 1) on the one around (1, ½), each evenly spread over its half, with normal `noise` of this deviation.

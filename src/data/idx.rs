@@ -2,8 +2,9 @@
 
 use std::path::{Path, PathBuf};
 
-use super::{Dataset, Features, Output, Schema, Targets, compressed, listed};
-use crate::error::{Error, Result};
+use super::{Dataset, Features, Output, Schema, Targets, compressed};
+use crate::base::error::{Error, Result};
+use crate::base::text::listed;
 
 /// A damaged header may declare the whole file one image; each pixel of it would get a name.
 const MOST_PIXELS: usize = 1 << 20;

@@ -5,9 +5,10 @@ use std::collections::BTreeSet;
 
 use super::cell::{Cell, UNTRAINED, finite, has_decimal_comma, infinite, is_date, missing, stray_text};
 use super::schema::distinct;
-use super::{Column, Kind, Output, Schema, Table, listed};
-use crate::error::{Error, Result, quoted};
-use crate::order::order;
+use super::{Column, Kind, Output, Schema, Table};
+use crate::base::error::{Error, Result};
+use crate::base::sort::order;
+use crate::base::text::{listed, quoted};
 
 /// A text feature with more categories than the first is taken for an identifier, but for one of up to the second with
 /// so many rows for each.

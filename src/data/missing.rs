@@ -2,9 +2,9 @@
 
 use super::cell::Cell;
 use super::{Dataset, Kind, Schema, Table, Target};
-use crate::error::{Error, Result};
-use crate::matrix::Matrix;
-use crate::order::order;
+use crate::base::error::{Error, Result};
+use crate::base::sort::order;
+use crate::linalg::matrix::Matrix;
 
 /// What becomes of missing cells in a table to train on. A cell is missing when it is empty, or says `NA`, `N/A`, `NaN`,
 /// `null`, `none` or `?`.

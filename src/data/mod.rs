@@ -18,7 +18,7 @@ pub use scaler::Scaler;
 pub use schema::{Column, Kind, Output, Schema};
 pub use table::Table;
 
-use crate::error::{Error, quoted};
+use crate::base::error::Error;
 
 /// The first bytes of every gzip file.
 const GZIP: [u8; 2] = [0x1F, 0x8B];
@@ -32,11 +32,4 @@ fn compressed(file: &str) -> Error {
         _ => format!("unpack it first with `mv {file} {file}.gz && gunzip -k {file}.gz`"),
     };
     Error::format(file, format!("is compressed: {remedy}"))
-}
-
-/// The first names of a list, for a message.
-fn listed<S: AsRef<str>>(names: &[S]) -> String {
-    let shown: Vec<String> = names.iter().take(20).map(|name| quoted(name.as_ref())).collect();
-    let rest = names.len() - shown.len();
-    shown.join(", ") + &if rest > 0 { format!(" and {rest} more") } else { String::new() }
 }

@@ -1,9 +1,9 @@
 //! Scaling: networks learn well from inputs around zero, of size about one.
 
 use super::{Dataset, Features};
-use crate::error::{Error, Result};
-use crate::gemm::{Vectorized, vectorize};
-use crate::matrix::Matrix;
+use crate::base::error::{Error, Result};
+use crate::linalg::matrix::Matrix;
+use crate::linalg::vectorize::{Vectorized, vectorize};
 
 /// A linear map of each column: (x − offset) · factor.
 ///

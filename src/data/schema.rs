@@ -2,10 +2,11 @@
 
 use super::cell::{Cell, UNFILLED, UNLABELLED, finite, missing, number};
 use super::missing::Blank;
-use super::{Table, Targets, listed};
-use crate::error::{Error, Result, quoted, repeated};
-use crate::matrix::Matrix;
-use crate::order::Places;
+use super::{Table, Targets};
+use crate::base::error::{Error, Result};
+use crate::base::sort::Places;
+use crate::base::text::{listed, quoted, repeated};
+use crate::linalg::matrix::Matrix;
 
 /// A feature column.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -1,6 +1,6 @@
 //! Which examples go to which part, with the classes' proportions kept.
 
-use crate::order::order;
+use crate::base::sort::order;
 
 /// Leaves `first` of the shuffled `rows`, and returns the others. Where the rows have `labels`, each class is divided
 /// like the whole, as nearly as whole numbers allow, and each keeps one row at least where `first` has room for that.

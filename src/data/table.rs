@@ -6,7 +6,8 @@ use std::io::Read;
 use std::path::Path;
 
 use super::{GZIP, compressed};
-use crate::error::{Error, Result, quoted, repeated};
+use crate::base::error::{Error, Result};
+use crate::base::text::{quoted, repeated};
 
 /// A CSV file: records of equally many cells, each cell still a text.
 ///

@@ -2,7 +2,7 @@
 
 use std::fmt::{self, Display, Write};
 
-use crate::error::{quoted, repeated};
+use crate::base::text::{quoted, repeated};
 
 /// How deep arrays and objects may be nested, so that no text can exhaust the stack.
 const MAX_DEPTH: usize = 64;

@@ -1,6 +1,5 @@
-//! Files: how they are written, and the formats they are written in.
+//! File formats that know nothing of networks, and how files are written.
 
-pub mod atomic;
+pub(crate) mod atomic;
 pub mod json;
-pub mod network;
-pub mod safetensors;
+pub(crate) mod safetensors;

@@ -6,8 +6,9 @@ use std::path::Path;
 
 use super::atomic::write_atomic;
 use super::json::Json;
-use crate::error::{self, Error, quoted, repeated};
-use crate::order::order;
+use crate::base::error::{self, Error};
+use crate::base::sort::order;
+use crate::base::text::{quoted, repeated};
 
 /// The longest header that is read. The format allows ten times that; the parsed form of a hostile one would fill a
 /// phone's memory.

@@ -9,21 +9,20 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
-use super::history::{Epoch, History};
 use super::snapshot::Best;
 use super::step::Shared;
 use super::weights::Weights;
-use crate::data::{Dataset, Targets};
-use crate::error::{Error, Result, quoted};
+use crate::base::digest::Digest;
+use crate::base::error::{Error, Result};
+use crate::base::history::{Epoch, History};
+use crate::base::text::quoted;
+use crate::data::Dataset;
 use crate::format::atomic::remove_leftovers;
-use crate::format::network::damaged;
 use crate::format::safetensors::{Safetensors, Tensor};
-use crate::matrix::Matrix;
-use crate::network::Network;
-use crate::optimizer::Optimizer;
+use crate::model::file::{CHECKPOINT, damaged};
+use crate::nn::network::Network;
+use crate::optim::Optimizer;
 
-/// The member of `__metadata__` with the number of the format, which only checkpoints have.
-pub(crate) const CHECKPOINT: &str = "checkpoint";
 const FORMAT_NUMBER: &str = "1";
 /// The member with the digest of everything else.
 const DIGEST: &str = "digest";
@@ -443,37 +442,6 @@ fn history_from_tensor(tensor: &Tensor) -> Option<History> {
     Some(History { epochs: numbers.chunks(columns).enumerate().map(epoch).collect(), best_epoch: epochs })
 }
 
-/// Tells apart what is not meant to be taken for the same: files that were damaged, data that was changed.
-struct Digest(u64);
-
-impl Digest {
-    fn new() -> Self {
-        Digest(0xCBF2_9CE4_8422_2325)
-    }
-
-    /// Any change of one word changes the digest: each of these operations can be undone.
-    fn word(&mut self, word: u64) {
-        let mixed = (self.0 ^ word).wrapping_mul(0x9E37_79B9_7F4A_7C15);
-        self.0 = mixed ^ (mixed >> 32);
-    }
-
-    fn floats(&mut self, values: &[f32]) {
-        let (pairs, rest) = values.as_chunks();
-        pairs.iter().for_each(|&[a, b]| self.word(u64::from(a.to_bits()) << 32 | u64::from(b.to_bits())));
-        rest.iter().for_each(|x| self.word(x.to_bits().into()));
-        self.word(values.len() as u64);
-    }
-
-    fn text(&mut self, text: &str) {
-        text.bytes().for_each(|byte| self.word(byte.into()));
-        self.word(text.len() as u64);
-    }
-
-    fn finish(self) -> String {
-        format!("{:016x}", self.0)
-    }
-}
-
 fn digest_of_file(file: &Safetensors) -> String {
     let mut digest = Digest::new();
     for (name, text) in file.metadata.iter().filter(|(name, _)| *name != DIGEST) {
@@ -507,21 +475,6 @@ pub(super) fn digest_of_weights(weights: Option<&Weights<'_>>, data: &Dataset) -
     let mut digest = Digest::new();
     digest.floats(&weights);
     digest.finish()
-}
-
-/// What the examples are, in short.
-pub(crate) fn digest_of_data(data: &Dataset) -> String {
-    let mut digest = Digest::new();
-    let mut x = Matrix::default();
-    for row in 0..data.len() {
-        data.gather(&[row], &mut x);
-        digest.floats(x.as_slice());
-    }
-    match data.targets() {
-        Targets::Classes(labels) => labels.iter().for_each(|&label| digest.word(label.into())),
-        Targets::Values(values) => digest.floats(values.as_slice()),
-    }
-    format!("{} examples of digest {}", data.len(), digest.finish())
 }
 
 #[cfg(test)]

@@ -3,16 +3,17 @@
 use std::time::Instant;
 
 use super::checkpoint::{Keeper, Memory, Place, Saved};
-use super::history::{Epoch, History};
 use super::step::{Extras, Round, Shared};
 use super::trainer::{Event, Trainer};
-use crate::backprop::Pass;
+use crate::base::error::{Error, Result};
+use crate::base::history::{Epoch, History};
+use crate::base::parallel::{self, Team};
 use crate::data::Dataset;
-use crate::error::{Error, Result};
-use crate::layer::Layer;
-use crate::network::Network;
-use crate::optimizer::{Lbfgs, Minimiser, Penalty};
-use crate::parallel::{self, Team};
+use crate::nn::backprop::Pass;
+use crate::nn::layer::Layer;
+use crate::nn::network::Network;
+use crate::optim::lbfgs::Minimiser;
+use crate::optim::{Lbfgs, Penalty};
 
 /// Examples that go through the network at a time: enough for several threads, few enough for little memory and little rounding: the sums
 /// over them are in single precision, those over the chunks in double.

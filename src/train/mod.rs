@@ -1,8 +1,6 @@
 //! Training: epochs of shuffled batches, validation, early stopping, checkpoints, and the record of how it went.
 
 mod checkpoint;
-pub(crate) mod evaluate;
-mod history;
 mod lbfgs;
 mod rate_finder;
 mod snapshot;
@@ -11,8 +9,6 @@ mod trainer;
 mod weights;
 
 pub use checkpoint::Checkpoints;
-pub(crate) use checkpoint::{CHECKPOINT, digest_of_data};
-pub use history::{Epoch, History};
 pub use rate_finder::RateSearch;
 pub use trainer::{Event, Trainer};
 pub use weights::Weights;

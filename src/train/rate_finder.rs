@@ -1,15 +1,15 @@
 //! The search for a learning rate.
 
-use super::history::History;
 use super::step::Shared;
 use super::trainer::Trainer;
-use crate::backprop::Pass;
+use crate::base::error::{Error, Result};
+use crate::base::history::History;
+use crate::base::parallel::{self, write};
+use crate::base::rng::{Rng, purpose};
 use crate::data::Dataset;
-use crate::error::{Error, Result};
-use crate::network::Network;
-use crate::optimizer::{Optimizer, Rule};
-use crate::parallel::{self, write};
-use crate::rng::{Rng, purpose};
+use crate::nn::backprop::Pass;
+use crate::nn::network::Network;
+use crate::optim::{Optimizer, Rule};
 
 /// The steps of a search, and the first of their rates, of which each is by `GROWTH` larger than the one before: from
 /// 10⁻⁶ to 10, seven powers of ten.

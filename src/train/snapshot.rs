@@ -1,7 +1,7 @@
 //! A network's numbers, kept for later.
 
-use super::history::Epoch;
-use crate::network::Network;
+use crate::base::history::Epoch;
+use crate::nn::network::Network;
 
 /// The parameters of a network at some time, with running means and the like.
 #[derive(Default)]

@@ -10,14 +10,15 @@ use std::ops::Range;
 use std::sync::{Mutex, RwLock, RwLockReadGuard};
 
 use super::snapshot::{Snapshot, set_parameters};
-use crate::backprop::{Part, Pass};
+use crate::base::parallel::{self, Team, lock, read, write};
 use crate::data::Dataset;
-use crate::layer::Layer;
-use crate::layer::batch_norm::{GROUP, Moments};
-use crate::matrix::Matrix;
-use crate::network::{Network, Scratch};
-use crate::optimizer::{Optimizer, square_sum};
-use crate::parallel::{self, Team, lock, read, write};
+use crate::linalg::matrix::Matrix;
+use crate::nn::backprop::{Part, Pass};
+use crate::nn::layer::Layer;
+use crate::nn::layer::batch_norm::{GROUP, Moments};
+use crate::nn::network::{Network, Scratch};
+use crate::optim::Optimizer;
+use crate::optim::clip::square_sum;
 
 /// One thread does a step of fewer multiply-adds sooner than two can agree on it.
 const SHARED_WORK: usize = 1_000_000;

@@ -4,23 +4,24 @@ use std::ops::ControlFlow;
 use std::time::Instant;
 
 use super::checkpoint::{self, Checkpoints, Keeper, Memory, Place, Saved};
-use super::history::{Epoch, History};
 use super::lbfgs;
 use super::snapshot::Snapshot;
 use super::step::{Extras, Round, Shared};
 use super::weights::Weights;
-use crate::activation::Activation;
-use crate::backprop::Pass;
+use crate::base::error::{Error, Result};
+use crate::base::history::{Epoch, History};
+use crate::base::parallel::{self, Team, write};
+use crate::base::rng::{Rng, purpose};
 use crate::data::Dataset;
 use crate::data::split::divide;
-use crate::error::{Error, Result};
-use crate::layer::Layer;
-use crate::loss::Loss;
-use crate::network::{Network, NetworkBuilder};
-use crate::optimizer::{Optimizer, Penalty, Rule};
-use crate::parallel::{self, Team, write};
-use crate::rng::{Rng, purpose};
-use crate::schedule::{Schedule, Scheduler};
+use crate::nn::activation::Activation;
+use crate::nn::backprop::Pass;
+use crate::nn::builder::NetworkBuilder;
+use crate::nn::layer::Layer;
+use crate::nn::loss::Loss;
+use crate::nn::network::Network;
+use crate::optim::{Optimizer, Penalty, Rule};
+use crate::optim::{Schedule, Scheduler};
 
 /// Trains networks: the loss, the update rule, and how long and in what portions.
 ///
@@ -477,13 +478,13 @@ impl<'a> Trainer<'a> {
         } = self;
         let validation = match validation {
             Validation::Share(share) => share.to_string(),
-            Validation::Given(validation) => checkpoint::digest_of_data(validation),
+            Validation::Given(validation) => validation.digest(),
         };
         vec![
             ("network", checkpoint::layers(network)),
             ("initial weights", checkpoint::digest_of_network(network)),
             ("starts", starts.to_string()),
-            ("data", checkpoint::digest_of_data(data)),
+            ("data", data.digest()),
             ("validation", validation),
             ("loss", loss.to_string()),
             ("learning rate", rule.learning_rate().to_string()),

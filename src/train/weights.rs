@@ -1,7 +1,7 @@
 //! How much each example counts.
 
+use crate::base::error::{Error, Result};
 use crate::data::{Dataset, Targets};
-use crate::error::{Error, Result};
 
 /// How much the examples count in training; see [`Trainer::weights`](crate::Trainer::weights).
 #[derive(Clone, Copy, Debug, PartialEq)]

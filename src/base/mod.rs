@@ -1,0 +1,10 @@
+//! What everything else stands on; nothing here knows of networks.
+
+pub(crate) mod digest;
+pub(crate) mod error;
+pub(crate) mod history;
+pub(crate) mod math;
+pub(crate) mod parallel;
+pub(crate) mod rng;
+pub(crate) mod sort;
+pub(crate) mod text;

@@ -1,0 +1,39 @@
+//! Text in messages: quoted, listed, and without what moves a terminal's cursor.
+
+use super::sort::order;
+
+/// `text` between back quotes, for a message. It is cut where it is long, and control characters are escaped: what a file
+/// says must not get to a terminal as it is.
+pub(crate) fn quoted(text: &str) -> String {
+    let escape = |c: char| if c.is_control() { c.escape_default().to_string() } else { c.to_string() };
+    let short: String = text.chars().take(40).map(escape).collect();
+    let cut = if text.chars().nth(40).is_some() { "…" } else { "" };
+    format!("`{short}{cut}`")
+}
+
+/// The first names of a list, for a message.
+pub(crate) fn listed<S: AsRef<str>>(names: &[S]) -> String {
+    let shown: Vec<String> = names.iter().take(20).map(|name| quoted(name.as_ref())).collect();
+    let rest = names.len() - shown.len();
+    shown.join(", ") + &if rest > 0 { format!(" and {rest} more") } else { String::new() }
+}
+
+/// A name that comes twice.
+pub(crate) fn repeated<'a>(names: impl Iterator<Item = &'a str>) -> Option<&'a str> {
+    let names: Vec<&str> = names.collect();
+    let order = order(names.len(), &|a, b| names[a].cmp(names[b]));
+    order.windows(2).find(|pair| names[pair[0]] == names[pair[1]]).map(|pair| names[pair[0]])
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn quotes() {
+        assert_eq!(quoted("größe \"x\""), "`größe \"x\"`");
+        assert_eq!(quoted("a\n\u{1b}[2J"), "`a\\n\\u{1b}[2J`");
+        assert_eq!(quoted(&"é".repeat(40)), format!("`{}`", "é".repeat(40)));
+        assert_eq!(quoted(&"é".repeat(41)), format!("`{}…`", "é".repeat(40)));
+    }
+}

@@ -1,0 +1,120 @@
+//! The instruction sets the crate has code for, and the choice among them at run time.
+
+use std::ffi::OsStr;
+use std::fmt;
+use std::sync::OnceLock;
+
+use crate::base::error::{Error, Result};
+
+/// An instruction set that the arithmetic is compiled for.
+///
+/// The best one of the running processor is used. The environment variable `PALMNET_ISA` with one of the names
+/// below chooses a lesser one, for tests and comparisons.
+///
+/// AVX-512, AVX2 and NEON multiply and add with one rounding, so they give the same bits in a product; the others round
+/// twice. Without the crate's feature `fast` there is only what every processor of the target has: on x86-64, SSE2.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum Isa {
+    /// `avx512`: x86-64 with AVX-512 F, VL, BW and DQ.
+    Avx512,
+    /// `avx2`: x86-64 with AVX2 and FMA.
+    Avx2,
+    /// `sse2`: any x86-64.
+    Sse2,
+    /// `neon`: 64-bit ARM.
+    Neon,
+    /// `portable`: what the compiler makes of plain arrays, on any other processor.
+    Portable,
+}
+
+impl Isa {
+    /// Every instruction set, the fastest first.
+    pub(crate) const ALL: [Isa; 5] = [Isa::Avx512, Isa::Avx2, Isa::Sse2, Isa::Neon, Isa::Portable];
+
+    /// Whether the running processor has these instructions, and the crate was built with code for them.
+    pub fn is_available(self) -> bool {
+        match self {
+            #[cfg(all(target_arch = "x86_64", feature = "fast"))]
+            Isa::Avx512 => {
+                Isa::Avx2.is_available()
+                    && is_x86_feature_detected!("avx512f")
+                    && is_x86_feature_detected!("avx512vl")
+                    && is_x86_feature_detected!("avx512bw")
+                    && is_x86_feature_detected!("avx512dq")
+            }
+            #[cfg(all(target_arch = "x86_64", feature = "fast"))]
+            Isa::Avx2 => is_x86_feature_detected!("avx2") && is_x86_feature_detected!("fma"),
+            Isa::Neon => cfg!(all(target_arch = "aarch64", target_feature = "neon")),
+            Isa::Sse2 => cfg!(target_arch = "x86_64"),
+            // Also in this crate's own tests.
+            Isa::Portable => cfg!(test) || !(Isa::Sse2.is_available() || Isa::Neon.is_available()),
+            #[cfg(any(not(target_arch = "x86_64"), not(feature = "fast")))]
+            Isa::Avx512 | Isa::Avx2 => false,
+        }
+    }
+
+    fn name(self) -> &'static str {
+        match self {
+            Isa::Avx512 => "avx512",
+            Isa::Avx2 => "avx2",
+            Isa::Sse2 => "sse2",
+            Isa::Neon => "neon",
+            Isa::Portable => "portable",
+        }
+    }
+}
+
+/// The name that `PALMNET_ISA` takes.
+impl fmt::Display for Isa {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(self.name())
+    }
+}
+
+/// The instruction set in use: what `PALMNET_ISA` asks for where that is possible, or else the best there is.
+pub fn isa() -> Isa {
+    static ISA: OnceLock<Isa> = OnceLock::new();
+    *ISA.get_or_init(|| check().unwrap_or_else(|_| best()))
+}
+
+/// The instruction set in use, or why the one that `PALMNET_ISA` asks for cannot be.
+///
+/// # Errors
+/// [`Error::Setting`] when the variable holds no instruction set's name, or one that this processor lacks.
+pub fn check() -> Result<Isa> {
+    std::env::var_os("PALMNET_ISA").map_or(Ok(best()), |wish| choose(&wish))
+}
+
+fn best() -> Isa {
+    Isa::ALL.into_iter().find(|isa| isa.is_available()).unwrap_or(Isa::Portable)
+}
+
+fn choose(wish: &OsStr) -> Result<Isa> {
+    let found = Isa::ALL.into_iter().find(|isa| wish == isa.name());
+    found.filter(|isa| isa.is_available()).ok_or_else(|| {
+        let names = Isa::ALL.map(Isa::name).into_iter().zip(Isa::ALL).filter(|(_, isa)| isa.is_available());
+        let names = names.map(|(name, _)| name).collect::<Vec<_>>().join(", ");
+        let wish = wish.to_string_lossy();
+        let what =
+            if found.is_some() { "not in this processor, or not in this build" } else { "no such instruction set" };
+        Error::Setting(format!("PALMNET_ISA={wish}: {what}; unset it or choose one of {names}"))
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn wishes() {
+        assert_eq!(choose(OsStr::new("portable")).unwrap(), Isa::Portable);
+        assert_eq!(choose(OsStr::new(best().name())).unwrap(), best());
+        let lacking = if cfg!(target_arch = "x86_64") { "neon" } else { "avx2" };
+        let complaint = choose(OsStr::new(lacking)).unwrap_err().to_string();
+        assert!(complaint.contains("not in this processor, or not in this build"), "{complaint}");
+        let complaint = choose(OsStr::new("mmx")).unwrap_err().to_string();
+        assert!(complaint.starts_with("PALMNET_ISA=mmx: no such instruction set"), "{complaint}");
+        assert!(complaint.ends_with("portable"), "{complaint}");
+    }
+}

@@ -1,0 +1,9 @@
+//! Arithmetic on slices and matrices.
+
+mod aligned;
+pub(crate) mod gemm;
+pub(crate) mod isa;
+pub(crate) mod lanes;
+pub(crate) mod matrix;
+pub(crate) mod vectorize;
+pub(crate) mod view;

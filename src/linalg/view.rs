@@ -1,0 +1,59 @@
+//! A factor of a product, transposed without a copy.
+
+use std::ops::Range;
+
+/// A factor of a product: row-major numbers, read as they lie or transposed, without a copy either way.
+///
+/// [`Matrix::operand`](crate::Matrix::operand) makes one, [`Matrix::set_product`](crate::Matrix::set_product) takes two.
+#[derive(Clone, Copy, Debug)]
+pub struct MatrixView<'a> {
+    pub(super) data: &'a [f32],
+    pub(super) rows: usize,
+    pub(super) columns: usize,
+    /// From a row to the next, or from a column to the next where it is transposed.
+    pub(super) stride: usize,
+    pub(super) transposed: bool,
+}
+
+impl<'a> MatrixView<'a> {
+    /// A row-major `rows` × `columns` matrix.
+    pub(crate) fn new(data: &'a [f32], rows: usize, columns: usize) -> Self {
+        assert_eq!(data.len(), area(rows, columns), "an operand of {rows} × {columns}");
+        MatrixView { data, rows, columns, stride: columns, transposed: false }
+    }
+
+    /// These rows alone, of the transpose where it is transposed.
+    pub(crate) fn select_rows(self, rows: Range<usize>) -> Self {
+        assert!(rows.start <= rows.end && rows.end <= self.rows, "rows {rows:?} of {}", self.rows);
+        let start = rows.start * if self.transposed { 1 } else { self.stride };
+        // Nothing lies at the start of no rows where these are the last.
+        MatrixView { data: self.data.get(start..).unwrap_or_default(), rows: rows.len(), ..self }
+    }
+
+    /// The same numbers with rows and columns exchanged.
+    pub fn transposed(self) -> Self {
+        MatrixView { rows: self.columns, columns: self.rows, transposed: !self.transposed, ..self }
+    }
+
+    /// The number of rows, of the transpose where it is transposed.
+    pub fn rows(self) -> usize {
+        self.rows
+    }
+
+    /// The number of columns, of the transpose where it is transposed.
+    pub fn columns(self) -> usize {
+        self.columns
+    }
+
+    pub(crate) fn at(self, row: usize, column: usize) -> f32 {
+        if self.transposed { self.data[column * self.stride + row] } else { self.data[row * self.stride + column] }
+    }
+}
+
+/// The number of entries of a `rows` × `columns` matrix. A product that wrapped around would pass for a small matrix.
+///
+/// # Panics
+/// When the machine cannot count so far.
+pub(crate) fn area(rows: usize, columns: usize) -> usize {
+    rows.checked_mul(columns).unwrap_or_else(|| panic!("a matrix of {rows} × {columns} is too large"))
+}

@@ -1,0 +1,104 @@
+//! A network's outputs for a whole dataset, and its metrics.
+
+use crate::base::error::{Error, Result};
+use crate::base::parallel::{share, threads};
+use crate::data::{Dataset, Features, Targets};
+use crate::linalg::matrix::Matrix;
+use crate::model::metrics::{Classification, Evaluation, Regression};
+use crate::nn::activation::Activation;
+use crate::nn::network::{Network, Scratch};
+
+/// Rows that are widened and predicted at once: enough to keep the products busy, few enough to stay in cache.
+const CHUNK: usize = 256;
+/// One thread computes fewer multiply-adds sooner than others are started.
+const SHARED_WORK: usize = 20_000_000;
+
+/// The outputs of `network` for every example of `features`, which go through `prepare` batch by batch.
+pub(crate) fn outputs(network: &Network, features: &Features, prepare: impl Fn(&mut Matrix) + Sync) -> Result<Matrix> {
+    network.check_features(features)?;
+    let rows: Vec<usize> = (0..features.rows()).collect();
+    let mut outputs = Matrix::zeros(rows.len(), network.outputs());
+    let work = network.parameter_count().saturating_mul(rows.len());
+    let threads = if work < SHARED_WORK { 1 } else { threads() };
+    let chunks = rows.chunks(CHUNK).zip(outputs.as_mut_slice().chunks_mut((CHUNK * network.outputs()).max(1)));
+    share(threads, chunks, |mine| {
+        let (mut x, mut scratch) = (Matrix::default(), Scratch::default());
+        for (rows, outputs) in mine {
+            features.gather(rows, &mut x);
+            prepare(&mut x);
+            outputs.copy_from_slice(network.predict_into(&x, &mut scratch).as_slice());
+        }
+    });
+    Ok(outputs)
+}
+
+impl Network {
+    /// The outputs for every example of `data`, examples × outputs.
+    ///
+    /// # Errors
+    /// When `data` has not as many features as the network has inputs.
+    pub fn outputs_for(&self, data: &Dataset) -> Result<Matrix> {
+        outputs(self, data.features(), |_| {})
+    }
+
+    /// How well the outputs meet the targets of `data`. For classes, outputs that end in no activation are taken as
+    /// logits.
+    ///
+    /// # Errors
+    /// When features or targets of `data` do not fit the network.
+    pub fn evaluate(&self, data: &Dataset) -> Result<Evaluation> {
+        let mut outputs = self.outputs_for(data)?;
+        if data.labels().is_some() {
+            self.logits_to_probabilities(&mut outputs);
+        }
+        self.judge(&outputs, data)
+    }
+
+    /// Where the network ends in no activation, its outputs for classes are logits: makes probabilities of them.
+    pub(crate) fn logits_to_probabilities(&self, outputs: &mut Matrix) {
+        if self.output_activation() == Activation::Identity {
+            let columns = outputs.columns();
+            let link = if columns == 1 { Activation::Sigmoid } else { Activation::Softmax };
+            link.forward(outputs.as_mut_slice(), columns);
+        }
+    }
+
+    /// How well `outputs`, probabilities or values, meet the targets of `data`.
+    pub(crate) fn judge(&self, outputs: &Matrix, data: &Dataset) -> Result<Evaluation> {
+        self.check(data)?;
+        Ok(match data.targets() {
+            Targets::Classes(labels) => Evaluation::Classification(Classification::from_probabilities(outputs, labels)),
+            Targets::Values(values) => Evaluation::Regression(Regression::new(outputs, values)),
+        })
+    }
+
+    /// Whether the features and the targets of `data` fit the network.
+    ///
+    /// # Errors
+    /// When they do not; the message says what was expected and what came.
+    pub fn check(&self, data: &Dataset) -> Result<()> {
+        self.check_features(data.features())?;
+        let outputs = self.outputs();
+        let (fits, found) = match data.targets() {
+            Targets::Classes(_) => {
+                let classes = data.class_names().len();
+                (outputs == classes || (outputs == 1 && classes == 2), format!("{classes} classes"))
+            }
+            Targets::Values(values) => (values.columns() == outputs, format!("{} target columns", values.columns())),
+        };
+        if fits { Ok(()) } else { Err(mismatch(outputs, "outputs", &found)) }
+    }
+
+    fn check_features(&self, features: &Features) -> Result<()> {
+        let found = features.columns();
+        if found == self.inputs() {
+            Ok(())
+        } else {
+            Err(mismatch(self.inputs(), "inputs", &format!("{found} features")))
+        }
+    }
+}
+
+fn mismatch(expected: usize, what: &str, found: &str) -> Error {
+    Error::Mismatch(format!("the network has {expected} {what} and the data {found}"))
+}

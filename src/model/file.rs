@@ -1,0 +1,187 @@
+//! Networks as safetensors: the stack as a line of text, every trained tensor under its layer's number.
+
+use std::path::Path;
+
+use crate::base::error::{Error, Result};
+use crate::base::sort::order;
+use crate::base::text::quoted;
+use crate::format::safetensors::{Safetensors, Tensor};
+use crate::linalg::matrix::Matrix;
+use crate::nn::layer::{BatchNorm, Dense, Dropout, Layer, LayerNorm, Noise};
+use crate::nn::network::Network;
+
+/// The member of `__metadata__` that describes the stack, as in `dense(4,16) relu dense(16,3) softmax`.
+const LAYERS: &str = "layers";
+/// The member with the number of the format, which grows when an older palmnet would misread a file.
+const FORMAT: &str = "format";
+const FORMAT_NUMBER: u32 = 1;
+/// The member with the number of a checkpoint's format, which models lack.
+pub(crate) const CHECKPOINT: &str = "checkpoint";
+/// The member with the version of the palmnet that wrote the file.
+const VERSION: &str = "palmnet";
+
+impl Network {
+    /// Writes the network to `path`: to a temporary file beside it, which then takes its place, so that the file is
+    /// replaced whole or not at all. To keep the preprocessing too, save a [`Model`](crate::Model).
+    ///
+    /// # Errors
+    /// When the file cannot be written, or a parameter is not finite.
+    pub fn save(&self, path: impl AsRef<Path>) -> Result<()> {
+        write(&self.to_safetensors(), path.as_ref())
+    }
+
+    /// Reads a network that [`save`](Self::save) wrote. It predicts the same bits.
+    ///
+    /// # Errors
+    /// When the file cannot be read, or does not hold a network.
+    pub fn load(path: impl AsRef<Path>) -> Result<Self> {
+        let path = path.as_ref();
+        Network::from_safetensors(&Safetensors::read(path)?).map_err(|message| damaged(path, message))
+    }
+
+    pub(crate) fn to_safetensors(&self) -> Safetensors {
+        let mut file = Safetensors::default();
+        let layers: Vec<String> = self.layers().iter().map(Layer::to_string).collect();
+        file.metadata.insert(FORMAT.into(), FORMAT_NUMBER.to_string());
+        file.metadata.insert(VERSION.into(), env!("CARGO_PKG_VERSION").into());
+        file.metadata.insert(LAYERS.into(), layers.join(" "));
+        for (i, layer) in self.layers().iter().enumerate() {
+            for ((name, values), shape) in layer.parameters().zip(layer.shapes()) {
+                file.tensors.push(Tensor::new(tensor_name(i, name), &shape, values.to_vec()));
+            }
+            for (name, values) in layer.state() {
+                file.tensors.push(Tensor::new(tensor_name(i, name), &[values.len()], values.to_vec()));
+            }
+        }
+        file
+    }
+
+    /// The network in a file whose content cannot be trusted; the error is a sentence about the file.
+    pub(crate) fn from_safetensors(file: &Safetensors) -> std::result::Result<Self, String> {
+        let text = file.metadata.get(LAYERS).ok_or("this is no palmnet model: its metadata does not say `layers`")?;
+        check_format(file)?;
+        let tensors = Tensors::of(file);
+        let layers = text.split_whitespace().enumerate().map(|(i, word)| layer(i, word, &tensors));
+        let layers = layers.collect::<std::result::Result<Vec<Layer>, String>>()?;
+        let first = layers.iter().find_map(|layer| match layer {
+            Layer::Dense(dense) => Some(dense.inputs()),
+            Layer::BatchNorm(norm) => Some(norm.columns()),
+            Layer::LayerNorm(norm) => Some(norm.columns()),
+            Layer::Activation(_) | Layer::Dropout(_) | Layer::Noise(_) => None,
+        });
+        Network::from_layers(first.unwrap_or(0), layers).map_err(|error| error.to_string())
+    }
+}
+
+/// Files from before there was a number have the first format.
+fn check_format(file: &Safetensors) -> std::result::Result<(), String> {
+    let Some(format) = file.metadata.get(FORMAT) else { return Ok(()) };
+    let number: u32 = format.parse().map_err(|_| format!("`format` is {}: the file is damaged", quoted(format)))?;
+    if number <= FORMAT_NUMBER {
+        return Ok(());
+    }
+    let writer = file.metadata.get(VERSION).map(|version| format!(", by palmnet {}", quoted(version)));
+    Err(format!(
+        "the file is written in format {number}{}, and this palmnet, {}, reads formats up to {FORMAT_NUMBER}: use a newer one",
+        writer.unwrap_or_default(),
+        env!("CARGO_PKG_VERSION")
+    ))
+}
+
+/// Writes a model file, unless it could not be read again.
+pub(crate) fn write(file: &Safetensors, path: &Path) -> Result<()> {
+    if let Some(tensor) = file.tensors.iter().find(|tensor| !tensor.data.iter().all(|x| x.is_finite())) {
+        let name = quoted(&tensor.name);
+        return Err(Error::Mismatch(format!("a number in {name} is not finite: such a network is not saved")));
+    }
+    file.write(path)
+}
+
+/// The error of a model file that was read but makes no sense.
+pub(crate) fn damaged(path: &Path, message: String) -> Error {
+    Error::format(path.display().to_string(), message)
+}
+
+fn tensor_name(layer: usize, name: &str) -> String {
+    format!("layers.{layer}.{name}")
+}
+
+fn layer(index: usize, word: &str, tensors: &Tensors<'_>) -> std::result::Result<Layer, String> {
+    let unknown = || format!("layer {} is not known: the model may come from a newer palmnet", quoted(word));
+    let Some((name, arguments)) = word.strip_suffix(')').and_then(|word| word.split_once('(')) else {
+        return word.parse().map(Layer::Activation).map_err(|_| unknown());
+    };
+    match name {
+        "dropout" => {
+            let rate = arguments.parse().map_err(|_| unknown())?;
+            Dropout::new(rate).map(Layer::Dropout).map_err(|error| error.to_string())
+        }
+        "dense" => {
+            let sizes = arguments.split_once(',').and_then(|(i, o)| Some([i.parse().ok()?, o.parse::<usize>().ok()?]));
+            let [inputs, outputs] = sizes.ok_or_else(unknown)?;
+            if inputs == 0 || outputs == 0 {
+                return Err(format!("layer {} has no inputs or no outputs: the file is damaged", quoted(word)));
+            }
+            let weights = tensors.get(&tensor_name(index, "weights"), &[inputs, outputs])?;
+            let bias = tensors.get(&tensor_name(index, "bias"), &[outputs])?;
+            Ok(Layer::Dense(Dense::new(Matrix::from_vec(inputs, outputs, weights), bias)))
+        }
+        "noise" => {
+            let deviation = arguments.parse().map_err(|_| unknown())?;
+            Noise::new(deviation).map(Layer::Noise).map_err(|error| error.to_string())
+        }
+        "batch_norm" => {
+            let columns = arguments.parse().map_err(|_| unknown())?;
+            let tensor = |name| tensors.get(&tensor_name(index, name), &[columns]);
+            let variance = tensor("variance")?;
+            if let Some(negative) = variance.iter().find(|&&v| v < 0.0) {
+                return Err(format!("layer {} has the variance {negative}: the file is damaged", quoted(word)));
+            }
+            let norm = BatchNorm::from_parts(tensor("scale")?, tensor("shift")?, tensor("mean")?, variance);
+            Ok(Layer::BatchNorm(norm))
+        }
+        "layer_norm" => {
+            let columns = arguments.parse().map_err(|_| unknown())?;
+            let tensor = |name| tensors.get(&tensor_name(index, name), &[columns]);
+            Ok(Layer::LayerNorm(LayerNorm::from_parts(tensor("scale")?, tensor("shift")?)))
+        }
+        _ => Err(unknown()),
+    }
+}
+
+/// A file's tensors by name.
+pub(crate) struct Tensors<'a> {
+    file: &'a Safetensors,
+    /// Their places in the order of their names.
+    order: Vec<usize>,
+}
+
+impl<'a> Tensors<'a> {
+    pub(crate) fn of(file: &'a Safetensors) -> Self {
+        let name = |i: usize| &file.tensors[i].name;
+        Tensors { file, order: order(file.tensors.len(), &|a, b| name(a).cmp(name(b))) }
+    }
+
+    fn find(&self, name: &str) -> Option<&'a Tensor> {
+        let tensors = &self.file.tensors;
+        let place = self.order.binary_search_by(|&i| tensors[i].name.as_str().cmp(name)).ok()?;
+        Some(&tensors[self.order[place]])
+    }
+
+    pub(crate) fn has(&self, name: &str) -> bool {
+        self.find(name).is_some()
+    }
+
+    /// The numbers of a tensor that must be there in this shape, all of them finite.
+    pub(crate) fn get(&self, name: &str, shape: &[usize]) -> std::result::Result<Vec<f32>, String> {
+        let tensor = self.find(name).ok_or_else(|| format!("tensor {name} is missing: the file is damaged"))?;
+        if tensor.shape != shape {
+            let found = &tensor.shape;
+            return Err(format!("tensor {name} has shape {found:?} and {shape:?} is expected: the file is damaged"));
+        }
+        match tensor.data.iter().find(|x| !x.is_finite()) {
+            Some(x) => Err(format!("tensor {name} holds {x}, where a finite number is expected: the file is damaged")),
+            None => Ok(tensor.data.clone()),
+        }
+    }
+}

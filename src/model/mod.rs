@@ -1,0 +1,8 @@
+//! A network that can be used by itself: with its preprocessing, its file, and how well it does.
+
+pub(crate) mod evaluate;
+pub(crate) mod file;
+pub(crate) mod metrics;
+#[expect(clippy::module_inception)]
+pub(crate) mod model;
+mod report;

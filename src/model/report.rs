@@ -1,0 +1,115 @@
+//! Metrics as tables in characters.
+
+use std::fmt;
+use std::fmt::Write;
+
+use super::metrics::{Classification, Evaluation, Regression, Scores};
+
+/// The width of a phone's terminal, into which every table can be brought.
+const NARROWEST: usize = 40;
+/// The most characters of a class's name that a table shows, however wide it may be.
+const LONGEST_NAME: usize = 30;
+
+impl fmt::Display for Evaluation {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Evaluation::Classification(metrics) => metrics.fmt(f),
+            Evaluation::Regression(metrics) => metrics.fmt(f),
+        }
+    }
+}
+
+impl Classification {
+    /// All metrics as a table that fits a terminal of `width` columns, 40 where it is less. A class without a name goes
+    /// by its number, and a long name is cut.
+    pub fn report(&self, names: &[String], width: usize) -> String {
+        // The numbers take 27 columns, and the names of the means 13.
+        let most = (width.max(NARROWEST) - 27).min(LONGEST_NAME);
+        let labels: Vec<String> = (0..self.classes()).map(|class| name(names, class, most)).collect();
+        let margin = longest(&labels).max(13);
+        let mut table = format!("{:>1$}", "precision", margin + 6);
+        let _ = writeln!(table, "{:>7}{:>6}{:>8}", "recall", "f1", "support");
+        let mut line = |name: &str, s: Scores, support: usize| {
+            let _ = writeln!(table, "{name:<margin$}{:6.3}{:7.3}{:6.3} {support:>7}", s.precision, s.recall, s.f1);
+        };
+        for (class, label) in labels.iter().enumerate() {
+            let scores = Scores { precision: self.precision(class), recall: self.recall(class), f1: self.f1(class) };
+            line(label, scores, self.support(class));
+        }
+        let examples = (0..self.classes()).map(|class| self.support(class)).sum();
+        line("macro mean", self.macro_average(), examples);
+        line("weighted mean", self.weighted_average(), examples);
+        table += &format!("accuracy {:.4}, log loss {:.4}\n", self.accuracy(), self.log_loss);
+        match self.unpredicted() {
+            0 => table,
+            count => table + &format!("without a prediction (NaN): {count}\n"),
+        }
+    }
+
+    /// The confusion matrix as a table that fits a terminal of `width` columns, 40 where it is less, in several parts
+    /// where one is too wide.
+    ///
+    /// Where the names do not fit above the columns, the classes' numbers stand there and before the names.
+    pub fn confusion_table(&self, names: &[String], width: usize) -> String {
+        let classes = self.classes();
+        let most = width.max(NARROWEST);
+        // A quarter of the width for names: 10 characters on a phone.
+        let name_width = (most / 4).min(LONGEST_NAME);
+        let numbers: Vec<String> = (0..classes).map(|class| class.to_string()).collect();
+        let mut labels: Vec<String> = (0..classes).map(|class| name(names, class, name_width)).collect();
+        let mut heads = labels.clone();
+        let digits = self.confusion.iter().flatten().max().map_or(0, |count| count.to_string().len());
+        let (under_names, under_numbers) = (digits.max(longest(&labels)) + 1, digits.max(longest(&numbers)) + 1);
+        let mut width = under_names;
+        if under_numbers < under_names && longest(&labels) + classes * under_names > most {
+            let label = |(class, number): (usize, &String)| {
+                format!("{number} {}", name(names, class, name_width - 1 - number.len()))
+            };
+            labels = numbers.iter().enumerate().map(label).collect();
+            (heads, width) = (numbers, under_numbers);
+        }
+        let margin = longest(&labels);
+        let mut table = String::from("truth in rows, predicted in columns\n");
+        let mut line = |label: &str, cells: &mut dyn Iterator<Item = String>| {
+            let _ = write!(table, "{label:margin$}");
+            cells.for_each(|cell| _ = write!(table, "{cell:>width$}"));
+            table.push('\n');
+        };
+        let part = (most - margin) / width;
+        for first in (0..classes).step_by(part) {
+            let columns = first..classes.min(first + part);
+            line("", &mut heads[columns.clone()].iter().cloned());
+            for (label, row) in labels.iter().zip(&self.confusion) {
+                line(label, &mut row[columns.clone()].iter().map(usize::to_string));
+            }
+        }
+        table
+    }
+}
+
+/// The [`report`](Classification::report) with the classes' numbers, for a narrow terminal.
+impl fmt::Display for Classification {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.report(&[], NARROWEST))
+    }
+}
+
+impl fmt::Display for Regression {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        writeln!(f, "RMSE {:.4}, MAE {:.4}, R² {:.4}", self.rmse, self.mae, self.r2)
+    }
+}
+
+fn longest(texts: &[String]) -> usize {
+    texts.iter().map(|text| text.chars().count()).max().unwrap_or(0)
+}
+
+/// A class's name in at most `width` characters, none of which moves the cursor.
+fn name(names: &[String], class: usize, width: usize) -> String {
+    let Some(name) = names.get(class) else { return class.to_string() };
+    let mut name: String = name.chars().map(|c| if c.is_control() { ' ' } else { c }).collect();
+    if let Some((end, _)) = name.char_indices().nth(width - 1).filter(|_| name.chars().count() > width) {
+        name.replace_range(end.., "…");
+    }
+    name
+}

@@ -1,0 +1,190 @@
+//! The fully connected layer.
+
+use std::ops::Range;
+
+use crate::base::rng::Rng;
+use crate::linalg::gemm;
+use crate::linalg::matrix::Matrix;
+use crate::linalg::vectorize::{Vectorized, vectorize};
+use crate::nn::activation::Activation;
+use crate::nn::init::Init;
+
+/// Z = A·W + b: every output is a weighted sum of all inputs.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Dense {
+    weights: Matrix,
+    bias: Vec<f32>,
+}
+
+impl Dense {
+    /// A layer of these parameters: `weights` are inputs × outputs, `bias` has one entry per output.
+    ///
+    /// # Panics
+    /// When `bias` is not as long as `weights` has columns.
+    pub fn new(weights: Matrix, bias: Vec<f32>) -> Self {
+        assert_eq!(weights.columns(), bias.len(), "a bias needs one entry per output");
+        Dense { weights: weights.align(), bias }
+    }
+
+    /// A layer whose weights and bias are drawn from `init` and `bias_init`.
+    pub fn random(inputs: usize, outputs: usize, init: Init, bias_init: Init, rng: &mut Rng) -> Self {
+        let mut dense = Dense::new(Matrix::zeros(inputs, outputs), vec![0.0; outputs]);
+        init.fill(dense.weights.as_mut_slice(), inputs, outputs, rng);
+        bias_init.fill(&mut dense.bias, inputs, outputs, rng);
+        dense
+    }
+
+    /// The number of inputs.
+    pub fn inputs(&self) -> usize {
+        self.weights.rows()
+    }
+
+    /// The number of outputs.
+    pub fn outputs(&self) -> usize {
+        self.weights.columns()
+    }
+
+    /// The weights, inputs × outputs.
+    pub fn weights(&self) -> &Matrix {
+        &self.weights
+    }
+
+    /// The bias, one entry per output.
+    pub fn bias(&self) -> &[f32] {
+        &self.bias
+    }
+
+    /// Weights and bias by name.
+    pub fn parameters(&self) -> [(&'static str, &[f32]); 2] {
+        [("weights", self.weights.as_slice()), ("bias", &self.bias)]
+    }
+
+    /// Weights and bias, to be changed.
+    pub fn parameters_mut(&mut self) -> [&mut [f32]; 2] {
+        [self.weights.as_mut_slice(), &mut self.bias]
+    }
+
+    /// `output` = `activation`(`input`·W + b).
+    pub(crate) fn forward(&self, input: &Matrix, activation: Activation, output: &mut Matrix) {
+        output.reshape(input.rows(), self.outputs());
+        let (a, w) = (input.operand(), self.weights.operand());
+        // Softmax needs whole rows; every other activation is applied while its entries are in the cache.
+        let fused = if activation == Activation::Softmax { Activation::Identity } else { activation };
+        gemm::product_with(a, w, output.as_mut_slice(), &|entries, _, columns| {
+            let width = columns.len();
+            vectorize(AddRow { row: &self.bias[columns], entries });
+            fused.forward(entries, width);
+        });
+        if activation == Activation::Softmax {
+            activation.forward(output.as_mut_slice(), self.outputs());
+        }
+    }
+
+    /// Scales down every unit's incoming weights whose Euclidean norm is above `limit` (Srivastava et al., 2014).
+    pub(crate) fn limit_norm(&mut self, limit: f32) {
+        let columns = self.outputs();
+        vectorize(LimitColumns { weights: self.weights.as_mut_slice(), columns, limit });
+    }
+
+    /// From `delta`, the gradient of the loss with respect to Z: writes that with respect to the input into
+    /// `input_delta`.
+    pub(crate) fn backward(&self, delta: &Matrix, input_delta: &mut Matrix) {
+        input_delta.reshape(delta.rows(), self.inputs());
+        gemm::product(delta.operand(), self.weights.operand().transposed(), input_delta.as_mut_slice());
+    }
+
+    /// The gradient with respect to the weights of the inputs `rows` and, after the last of them, the bias: for the
+    /// examples of `input` and `delta`, added to that of earlier ones where `resume` says so.
+    pub(crate) fn gradient(input: &Matrix, delta: &Matrix, rows: Range<usize>, resume: bool, gradient: &mut [f32]) {
+        let (weights, bias) = gradient.split_at_mut(rows.len() * delta.columns());
+        let input = input.operand().transposed().select_rows(rows);
+        if resume {
+            gemm::add_product(input, delta.operand(), weights);
+        } else {
+            gemm::product(input, delta.operand(), weights);
+            bias.fill(0.0);
+        }
+        vectorize(AddColumns { matrix: delta, sums: bias });
+    }
+}
+
+/// Scales down every unit's incoming weights whose Euclidean norm is above `limit`.
+struct LimitColumns<'a> {
+    weights: &'a mut [f32],
+    columns: usize,
+    limit: f32,
+}
+
+impl Vectorized for LimitColumns<'_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run(self) {
+        const STRIPE: usize = 64;
+        let LimitColumns { weights, columns, limit } = self;
+        for first in (0..columns).step_by(STRIPE) {
+            let stripe = first..columns.min(first + STRIPE);
+            let mut sums = [0.0; STRIPE];
+            for row in weights.chunks_exact(columns) {
+                for (sum, w) in sums.iter_mut().zip(&row[stripe.clone()]) {
+                    *sum += w * w;
+                }
+            }
+            let mut factors = [1.0; STRIPE];
+            for (factor, sum) in factors.iter_mut().zip(sums) {
+                if sum > limit * limit {
+                    *factor = limit / sum.sqrt();
+                }
+            }
+            if factors == [1.0; STRIPE] {
+                continue;
+            }
+            for row in weights.chunks_exact_mut(columns) {
+                for (w, factor) in row[stripe.clone()].iter_mut().zip(factors) {
+                    *w *= factor;
+                }
+            }
+        }
+    }
+}
+
+/// Adds `row` to every row of `entries`.
+struct AddRow<'a> {
+    row: &'a [f32],
+    entries: &'a mut [f32],
+}
+
+impl Vectorized for AddRow<'_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run(self) {
+        for entries in self.entries.chunks_exact_mut(self.row.len()) {
+            for (entry, value) in entries.iter_mut().zip(self.row) {
+                *entry += value;
+            }
+        }
+    }
+}
+
+/// Adds each column of `matrix` to its entry of `sums`, if there are any.
+struct AddColumns<'a> {
+    matrix: &'a Matrix,
+    sums: &'a mut [f32],
+}
+
+impl Vectorized for AddColumns<'_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run(self) {
+        if self.sums.is_empty() {
+            return;
+        }
+        for row in self.matrix.as_slice().chunks_exact(self.sums.len()) {
+            for (sum, value) in self.sums.iter_mut().zip(row) {
+                *sum += value;
+            }
+        }
+    }
+}

@@ -1,0 +1,11 @@
+//! The network: layers, the passes through them, and the loss.
+
+pub(crate) mod activation;
+pub(crate) mod backprop;
+pub(crate) mod builder;
+mod fold;
+pub(crate) mod init;
+pub(crate) mod layer;
+pub(crate) mod loss;
+pub(crate) mod network;
+pub(crate) mod steps;

@@ -1,0 +1,185 @@
+//! Adam and its relatives with two running means.
+
+use super::check::{above_zero, below_one};
+use super::update::Update;
+use crate::base::error::Result;
+use crate::base::math;
+
+/// Adam (Kingma, Ba, 2014): momentum, divided by the running root mean square of the gradient, both corrected for
+/// their start at zero.
+///
+/// With [`Penalty::weight_decay`](crate::Penalty::weight_decay) it is AdamW.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Adam {
+    pub(super) learning_rate: f32,
+    beta1: f32,
+    beta2: f32,
+    epsilon: f32,
+    pub(super) amsgrad: bool,
+}
+
+impl Adam {
+    /// Adam at this learning rate, with β₁ = 0.9, β₂ = 0.999, ε = 10⁻⁸.
+    pub fn new(learning_rate: f32) -> Self {
+        Adam { learning_rate, beta1: 0.9, beta2: 0.999, epsilon: 1e-8, amsgrad: false }
+    }
+
+    /// The decay of the running mean (β₁) and of the running mean square (β₂) of the gradient.
+    pub fn betas(self, beta1: f32, beta2: f32) -> Self {
+        Adam { beta1, beta2, ..self }
+    }
+
+    /// What is added to the root mean square before it divides.
+    pub fn epsilon(self, epsilon: f32) -> Self {
+        Adam { epsilon, ..self }
+    }
+
+    /// Divides by the largest root mean square so far, so that steps never grow again (Reddi, Kale, Kumar, 2018).
+    pub fn amsgrad(self) -> Self {
+        Adam { amsgrad: true, ..self }
+    }
+
+    pub(super) fn check(self) -> Result<()> {
+        below_one("Adam's β₁", self.beta1)?;
+        below_one("Adam's β₂", self.beta2)?;
+        above_zero("Adam's epsilon", self.epsilon)
+    }
+
+    /// The rule at this step, counted from 1.
+    pub(super) fn at(self, rate: f32, step: u64) -> AdamStep {
+        let Adam { beta1, beta2, epsilon, .. } = self;
+        AdamStep {
+            rate: (f64::from(rate) / correction(beta1, step)) as f32,
+            root_correction: root_correction(beta2, step),
+            beta1,
+            beta2,
+            epsilon,
+        }
+    }
+}
+
+/// Adam at a learning rate of 0.001.
+impl Default for Adam {
+    fn default() -> Self {
+        Adam::new(0.001)
+    }
+}
+
+/// What a running mean with this decay, started at zero, falls short by.
+fn correction(beta: f32, step: u64) -> f64 {
+    1.0 - math::power_f64(f64::from(beta), step)
+}
+
+/// One over the root of the correction: a factor of the root mean square.
+fn root_correction(beta: f32, step: u64) -> f32 {
+    (1.0 / correction(beta, step).sqrt()) as f32
+}
+
+#[derive(Clone, Copy)]
+pub(super) struct AdamStep {
+    /// The learning rate over the correction of the mean.
+    rate: f32,
+    root_correction: f32,
+    beta1: f32,
+    beta2: f32,
+    epsilon: f32,
+}
+
+impl Update<2> for AdamStep {
+    #[inline(always)]
+    fn apply(self, w: f32, g: f32, [mean, square]: [&mut f32; 2]) -> f32 {
+        *mean += (1.0 - self.beta1) * (g - *mean);
+        *square += (1.0 - self.beta2) * (g * g - *square);
+        w - self.rate * *mean / (square.sqrt() * self.root_correction + self.epsilon)
+    }
+}
+
+/// AMSGrad: the third moment is the largest mean square.
+impl Update<3> for AdamStep {
+    #[inline(always)]
+    fn apply(self, w: f32, g: f32, [mean, square, largest]: [&mut f32; 3]) -> f32 {
+        *mean += (1.0 - self.beta1) * (g - *mean);
+        *square += (1.0 - self.beta2) * (g * g - *square);
+        *largest = if *largest > *square { *largest } else { *square };
+        w - self.rate * *mean / (largest.sqrt() * self.root_correction + self.epsilon)
+    }
+}
+
+/// Adam whose momentum looks ahead as Nesterov's does (Dozat, 2016). As in the paper, the momentum grows from half of
+/// β₁ to β₁ over the first thousands of steps.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct NAdam {
+    pub(super) learning_rate: f32,
+    beta1: f32,
+    beta2: f32,
+    epsilon: f32,
+}
+
+impl NAdam {
+    /// NAdam at this learning rate, with β₁ = 0.9, β₂ = 0.999, ε = 10⁻⁸.
+    pub fn new(learning_rate: f32) -> Self {
+        NAdam { learning_rate, beta1: 0.9, beta2: 0.999, epsilon: 1e-8 }
+    }
+
+    /// The decay of the running mean (β₁) and of the running mean square (β₂) of the gradient.
+    pub fn betas(self, beta1: f32, beta2: f32) -> Self {
+        NAdam { beta1, beta2, ..self }
+    }
+
+    /// What is added to the root mean square before it divides.
+    pub fn epsilon(self, epsilon: f32) -> Self {
+        NAdam { epsilon, ..self }
+    }
+
+    pub(super) fn check(self) -> Result<()> {
+        below_one("NAdam's β₁", self.beta1)?;
+        below_one("NAdam's β₂", self.beta2)?;
+        above_zero("NAdam's epsilon", self.epsilon)
+    }
+
+    /// The rule at this step, counted from 1.
+    pub(super) fn at(self, rate: f32, step: u64) -> impl Update<2> {
+        // 0.96 to the power of 0.004.
+        const GROWTH: f64 = 0.999_836_725_352_675_3;
+        let momentum = |power: f64| f64::from(self.beta1) * (1.0 - 0.5 * power);
+        let (mut product, mut power) = (1.0, 1.0);
+        for _ in 0..step {
+            power *= GROWTH;
+            product *= momentum(power);
+            // One less this is one: more factors change nothing.
+            if product < 1e-17 {
+                break;
+            }
+        }
+        let power = math::power_f64(GROWTH, step);
+        let (rate, now, next) = (f64::from(rate), momentum(power), momentum(power * GROWTH));
+        NAdamStep {
+            gradient_rate: (rate * (1.0 - now) / (1.0 - product)) as f32,
+            mean_rate: (rate * next / (1.0 - product * next)) as f32,
+            root_correction: root_correction(self.beta2, step),
+            beta1: self.beta1,
+            beta2: self.beta2,
+            epsilon: self.epsilon,
+        }
+    }
+}
+
+#[derive(Clone, Copy)]
+struct NAdamStep {
+    gradient_rate: f32,
+    mean_rate: f32,
+    root_correction: f32,
+    beta1: f32,
+    beta2: f32,
+    epsilon: f32,
+}
+
+impl Update<2> for NAdamStep {
+    #[inline(always)]
+    fn apply(self, w: f32, g: f32, [mean, square]: [&mut f32; 2]) -> f32 {
+        *mean += (1.0 - self.beta1) * (g - *mean);
+        *square += (1.0 - self.beta2) * (g * g - *square);
+        let root = square.sqrt() * self.root_correction + self.epsilon;
+        w - (self.gradient_rate * g + self.mean_rate * *mean) / root
+    }
+}

@@ -1,0 +1,85 @@
+//! Regularization: L1, L2 and decoupled weight decay.
+
+use super::check::wrong;
+use crate::base::error::Result;
+
+/// What pulls every weight towards zero in each step, to keep a network from learning its examples by heart.
+///
+/// Biases, and the parameters of normalisation layers, are left alone unless [`biases`](Self::biases) asks for them. The loss that is reported, and that early
+/// stopping looks at, is without the penalty: it compares between settings.
+///
+/// ```
+/// use palmnet::{Adam, Loss, Penalty, Trainer};
+/// // AdamW.
+/// let trainer = Trainer::new(Loss::CrossEntropy, Adam::new(0.001)).penalty(Penalty::default().weight_decay(0.01));
+/// ```
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct Penalty {
+    pub(crate) l1: f32,
+    pub(crate) l2: f32,
+    pub(crate) weight_decay: f32,
+    pub(crate) biases: bool,
+}
+
+impl Penalty {
+    /// Adds l1 · sign(w) to the gradient, as the penalty l1 · Σ |w| does (Tibshirani, 1996): weights that are of little
+    /// use shrink to about nothing.
+    pub fn l1(self, l1: f32) -> Self {
+        Penalty { l1, ..self }
+    }
+
+    /// Adds l2 · w to the gradient, as the penalty l2 / 2 · Σ w² does: what PyTorch's SGD and Adam call weight decay.
+    pub fn l2(self, l2: f32) -> Self {
+        Penalty { l2, ..self }
+    }
+
+    /// w ← (1 - rate · decay) · w before the step, past the gradient and its running means: decoupled weight decay
+    /// (Loshchilov, Hutter, 2017), with [`Adam`](crate::Adam) known as AdamW.
+    pub fn weight_decay(self, weight_decay: f32) -> Self {
+        Penalty { weight_decay, ..self }
+    }
+
+    /// Biases too, and what normalisation layers scale and shift by, as PyTorch has it.
+    pub fn biases(self) -> Self {
+        Penalty { biases: true, ..self }
+    }
+
+    /// Whether it acts on the parameters of this name.
+    pub(crate) fn covers(self, name: &str) -> bool {
+        self.biases || name == "weights"
+    }
+
+    /// The strength of the L2 penalty, where it is the only one.
+    pub(crate) fn only_l2(self) -> Option<f32> {
+        (self.l1 == 0.0 && self.weight_decay == 0.0).then_some(self.l2)
+    }
+
+    pub(crate) fn check(self) -> Result<()> {
+        for (name, strength) in [("l1", self.l1), ("l2", self.l2), ("weight decay", self.weight_decay)] {
+            if !(strength.is_finite() && strength >= 0.0) {
+                return wrong(format!("{name} {strength}: it must be at least zero"));
+            }
+        }
+        Ok(())
+    }
+
+    /// What it does at this learning rate, with the gradient cut to ±`limit` first.
+    pub(super) fn adjustment(self, rate: f32, limit: f32) -> Adjustment {
+        Adjustment { limit, l1: self.l1, l2: self.l2, kept: 1.0 - rate * self.weight_decay }
+    }
+}
+
+/// What happens to a gradient and its parameter before the rule sees them.
+#[derive(Clone, Copy, PartialEq)]
+pub(super) struct Adjustment {
+    /// The largest entry of the gradient.
+    pub(super) limit: f32,
+    pub(super) l1: f32,
+    pub(super) l2: f32,
+    /// What decay leaves of the parameter.
+    pub(super) kept: f32,
+}
+
+impl Adjustment {
+    pub(super) const NONE: Adjustment = Adjustment { limit: f32::INFINITY, l1: 0.0, l2: 0.0, kept: 1.0 };
+}

@@ -1,0 +1,54 @@
+//! RMSProp.
+
+use super::check::{above_zero, below_one};
+use super::update::Update;
+use crate::base::error::Result;
+
+/// RMSProp (Tieleman, Hinton, 2012): the gradient divided by its running root mean square.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct RmsProp {
+    pub(super) learning_rate: f32,
+    decay: f32,
+    epsilon: f32,
+}
+
+impl RmsProp {
+    /// RMSProp at this learning rate, with a decay of 0.99 and ε = 10⁻⁸.
+    pub fn new(learning_rate: f32) -> Self {
+        RmsProp { learning_rate, decay: 0.99, epsilon: 1e-8 }
+    }
+
+    /// The decay of the running mean square of the gradient.
+    pub fn decay(self, decay: f32) -> Self {
+        RmsProp { decay, ..self }
+    }
+
+    /// What is added to the root mean square before it divides.
+    pub fn epsilon(self, epsilon: f32) -> Self {
+        RmsProp { epsilon, ..self }
+    }
+
+    pub(super) fn check(self) -> Result<()> {
+        below_one("RMSProp's decay", self.decay)?;
+        above_zero("RMSProp's epsilon", self.epsilon)
+    }
+
+    pub(super) fn at(self, rate: f32) -> impl Update<1> {
+        RmsPropStep { rate, decay: self.decay, epsilon: self.epsilon }
+    }
+}
+
+#[derive(Clone, Copy)]
+struct RmsPropStep {
+    rate: f32,
+    decay: f32,
+    epsilon: f32,
+}
+
+impl Update<1> for RmsPropStep {
+    #[inline(always)]
+    fn apply(self, w: f32, g: f32, [square]: [&mut f32; 1]) -> f32 {
+        *square += (1.0 - self.decay) * (g * g - *square);
+        w - self.rate * g / (square.sqrt() + self.epsilon)
+    }
+}

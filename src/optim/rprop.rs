@@ -1,0 +1,68 @@
+//! Rprop.
+
+use super::check::wrong;
+use super::update::{Update, sign};
+use crate::base::error::Result;
+
+/// Resilient propagation (Riedmiller, Braun, 1993): only the gradient's sign counts. Every parameter has a step of its
+/// own, which grows while the sign stays and shrinks when it turns; after a turn the parameter rests for one step.
+///
+/// It is for gradients without noise: let a batch be all of the data, as
+/// [`batch_size(usize::MAX)`](crate::Trainer::batch_size) does. The learning rate is the size of the first step; a
+/// schedule has no say after that.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Rprop {
+    pub(super) learning_rate: f32,
+    shrink: f32,
+    grow: f32,
+    smallest: f32,
+    largest: f32,
+}
+
+impl Rprop {
+    /// Rprop with first steps of this size, which grow by 1.2 and shrink by 0.5, from 10⁻⁶ to 50.
+    pub fn new(learning_rate: f32) -> Self {
+        Rprop { learning_rate, shrink: 0.5, grow: 1.2, smallest: 1e-6, largest: 50.0 }
+    }
+
+    /// What a step is multiplied by when the sign has turned (η⁻), and when it has not (η⁺).
+    pub fn factors(self, shrink: f32, grow: f32) -> Self {
+        Rprop { shrink, grow, ..self }
+    }
+
+    /// The smallest and the largest step.
+    pub fn steps(self, smallest: f32, largest: f32) -> Self {
+        Rprop { smallest, largest, ..self }
+    }
+
+    pub(super) fn check(self) -> Result<()> {
+        let Rprop { shrink, grow, smallest, largest, .. } = self;
+        if !(0.0 < shrink && shrink < 1.0 && 1.0 < grow && grow.is_finite()) {
+            return wrong(format!(
+                "Rprop's factors {shrink} and {grow}: the first must be from 0 to 1, the second more than 1"
+            ));
+        }
+        if !(0.0 < smallest && smallest <= largest && largest.is_finite()) {
+            return wrong(format!(
+                "Rprop's steps from {smallest} to {largest}: the first must be more than 0 and not above the second"
+            ));
+        }
+        Ok(())
+    }
+}
+
+/// The moments are the steps, to be started at the learning rate, and the last gradients.
+impl Update<2> for Rprop {
+    #[inline(always)]
+    fn apply(self, w: f32, g: f32, [step, last]: [&mut f32; 2]) -> f32 {
+        // Of the signs, because the product of two small gradients may be zero.
+        let agreement = sign(g) * sign(*last);
+        let factor = if agreement < 0.0 { self.shrink } else { 1.0 };
+        let factor = if agreement > 0.0 { self.grow } else { factor };
+        let size = *step * factor;
+        let size = if size < self.smallest { self.smallest } else { size };
+        *step = if size > self.largest { self.largest } else { size };
+        *last = if agreement < 0.0 { 0.0 } else { g };
+        w - sign(*last) * *step
+    }
+}

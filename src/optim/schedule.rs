@@ -1,0 +1,326 @@
+//! How the learning rate changes over a training.
+
+use std::f64::consts::PI;
+use std::fmt;
+use std::str::FromStr;
+
+use crate::base::error::{Error, Result};
+use crate::base::math;
+
+/// The course of the learning rate, as a factor of the one that was set. [`Scheduler`] follows it.
+///
+/// Its text form is the lower-case name, with numbers after colons. Those in brackets below may be left out.
+///
+/// ```
+/// use palmnet::Schedule;
+/// assert_eq!("step:30:0.1".parse::<Schedule>()?, Schedule::Step { epochs: 30, factor: 0.1 });
+/// assert_eq!("cosine".parse::<Schedule>()?, Schedule::Cosine(0.0));
+/// assert_eq!(Schedule::Exponential(0.95).to_string(), "exponential:0.95");
+/// # Ok::<(), palmnet::Error>(())
+/// ```
+#[derive(Clone, Copy, Debug, PartialEq)]
+#[non_exhaustive]
+pub enum Schedule {
+    /// `constant`: the same rate throughout.
+    Constant,
+    /// `cooldown[:SHARE]`: the same rate until the last part of the steps, of this share, over which it falls to zero
+    /// in a straight line (Hägele et al., 2024). The small steps at the end take out the noise that the large ones
+    /// leave in the weights. The usual share is 0.2.
+    Cooldown(f32),
+    /// `step:EPOCHS:FACTOR`: multiplied by the factor whenever so many epochs have passed.
+    Step {
+        /// The epochs from one change to the next.
+        epochs: usize,
+        /// What the rate is multiplied by.
+        factor: f32,
+    },
+    /// `exponential:FACTOR`: multiplied by the factor after every epoch.
+    Exponential(f32),
+    /// `inverse_scaling[:POWER]`: divided by tᵖ in step t, counted from 1. The usual power is 0.5, as for scikit-learn.
+    InverseScaling(f32),
+    /// `cosine[:LOWEST]`: falls to the lowest factor, usually 0, along half a wave (Loshchilov, Hutter, 2016).
+    Cosine(f32),
+    /// `one_cycle`: rises from a twenty-fifth of the rate to all of it over the first three tenths of the steps, and
+    /// falls to next to nothing over the rest, both along half a wave (Smith, Topin, 2017; the numbers are PyTorch's).
+    OneCycle,
+    /// `plateau[:EPOCHS[:FACTOR]]`: multiplied by the factor, usually 0.1, when the loss (on the validation part where
+    /// there is one) has not fallen by a ten-thousandth for more than so many epochs, usually 10.
+    Plateau {
+        /// The epochs without improvement that are let pass.
+        patience: usize,
+        /// What the rate is multiplied by.
+        factor: f32,
+    },
+}
+
+use Schedule::*;
+
+/// Every schedule's name with its usual numbers, and the numbers that it takes.
+const NAMES: [(&str, Schedule, &str); 8] = [
+    ("constant", Constant, ""),
+    ("cooldown", Cooldown(0.2), "[:SHARE]"),
+    ("step", Step { epochs: 30, factor: 0.1 }, ":EPOCHS:FACTOR"),
+    ("exponential", Exponential(0.95), ":FACTOR"),
+    ("inverse_scaling", InverseScaling(0.5), "[:POWER]"),
+    ("cosine", Cosine(0.0), "[:LOWEST]"),
+    ("one_cycle", OneCycle, ""),
+    ("plateau", Plateau { patience: 10, factor: 0.1 }, "[:EPOCHS[:FACTOR]]"),
+];
+
+/// A cooldown over the last fifth.
+impl Default for Schedule {
+    fn default() -> Self {
+        Cooldown(0.2)
+    }
+}
+
+impl Schedule {
+    pub(crate) fn check(self) -> Result<()> {
+        let wrong = |message: String| Err(Error::Setting(message));
+        match self {
+            Cooldown(share) if !(0.0..=1.0).contains(&share) => {
+                wrong(format!("cooldown {share}: the share of the steps must be from 0 to 1"))
+            }
+            Step { epochs: 0, .. } => wrong("step 0: there must be at least one epoch between changes".into()),
+            Step { factor, .. } | Exponential(factor) | Plateau { factor, .. } if !(factor > 0.0 && factor <= 1.0) => {
+                wrong(format!("{self}: the factor must be more than 0 and at most 1"))
+            }
+            InverseScaling(power) if !(power >= 0.0 && power.is_finite()) => {
+                wrong(format!("inverse_scaling {power}: the power must be at least 0"))
+            }
+            Cosine(lowest) if !(0.0..=1.0).contains(&lowest) => {
+                wrong(format!("cosine {lowest}: the lowest factor must be from 0 to 1"))
+            }
+            _ => Ok(()),
+        }
+    }
+}
+
+impl fmt::Display for Schedule {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Constant => f.write_str("constant"),
+            Cooldown(share) => write!(f, "cooldown:{share}"),
+            Step { epochs, factor } => write!(f, "step:{epochs}:{factor}"),
+            Exponential(factor) => write!(f, "exponential:{factor}"),
+            InverseScaling(power) => write!(f, "inverse_scaling:{power}"),
+            Cosine(lowest) => write!(f, "cosine:{lowest}"),
+            OneCycle => f.write_str("one_cycle"),
+            Plateau { patience, factor } => write!(f, "plateau:{patience}:{factor}"),
+        }
+    }
+}
+
+impl FromStr for Schedule {
+    type Err = Error;
+
+    fn from_str(text: &str) -> Result<Self> {
+        let mut parts = text.split(':');
+        let name = parts.next().unwrap_or_default();
+        let numbers: Vec<&str> = parts.collect();
+        let usual = NAMES.iter().find(|(known, ..)| *known == name).map(|&(_, usual, _)| usual);
+        let number = |text: &str| text.parse::<f32>().ok();
+        let whole = |text: &str| text.parse::<usize>().ok();
+        let schedule = match (usual, &numbers[..]) {
+            (Some(Step { .. }), [epochs, factor]) => {
+                whole(epochs).zip(number(factor)).map(|(epochs, factor)| Step { epochs, factor })
+            }
+            (Some(Exponential(_)), [factor]) => number(factor).map(Exponential),
+            (Some(Step { .. } | Exponential(_)), _) => None,
+            (Some(usual), []) => Some(usual),
+            (Some(Cooldown(_)), [share]) => number(share).map(Cooldown),
+            (Some(InverseScaling(_)), [power]) => number(power).map(InverseScaling),
+            (Some(Cosine(_)), [lowest]) => number(lowest).map(Cosine),
+            (Some(Plateau { factor, .. }), [patience]) => whole(patience).map(|patience| Plateau { patience, factor }),
+            (Some(Plateau { .. }), [patience, factor]) => {
+                whole(patience).zip(number(factor)).map(|(patience, factor)| Plateau { patience, factor })
+            }
+            _ => None,
+        };
+        let schedule = schedule.ok_or_else(|| {
+            let forms: Vec<String> = NAMES.iter().map(|(name, _, numbers)| format!("{name}{numbers}")).collect();
+            Error::Setting(format!("no schedule \"{text}\"; there are {}", forms.join(", ")))
+        })?;
+        schedule.check().map(|()| schedule)
+    }
+}
+
+/// A schedule at work: the factor of the learning rate, step by step.
+///
+/// [`Trainer`](crate::Trainer) has its own; in a loop of yours:
+///
+/// ```
+/// use palmnet::{Schedule, Scheduler};
+/// let (epochs, batches) = (10, 4);
+/// let mut scheduler = Scheduler::new(Schedule::Exponential(0.5), epochs, batches);
+/// for epoch in 0..epochs {
+///     for batch in 0..batches {
+///         let factor = scheduler.factor(epoch * batches + batch);
+///         // optimizer.set_learning_rate(0.1 * factor); optimizer.step(…)
+///         assert_eq!(factor, 0.5f32.powi(epoch as i32));
+///     }
+///     scheduler.end_epoch(0.0);
+/// }
+/// ```
+///
+/// What it remembers follows from the losses of the epochs alone.
+#[derive(Clone, Copy, Debug)]
+pub struct Scheduler {
+    schedule: Schedule,
+    warmup: f32,
+    steps: usize,
+    batches: usize,
+    plateau: f32,
+    best: f64,
+    waited: usize,
+}
+
+impl Scheduler {
+    /// A scheduler for a training of so many epochs, each of so many batches.
+    pub fn new(schedule: Schedule, epochs: usize, batches: usize) -> Self {
+        let steps = epochs.saturating_mul(batches);
+        Scheduler { schedule, warmup: 0.0, steps, batches, plateau: 1.0, best: f64::INFINITY, waited: 0 }
+    }
+
+    /// Over the first part of the steps, of this share, the factor of the schedule is multiplied by one that rises from
+    /// 0.1 to 1 in a straight line (Goyal et al., 2017).
+    pub fn warmup(self, share: f32) -> Self {
+        Scheduler { warmup: share, ..self }
+    }
+
+    /// The factor for this step, counted from 0.
+    pub fn factor(&self, step: usize) -> f32 {
+        let epoch = step / self.batches.max(1);
+        let part = (step as f64 / self.steps.max(1) as f64).min(1.0);
+        let factor = match self.schedule {
+            Constant => 1.0,
+            Cooldown(share) => ((1.0 - part) / f64::from(share)).min(1.0),
+            Step { epochs, factor } => math::power_f64(f64::from(factor), (epoch / epochs.max(1)) as u64),
+            Exponential(factor) => math::power_f64(f64::from(factor), epoch as u64),
+            InverseScaling(power) => f64::from(math::exp((-f64::from(power) * math::ln_f64(step as f64 + 1.0)) as f32)),
+            Cosine(lowest) => half_wave(1.0, f64::from(lowest), part),
+            OneCycle => one_cycle(step as f64, self.steps as f64),
+            Plateau { .. } => f64::from(self.plateau),
+        };
+        let warm = part / f64::from(self.warmup);
+        (if warm < 1.0 { (0.1 + 0.9 * warm) * factor } else { factor }) as f32
+    }
+
+    /// Tells the loss of an epoch: on the validation part where there is one.
+    pub fn end_epoch(&mut self, loss: f64) {
+        let Plateau { patience, factor } = self.schedule else { return };
+        if loss < self.best * (1.0 - 1e-4) {
+            (self.best, self.waited) = (loss, 0);
+            return;
+        }
+        self.waited += 1;
+        if self.waited > patience {
+            self.waited = 0;
+            self.plateau *= factor;
+        }
+    }
+}
+
+/// From `from` at part 0 to `to` at part 1, level at both ends.
+fn half_wave(from: f64, to: f64, part: f64) -> f64 {
+    to + (from - to) * 0.5 * (1.0 + math::sin_cos_f64(PI * part).1)
+}
+
+fn one_cycle(step: f64, steps: f64) -> f64 {
+    let (start, end) = (1.0 / 25.0, 1.0 / 250_000.0);
+    // The steps with the highest and the lowest rate.
+    let (top, last) = ((0.3 * steps - 1.0).max(0.0), steps - 1.0);
+    if step < top {
+        half_wave(start, 1.0, step / top)
+    } else {
+        // A training of one step has all of the rate.
+        half_wave(1.0, end, ((step - top) / (last - top).max(1.0)).min(1.0))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn factors() {
+        let factors = |schedule| [0, 79, 80, 90, 99].map(|step| Scheduler::new(schedule, 10, 10).factor(step));
+        assert_eq!(factors(Constant), [1.0; 5]);
+        assert_eq!(factors(Cooldown(0.2)), [1.0, 1.0, 1.0, 0.5, 0.05]);
+        assert_eq!(factors(Cooldown(0.0)), [1.0; 5]);
+        assert_eq!(Scheduler::new(Cooldown(1.0), 100, 1).factor(25), 0.75);
+        // Per epoch of ten steps.
+        assert_eq!(factors(Step { epochs: 4, factor: 0.5 }), [1.0, 0.5, 0.25, 0.25, 0.25]);
+        assert_eq!(factors(Exponential(0.5)), [1.0, 1.0 / 128.0, 1.0 / 256.0, 1.0 / 512.0, 1.0 / 512.0]);
+        assert_eq!(factors(Cosine(0.0))[..2], [1.0, 0.104_922_494]);
+        // The hundredth step, and the eighty-first.
+        let inverse = factors(InverseScaling(0.5));
+        assert!((inverse[4] - 0.1).abs() < 1e-7 && (inverse[2] - 1.0 / 9.0).abs() < 1e-7, "{inverse:?}");
+    }
+
+    #[test]
+    fn warmup_is_a_factor_of_the_schedule() {
+        let scheduler = |schedule| Scheduler::new(schedule, 10, 10).warmup(0.2);
+        let factors = |schedule| [0, 10, 20, 90].map(|step| scheduler(schedule).factor(step));
+        assert_eq!(factors(Constant), [0.1, 0.55, 1.0, 1.0]);
+        assert_eq!(factors(Exponential(0.5)), [0.1, 0.275, 0.25, 1.0 / 512.0]);
+        assert_eq!(factors(Cooldown(0.2)), [0.1, 0.55, 1.0, 0.5]);
+    }
+
+    /// The rates that PyTorch's ReduceLROnPlateau(factor=0.5, patience=1) has after each of these losses.
+    #[test]
+    fn plateau() {
+        let losses = [1.0, 0.9, 0.95, 0.9, 0.92, 0.91, 0.89995, 0.5, 0.6, f64::NAN, 0.49, 0.48];
+        let rates = [1.0, 1.0, 1.0, 0.5, 0.5, 0.25, 0.25, 0.25, 0.25, 0.125, 0.125, 0.125];
+        let mut scheduler = Scheduler::new(Plateau { patience: 1, factor: 0.5 }, 12, 3);
+        for (loss, rate) in losses.into_iter().zip(rates) {
+            scheduler.end_epoch(loss);
+            assert_eq!(scheduler.factor(5), rate, "after {loss}");
+        }
+        // The others do not listen.
+        let mut scheduler = Scheduler::new(Constant, 12, 3);
+        (0..12).for_each(|_| scheduler.end_epoch(1.0));
+        assert_eq!(scheduler.factor(35), 1.0);
+    }
+
+    #[test]
+    fn short_trainings_and_long_ones() {
+        for (_, schedule, _) in NAMES {
+            for epochs in 0..5 {
+                let scheduler = Scheduler::new(schedule, epochs, 1);
+                let factors: Vec<f32> = (0..10).map(|step| scheduler.factor(step)).collect();
+                assert!(factors.iter().all(|factor| (0.0..=1.0).contains(factor)), "{schedule}: {factors:?}");
+                assert!(epochs == 0 || factors[..epochs].iter().any(|&factor| factor > 0.3), "{schedule}: {factors:?}");
+            }
+        }
+    }
+
+    #[test]
+    fn text() {
+        for (name, schedule, _) in NAMES {
+            assert_eq!(schedule.to_string().parse::<Schedule>().unwrap(), schedule, "{name}");
+        }
+        for (text, schedule) in [
+            ("constant", Constant),
+            ("cooldown", Schedule::default()),
+            ("cooldown:0.5", Cooldown(0.5)),
+            ("step:7:0.5", Step { epochs: 7, factor: 0.5 }),
+            ("exponential:0.9", Exponential(0.9)),
+            ("inverse_scaling", InverseScaling(0.5)),
+            ("cosine:0.01", Cosine(0.01)),
+            ("plateau", Plateau { patience: 10, factor: 0.1 }),
+            ("plateau:3", Plateau { patience: 3, factor: 0.1 }),
+            ("plateau:0:0.5", Plateau { patience: 0, factor: 0.5 }),
+        ] {
+            assert_eq!(text.parse::<Schedule>().unwrap(), schedule, "{text}");
+        }
+        let bad = "cooldown:2 cooldown:x cosin cooldown:NaN constant:1 step step:3 step:0:0.1 step:3:0 step:3:0.5:1 \
+                   step:x:0.1 exponential exponential:0 exponential:1.1 exponential:NaN inverse_scaling:-1 inverse_scaling:inf \
+                   cosine:1.5 cosine: one_cycle:1 plateau:1:2 plateau:x plateau:-1 plateau:1:0.1:1 :";
+        for bad in bad.split_whitespace().chain([""]) {
+            assert!(bad.parse::<Schedule>().is_err(), "{bad}");
+        }
+        let message = "cosin".parse::<Schedule>().unwrap_err().to_string();
+        assert!(message.contains("\"cosin\"") && message.contains("cosine[:LOWEST], one_cycle,"), "{message}");
+    }
+}

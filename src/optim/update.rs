@@ -1,0 +1,97 @@
+//! One pass over some parameters and all that belongs to them.
+
+use super::penalty::Adjustment;
+use crate::linalg::vectorize::{Vectorized, vectorize};
+
+/// A rule at one step, for any single parameter with its `N` moments.
+pub(super) trait Update<const N: usize>: Copy {
+    /// The parameter after the step.
+    ///
+    /// Implementations are marked `#[inline(always)]`, to be compiled for the instruction set in use.
+    fn apply(self, parameter: f32, gradient: f32, moments: [&mut f32; N]) -> f32;
+}
+
+/// What happens to a gradient and its parameter before the rule sees them.
+trait Before: Copy {
+    fn adjust(self, parameter: f32, gradient: f32) -> (f32, f32);
+}
+
+/// Nothing.
+impl Before for () {
+    #[inline(always)]
+    fn adjust(self, w: f32, g: f32) -> (f32, f32) {
+        (w, g)
+    }
+}
+
+impl Before for Adjustment {
+    #[inline(always)]
+    fn adjust(self, w: f32, g: f32) -> (f32, f32) {
+        let g = if g > self.limit { self.limit } else { g };
+        let g = if g < -self.limit { -self.limit } else { g };
+        (self.kept * w, g + self.l2 * w + self.l1 * sign(w))
+    }
+}
+
+/// -1, 0 or 1; 0 for NaN.
+#[inline(always)]
+pub(super) fn sign(x: f32) -> f32 {
+    (if x > 0.0 { 1.0 } else { 0.0 }) - (if x < 0.0 { 1.0 } else { 0.0 })
+}
+
+/// Some parameters, and what belongs to them.
+pub(super) struct Part<'a> {
+    pub(super) parameters: &'a mut [f32],
+    pub(super) gradient: &'a [f32],
+    /// The moments of all parameters, and the place of the first of these among them.
+    pub(super) moments: &'a mut [Vec<f32>; 3],
+    pub(super) start: usize,
+}
+
+impl Part<'_> {
+    /// Updates all of the parameters, and says whether they are all finite. As every one is worked on by itself, any
+    /// division into parts gives the same bits.
+    pub(super) fn update<const N: usize>(self, update: impl Update<N>, adjustment: Adjustment) -> bool {
+        let Part { parameters, gradient, moments, start } = self;
+        let mut moments = moments.iter_mut();
+        let moments = std::array::from_fn(|_| {
+            let moment = moments.next().expect("a rule has three moments at most");
+            &mut moment[start..][..parameters.len()]
+        });
+        if adjustment == Adjustment::NONE {
+            vectorize(Pass { update, before: (), parameters, gradient, moments })
+        } else {
+            vectorize(Pass { update, before: adjustment, parameters, gradient, moments })
+        }
+    }
+}
+
+struct Pass<'a, U, B, const N: usize> {
+    update: U,
+    before: B,
+    parameters: &'a mut [f32],
+    gradient: &'a [f32],
+    moments: [&'a mut [f32]; N],
+}
+
+impl<U: Update<N>, B: Before, const N: usize> Vectorized for Pass<'_, U, B, N> {
+    type Output = bool;
+
+    #[inline(always)]
+    fn run(self) -> bool {
+        let Pass { update, before, parameters, gradient, moments } = self;
+        // With all lengths known to be one, no access is checked.
+        let count = parameters.len();
+        let gradient = &gradient[..count];
+        let mut moments = moments.map(|moment| &mut moment[..count]);
+        let mut largest = 0;
+        for i in 0..count {
+            let (w, g) = before.adjust(parameters[i], gradient[i]);
+            let updated = update.apply(w, g, moments.each_mut().map(|moment| &mut moment[i]));
+            parameters[i] = updated;
+            // Without their signs, numbers are ordered as their bits are.
+            largest = largest.max(updated.to_bits() << 1);
+        }
+        largest < f32::INFINITY.to_bits() << 1
+    }
+}

@@ -1,0 +1,173 @@
+//! The law of the house: a folder of `src` uses only the folders above it, and inside a folder no file uses another one
+//! that uses it. Both are read off the `use` declarations and the paths in the code.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fs;
+use std::path::{Path, PathBuf};
+
+/// The folders, from the bottom of the house, which uses nothing but the standard library, to the top.
+const FLOORS: [&str; 9] = ["base", "format", "linalg", "nn", "data", "optim", "model", "train", "tune"];
+
+fn sources(folder: &Path, found: &mut Vec<PathBuf>) {
+    for entry in fs::read_dir(folder).unwrap() {
+        let path = entry.unwrap().path();
+        if path.is_dir() {
+            sources(&path, found);
+        } else if path.extension().is_some_and(|extension| extension == "rs") {
+            found.push(path);
+        }
+    }
+}
+
+/// Every source file, by its module path from `src`, without comments and unit tests.
+fn modules() -> BTreeMap<Vec<String>, String> {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
+    let mut files = Vec::new();
+    sources(&root, &mut files);
+    let module = |path: &PathBuf| {
+        let relative = path.strip_prefix(&root).unwrap().with_extension("");
+        let mut names: Vec<String> = relative.iter().map(|name| name.to_str().unwrap().to_string()).collect();
+        if names.last().is_some_and(|name| name == "mod") {
+            names.pop();
+        }
+        let text = fs::read_to_string(path).unwrap();
+        let code = text.split("#[cfg(test)]\nmod tests {").next().unwrap();
+        let lines = code.lines().filter(|line| !line.trim_start().starts_with("//"));
+        (names, lines.map(|line| format!("{line}\n")).collect())
+    };
+    let modules: BTreeMap<Vec<String>, String> = files.iter().map(module).collect();
+    modules.into_iter().filter(|(names, _)| names.last().is_none_or(|name| name != "tests")).collect()
+}
+
+/// The paths that code mentions after `prefix` (`crate::`, say), as lists of names; the names in braces apart.
+fn paths(code: &str, prefix: &str) -> Vec<Vec<String>> {
+    let mut found = Vec::new();
+    for (start, _) in code.match_indices(prefix) {
+        let before = code[..start].chars().next_back();
+        if before.is_some_and(|c| c.is_alphanumeric() || "_:".contains(c)) {
+            continue;
+        }
+        expand(&code[start + prefix.len()..], Vec::new(), &mut found);
+    }
+    found
+}
+
+/// Reads one path, with all that is in its braces; returns how many bytes it is long.
+fn expand(code: &str, mut names: Vec<String>, found: &mut Vec<Vec<String>>) -> usize {
+    let mut at = 0;
+    loop {
+        let rest = &code[at..];
+        if let Some(inside) = rest.strip_prefix('{') {
+            let mut length = 1;
+            let mut rest = inside;
+            while !rest.is_empty() && !rest.starts_with('}') {
+                let skipped = rest.len() - rest.trim_start_matches(|c: char| c.is_whitespace() || c == ',').len();
+                rest = &rest[skipped..];
+                length += skipped;
+                if rest.starts_with('}') {
+                    break;
+                }
+                let read = expand(rest, names.clone(), found).max(1);
+                rest = &rest[read..];
+                length += read;
+            }
+            return at + length + 1;
+        }
+        let end = rest.find(|c: char| !c.is_alphanumeric() && c != '_').unwrap_or(rest.len());
+        names.push(rest[..end].to_string());
+        at += end;
+        match code[at..].strip_prefix("::") {
+            Some(next) if next.starts_with(|c: char| c.is_alphabetic() || c == '{' || c == '_') => at += 2,
+            _ => break,
+        }
+    }
+    found.push(names);
+    at
+}
+
+/// The full paths that a module uses inside the crate.
+fn uses(module: &[String], code: &str, is_folder: bool) -> Vec<Vec<String>> {
+    let mut found = paths(code, "crate::");
+    let parent = if module.is_empty() { &[] } else { &module[..module.len() - 1] };
+    let relative = |base: &[String], path: Vec<String>| base.iter().cloned().chain(path).collect();
+    found.extend(
+        paths(code, "super::").into_iter().filter(|path| path[0] != "super").map(|path| relative(parent, path)),
+    );
+    if is_folder {
+        found.extend(paths(code, "self::").into_iter().map(|path| relative(module, path)));
+    }
+    found
+}
+
+#[test]
+fn folders_use_only_folders_above_them() {
+    let modules = modules();
+    let floor = |name: &str| FLOORS.iter().position(|floor| *floor == name);
+    let folders: BTreeSet<&String> = modules.keys().filter(|names| names.len() > 1).map(|names| &names[0]).collect();
+    for folder in folders.iter().filter(|folder| **folder != "cli") {
+        assert!(floor(folder).is_some(), "src/{folder} has no floor: add it to FLOORS");
+    }
+    let mut arrows = 0;
+    for (module, code) in &modules {
+        // The entries of the library and of the command, and the command itself, see everything public.
+        let Some(own) = module.first().and_then(|name| floor(name)) else { continue };
+        let is_folder = folders.contains(&module[0]) && module.len() == 1;
+        for path in uses(module, code, is_folder) {
+            let Some(used) = floor(&path[0]) else {
+                // A name at the root of the library is a re-export, which may come from any floor.
+                panic!("src/{} uses crate::{}: name its module", module.join("/"), path.join("::"));
+            };
+            arrows += usize::from(used != own);
+            assert!(used <= own, "src/{} uses {}, which is above it", module.join("/"), path.join("::"));
+        }
+    }
+    assert!(arrows > 100, "{arrows} arrows are too few to have been read rightly");
+}
+
+/// A name that a folder re-exports is the file's that it comes from.
+fn file_of(path: &[String], modules: &BTreeMap<Vec<String>, String>) -> Option<Vec<String>> {
+    let mut known =
+        (1..=path.len()).rev().map(|length| path[..length].to_vec()).find(|path| modules.contains_key(path))?;
+    if let Some(name) = path.get(known.len()) {
+        let exports = paths(&modules[&known].replace("pub use ", "pub use export::"), "export::");
+        if let Some(export) = exports.into_iter().find(|export| export.last() == Some(name)) {
+            known.extend(export);
+            return file_of(&known, modules);
+        }
+    }
+    Some(known)
+}
+
+#[test]
+fn files_of_a_folder_form_no_circle() {
+    let modules = modules();
+    let has_children =
+        |names: &[String]| modules.keys().any(|other| other.len() > names.len() && other.starts_with(names));
+    let mut arrows: BTreeMap<&Vec<String>, BTreeSet<Vec<String>>> = BTreeMap::new();
+    for (module, code) in modules.iter().filter(|(names, _)| names.len() > 1 && !has_children(names)) {
+        let used = uses(module, code, false).into_iter().filter_map(|path| file_of(&path, &modules));
+        let within =
+            used.filter(|path| path.len() > 1 && path[0] == module[0] && path != module && !has_children(path));
+        arrows.insert(module, within.collect());
+    }
+    assert!(arrows.values().map(BTreeSet::len).sum::<usize>() > 50, "too few arrows to have been read rightly");
+    // Files whose uses are all done are taken away until nothing is left but circles.
+    let mut rest = arrows;
+    loop {
+        let open: BTreeSet<Vec<String>> = rest.keys().map(|module| (*module).clone()).collect();
+        let before = rest.len();
+        rest.retain(|_, used| used.iter().any(|other| open.contains(other)));
+        if rest.len() == before {
+            break;
+        }
+    }
+    let shown: Vec<String> = rest
+        .iter()
+        .map(|(module, used)| {
+            let used: Vec<String> =
+                used.iter().filter(|other| rest.contains_key(other)).map(|other| other.join("/")).collect();
+            format!("{} → {}", module.join("/"), used.join(", "))
+        })
+        .collect();
+    assert!(shown.is_empty(), "these files use each other, directly or in a circle:\n{}", shown.join("\n"));
+}
