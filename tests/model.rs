@@ -5,8 +5,8 @@ use std::path::PathBuf;
 
 use palmnet::Activation::*;
 use palmnet::{
-    Column, Dataset, Dense, Dropout, Error, Kind, Layer, Loss, Matrix, Model, Network, Output, Rng, Safetensors,
-    Scaler, Schema, Table, Target, Targets, Tensor,
+    Column, Dataset, Dense, Dropout, Error, Kind, Layer, Loss, Matrix, Model, Network, Output, Preprocessing, Rng,
+    Safetensors, Scaler, Schema, Table, Target, Targets, Tensor,
 };
 use proptest::prelude::*;
 
@@ -26,6 +26,12 @@ const EVERY_ACTIVATION: [palmnet::Activation; 14] = [
     HardSigmoid,
     Softmax,
 ];
+
+/// The same model, for a network that was trained on scaled targets.
+fn with_target_scaler(model: Model, scaler: Scaler) -> palmnet::Result<Model> {
+    let preprocessing = Preprocessing::new(model.preprocessing().features().clone(), Some(scaler));
+    Model::new(model.network().clone(), preprocessing, model.schema().clone())
+}
 
 /// A file that is gone afterwards.
 struct File(PathBuf);
@@ -134,7 +140,7 @@ fn models_come_back_to_the_bit() {
         odd_model(2, classes(&ODD_NAMES[4..6])),
         odd_model(1, classes(&ODD_NAMES[4..6])),
         odd_model(2, values.clone()).with_loss(Loss::MeanAbsoluteError),
-        odd_model(2, values).with_target_scaler(scaler).unwrap(),
+        with_target_scaler(odd_model(2, values), scaler).unwrap(),
     ];
     let x = random(20, 5, 3);
     let file = File::new("odd");
@@ -231,7 +237,7 @@ fn predictions_are_in_the_users_units() {
     let values = || Output::Values { names: strings(&["y"]) };
     close(&model(single.clone(), values()).predict(&x), &[-1.0, 2.0]);
     let scaler = Scaler::from_parts(vec![10.0], vec![0.1]).unwrap();
-    let model = model(single, values()).with_target_scaler(scaler).unwrap();
+    let model = with_target_scaler(model(single, values()), scaler).unwrap();
     close(&model.predict(&x), &[0.0, 30.0]);
     assert_eq!(model.class(&[0.0]), None);
     let truth = Dataset::new(x, Targets::Values(Matrix::from_rows(&[[1.0], [28.0]])), schema(values())).unwrap();
@@ -336,9 +342,9 @@ fn parts_that_do_not_fit() {
     refused(Model::new(network(2, 1), Scaler::identity(2), schema(2, abc())), &["1 outputs"]);
     refused(Model::new(network(2, 1), Scaler::identity(2), schema(2, values(2))), &["1 outputs"]);
     let model = Model::new(network(2, 2), Scaler::identity(2), schema(2, ab())).unwrap();
-    refused(model.with_target_scaler(Scaler::identity(2)), &["target scaler"]);
+    refused(with_target_scaler(model, Scaler::identity(2)), &["target scaler"]);
     let model = Model::new(network(2, 2), Scaler::identity(2), schema(2, values(2))).unwrap();
-    refused(model.with_target_scaler(Scaler::identity(1)), &["target scaler", "per output"]);
+    refused(with_target_scaler(model, Scaler::identity(1)), &["target scaler", "per output"]);
     let model = Model::new(network(2, 1), Scaler::identity(2), schema(2, ab())).unwrap();
     let wrong = Dataset::from_classes(Matrix::zeros(1, 3), vec![0], ["a", "b"]).unwrap();
     let message = model.evaluate(&wrong).unwrap_err().to_string();

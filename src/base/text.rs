@@ -25,6 +25,22 @@ pub(crate) fn repeated<'a>(names: impl Iterator<Item = &'a str>) -> Option<&'a s
     order.windows(2).find(|pair| names[pair[0]] == names[pair[1]]).map(|pair| names[pair[0]])
 }
 
+/// A number in so many significant digits, with an exponent where it is very small or large: 12.35, 0.0012, 2.1e-9.
+pub(crate) fn significant(x: f64, digits: usize) -> String {
+    if x == 0.0 || !x.is_finite() {
+        return (x + 0.0).to_string();
+    }
+    // Rounded first, because 9.9996 has another exponent than what it is rounded to.
+    let text = format!("{x:.*e}", digits - 1);
+    match text.split_once('e').and_then(|(_, exponent)| exponent.parse::<i32>().ok()) {
+        Some(exponent @ -4..6) => {
+            let decimals = usize::try_from(digits as i32 - 1 - exponent).unwrap_or(0);
+            format!("{x:.decimals$}")
+        }
+        _ => text,
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -147,7 +147,7 @@ fn sums(seed: u64) -> Recipe {
 fn show_sums(model: &Model, test: &Dataset, out: &mut dyn Write) -> std::io::Result<()> {
     let Targets::Values(truth) = test.targets() else { return Ok(()) };
     let predicted = model.predict(&test.to_matrix());
-    let factor = model.target_scaler().map(Scaler::factor).unwrap_or_default();
+    let factor = model.preprocessing().targets().map(Scaler::factor).unwrap_or_default();
     let of_row = |(p, y): (&[f32], &[f32])| {
         let terms = p.iter().zip(y).zip(factor).map(|((p, y), f)| 0.5 * f64::from((p - y) * f).powi(2));
         terms.map(|term| term * term).sum::<f64>().sqrt()

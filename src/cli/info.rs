@@ -30,8 +30,10 @@ pub fn run(arguments: &Arguments, out: &mut dyn Write) -> Result<(), Failure> {
         let strings = |names: &[String]| Json::Array(names.iter().map(|name| name.as_str().into()).collect());
         let layers: Vec<Json> = network.layers().iter().map(|layer| layer.to_string().into()).collect();
         let numbers = |values: &[f32]| Json::Array(values.iter().map(|&value| value.into()).collect());
-        let scaler =
-            Json::object([("offset", numbers(model.scaler().offset())), ("factor", numbers(model.scaler().factor()))]);
+        let scaler = Json::object([
+            ("offset", numbers(model.preprocessing().features().offset())),
+            ("factor", numbers(model.preprocessing().features().factor())),
+        ]);
         let notes = model.notes.iter().map(|(name, text)| (name.as_str(), text.as_str().into()));
         let mut members = vec![
             ("layers", Json::Array(layers)),

@@ -1,9 +1,7 @@
 //! How well a network does, as text and as JSON.
 
 use palmnet::json::Json;
-use palmnet::{
-    Activation, Dataset, Evaluation, Loss, Matrix, Model, Network, Output, Regression, Result, Scaler, Targets,
-};
+use palmnet::{Dataset, Evaluation, Loss, Matrix, Model, Network, Regression, Result, Scaler, Targets};
 
 use super::numbers::significant;
 
@@ -11,18 +9,6 @@ use super::numbers::significant;
 pub struct Score {
     pub loss: f64,
     pub evaluation: Evaluation,
-}
-
-/// The loss that a model was trained with or, where that is not known, the one that suits it.
-pub fn loss_of(model: &Model) -> Loss {
-    let usual = match (model.schema().output(), model.network().output_activation(), model.network().outputs()) {
-        (Output::Values { .. }, ..) => Loss::MeanSquaredError,
-        (_, Activation::Identity, 1) => Loss::BinaryCrossEntropyLogits,
-        (_, Activation::Identity, _) => Loss::CrossEntropyLogits,
-        (_, _, 1) => Loss::BinaryCrossEntropy,
-        _ => Loss::CrossEntropy,
-    };
-    model.loss().unwrap_or(usual)
 }
 
 impl Score {
@@ -50,11 +36,8 @@ impl Score {
     /// The score of a model on data in its own units.
     pub fn of_model(model: &Model, mut data: Dataset) -> Result<Score> {
         model.check(&data)?;
-        data.scale(model.scaler());
-        if let Some(scaler) = model.target_scaler() {
-            data.scale_targets(scaler);
-        }
-        Score::of(model.network(), &data, loss_of(model), model.target_scaler())
+        model.preprocessing().apply(&mut data);
+        Score::of(model.network(), &data, model.loss(), model.preprocessing().targets())
     }
 
     /// One line: `loss 0.05123, accuracy 0.9667`.

@@ -13,7 +13,6 @@ use super::numbers::exact;
 use super::options::Options;
 use super::progress::Progress;
 use super::remarks::remarks;
-use super::report::loss_of;
 use super::settings::Settings;
 use super::terminal::{complain, wrap};
 use super::training::{self, Job, Manner};
@@ -253,9 +252,9 @@ pub fn job<'a>(
     let mut scaler = settings.scaler(&train, scaler);
     let mut target_scaler = training::target_scaler(&train);
     if let Some(model) = start {
-        settings.loss = loss_of(model);
+        settings.loss = model.loss();
         settings.restarts = 1;
-        (scaler, target_scaler) = (model.scaler().clone(), model.target_scaler().cloned());
+        (scaler, target_scaler) = (model.preprocessing().features().clone(), model.preprocessing().targets().cloned());
     }
     let data = (&train, &scaler, target_scaler.as_ref());
     let mut heading = seek(arguments, &mut settings, data, start, places.checkpoint.as_mut(), manner, out)?;

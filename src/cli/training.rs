@@ -6,7 +6,9 @@ use std::ops::ControlFlow;
 use std::time::Instant;
 
 use palmnet::json::Json;
-use palmnet::{Dataset, Epoch, Error, Event, Layer, Loss, Model, Network, NetworkBuilder, Scaler, Targets, Trainer};
+use palmnet::{
+    Dataset, Epoch, Error, Event, Layer, Loss, Model, Network, NetworkBuilder, Preprocessing, Scaler, Targets, Trainer,
+};
 
 use super::Failure;
 use super::arguments::Arguments;
@@ -140,12 +142,9 @@ pub fn run(job: Job<'_>, manner: &Manner, out: &mut dyn Write) -> Result<Model, 
     };
     drop(trainer);
     progress.finish();
-    let model_of = |network: Network| {
-        let model = Model::new(network, scaler.clone(), train.schema().clone())?.with_loss(loss);
-        match &target_scaler {
-            Some(scaler) => model.with_target_scaler(scaler.clone()),
-            None => Ok(model),
-        }
+    let model_of = |network: Network| -> palmnet::Result<Model> {
+        let preprocessing = Preprocessing::new(scaler.clone(), target_scaler.clone());
+        Ok(Model::new(network, preprocessing, train.schema().clone())?.with_loss(loss))
     };
     if let Err(Error::Diverged { history, .. }) = &history
         && !history.epochs.is_empty()

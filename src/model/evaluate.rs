@@ -1,7 +1,10 @@
 //! A network's outputs for a whole dataset, and its metrics.
 
+use std::fmt;
+
 use crate::base::error::{Error, Result};
 use crate::base::parallel::{share, threads};
+use crate::base::text::significant;
 use crate::data::{Dataset, Features, Targets};
 use crate::linalg::matrix::Matrix;
 use crate::model::metrics::{Classification, Evaluation, Regression};
@@ -101,4 +104,40 @@ impl Network {
 
 fn mismatch(expected: usize, what: &str, found: &str) -> Error {
     Error::Mismatch(format!("the network has {expected} {what} and the data {found}"))
+}
+
+/// How well a model does on labelled data.
+#[derive(Clone, Debug, PartialEq)]
+#[non_exhaustive]
+pub struct Score {
+    /// The mean loss, of scaled targets as in training.
+    pub loss: f64,
+    /// The metrics, in the units of the targets.
+    pub evaluation: Evaluation,
+}
+
+impl Score {
+    /// One number of which more is better: the accuracy of classes, R² of values.
+    pub fn value(&self) -> f64 {
+        match &self.evaluation {
+            Evaluation::Classification(metrics) => metrics.accuracy(),
+            Evaluation::Regression(metrics) => metrics.r2,
+        }
+    }
+}
+
+/// One line: `loss 0.05123, accuracy 0.9667` or `rmse 1.234, mae 0.9876, R² 0.9123`.
+impl fmt::Display for Score {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.evaluation {
+            Evaluation::Classification(found) => {
+                write!(f, "loss {}, accuracy {:.4}", significant(self.loss, 4), found.accuracy())
+            }
+            Evaluation::Regression(found) => {
+                let (rmse, mae) = (significant(found.rmse, 4), significant(found.mae, 4));
+                let r2 = if found.r2.abs() < 1e4 { format!("{:.4}", found.r2) } else { significant(found.r2, 4) };
+                write!(f, "rmse {rmse}, mae {mae}, R² {r2}")
+            }
+        }
+    }
 }

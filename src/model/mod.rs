@@ -5,4 +5,5 @@ pub(crate) mod file;
 pub(crate) mod metrics;
 #[expect(clippy::module_inception)]
 pub(crate) mod model;
+pub(crate) mod preprocessing;
 mod report;

@@ -3,16 +3,18 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
-use super::evaluate;
+use super::evaluate::{self, Score};
 use super::file::CHECKPOINT;
 use super::file::{Tensors, damaged, write};
-use super::metrics::{Evaluation, likeliest};
+use super::metrics::{Evaluation, Regression, likeliest};
+use super::preprocessing::Preprocessing;
 use crate::base::error::{Error, Result};
 use crate::base::text::quoted;
 use crate::data::{Column, Dataset, Features, Kind, Output, Scaler, Schema, Table};
 use crate::format::json::Json;
 use crate::format::safetensors::{Safetensors, Tensor};
 use crate::linalg::matrix::Matrix;
+use crate::nn::activation::Activation;
 use crate::nn::loss::Loss;
 use crate::nn::network::Network;
 
@@ -31,26 +33,25 @@ use crate::nn::network::Network;
 /// # Ok::<(), palmnet::Error>(())
 /// ```
 ///
-/// To train a model further, read the new data as its [`schema`](Self::schema) says, scale it with its own
-/// [`scaler`](Self::scaler), and go on from a copy of its network:
+/// To train a model further, read the new data as its [`schema`](Self::schema) says, apply its own
+/// [`preprocessing`](Self::preprocessing), and go on from a copy of its network:
 ///
 /// ```no_run
 /// use palmnet::{Adam, Dataset, Loss, Model, Trainer};
 /// let model = Model::load("iris.safetensors")?;
-/// let more = Dataset::from_csv_as("more-iris.csv", model.schema())?;
+/// let mut more = Dataset::from_csv_as("more-iris.csv", model.schema())?;
+/// model.preprocessing().apply(&mut more);
 /// let mut network = model.network().clone();
-/// Trainer::new(Loss::CrossEntropy, Adam::new(0.001)).fit(&mut network, &model.scaler().apply(&more))?;
-/// Model::new(network, model.scaler().clone(), model.schema().clone())?.save("iris.safetensors")?;
+/// Trainer::new(Loss::CrossEntropy, Adam::new(0.001)).fit(&mut network, &more)?;
+/// Model::new(network, model.preprocessing().clone(), model.schema().clone())?.save("iris.safetensors")?;
 /// # Ok::<(), palmnet::Error>(())
 /// ```
 ///
-/// A model of values may have a [`target_scaler`](Self::target_scaler), too, through which the targets go
-/// ([`Dataset::scale_targets`]).
+/// A model of values scales its targets too, as a rule: [`Preprocessing`] does both.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Model {
     network: Network,
-    scaler: Scaler,
-    target_scaler: Option<Scaler>,
+    preprocessing: Preprocessing,
     schema: Schema,
     loss: Option<Loss>,
     /// Whatever is worth knowing about how the model was made, by name: for people, not for programs.
@@ -58,12 +59,14 @@ pub struct Model {
 }
 
 impl Model {
-    /// A model of a network, the scaler of its features, and the schema of the data it was trained on.
+    /// A model of a network, the preprocessing of its data, and the schema of the data it was trained on. A
+    /// [`Scaler`](crate::Scaler) serves as preprocessing of features alone.
     ///
     /// # Errors
     /// When the three do not fit each other.
-    pub fn new(network: Network, scaler: Scaler, schema: Schema) -> Result<Self> {
-        let (inputs, scaled, width) = (network.inputs(), scaler.columns(), schema.width());
+    pub fn new(network: Network, preprocessing: impl Into<Preprocessing>, schema: Schema) -> Result<Self> {
+        let preprocessing = preprocessing.into();
+        let (inputs, scaled, width) = (network.inputs(), preprocessing.features().columns(), schema.width());
         if inputs != width || scaled != width {
             return Err(Error::Mismatch(format!(
                 "the network has {inputs} inputs, the scaler {scaled} columns, the schema {width} features"
@@ -77,18 +80,11 @@ impl Model {
         if !fits {
             return Err(Error::Mismatch(format!("the network has {outputs} outputs, which do not fit {targets:?}")));
         }
-        Ok(Model { network, scaler, target_scaler: None, schema, loss: None, notes: BTreeMap::new() })
-    }
-
-    /// The same model for a network that was trained on scaled targets: predictions are brought back to their units.
-    ///
-    /// # Errors
-    /// When the model predicts classes, or the scaler has not as many columns as the network has outputs.
-    pub fn with_target_scaler(self, scaler: Scaler) -> Result<Self> {
-        if matches!(self.schema.output(), Output::Classes { .. }) || scaler.columns() != self.network.outputs() {
+        let scaled_values = |scaler: &Scaler| matches!(targets, Output::Values { .. }) && scaler.columns() == outputs;
+        if !preprocessing.targets().is_none_or(scaled_values) {
             return Err(Error::Mismatch("a target scaler is for values, with one column per output".into()));
         }
-        Ok(Model { target_scaler: Some(scaler), ..self })
+        Ok(Model { network, preprocessing, schema, loss: None, notes: BTreeMap::new() })
     }
 
     /// The same model with the loss that it was trained with, for whoever wants to measure it on other data.
@@ -96,9 +92,17 @@ impl Model {
         Model { loss: Some(loss), ..self }
     }
 
-    /// The loss that the model was trained with, where that is known.
-    pub fn loss(&self) -> Option<Loss> {
-        self.loss
+    /// The loss that the model was trained with or, if that is not known, the one that suits its outputs.
+    pub fn loss(&self) -> Loss {
+        self.loss.unwrap_or_else(|| {
+            match (self.schema.output(), self.network.output_activation(), self.network.outputs()) {
+                (Output::Values { .. }, ..) => Loss::MeanSquaredError,
+                (_, Activation::Identity, 1) => Loss::BinaryCrossEntropyLogits,
+                (_, Activation::Identity, _) => Loss::CrossEntropyLogits,
+                (_, _, 1) => Loss::BinaryCrossEntropy,
+                _ => Loss::CrossEntropy,
+            }
+        })
     }
 
     /// The same model with its network [`folded`](Network::folded), for prediction.
@@ -111,14 +115,9 @@ impl Model {
         &self.network
     }
 
-    /// What is done to the features first.
-    pub fn scaler(&self) -> &Scaler {
-        &self.scaler
-    }
-
-    /// What was done to the targets in training, and is undone in prediction.
-    pub fn target_scaler(&self) -> Option<&Scaler> {
-        self.target_scaler.as_ref()
+    /// What is done to the features first, and undone to the predicted values last.
+    pub fn preprocessing(&self) -> &Preprocessing {
+        &self.preprocessing
     }
 
     /// The columns that the model takes and what it predicts.
@@ -132,19 +131,15 @@ impl Model {
     /// # Panics
     /// When `x` has not as many columns as the schema has features.
     pub fn predict(&self, x: &Matrix) -> Matrix {
-        let mut scaled = x.clone();
-        self.scaler.transform(&mut scaled);
-        let mut outputs = self.network.predict(&scaled);
-        self.finish(&mut outputs);
-        outputs
+        assert_eq!(x.columns(), self.schema.width(), "the columns of the data and the features of the model");
+        self.predict_features(&Features::from(x.clone())).expect("as many features as inputs")
     }
 
     /// From what the network puts out to what the model answers.
     fn finish(&self, outputs: &mut Matrix) {
-        match (self.schema.output(), &self.target_scaler) {
-            (Output::Classes { .. }, _) => self.network.logits_to_probabilities(outputs),
-            (Output::Values { .. }, Some(scaler)) => scaler.invert(outputs),
-            (Output::Values { .. }, None) => {}
+        match self.schema.output() {
+            Output::Classes { .. } => self.network.logits_to_probabilities(outputs),
+            Output::Values { .. } => self.preprocessing.invert_targets(outputs),
         }
     }
 
@@ -179,7 +174,7 @@ impl Model {
     /// # Errors
     /// When it is not that of the model.
     pub fn predict_features(&self, features: &Features) -> Result<Matrix> {
-        let mut outputs = evaluate::outputs(&self.network, features, |x| self.scaler.transform(x))?;
+        let mut outputs = evaluate::outputs(&self.network, features, |x| self.preprocessing.features().transform(x))?;
         self.finish(&mut outputs);
         Ok(outputs)
     }
@@ -189,7 +184,7 @@ impl Model {
     /// # Errors
     /// When the table has not the columns that the model takes.
     pub fn predict_table(&self, table: &Table) -> Result<Matrix> {
-        Ok(self.predict(&self.schema.features(table)?))
+        self.predict_features(&self.schema.features(table)?.into())
     }
 
     /// How well the model does on labelled data in the units of the training data.
@@ -198,6 +193,30 @@ impl Model {
     /// Those of [`check`](Self::check): other classes, say, would give a wrong figure.
     pub fn evaluate(&self, data: &Dataset) -> Result<Evaluation> {
         self.network.judge(&self.outputs_for(data)?, data)
+    }
+
+    /// Loss and metrics on labelled data in the units of the training data, in one pass. The loss is that of scaled
+    /// targets, as in training; metrics are in the units of the targets.
+    ///
+    /// # Errors
+    /// Those of [`check`](Self::check).
+    pub fn score(&self, data: &Dataset) -> Result<Score> {
+        self.check(data)?;
+        let mut outputs =
+            evaluate::outputs(&self.network, data.features(), |x| self.preprocessing.features().transform(x))?;
+        let mut targets = Matrix::default();
+        data.gather_targets(&(0..data.len()).collect::<Vec<_>>(), self.network.outputs(), &mut targets);
+        self.preprocessing.apply_to_targets(&mut targets);
+        let loss = self.loss().value(&outputs, &targets);
+        self.finish(&mut outputs);
+        let evaluation = match data.labels() {
+            Some(_) => self.network.judge(&outputs, data)?,
+            None => {
+                self.preprocessing.invert_targets(&mut targets);
+                Evaluation::Regression(Regression::new(&outputs, &targets))
+            }
+        };
+        Ok(Score { loss, evaluation })
     }
 
     /// Writes the model to `path`: to a temporary file beside it, which then takes its place, so that the file is
@@ -234,7 +253,7 @@ impl Model {
 
     fn to_safetensors(&self) -> Safetensors {
         let mut file = self.network.to_safetensors();
-        let scalers = [("features", Some(&self.scaler)), ("targets", self.target_scaler.as_ref())];
+        let scalers = [("features", Some(self.preprocessing.features())), ("targets", self.preprocessing.targets())];
         for (name, scaler) in scalers.iter().filter_map(|&(name, scaler)| Some((name, scaler?))) {
             let shape = [scaler.columns()];
             file.tensors.push(Tensor::new(format!("{name}.offset"), &shape, scaler.offset().to_vec()));
@@ -276,11 +295,9 @@ impl Model {
         };
         let outputs = network.outputs();
         let features = scaler("features", network.inputs())?;
-        let mut model = Model::new(network, features, schema).map_err(|error| error.to_string())?;
-        if tensors.has("targets.offset") {
-            let targets = scaler("targets", outputs)?;
-            model = model.with_target_scaler(targets).map_err(|error| error.to_string())?;
-        }
+        let targets = if tensors.has("targets.offset") { Some(scaler("targets", outputs)?) } else { None };
+        let preprocessing = Preprocessing::new(features, targets);
+        let mut model = Model::new(network, preprocessing, schema).map_err(|error| error.to_string())?;
         if let Some(loss) = file.metadata.get("loss") {
             let loss = loss.parse().map_err(|_| {
                 format!("the loss {} is not known: the model may come from a newer palmnet", quoted(loss))

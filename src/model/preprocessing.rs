@@ -1,0 +1,159 @@
+//! Everything that is done to data before a network sees it, fitted on the training data and applied as one value.
+
+use std::fmt;
+use std::str::FromStr;
+
+use crate::base::error::{Error, Result};
+use crate::data::{Dataset, Features, Scaler, Targets};
+use crate::linalg::matrix::Matrix;
+
+/// How features are scaled.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Scaling {
+    /// `standard`: to mean 0 and variance 1.
+    #[default]
+    Standard,
+    /// `minmax`: to [0, 1].
+    MinMax,
+    /// `pixels`: division by 255, for images whose pixels are bytes.
+    Pixels,
+    /// `none`: features stay as they are.
+    None,
+}
+
+/// The names that `--scale` takes.
+const NAMES: [(Scaling, &str); 4] = [
+    (Scaling::Standard, "standard"),
+    (Scaling::MinMax, "minmax"),
+    (Scaling::Pixels, "pixels"),
+    (Scaling::None, "none"),
+];
+
+impl Scaling {
+    /// The scaling that suits `data` if nothing else is known: pixels for features kept as bytes, else standard.
+    pub fn for_data(data: &Dataset) -> Self {
+        if matches!(data.features(), Features::Bytes { .. }) { Scaling::Pixels } else { Scaling::Standard }
+    }
+
+    fn fit(self, features: &Features) -> Scaler {
+        match self {
+            Scaling::Standard => Scaler::standard(features),
+            Scaling::MinMax => Scaler::min_max(features),
+            Scaling::Pixels => Scaler::divide_by(features.columns(), 255.0),
+            Scaling::None => Scaler::identity(features.columns()),
+        }
+    }
+}
+
+impl fmt::Display for Scaling {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(NAMES.iter().find(|(scaling, _)| scaling == self).map_or("", |(_, name)| name))
+    }
+}
+
+impl FromStr for Scaling {
+    type Err = Error;
+
+    fn from_str(text: &str) -> Result<Self> {
+        NAMES.iter().find(|(_, name)| *name == text).map(|&(scaling, _)| scaling).ok_or_else(|| {
+            Error::Setting(format!("unknown scaling \"{text}\"; known are standard, minmax, pixels, none"))
+        })
+    }
+}
+
+/// A scaler of the features and, for models of values, one of the targets.
+///
+/// It is fitted on the training data and applied, as it is, to everything else; a [`Model`](crate::Model) keeps it.
+///
+/// ```
+/// use palmnet::{Preprocessing, Scaling, generate};
+/// let (mut train, mut test) = generate::sums(100, 1).split(0.8, 1);
+/// let preprocessing = Preprocessing::fit(&train, Scaling::Standard);
+/// preprocessing.apply(&mut train);
+/// preprocessing.apply(&mut test);
+/// let mean = train.values().unwrap().as_slice().iter().sum::<f32>() / 240.0;
+/// assert!(mean.abs() < 1e-5);
+/// ```
+#[derive(Clone, Debug, PartialEq)]
+pub struct Preprocessing {
+    features: Scaler,
+    targets: Option<Scaler>,
+}
+
+impl Preprocessing {
+    /// Fits the features' scaler, and a standard scaler of the targets if these are values.
+    #[must_use]
+    pub fn fit(train: &Dataset, scaling: Scaling) -> Self {
+        let targets = match train.targets() {
+            Targets::Values(values) => Some(Scaler::standard_of(values)),
+            Targets::Classes(_) => None,
+        };
+        Preprocessing { features: scaling.fit(train.features()), targets }
+    }
+
+    /// Preprocessing of its parts, fitted elsewhere.
+    #[must_use]
+    pub fn new(features: Scaler, targets: Option<Scaler>) -> Self {
+        Preprocessing { features, targets }
+    }
+
+    /// The scaler of the features.
+    pub fn features(&self) -> &Scaler {
+        &self.features
+    }
+
+    /// The scaler of the targets, if they are scaled.
+    pub fn targets(&self) -> Option<&Scaler> {
+        self.targets.as_ref()
+    }
+
+    /// Scales features and targets in place.
+    ///
+    /// # Panics
+    /// If the numbers of columns differ from those of the data that it was fitted on.
+    pub fn apply(&self, data: &mut Dataset) {
+        data.scale(&self.features);
+        if let Some(targets) = &self.targets {
+            data.scale_targets(targets);
+        }
+    }
+
+    /// Scales targets, examples × outputs, in place.
+    pub(super) fn apply_to_targets(&self, targets: &mut Matrix) {
+        if let Some(scaler) = &self.targets {
+            scaler.transform(targets);
+        }
+    }
+
+    /// Brings scaled values, examples × outputs, back to the units of the targets, in place.
+    ///
+    /// # Panics
+    /// If the number of columns is not that of the targets.
+    pub fn invert_targets(&self, values: &mut Matrix) {
+        if let Some(scaler) = &self.targets {
+            scaler.invert(values);
+        }
+    }
+}
+
+/// Of features alone: targets are not scaled.
+impl From<Scaler> for Preprocessing {
+    fn from(features: Scaler) -> Self {
+        Preprocessing { features, targets: None }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn scaling_names_round_trip() {
+        for (scaling, name) in NAMES {
+            assert_eq!(name.parse::<Scaling>().unwrap(), scaling);
+            assert_eq!(scaling.to_string(), name);
+        }
+        assert!("robust".parse::<Scaling>().unwrap_err().to_string().contains("known are standard"));
+    }
+}
