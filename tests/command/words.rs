@@ -217,7 +217,7 @@ fn wrong_command_lines() {
         ("demo mnist", &["palmnet demo mnist FOLDER"]),
         ("demo --seed", &["--seed needs a value"]),
         ("train iris.csv --activation rellu", &["did you mean `relu`?"]),
-        ("train iris.csv --activation leaky_rely:0.1", &["did you mean leaky_relu?"]),
+        ("train iris.csv --activation leaky_rely:0.1", &["did you mean `leaky_relu`?"]),
         ("train iris.csv --init henormal", &["did you mean he_normal?"]),
         ("train iris.csv --optimizer adm", &["did you mean adam?"]),
         ("train iris.csv --schedule cooldwon:0.3", &["did you mean cooldown?"]),
