@@ -218,9 +218,9 @@ fn wrong_command_lines() {
         ("demo --seed", &["--seed needs a value"]),
         ("train iris.csv --activation rellu", &["did you mean `relu`?"]),
         ("train iris.csv --activation leaky_rely:0.1", &["did you mean `leaky_relu`?"]),
-        ("train iris.csv --init henormal", &["did you mean he_normal?"]),
+        ("train iris.csv --init he_norml", &["did you mean `he_normal`?"]),
         ("train iris.csv --optimizer adm", &["did you mean adam?"]),
-        ("train iris.csv --schedule cooldwon:0.3", &["did you mean cooldown?"]),
+        ("train iris.csv --schedule cooldwon:0.3", &["did you mean `cooldown`?"]),
     ] {
         let run = folder.run(words);
         assert_eq!(run.out, "", "{words}");
