@@ -74,7 +74,7 @@ fn a_killed_training_goes_on() {
     ];
     let trainings = if emulated() { &all[..1] } else { &all[..] };
     if emulated() {
-        println!("one training of {} is killed: the others would take minutes", all.len());
+        eprintln!("one training of {} is killed, the others are not tested: they would take minutes", all.len());
     }
     let model = |training: &&str| {
         let (words, _) = training.split_once('|').unwrap();
@@ -104,7 +104,7 @@ fn a_killed_training_goes_on() {
         finished += 1;
     }
     let leftovers = fs::read_dir(&folder.0).unwrap().count() - 2;
-    println!("{killed} kills, {resumed} resumed, {finished} finished, {leftovers} temporary files left");
+    eprintln!("{killed} kills, {resumed} resumed, {finished} finished, {leftovers} temporary files left");
 }
 
 /// What is looked for before a training belongs to that search, with that data, all of it.

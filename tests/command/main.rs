@@ -5,23 +5,23 @@ mod digests;
 mod killed;
 mod missing;
 mod selection;
+#[path = "../support/mod.rs"]
+mod support;
 mod terminal;
 mod train;
 mod words;
 
 use std::fs;
 use std::io::{Read, Write};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::{Command, Stdio};
-use std::sync::atomic::{AtomicU32, Ordering};
 
 use palmnet::json::Json;
 use palmnet::{Rng, Safetensors};
 
-const IRIS: &str = include_str!("../data/iris.csv");
+use support::{Folder, emulated, network_bits, runner};
 
-/// An empty folder in which the command runs, gone afterwards.
-struct Folder(PathBuf);
+const IRIS: &str = include_str!("../data/iris.csv");
 
 /// How a command ended.
 struct Run {
@@ -31,38 +31,14 @@ struct Run {
     err: String,
 }
 
+/// The command runs in a temporary folder.
 impl Folder {
-    fn new() -> Folder {
-        static COUNT: AtomicU32 = AtomicU32::new(0);
-        let name = format!("palmnet-command-{}-{}", std::process::id(), COUNT.fetch_add(1, Ordering::Relaxed));
-        let path = std::env::temp_dir().join(name);
-        let _ = fs::remove_dir_all(&path);
-        fs::create_dir_all(&path).unwrap();
-        Folder(path)
-    }
-
     /// A folder with the irises, labelled and not.
     fn of_irises() -> Folder {
         let folder = Folder::new();
         folder.write("iris.csv", IRIS);
         folder.write("unlabelled.csv", without_last_column(IRIS));
         folder
-    }
-
-    fn path(&self, name: &str) -> PathBuf {
-        self.0.join(name)
-    }
-
-    fn write(&self, name: &str, content: impl AsRef<[u8]>) {
-        fs::write(self.path(name), content).unwrap();
-    }
-
-    fn bytes(&self, name: &str) -> Vec<u8> {
-        fs::read(self.path(name)).unwrap()
-    }
-
-    fn has(&self, name: &str) -> bool {
-        self.path(name).exists()
     }
 
     fn command(&self, words: &str) -> Command {
@@ -86,12 +62,6 @@ impl Folder {
         // What does not read its input ends early: that is no failure of the writer.
         let _ = child.stdin.take().unwrap().write_all(input.as_bytes());
         Run::from_output(child.wait_with_output().unwrap(), words)
-    }
-}
-
-impl Drop for Folder {
-    fn drop(&mut self) {
-        let _ = fs::remove_dir_all(&self.0);
     }
 }
 
@@ -145,20 +115,6 @@ fn bare_command() -> Command {
     let mut command = Command::new(words[0]);
     command.args(&words[1..]);
     command
-}
-
-fn emulated() -> bool {
-    runner().is_some()
-}
-
-fn runner() -> Option<String> {
-    let arch = std::env::consts::ARCH.to_uppercase();
-    let (system, android) = (std::env::consts::OS.to_uppercase(), cfg!(target_os = "android"));
-    std::env::vars().find_map(|(name, runner)| {
-        let triple = name.strip_prefix("CARGO_TARGET_")?.strip_suffix("_RUNNER")?;
-        let ours = triple.starts_with(&arch) && triple.contains(&system) && triple.contains("ANDROID") == android;
-        ours.then_some(runner)
-    })
 }
 
 fn piped(command: &mut Command) -> &mut Command {

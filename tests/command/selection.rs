@@ -105,10 +105,7 @@ fn a_model_is_trained_further() {
     folder.run("train some.csv --quiet --from first --freeze 2 -o fourth").fails(1, &["2 of 2 dense layers"]);
     // With a step of nothing the weights are those of the model.
     folder.run("train iris.csv --quiet --epochs 1 --lr 1e-30 --from first -o same").ok();
-    let weights = |model: &str| {
-        let model = palmnet::Model::load(folder.path(model)).unwrap();
-        model.network().parameters().flatten().map(|w| w.to_bits()).collect::<Vec<u32>>()
-    };
+    let weights = |model: &str| network_bits(palmnet::Model::load(folder.path(model)).unwrap().network());
     assert_eq!(weights("same"), weights("first"));
     // In place.
     folder.run("train iris.csv --quiet --epochs 5 --from first -o first").ok();

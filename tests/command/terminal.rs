@@ -55,8 +55,7 @@ fn on_a_terminal() {
         command.env("SHELL", "/bin/sh").output()
     };
     if emulated() || run("--version").is_ok_and(|output| !output.status.success()) || run("--version").is_err() {
-        println!("no terminal to try: there is no `script` that could start the command");
-        return;
+        return eprintln!("progress on a terminal is not tested: there is no `script` that could start the command");
     }
     let text = |words: &str| String::from_utf8(run(words).unwrap().stdout).unwrap().replace("\r\n", "\n");
     let progress = text("train iris.csv --epochs 40 --weight-decay 0.1");
@@ -115,7 +114,7 @@ fn nothing_is_wider_than_a_phone() {
     let table = folder.path("digits.csv");
     write_digits(&table);
     if emulated() {
-        println!("the digits are trained for one epoch, moons and spirals are left out: they would take minutes");
+        eprintln!("digits are trained for one epoch, moons and spirals are not tested: they would take minutes");
         run("train digits.csv --epochs 1 --hidden 128 -o digits.safetensors");
     } else {
         ["demo", "demo moons", "demo spirals --every 50"].into_iter().for_each(|words| drop(run(words)));

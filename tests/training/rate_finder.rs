@@ -2,9 +2,10 @@
 
 use palmnet::Activation::*;
 use palmnet::{
-    Adam, Dataset, Error, Lbfgs, Loss, Matrix, Network, Rprop, Rule, Scaler, Schedule, Sgd, Trainer, generate,
-    set_threads,
+    Adam, Dataset, Error, Lbfgs, Loss, Matrix, Network, Rprop, Rule, Schedule, Sgd, Trainer, generate, set_threads,
 };
+
+use crate::support::{scaled_digits, thread_count_lock};
 
 /// The mean of (w x - y)² for x = ±1 and y = 0 is w², and a step at rate r multiplies w by 1 - 2 r.
 #[test]
@@ -23,16 +24,10 @@ fn a_curve_by_hand() {
     assert_eq!(found.rate, Some(0.055));
 }
 
-fn digits() -> Dataset {
-    let mut data = generate::digits();
-    data.scale(&Scaler::divide_by(64, 16.0));
-    data
-}
-
 /// The rate that is found trains as well as the best of a grid, or nearly so, whatever the rule.
 #[test]
 fn rates_that_are_found_are_good() {
-    let data = digits();
+    let data = scaled_digits(1797);
     let rules: [fn(f32) -> Rule; 3] =
         [|rate| Sgd::new(rate).into(), |rate| Sgd::new(rate).momentum(0.9).into(), |rate| Adam::new(rate).into()];
     for rule in rules {
@@ -52,7 +47,8 @@ fn rates_that_are_found_are_good() {
 
 #[test]
 fn seed_and_nothing_else_decides() {
-    let data = digits();
+    let _lock = thread_count_lock();
+    let data = scaled_digits(1797);
     let network = Network::builder(64).dense(120, Relu).dropout(0.2).dense(10, Softmax).seed(1).build().unwrap();
     let find = |seed, threads| {
         set_threads(threads);

@@ -1,7 +1,81 @@
-//! Splits and folds: every example once, and the classes in the proportions of the whole.
+//! Datasets from parts; splits and folds, in which every example comes once and classes keep their proportions.
 
-use palmnet::{Activation::*, Dataset, Init, Loss, Matrix, Network, Sgd, Trainer, generate};
+use palmnet::Activation::*;
+use palmnet::{Dataset, Features, Init, Loss, Matrix, Network, Scaler, Sgd, Target, Targets, Trainer, generate};
 use proptest::prelude::*;
+
+use crate::support::says;
+
+#[test]
+fn iris() {
+    let data = Dataset::from_csv("tests/data/iris.csv", Target::Class("species")).unwrap();
+    assert_eq!((data.len(), data.features().columns()), (150, 4));
+    assert_eq!(data.class_names(), ["setosa", "versicolor", "virginica"]);
+    let counts = [0, 1, 2].map(|class| data.labels().unwrap().iter().filter(|&&label| label == class).count());
+    assert_eq!(counts, [50, 50, 50]);
+    assert_eq!(data.to_matrix().row(0), [5.1, 3.5, 1.4, 0.2]);
+    // The means are well known.
+    let scaler = Scaler::standard(data.features());
+    for (offset, mean) in scaler.offset().iter().zip([5.843, 3.057, 3.758, 1.199]) {
+        assert!((offset - mean).abs() < 0.001, "{offset} {mean}");
+    }
+}
+
+#[test]
+fn parts_that_do_not_fit() {
+    let x = || Matrix::zeros(2, 1);
+    says(Dataset::from_classes(x(), vec![0], ["a", "b"]), &["2 rows of features and 1 of targets"]);
+    says(Dataset::from_classes(x(), vec![0, 2], ["a", "b"]), &["the label 2, where there are 2 classes"]);
+    says(Dataset::from_classes(x(), vec![0, 0], ["a"]), &["only one class"]);
+    says(Dataset::from_classes(x(), vec![0, 1], ["a", "a"]), &["two classes are called `a`"]);
+    says(Dataset::from_values(Matrix::filled(2, 3, f32::NAN), x()), &["feature 0 of example 0", "NaN"]);
+    says(Dataset::from_values(x(), Matrix::from_rows(&[[0.0], [f32::INFINITY]])), &["target 0 of example 1", "inf"]);
+    says(Dataset::from_values(Matrix::zeros(3, 1), x()), &["3 rows of features and 2 of targets"]);
+    says(Features::bytes(2, vec![0; 5]), &["5 bytes", "2 features"]);
+    says(Features::bytes(0, vec![]), &["0 features"]);
+}
+
+#[test]
+fn split_is_seeded_and_loses_nothing() {
+    let x = Matrix::from_fn(50, 1, |row, _| row as f32);
+    let data = Dataset::from_values(x.clone(), x).unwrap();
+    let (train, test) = data.split(0.8, 7);
+    assert_eq!((train.len(), test.len()), (40, 10));
+    let mut all = [train.to_matrix().into_vec(), test.to_matrix().into_vec()].concat();
+    assert!(!all.is_sorted());
+    all.sort_by(f32::total_cmp);
+    assert_eq!(all, data.to_matrix().into_vec());
+    // Features and targets stay together.
+    assert_eq!(train.targets(), &Targets::Values(train.to_matrix()));
+    assert_eq!(data.split(0.8, 7), (train.clone(), test));
+    assert_ne!(data.split(0.8, 8).0, train);
+    for (rows, share, sizes) in [(2, 0.99, (1, 1)), (2, 0.01, (1, 1)), (1, 0.5, (1, 0)), (0, 0.5, (0, 0))] {
+        let (first, second) = data.select(&(0..rows).collect::<Vec<_>>()).split(share, 0);
+        assert_eq!((first.len(), second.len()), sizes);
+    }
+}
+
+#[test]
+#[should_panic(expected = "a share of 1 is not between 0 and 1")]
+fn split_by_nonsense() {
+    generate::xor().split(1.0, 0);
+}
+
+#[test]
+fn targets_of_a_batch() {
+    let mut y = Matrix::zeros(0, 0);
+    let three = Dataset::from_classes(Matrix::zeros(3, 1), vec![2, 0, 1], ["a", "b", "c"]).unwrap();
+    three.gather_targets(&[0, 2], 3, &mut y);
+    assert_eq!(y, Matrix::from_rows(&[[0.0, 0.0, 1.0], [0.0, 1.0, 0.0]]));
+    let two = generate::xor();
+    two.gather_targets(&[0, 1], 2, &mut y);
+    assert_eq!(y, Matrix::from_rows(&[[1.0, 0.0], [0.0, 1.0]]));
+    two.gather_targets(&[0, 1, 2, 3], 1, &mut y);
+    assert_eq!(y, Matrix::from_rows(&[[0.0], [1.0], [1.0], [0.0]]));
+    let values = Dataset::from_values(Matrix::zeros(2, 1), Matrix::from_rows(&[[1.0, 2.0], [3.0, 4.0]])).unwrap();
+    values.gather_targets(&[1, 1], 2, &mut y);
+    assert_eq!(y, Matrix::from_rows(&[[3.0, 4.0], [3.0, 4.0]]));
+}
 
 /// Examples of these classes; an example's feature is its place.
 fn labelled(labels: Vec<u32>) -> Dataset {

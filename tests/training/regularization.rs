@@ -1,20 +1,12 @@
-//! What keeps a training in bounds: clipping, max-norm, label smoothing, weights of examples, normalisation, noise.
+//! Regularization: clipping, max-norm, label smoothing, weights of examples, normalization, noise, frozen layers.
 
-use palmnet::Activation::{Identity, Relu, Sigmoid, Softmax, Tanh};
+use palmnet::Activation::*;
 use palmnet::{
-    Adam, Dataset, Error, Layer, Loss, Matrix, Network, Optimizer, Rng, Scaler, Schedule, Sgd, Trainer, Weights,
-    Workspace, clip_norm, generate,
+    Adam, Dataset, Error, Layer, Loss, Matrix, Network, Optimizer, Rng, Schedule, Sgd, Trainer, Weights, Workspace,
+    clip_norm, generate,
 };
 
-fn digits(examples: usize) -> Dataset {
-    let mut data = generate::digits().select(&(0..examples).collect::<Vec<_>>());
-    data.scale(&Scaler::divide_by(64, 16.0));
-    data
-}
-
-fn weights(network: &Network) -> Vec<f32> {
-    network.parameters().flatten().copied().collect()
-}
+use crate::support::{flat, scaled_digits};
 
 fn norm(values: impl Iterator<Item = f32>) -> f64 {
     values.map(|x| f64::from(x) * f64::from(x)).sum::<f64>().sqrt()
@@ -41,21 +33,21 @@ fn gradient(network: &Network, data: &Dataset, change: impl Fn(&mut Matrix)) -> 
 
 /// Whether a step went along this gradient, but for the order in which it was summed.
 fn assert_step(before: &Network, after: &Network, gradient: &[f32], what: &str) {
-    for ((before, after), gradient) in weights(before).iter().zip(weights(after)).zip(gradient) {
+    for ((before, after), gradient) in flat(before).iter().zip(flat(after)).zip(gradient) {
         assert!((before - after - gradient).abs() < 1e-5, "{what}: a step of {} for {gradient}", before - after);
     }
 }
 
 #[test]
 fn the_whole_gradient_is_clipped() {
-    let data = digits(200);
+    let data = scaled_digits(200);
     let network = Network::builder(64).dense(120, Relu).dense(130, Tanh).dense(10, Softmax).seed(1).build().unwrap();
     let mut whole = gradient(&network, &data, |_| {});
     let length = norm(whole.iter().copied());
     for share in [0.5, 0.01] {
         let limit = (share * length) as f32;
         let clipped = one_step(&network, &data, |trainer| trainer.clip_norm(limit));
-        let step = norm(weights(&network).iter().zip(weights(&clipped)).map(|(a, b)| a - b));
+        let step = norm(flat(&network).iter().zip(flat(&clipped)).map(|(a, b)| a - b));
         assert!((step / f64::from(limit) - 1.0).abs() < 1e-3, "a step of {step}, {limit} is allowed");
         let mut expected = whole.clone();
         clip_norm(&mut expected, limit);
@@ -69,7 +61,7 @@ fn the_whole_gradient_is_clipped() {
 
 #[test]
 fn no_unit_has_more_than_the_largest_norm() {
-    let data = digits(300);
+    let data = scaled_digits(300);
     let builder = Network::builder(64).dense(70, Relu).dense(10, Softmax);
     let largest = |limit: Option<f32>| {
         let mut network = builder.clone().seed(1).build().unwrap();
@@ -91,7 +83,7 @@ fn no_unit_has_more_than_the_largest_norm() {
 
 #[test]
 fn smooth_labels() {
-    let data = digits(100);
+    let data = scaled_digits(100);
     let network = Network::builder(64).dense(20, Tanh).dense(10, Softmax).seed(1).build().unwrap();
     let smooth = |y: &mut Matrix| y.as_mut_slice().iter_mut().for_each(|y| *y = if *y == 1.0 { 0.82 } else { 0.02 });
     let after = one_step(&network, &data, |trainer| trainer.label_smoothing(0.2));
@@ -113,7 +105,7 @@ fn smooth_labels() {
 /// An example that counts twice is two examples, and one that does not count is none.
 #[test]
 fn weights_are_copies() {
-    let data = digits(90);
+    let data = scaled_digits(90);
     let network = Network::builder(64).dense(20, Tanh).dense(10, Softmax).seed(1).build().unwrap();
     let counts: Vec<usize> = (0..90).map(|i| i % 3).collect();
     let copies: Vec<usize> = (0..90).flat_map(|i| vec![i; counts[i]]).collect();
@@ -150,7 +142,7 @@ fn a_rare_class_counts_as_much_as_a_common_one() {
 
 #[test]
 fn wrong_settings_are_refused() {
-    let data = digits(20);
+    let data = scaled_digits(20);
     let network = Network::builder(64).dense(10, Softmax).build().unwrap();
     let message = |change: &dyn Fn(Trainer<'_>) -> Trainer<'_>| {
         let error =
@@ -202,7 +194,7 @@ fn batch_normalisation_learns_the_mean_and_the_variance() {
 /// The best epoch's running means belong to its weights.
 #[test]
 fn early_stopping_brings_back_the_running_means() {
-    let data = digits(300);
+    let data = scaled_digits(300);
     let (train, validation) = data.split(0.7, 1);
     let mut network =
         Network::builder(64).dense(40, Identity).batch_norm().activation(Relu).dense(10, Softmax).build().unwrap();
@@ -220,7 +212,7 @@ fn early_stopping_brings_back_the_running_means() {
 /// A loop of one's own does what the trainer does, running means included.
 #[test]
 fn a_custom_loop_trains_as_well() {
-    let data = digits(256);
+    let data = scaled_digits(256);
     let builder = Network::builder(64).dense(30, Identity).batch_norm().activation(Relu).dense(10, Softmax).seed(2);
     let mut own = builder.build().unwrap();
     let mut workspace = Workspace::new(&own, Loss::CrossEntropy, 0).unwrap();
@@ -249,7 +241,7 @@ fn a_custom_loop_trains_as_well() {
 
 #[test]
 fn noise_and_layer_normalisation_train() {
-    let data = digits(600);
+    let data = scaled_digits(600);
     let (train, test) = data.split(0.8, 1);
     let builder = Network::builder(64).noise(0.2).dense(60, Identity).layer_norm().activation(Relu).dense(10, Softmax);
     let mut network = builder.build().unwrap();
@@ -261,7 +253,7 @@ fn noise_and_layer_normalisation_train() {
 /// Fine-tuning: the layers that are left alone keep every bit, running means included, and the rest learns.
 #[test]
 fn frozen_layers_stay() {
-    let data = digits(400);
+    let data = scaled_digits(400);
     let builder = Network::builder(64).noise(0.1).dense(40, Identity).batch_norm().activation(Relu).dropout(0.3);
     let builder = builder.dense(20, Identity).batch_norm().activation(Relu).dense(10, Softmax);
     let mut network = builder.build().unwrap();

@@ -1,22 +1,14 @@
-//! Missing cells and ignored columns: what is left out, what is filled in, and what a model keeps of it.
+//! Missing cells and ignored columns: dropped or imputed, and remembered by a model.
 
-use palmnet::{
-    Activation::*, Dataset, Error, Kind, Matrix, Missing, Model, Network, Result, Scaler, Schema, Table, Target,
-};
+use palmnet::Activation::*;
+use palmnet::Result;
+use palmnet::{Dataset, Error, Kind, Matrix, Missing, Model, Network, Safetensors, Scaler, Schema, Target, Tensor};
 
-fn table(text: &str) -> Table {
-    Table::parse(text, "a.csv").unwrap()
-}
+use super::table;
+use crate::support::says;
 
 fn infer(text: &str, missing: Missing) -> Result<Dataset> {
     Dataset::infer(table(text), Target::Last, missing)
-}
-
-fn says<T>(result: Result<T>, parts: &[&str]) {
-    let message = result.err().expect("an error").to_string();
-    for part in parts {
-        assert!(message.contains(part), "{message:?} lacks {part:?}");
-    }
 }
 
 const PETS: &str = "age,colour,weight\n3,red,1\nNA,red,2\n5,,3\n8,blue,\n9,red,?\n1,blue,6\n10,red,7\n";
@@ -120,7 +112,7 @@ fn a_model_remembers() {
     let message = same.predict_table(&table("2,red\n")).unwrap_err().to_string();
     assert!(message.contains("has 2 columns, where 4 were expected, or 3 without the targets, 1 of them"), "{message}");
     // A damaged file is an error.
-    let mut file = palmnet::Safetensors::from_bytes(&model.to_bytes(), "m").unwrap();
+    let mut file = Safetensors::from_bytes(&model.to_bytes(), "m").unwrap();
     let schema = file.metadata["schema"].clone();
     assert!(schema.contains("\"ignored\":[0]"), "{schema}");
     for damage in ["\"ignored\":[3]", "\"ignored\":[9]", "\"ignored\":[0,0]", "\"ignored\":\"x\"", "\"ignored\":[]"] {
@@ -129,7 +121,7 @@ fn a_model_remembers() {
     }
     file.metadata.insert("schema".into(), schema);
     let fill = file.tensors.iter_mut().find(|tensor| tensor.name == "features.fill").unwrap();
-    *fill = palmnet::Tensor::new("features.fill", &[3], vec![0.0, f32::NAN, 1.0]);
+    *fill = Tensor::new("features.fill", &[3], vec![0.0, f32::NAN, 1.0]);
     assert!(Model::from_bytes(&file.to_bytes(), "m").is_err());
 }
 

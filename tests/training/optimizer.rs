@@ -1,4 +1,4 @@
-//! Update rules, penalties, clipping and schedules: what they promise beside PyTorch's numbers, and in a training.
+//! Update rules, penalties, clipping and schedules: against hand computation, and in a training.
 
 use palmnet::Activation::*;
 use palmnet::{
@@ -6,19 +6,21 @@ use palmnet::{
     Schedule, Sgd, Trainer, Workspace, clip_norm, generate,
 };
 
+use crate::support::{self, flat, rules};
+
 /// One dense layer of weights 2, -4 and 0 and a bias of 3.
 fn four_parameters() -> Network {
     let dense = Dense::new(Matrix::from_vec(3, 1, vec![2.0, -4.0, 0.0]), vec![3.0]);
     Network::from_layers(3, vec![Layer::Dense(dense)]).unwrap()
 }
 
-fn flat(network: &Network) -> Vec<f32> {
-    network.parameters().flatten().copied().collect()
-}
-
+/// As near as single precision allows to numbers that were computed by hand.
+#[track_caller]
 fn close(got: &[f32], truth: &[f32]) {
     assert_eq!(got.len(), truth.len());
-    assert!(got.iter().zip(truth).all(|(a, b)| (a - b).abs() <= 1e-6 * b.abs().max(1.0)), "{got:?} for {truth:?}");
+    for (&got, &truth) in got.iter().zip(truth) {
+        support::close(f64::from(got), f64::from(truth), f64::from(1e-6 * truth.abs().max(1.0)));
+    }
 }
 
 /// The four parameters after one step at 0.1.
@@ -122,24 +124,13 @@ fn rprop_by_hand() {
     }
 }
 
-// ------------------------------------------------------------------------------------------------------ in a training
-
 /// Every rule finds the way through two half moons.
 #[test]
 fn all_rules_learn() {
     let data = generate::moons(300, 0.1, 1);
-    let rules: [(Rule, usize); 9] = [
-        (Sgd::new(0.3).into(), 16),
-        (Sgd::new(0.1).momentum(0.9).into(), 16),
-        (Sgd::new(0.1).momentum(0.9).nesterov().into(), 16),
-        (Adam::new(0.01).into(), 16),
-        (Adam::new(0.01).amsgrad().into(), 16),
-        (NAdam::new(0.01).into(), 16),
-        (AdaGrad::new(0.1).into(), 16),
-        (RmsProp::new(0.005).into(), 16),
-        (Rprop::new(0.01).into(), usize::MAX),
-    ];
-    for (rule, batch) in rules {
+    for rule in rules(1.0) {
+        // Rprop needs the whole gradient.
+        let batch = if matches!(rule, Rule::Rprop(_)) { usize::MAX } else { 16 };
         let mut network = Network::builder(2).dense(16, Relu).dense(1, Sigmoid).seed(1).build().unwrap();
         let trainer = Trainer::new(Loss::BinaryCrossEntropy, rule).epochs(100).batch_size(batch);
         { trainer }.fit(&mut network, &data).unwrap();

@@ -2,16 +2,10 @@
 
 use palmnet::{Classification, Evaluation, Matrix, Regression, Scores};
 
-fn close(a: f64, b: f64, tolerance: f64) {
-    assert!((a - b).abs() <= tolerance, "{a} and {b}");
-}
+use crate::support::{close, strings};
 
 fn assert_scores(scores: Scores, expected: [f64; 3]) {
     [scores.precision, scores.recall, scores.f1].iter().zip(expected).for_each(|(&a, b)| close(a, b, 1e-14));
-}
-
-fn names(names: &[&str]) -> Vec<String> {
-    names.iter().map(|name| name.to_string()).collect()
 }
 
 const TRUTH: [u32; 12] = [0, 1, 2, 2, 1, 0, 3, 3, 2, 1, 0, 0];
@@ -149,16 +143,16 @@ fn report() {
         "weighted mean 0.708  0.667 0.671      12",
         "accuracy 0.6667, log loss 0.9877",
     ];
-    assert_eq!(metrics.report(&names(&["setosa", "versicolor", "a very long name"]), 40), expected.join("\n") + "\n");
-    assert_eq!(metrics.to_string(), metrics.report(&names(&["0", "1", "2", "3"]), 40));
+    assert_eq!(metrics.report(&strings(&["setosa", "versicolor", "a very long name"]), 40), expected.join("\n") + "\n");
+    assert_eq!(metrics.to_string(), metrics.report(&strings(&["0", "1", "2", "3"]), 40));
     assert_eq!(metrics.to_string(), Evaluation::Classification(metrics.clone()).to_string());
-    assert!(metrics.report(&names(&["\u{1b}[31m\n"]), 40).contains("\n [31m "));
+    assert!(metrics.report(&strings(&["\u{1b}[31m\n"]), 40).contains("\n [31m "));
 }
 
 #[test]
 fn tables_in_wide_terminals() {
     let metrics = Classification::new(4, &TRUTH, &PREDICTED, 0.98765);
-    let names = names(&["setosa", "versicolor", "a very long name"]);
+    let names = strings(&["setosa", "versicolor", "a very long name"]);
     let report = metrics.report(&names, 80);
     let lines: Vec<&str> = report.lines().collect();
     assert_eq!(lines[0], "             precision recall    f1 support");
@@ -191,7 +185,7 @@ fn confusion_table_under_names() {
         "2     1   0   2   0",
         "3     0   1   0   1",
     ];
-    assert_eq!(metrics.confusion_table(&names(&["cat", "dog"]), 40), expected.join("\n") + "\n");
+    assert_eq!(metrics.confusion_table(&strings(&["cat", "dog"]), 40), expected.join("\n") + "\n");
 }
 
 #[test]
@@ -205,7 +199,10 @@ fn confusion_table_under_numbers() {
         "2 virginic 1 0 2 0",
         "3 3        0 1 0 1",
     ];
-    assert_eq!(metrics.confusion_table(&names(&["setosa", "versicolor", "virginic"]), 40), expected.join("\n") + "\n");
+    assert_eq!(
+        metrics.confusion_table(&strings(&["setosa", "versicolor", "virginic"]), 40),
+        expected.join("\n") + "\n"
+    );
 }
 
 #[test]
@@ -225,7 +222,7 @@ fn confusion_table_in_two_parts() {
 
 #[test]
 fn tables_fit_a_phone() {
-    let long = names(&["Ankle boot with laces"; 100]);
+    let long = strings(&["Ankle boot with laces"; 100]);
     for (classes, examples) in [(1, 50), (2, 1_000_000), (3, 150), (10, 99), (10, 10_000), (10, 1_000_000), (100, 100)]
     {
         let truth: Vec<u32> = (0..examples).map(|i| i % classes).collect();

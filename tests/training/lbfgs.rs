@@ -1,4 +1,4 @@
-//! L-BFGS: the minima that it finds, and how a training with it goes.
+//! L-BFGS: the minima that it finds, and trainings with it.
 
 use std::cell::RefCell;
 use std::ops::ControlFlow::{Break, Continue};
@@ -9,15 +9,7 @@ use palmnet::{
     set_threads,
 };
 
-fn flat(network: &Network) -> Vec<f32> {
-    network.parameters().flatten().copied().collect()
-}
-
-fn close(got: &[f32], truth: &[f64], tolerance: f64) {
-    assert_eq!(got.len(), truth.len());
-    let near = |(&a, b): (&f32, &f64)| (f64::from(a) - b).abs() <= tolerance;
-    assert!(got.iter().zip(truth).all(near), "{got:?} for {truth:?}");
-}
+use crate::support::{all_close, flat, network_bits, random_labels, scaled_digits, thread_count_lock};
 
 /// 40 examples of three features.
 fn features() -> Matrix {
@@ -29,8 +21,6 @@ fn trainer<'a>(loss: Loss) -> Trainer<'a> {
     Trainer::new(loss, Lbfgs::default()).epochs(200)
 }
 
-// ------------------------------------------------------------------------------------------------------------- minima
-
 /// The line through (0, 1), (1, 3), (2, 4), (3, 8): Σ(x - x̄)(y - ȳ) / Σ(x - x̄)² = 11 / 5, and 4 - 1.5 · 2.2 = 0.7.
 #[test]
 fn a_line_through_four_points() {
@@ -41,7 +31,7 @@ fn a_line_through_four_points() {
         let data = Dataset::from_values(x, y).unwrap();
         let mut network = Network::builder(1).dense(1, Identity).seed(1).build().unwrap();
         let history = trainer(Loss::MeanSquaredError).fit(&mut network, &data).unwrap();
-        close(&flat(&network), &[2.2, 0.7], 1e-5);
+        all_close(&flat(&network), &[2.2, 0.7], 1e-5);
         // (0.3² + 0.1² + 1.1² + 0.7²) / 4.
         assert!((history.train_loss() - 0.45).abs() < 1e-6, "{}", history.train_loss());
         assert!(history.epochs.len() < 20, "{} iterations", history.epochs.len());
@@ -63,7 +53,7 @@ fn least_squares_with_and_without_a_penalty() {
             let mut network = Network::builder(3).dense(2, Identity).seed(1).build().unwrap();
             let mut trainer = trainer(Loss::MeanSquaredError).penalty(Penalty::default().l2(l2));
             let history = trainer.fit(&mut network, &data).unwrap();
-            close(&flat(&network), &truth, 1e-5);
+            all_close(&flat(&network), &truth, 1e-5);
             // That of the data alone.
             assert!((history.train_loss() - loss).abs() < 1e-6, "{} for {loss}", history.train_loss());
         }
@@ -79,7 +69,7 @@ fn logistic_regression() {
     let mut network = Network::builder(3).dense(1, Sigmoid).seed(1).build().unwrap();
     let mut trainer = trainer(Loss::BinaryCrossEntropy).penalty(Penalty::default().l2(0.01));
     let history = trainer.fit(&mut network, &data).unwrap();
-    close(&flat(&network), &[-0.6831451, 0.8003108, 0.22088939, -0.38670881], 3e-5);
+    all_close(&flat(&network), &[-0.6831451, 0.8003108, 0.22088939, -0.38670881], 3e-5);
     assert!((history.train_loss() - 0.6518554904867352).abs() < 1e-6, "{}", history.train_loss());
 }
 
@@ -105,8 +95,8 @@ fn sums_are_learned_to_many_digits() {
 /// Any number of threads gives the same bits, for data that goes through the network in two chunks.
 #[test]
 fn threads_change_no_bit() {
-    let mut data = generate::digits();
-    data.scale(&Scaler::divide_by(64, 16.0));
+    let _lock = thread_count_lock();
+    let data = scaled_digits(1797);
     let fit = |threads| {
         set_threads(threads);
         let mut network = Network::builder(64).dense(60, Relu).dense(10, Softmax).seed(2).build().unwrap();
@@ -114,7 +104,7 @@ fn threads_change_no_bit() {
         let history = trainer.fit(&mut network, &data).unwrap();
         let losses = history.epochs.iter().flat_map(|epoch| [epoch.train_loss, epoch.validation_loss.unwrap()]);
         let losses: Vec<u64> = losses.map(f64::to_bits).collect();
-        (losses, flat(&network).into_iter().map(f32::to_bits).collect::<Vec<_>>())
+        (losses, network_bits(&network))
     };
     let one = fit(1);
     for threads in [2, 3, 7] {
@@ -122,8 +112,6 @@ fn threads_change_no_bit() {
     }
     set_threads(0);
 }
-
-// ----------------------------------------------------------------------------------------------------------- training
 
 #[test]
 fn every_iteration_goes_down_and_is_told() {
@@ -192,12 +180,7 @@ fn what_was_tried_in_vain_is_undone() {
 #[test]
 fn observers_and_patience_end_it() {
     let mut rng = Rng::new(5);
-    let mut noise = |n: usize| {
-        let x = Matrix::from_fn(n, 2, |_, _| rng.normal() as f32);
-        let labels = (0..n).map(|_| rng.below(2) as u32).collect();
-        Dataset::from_classes(x, labels, ["a", "b"]).unwrap()
-    };
-    let (train, held_out) = (noise(60), noise(60));
+    let (train, held_out) = (random_labels(60, &mut rng), random_labels(60, &mut rng));
     let start = || Network::builder(2).dense(20, Tanh).dense(2, Softmax).seed(6).build().unwrap();
     let mut network = start();
     let mut patient = trainer(Loss::CrossEntropy).validation_data(&held_out).early_stopping(5);
