@@ -59,7 +59,7 @@ fn allocations_per_epoch(network: &mut Network, trainer: Trainer<'_>, data: &Dat
 
 // One test, because a second one at the same time would be counted too.
 #[test]
-fn steps_and_predictions_take_no_memory() {
+fn steps_and_predictions_do_not_allocate() {
     set_threads(1);
     let classes = scaled_digits(1797);
     assert!(matches!(classes.features(), Features::Bytes { .. }));

@@ -105,7 +105,7 @@ fn linker(target: &str) -> PathBuf {
 }
 
 #[test]
-fn in_termux_its_own_clang() {
+fn termux_links_with_its_own_clang() {
     let phone = Machine::new("phone").with("bin/clang", "aarch64-unknown-linux-android24");
     for (target, _) in ANDROID {
         assert_eq!(phone.link(target, &TERMUX).unwrap(), "bin/clang", "{target}");
@@ -121,7 +121,7 @@ fn in_termux_its_own_clang() {
 }
 
 #[test]
-fn on_a_desktop_the_compilers_of_the_ndk() {
+fn desktop_links_with_the_ndk() {
     let desktop = Machine::new("desktop").with_ndk().with("bin/clang", "x86_64-pc-linux-gnu");
     let desktop = desktop.with("bin/cc", "x86_64-linux-gnu");
     let (ndk, home) = (desktop.ndk(), ("HOME", "/home/me"));
@@ -135,7 +135,7 @@ fn on_a_desktop_the_compilers_of_the_ndk() {
 }
 
 #[test]
-fn without_an_ndk_what_to_set() {
+fn missing_ndk_names_the_variables() {
     let desktop = Machine::new("without").with("bin/clang", "x86_64-pc-linux-gnu").with("bin/cc", "x86_64-linux-gnu");
     for (target, clang) in ANDROID {
         for variables in [&[][..], &[("ANDROID_NDK_HOME", "")], &[("PREFIX", "/usr/local")]] {
@@ -149,7 +149,7 @@ fn without_an_ndk_what_to_set() {
 }
 
 #[test]
-fn for_boards_a_cross_compiler() {
+fn boards_are_linked_by_a_cross_compiler() {
     for (target, gcc) in BOARDS {
         let desktop = Machine::new(target).with("bin/cc", "x86_64-linux-gnu");
         let complaint = desktop.link(target, &[]).unwrap_err();
@@ -161,7 +161,7 @@ fn for_boards_a_cross_compiler() {
 }
 
 #[test]
-fn on_boards_their_own_compiler() {
+fn boards_link_with_their_own_compiler() {
     for (target, machines) in [
         (BOARDS[0].0, ["aarch64-linux-gnu", "aarch64-unknown-linux-gnu", "aarch64-redhat-linux"]),
         (BOARDS[1].0, ["arm-linux-gnueabihf", "armv7l-unknown-linux-gnueabihf", "arm-linux-gnueabihf"]),

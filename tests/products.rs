@@ -69,7 +69,7 @@ fn compare(a: &Matrix, b: &Matrix, fast: &Matrix, naive: &Matrix) -> Result<(), 
 /// One of each kind that chance may miss, exact to the bit: a block of the right factor fills a cache, and does not
 /// end where a tile does.
 #[test]
-fn blocks_and_their_edges() {
+fn products_across_block_edges() {
     let mut rng = Rng::new(1);
     for [m, k, n] in [[61, 300, 515], [80, 257, 1031], [1, 700, 300], [3, 523, 301]] {
         let (a, b) = (matrix(m, k, Content::Integers, &mut rng), matrix(k, n, Content::Integers, &mut rng));
@@ -86,7 +86,7 @@ proptest! {
     #![proptest_config(config())]
 
     #[test]
-    fn the_definition(
+    fn products_match_the_definition(
         [m, k, n] in shape(),
         content in content(),
         transposed in any::<[bool; 2]>(),
@@ -115,7 +115,7 @@ proptest! {
     /// Training multiplies by transposed factors without copying them: the gradients of x·V·W against the formulas,
     /// on small integers, so that a wrong entry is wrong by 1 at least.
     #[test]
-    fn transposed_factors([n, inputs, width] in shape(), outputs in 1..=40usize, seed in any::<u64>()) {
+    fn products_of_transposed_factors([n, inputs, width] in shape(), outputs in 1..=40usize, seed in any::<u64>()) {
         let (n, inputs, width) = (n.max(1), inputs.max(1), width.max(1));
         let mut rng = Rng::new(seed);
         let mut small = |rows, columns| Matrix::from_fn(rows, columns, |_, _| rng.below(5) as f32 - 2.0);

@@ -3,7 +3,7 @@
 use super::*;
 
 #[test]
-fn texts_are_features_too() {
+fn text_columns_are_features() {
     let folder = Folder::new();
     let colours = ["red", "green", "light blue"];
     let rows: String =
@@ -24,7 +24,7 @@ fn texts_are_features_too() {
 }
 
 #[test]
-fn names_that_need_quotes() {
+fn quoted_names_round_trip() {
     let folder = Folder::new();
     let rows: String =
         (0..40).map(|i| format!("{i},{}\n", if i < 20 { "\"a, \"\"b\"\"\"" } else { "\"two\nlines\"" })).collect();
@@ -50,7 +50,7 @@ fn tensors(folder: &Folder, name: &str) -> Vec<u8> {
 }
 
 #[test]
-fn every_dialect() {
+fn csv_dialects_give_the_same_model() {
     let folder = Folder::of_irises();
     folder.run("train iris.csv --hidden 16 --quiet --epochs 30").ok();
     let model = tensors(&folder, "model.safetensors");
@@ -80,7 +80,7 @@ fn every_dialect() {
 }
 
 #[test]
-fn bad_tables() {
+fn malformed_tables_are_errors() {
     let folder = Folder::of_irises();
     folder.run("train iris.csv --quiet --epochs 1").ok();
     let bad = |content: &[u8], parts: &[&str]| {
@@ -120,7 +120,7 @@ fn bad_tables() {
 }
 
 #[test]
-fn few_rows_are_enough() {
+fn tiny_tables_can_be_trained() {
     let folder = Folder::new();
     for rows in ["1,2\n", "1,2\n3,4\n", "1,2\n3,4\n5,9.5\n"] {
         folder.write("few.csv", rows);
@@ -132,7 +132,7 @@ fn few_rows_are_enough() {
 }
 
 #[test]
-fn a_folder_of_images() {
+fn image_folder_is_trained_and_predicted() {
     let folder = Folder::new();
     write_images(&folder, "images");
     let lines = folder.run("train images --hidden 16 --epochs 60 --batch 16 --lr 0.01 --json").json();
@@ -165,7 +165,7 @@ fn a_folder_of_images() {
 
 /// What overflows in the network is no prediction.
 #[test]
-fn predictions_that_are_not_numbers() {
+fn non_finite_predictions_are_errors() {
     let folder = Folder::new();
     folder.write("iris.csv", IRIS);
     folder.run("train iris.csv --quiet --epochs 1 --hidden 64,64").ok();
@@ -178,7 +178,7 @@ fn predictions_that_are_not_numbers() {
 }
 
 #[test]
-fn bad_folders_of_images() {
+fn damaged_image_folders_are_errors() {
     let folder = Folder::new();
     write_images(&folder, "images");
     let (images, labels) = ("images/train-images-idx3-ubyte", "images/train-labels-idx1-ubyte");
@@ -208,7 +208,7 @@ fn bad_folders_of_images() {
 }
 
 #[test]
-fn bad_model_files() {
+fn damaged_model_files_are_errors() {
     let folder = Folder::of_irises();
     folder.run("train iris.csv --quiet --epochs 1").ok();
     let good = folder.bytes("model.safetensors");
@@ -238,7 +238,7 @@ fn bad_model_files() {
 
 /// What a file says must not move the cursor of whoever looks at it.
 #[test]
-fn names_cannot_move_the_cursor() {
+fn control_characters_in_names_are_not_printed() {
     let folder = Folder::new();
     folder.write("evil.csv", "\u{1b}[31mred,y\n1,\u{1b}[2Ja\n2,b\n3,\u{1b}[2Ja\n4,b\n");
     let run = folder.run("train evil.csv --epochs 1");

@@ -59,7 +59,7 @@ fn is_whole(checkpoint: &Path) -> bool {
 
 /// `PALMNET_KILLS` says how many times; ten when it does not.
 #[test]
-fn a_killed_training_goes_on() {
+fn killed_training_resumes_to_the_same_model() {
     let kills = std::env::var("PALMNET_KILLS").map_or(10, |kills| kills.parse().expect("a number of kills"));
     let folder = Folder::new();
     fs::write(folder.0.join("iris.csv"), IRIS).unwrap();
@@ -109,7 +109,7 @@ fn a_killed_training_goes_on() {
 
 /// What is looked for before a training belongs to that search, with that data, all of it.
 #[test]
-fn a_search_is_not_gone_on_with_by_another_training() {
+fn checkpoint_of_another_search_is_refused() {
     let folder = Folder::new();
     fs::write(folder.0.join("a.csv"), IRIS).unwrap();
     let checkpoint = folder.0.join("m.checkpoint");
@@ -157,7 +157,7 @@ fn a_search_is_not_gone_on_with_by_another_training() {
 }
 
 #[test]
-fn the_command_tells_what_it_does() {
+fn checkpoint_options_are_checked() {
     let folder = Folder::new();
     fs::write(folder.0.join("iris.csv"), IRIS).unwrap();
     let words = "train iris.csv --epochs 20 --restarts 1 --hidden 8";

@@ -2,13 +2,18 @@
 
 mod data;
 mod digests;
+mod divergence;
+mod json;
 mod killed;
 mod missing;
+mod output;
 mod selection;
+mod settings;
 #[path = "../support/mod.rs"]
 mod support;
 mod terminal;
 mod train;
+mod tuning;
 mod words;
 
 use std::fs;

@@ -14,7 +14,7 @@ fn gaps() -> String {
 }
 
 #[test]
-fn gaps_are_dropped_or_filled() {
+fn missing_cells_are_dropped_or_imputed() {
     let folder = Folder::new();
     folder.write("gaps.csv", gaps());
     folder

@@ -4,7 +4,7 @@ use super::*;
 
 /// As `palmnet … | head -1` does: reads a little, then closes its end. What is trained is saved all the same.
 #[test]
-fn a_reader_that_has_seen_enough() {
+fn closed_pipe_does_not_stop_the_training() {
     let folder = Folder::of_irises();
     folder.write("many.csv", format!("{}{}", IRIS, IRIS.split_once('\n').unwrap().1.repeat(200)));
     folder.run("train iris.csv --quiet --epochs 1").ok();
@@ -32,7 +32,7 @@ fn a_reader_that_has_seen_enough() {
 
 #[cfg(target_os = "linux")]
 #[test]
-fn a_full_disk_behind_standard_output() {
+fn full_disk_behind_standard_output_is_an_error() {
     let folder = Folder::of_irises();
     for words in ["train iris.csv --epochs 5 --json", "train iris.csv --epochs 5", "demo xor -o model.safetensors"] {
         let full = fs::OpenOptions::new().write(true).open("/dev/full").unwrap();
@@ -46,7 +46,7 @@ fn a_full_disk_behind_standard_output() {
 /// On a terminal, which `script` makes.
 #[cfg(target_os = "linux")]
 #[test]
-fn on_a_terminal() {
+fn progress_on_a_terminal() {
     let folder = Folder::of_irises();
     let run = |words: &str| {
         let mut command = Command::new("script");
@@ -78,7 +78,7 @@ fn on_a_terminal() {
 
 /// `palmnet train … 2>&1 >result | head -1`: who stops reading the progress does not stop the training.
 #[test]
-fn nobody_reads_the_progress() {
+fn closed_standard_error_does_not_stop_the_training() {
     let folder = Folder::of_irises();
     for words in ["train iris.csv --epochs 200 --hidden 8 --weight-decay 0.1 --every 1", "train none.csv", "trian"] {
         let mut child = piped(&mut folder.command(words)).spawn().unwrap();
@@ -93,7 +93,7 @@ fn nobody_reads_the_progress() {
 }
 
 #[test]
-fn nothing_is_wider_than_a_phone() {
+fn output_fits_40_columns() {
     let folder = Folder::of_irises();
     folder.write("sums.csv", sums(50).replace("difference", "difference_of_the_two"));
     let narrow = [("COLUMNS", "40")];

@@ -135,7 +135,7 @@ fn help() {
 }
 
 #[test]
-fn wrong_command_lines() {
+fn wrong_command_lines_are_explained() {
     let folder = Folder::of_irises();
     let run = folder.run("");
     assert_eq!((run.status, run.out.as_str()), (Some(2), ""));
@@ -235,7 +235,7 @@ fn wrong_command_lines() {
 
 /// `(sleep 1000; cat iris.csv) | palmnet train - --lr foo`
 #[test]
-fn nobody_waits_for_data_that_is_not_needed() {
+fn errors_come_before_standard_input_is_read() {
     let folder = Folder::new();
     for words in ["train - --lr foo", "train - --every 0", "train - --task cluster", "train - --out ."] {
         let mut child = piped(folder.command(words).stdin(Stdio::piped())).spawn().unwrap();
@@ -253,7 +253,7 @@ fn nobody_waits_for_data_that_is_not_needed() {
 
 #[cfg(unix)]
 #[test]
-fn words_that_are_not_text() {
+fn non_utf8_arguments_are_errors() {
     use std::os::unix::ffi::OsStrExt;
     let folder = Folder::new();
     let word = std::ffi::OsStr::from_bytes(b"\xFF.csv");
@@ -261,7 +261,7 @@ fn words_that_are_not_text() {
 }
 
 #[test]
-fn settings_beyond_all_measure() {
+fn extreme_settings() {
     let folder = Folder::of_irises();
     let most = usize::MAX;
     for hidden in [format!("{most}"), format!("{}", most / 8), "3000000000,4000000000".to_string()] {
@@ -277,7 +277,7 @@ fn settings_beyond_all_measure() {
 }
 
 #[test]
-fn the_instruction_set_can_be_chosen() {
+fn instruction_set_is_forced_by_a_variable() {
     let folder = Folder::of_irises();
     folder.run("train iris.csv --quiet --epochs 2").ok();
     folder.run("demo xor --quiet").ok();

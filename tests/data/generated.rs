@@ -9,7 +9,7 @@ fn points(data: &Dataset) -> Vec<(f64, f64, u32)> {
 }
 
 #[test]
-fn moons() {
+fn generated_moons() {
     for (x, y, label) in points(&generate::moons(201, 0.0, 1)) {
         let (radius, outside) = match label {
             0 => (x.hypot(y), y < -1e-6),
@@ -73,7 +73,7 @@ fn labels_are_what_they_should_be() {
 }
 
 #[test]
-fn a_seed_is_a_problem() {
+fn generated_data_depends_on_the_seed() {
     let problems: [fn(u64) -> Dataset; 6] = [
         |seed| generate::moons(50, 0.1, seed),
         |seed| generate::circles(50, 0.1, seed),
@@ -92,7 +92,7 @@ fn a_seed_is_a_problem() {
 }
 
 #[test]
-fn digits() {
+fn bundled_digits() {
     let digits = generate::digits();
     assert_eq!((digits.len(), digits.features().columns(), digits.class_names().len()), (1797, 64, 10));
     // The counts of the ten classes and the first image, as UCI gives them.

@@ -16,7 +16,7 @@ fn labels(labels: &[u8]) -> Vec<u8> {
 }
 
 #[test]
-fn a_folder_of_images() {
+fn idx_folder() {
     let folder = Folder::new();
     folder.write("train-images-idx3-ubyte", &images(3));
     folder.write("train-labels-idx1-ubyte", &labels(&[0, 2, 1]));
@@ -39,7 +39,7 @@ fn a_folder_of_images() {
 
 /// The test part alone, read for a model that is there already.
 #[test]
-fn test_images_for_a_schema() {
+fn idx_test_part_for_a_schema() {
     let folder = Folder::new();
     let schema = |names: &[&str], classes: &[&str]| {
         let classes = classes.iter().map(|class| class.to_string()).collect();
@@ -71,7 +71,7 @@ fn test_images_for_a_schema() {
 }
 
 #[test]
-fn damaged_images() {
+fn damaged_idx_files_are_errors() {
     let folder = Folder::new();
     let good_labels = folder.write("labels", &labels(&[0, 1]));
     let good_images = folder.write("images", &images(2));

@@ -14,7 +14,7 @@ fn infer(text: &str, missing: Missing) -> Result<Dataset> {
 const PETS: &str = "age,colour,weight\n3,red,1\nNA,red,2\n5,,3\n8,blue,\n9,red,?\n1,blue,6\n10,red,7\n";
 
 #[test]
-fn errors_name_the_remedies() {
+fn missing_cells_are_errors_that_name_the_remedies() {
     says(
         infer(PETS, Missing::Error),
         &["a.csv, line 3, column age: `NA`", "--missing drop", "Missing::Fill", "--ignore"],
@@ -23,7 +23,7 @@ fn errors_name_the_remedies() {
 }
 
 #[test]
-fn rows_are_left_out() {
+fn rows_with_missing_cells_are_dropped() {
     let data = infer(PETS, Missing::Drop).unwrap();
     // Lines 2, 7 and 8; inputs age, blue, red.
     assert_eq!(data.to_matrix(), Matrix::from_rows(&[[3.0, 0.0, 1.0], [1.0, 1.0, 0.0], [10.0, 0.0, 1.0]]));
@@ -40,7 +40,7 @@ fn rows_are_left_out() {
 }
 
 #[test]
-fn features_are_filled_in_and_targets_are_not() {
+fn missing_features_are_imputed_but_targets_are_not() {
     let data = infer(PETS, Missing::Fill).unwrap();
     // Of 3, 5, 1 and 10 the median is 4; red comes three times of four. The rows of 8 and 9 have no target.
     assert_eq!(data.schema().fill(), Some(&[4.0, 0.0, 1.0][..]));
@@ -60,7 +60,7 @@ fn features_are_filled_in_and_targets_are_not() {
 
 /// Nothing of the test part is in what both parts are filled in with.
 #[test]
-fn the_training_part_decides() {
+fn imputer_is_fitted_on_the_training_part() {
     let rows: String =
         (0..40).map(|i| if i % 4 == 0 { format!(",{i}\n") } else { format!("{},{i}\n", i * i) }).collect();
     let data = infer(&format!("square,root\n{rows}"), Missing::Fill).unwrap();
@@ -92,7 +92,7 @@ fn the_training_part_decides() {
 }
 
 #[test]
-fn a_model_remembers() {
+fn model_keeps_imputer_and_ignored_columns() {
     let numbered = |(i, line): (usize, &str)| if i == 0 { format!("id,{line}\n") } else { format!("{i},{line}\n") };
     let mut pets = table(&PETS.lines().enumerate().map(numbered).collect::<String>());
     pets.ignore(&["id"]).unwrap();
@@ -126,7 +126,7 @@ fn a_model_remembers() {
 }
 
 #[test]
-fn ignored_columns() {
+fn ignored_columns_are_no_features() {
     let ids: String = (0..200).map(|i| format!("id{i},{i},2024-01-{:02},{}\n", i % 28 + 1, i % 2)).collect();
     let text = format!("id,x,day,y\n{ids}");
     says(Schema::infer(&table(&text), Target::Last), &["`id` has 200 different", "--ignore"]);

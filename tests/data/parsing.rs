@@ -18,7 +18,7 @@ proptest! {
     #![proptest_config(ProptestConfig::with_cases(2_000))]
 
     #[test]
-    fn any_bytes_are_answered(bytes in tablelike(), other in tablelike()) {
+    fn parsing_survives_any_bytes(bytes in tablelike(), other in tablelike()) {
         let Ok(table) = Table::parse(bytes, "a.csv") else { return Ok(()) };
         for row in 0..table.rows() {
             prop_assert_eq!(table.cells(row).count(), table.columns());
@@ -36,7 +36,7 @@ proptest! {
     }
 
     #[test]
-    fn what_is_written_is_read(
+    fn quoted_tables_round_trip(
         rows in prop::collection::vec(prop::collection::vec("[a-c1,;\t\n\r\"é .-]{0,6}", 3), 1..6),
         separator in prop::sample::select(vec![",", ";", "\t"]),
         end in prop::sample::select(vec!["\n", "\r\n", "\r"]),

@@ -13,7 +13,7 @@ fn twins() -> (Dataset, Dataset) {
 }
 
 #[test]
-fn bytes_and_floats_have_the_same_bits() {
+fn byte_and_float_features_scale_to_the_same_bits() {
     let (mut bytes, mut floats) = twins();
     let scaler = Scaler::standard(bytes.features());
     assert_eq!(scaler, Scaler::standard(floats.features()));
@@ -36,7 +36,7 @@ fn bytes_and_floats_have_the_same_bits() {
 }
 
 #[test]
-fn scalers_of_bytes_compose() {
+fn byte_scalers_compose() {
     let (mut bytes, mut floats) = twins();
     for scaler in [Scaler::divide_by(64, 16.0), Scaler::from_parts(vec![0.25; 64], vec![3.0; 64]).unwrap()] {
         bytes.scale(&scaler);
@@ -49,7 +49,7 @@ fn scalers_of_bytes_compose() {
 }
 
 #[test]
-fn scaling_is_found_on_the_training_data_only() {
+fn scaler_is_fitted_on_the_training_data_only() {
     // Mean 3 and population deviation 2; the last feature is constant.
     let x = Matrix::from_rows(&[[1.0, -10.0, 0.1], [5.0, 10.0, 0.1], [1.0, 0.0, 0.1], [5.0, 0.0, 0.1]]);
     let train = Dataset::from_values(x, Matrix::zeros(4, 1)).unwrap();
@@ -69,7 +69,7 @@ fn scaling_is_found_on_the_training_data_only() {
 }
 
 #[test]
-fn a_large_mean_and_a_small_spread() {
+fn scaler_of_a_large_mean_and_a_small_spread() {
     let x = Matrix::from_rows(&[[1e6], [1e6 + 1.0], [1e6 + 2.0], [1e6 + 1.0]]);
     let scaler = Scaler::standard_of(&x);
     assert_eq!(scaler.offset(), [1e6 + 1.0]);
@@ -79,7 +79,7 @@ fn a_large_mean_and_a_small_spread() {
 }
 
 #[test]
-fn targets_are_scaled_too() {
+fn targets_are_scaled_and_restored() {
     let mut data = generate::sums(500, 1);
     let before = data.values().unwrap().clone();
     let scaler = Scaler::standard_of(&before);
@@ -95,7 +95,7 @@ fn targets_are_scaled_too() {
 }
 
 #[test]
-fn scalers_of_parts() {
+fn scaler_from_parts() {
     says(Scaler::from_parts(vec![0.0], vec![]), &["1 offsets and 0 factors"]);
     for (offset, factor) in [(f32::NAN, 1.0), (0.0, 0.0), (0.0, f32::INFINITY)] {
         says(Scaler::from_parts(vec![0.0, offset], vec![1.0, factor]), &["in column 1"]);

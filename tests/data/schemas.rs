@@ -6,7 +6,7 @@ use super::{load, table};
 use crate::support::{Folder, says};
 
 #[test]
-fn categories_become_one_input_each() {
+fn categories_are_one_hot_encoded() {
     let data = load("size,colour,age,price\n1,red,9,5.5\n2,blue,8,6\n4,red,7,7\n", Target::Last).unwrap();
     assert_eq!(data.schema().input_names(), ["size", "colour=blue", "colour=red", "age"]);
     assert_eq!(data.schema().width(), 4);
@@ -17,7 +17,7 @@ fn categories_become_one_input_each() {
 }
 
 #[test]
-fn content_decides_between_classes_and_values() {
+fn target_kind_is_inferred_from_content() {
     let classes = |cells: &[&str], target| {
         let rows: String = cells.iter().map(|cell| format!("1,{cell}\n")).collect();
         load(&format!("x,y\n{rows}"), target).unwrap().class_names().to_vec()
@@ -40,7 +40,7 @@ fn content_decides_between_classes_and_values() {
 }
 
 #[test]
-fn a_column_is_named_or_numbered() {
+fn target_by_name_or_number() {
     let text = "b,a\n1,10\n2,30\n";
     let names = |target| load(text, target).unwrap().schema().output().names().to_vec();
     assert_eq!(names(Target::Values(&["1"])), ["b"]);
@@ -112,7 +112,7 @@ fn tables_that_nothing_can_be_learned_from() {
 }
 
 #[test]
-fn columns_are_found_by_name() {
+fn schema_finds_columns_by_name() {
     let schema = Schema::infer(&table("a,kind,b\n1,x,2\n3,y,4\n"), Target::Column("kind")).unwrap();
     let later = table("note,b,kind,a\n?,20,y,10\n,40,x,30\n");
     let data = Dataset::from_table(&later, &schema).unwrap();
@@ -126,7 +126,7 @@ fn columns_are_found_by_name() {
 }
 
 #[test]
-fn columns_are_found_by_position() {
+fn schema_finds_columns_by_position() {
     let whole = Matrix::from_rows(&[[1.0, 2.0], [3.0, 4.0]]);
     for text in ["x,1,2\ny,3,4\n", "kind,a,b\nx,1,2\ny,3,4\n"] {
         let schema = Schema::infer(&table(text), Target::Column("1")).unwrap();
@@ -144,7 +144,7 @@ fn columns_are_found_by_position() {
 }
 
 #[test]
-fn unknown_cells() {
+fn unknown_cells_are_errors() {
     let schema = Schema::infer(&table("a,colour,kind\n1,red,x\n2,blue,y\n"), Target::Last).unwrap();
     let read = |row: &str| Dataset::from_table(&table(&format!("a,colour,kind\n1,red,x\n{row}\n")), &schema);
     says(read("1,green,x"), &["a.csv, line 3, column colour: `green` is not a known category", "`blue`, `red`"]);
@@ -160,7 +160,7 @@ fn unknown_cells() {
 }
 
 #[test]
-fn schemas_of_parts() {
+fn schema_from_parts() {
     let output = || Output::Values { names: vec!["y".to_string()] };
     assert!(Schema::numbers(["x"], output()).is_ok());
     says(Schema::numbers(["x", "y"], output()), &["two columns are called `y`"]);
@@ -172,7 +172,7 @@ fn schemas_of_parts() {
 }
 
 #[test]
-fn schemas_that_differ() {
+fn schema_mismatches_are_named() {
     let schema = |text: &str, target| Schema::infer(&table(text), target).unwrap();
     let abc = schema("size,colour,kind\n1,red,a\n2,blue,b\n3,red,c\n", Target::Last);
     let check = |other: &Schema, parts: &[&str]| {
@@ -203,7 +203,7 @@ fn schemas_that_differ() {
 }
 
 #[test]
-fn a_file_read_as_another() {
+fn csv_read_with_the_schema_of_another() {
     let folder = Folder::new();
     let (train, test) = (folder.write("a.csv", b"x,kind\n1,a\n2,b\n3,c\n"), folder.write("b.csv", b"kind,x\nc,5\n"));
     let train = Dataset::from_csv(train, Target::Last).unwrap();

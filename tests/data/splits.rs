@@ -7,7 +7,7 @@ use proptest::prelude::*;
 use crate::support::says;
 
 #[test]
-fn iris() {
+fn iris_from_csv() {
     let data = Dataset::from_csv("tests/data/iris.csv", Target::Class("species")).unwrap();
     assert_eq!((data.len(), data.features().columns()), (150, 4));
     assert_eq!(data.class_names(), ["setosa", "versicolor", "virginica"]);
@@ -22,7 +22,7 @@ fn iris() {
 }
 
 #[test]
-fn parts_that_do_not_fit() {
+fn mismatched_dataset_parts_are_errors() {
     let x = || Matrix::zeros(2, 1);
     says(Dataset::from_classes(x(), vec![0], ["a", "b"]), &["2 rows of features and 1 of targets"]);
     says(Dataset::from_classes(x(), vec![0, 2], ["a", "b"]), &["the label 2, where there are 2 classes"]);
@@ -57,12 +57,12 @@ fn split_is_seeded_and_loses_nothing() {
 
 #[test]
 #[should_panic(expected = "a share of 1 is not between 0 and 1")]
-fn split_by_nonsense() {
+fn split_fraction_out_of_range_panics() {
     generate::xor().split(1.0, 0);
 }
 
 #[test]
-fn targets_of_a_batch() {
+fn targets_are_gathered_for_a_batch() {
     let mut y = Matrix::zeros(0, 0);
     let three = Dataset::from_classes(Matrix::zeros(3, 1), vec![2, 0, 1], ["a", "b", "c"]).unwrap();
     three.gather_targets(&[0, 2], 3, &mut y);
@@ -92,20 +92,20 @@ fn counts(data: &Dataset) -> [usize; 3] {
     [0, 1, 2].map(|class| data.labels().unwrap().iter().filter(|&&label| label == class).count())
 }
 
-fn places(parts: &[&Dataset]) -> Vec<f32> {
+fn indices(parts: &[&Dataset]) -> Vec<f32> {
     let mut all: Vec<f32> = parts.iter().flat_map(|part| part.to_matrix().into_vec()).collect();
     all.sort_by(f32::total_cmp);
     all
 }
 
 #[test]
-fn a_split_keeps_the_proportions() {
+fn split_is_stratified() {
     let data = uneven();
     for seed in 0..20 {
         let (train, test) = data.split(0.8, seed);
         // 73 of 91: 48.1, 24.1 and 0.8, of which the last is rounded up.
         assert_eq!((counts(&train), counts(&test)), ([48, 24, 1], [12, 6, 0]), "seed {seed}");
-        assert_eq!(places(&[&train, &test]), data.to_matrix().into_vec());
+        assert_eq!(indices(&[&train, &test]), data.to_matrix().into_vec());
         assert!(!train.to_matrix().as_slice().is_sorted() && !train.labels().unwrap().is_sorted());
     }
     assert_ne!(data.split(0.8, 1).0, data.split(0.8, 2).0);
@@ -117,7 +117,7 @@ fn a_split_keeps_the_proportions() {
 /// 38 of one class and two of another, halved: outputs that give the first class the probability 1/2 and the others 1/4
 /// have the losses ln 2 and ln 4, from which the mean over a part tells how many of each are in it.
 #[test]
-fn the_validation_part_keeps_the_proportions() {
+fn validation_set_is_stratified() {
     let data = labelled((0..40).map(|i| u32::from(i % 20 == 7)).collect());
     let mut network = Network::builder(1).dense(3, Softmax).init(Init::Constant(0.0)).build().unwrap();
     network.parameters_mut().nth(1).unwrap().copy_from_slice(&[2f32.ln(), 0.0, 0.0]);
@@ -137,12 +137,12 @@ fn folds_test_every_example_once() {
     let pairs: Vec<(Dataset, Dataset)> = data.folds(4, 3).unwrap().collect();
     assert_eq!(pairs.len(), 4);
     for (train, test) in &pairs {
-        assert_eq!(places(&[train, test]), data.to_matrix().into_vec());
+        assert_eq!(indices(&[train, test]), data.to_matrix().into_vec());
         let [a, b, c] = counts(test);
         assert!(a == 15 && (7..=8).contains(&b) && c <= 1 && (22..=23).contains(&test.len()), "{a} {b} {c}");
     }
     let tests: Vec<&Dataset> = pairs.iter().map(|(_, test)| test).collect();
-    assert_eq!(places(&tests), data.to_matrix().into_vec());
+    assert_eq!(indices(&tests), data.to_matrix().into_vec());
     assert_eq!(data.folds(4, 3).unwrap().collect::<Vec<_>>(), pairs);
     assert_ne!(data.folds(4, 4).unwrap().collect::<Vec<_>>(), pairs);
     // Without classes, and as many folds as examples.
@@ -160,12 +160,12 @@ proptest! {
     /// Whatever the classes: the sizes are right, nothing is lost, and no class is further than one from its share
     /// unless it has so few that one of them had to be kept.
     #[test]
-    fn any_classes(labels in prop::collection::vec(0u32..3, 2..60), share in 0.01f64..0.99, seed: u64) {
+    fn split_of_any_classes_is_stratified(labels in prop::collection::vec(0u32..3, 2..60), share in 0.01f64..0.99, seed: u64) {
         let data = labelled(labels);
         let (first, second) = data.split(share, seed);
         let size = ((share * data.len() as f64).round() as usize).clamp(1, data.len() - 1);
         prop_assert_eq!(first.len(), size);
-        prop_assert_eq!(places(&[&first, &second]), data.to_matrix().into_vec());
+        prop_assert_eq!(indices(&[&first, &second]), data.to_matrix().into_vec());
         let classes = counts(&data);
         for (class, got) in counts(&first).into_iter().enumerate() {
             let ideal = classes[class] as f64 * size as f64 / data.len() as f64;

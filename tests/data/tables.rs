@@ -6,7 +6,7 @@ use super::{cells, table};
 use crate::support::says;
 
 #[test]
-fn dialects_of_csv() {
+fn csv_dialects() {
     let expected = [["1", "red"], ["-2.5", "blue"]];
     for text in [
         "x,colour\n1,red\n-2.5,blue\n",
@@ -26,7 +26,7 @@ fn dialects_of_csv() {
 }
 
 #[test]
-fn header_or_not() {
+fn header_detection() {
     assert!(table("a,b\nc,d\n").header().is_some());
     assert!(table("a,1\nb,2\n").header().is_none());
     assert!(table("a,\nb,c\n").header().is_none());
@@ -35,7 +35,7 @@ fn header_or_not() {
 }
 
 #[test]
-fn the_separator_is_what_the_first_record_has_most_of() {
+fn separator_is_the_most_frequent_of_the_first_record() {
     assert_eq!(cells(&table("1,5;2,5\n3;4\n")), [["1,5", "2,5"], ["3", "4"]]);
     assert_eq!(cells(&table("\"a;b;c\",1\nd,2\n"))[0], ["a;b;c", "1"]);
     assert_eq!(cells(&table("1,2,3\n"))[0], ["1", "2", "3"]);
@@ -44,7 +44,7 @@ fn the_separator_is_what_the_first_record_has_most_of() {
 }
 
 #[test]
-fn bad_tables() {
+fn malformed_tables_are_errors() {
     let parse = |bytes: &[u8]| Table::parse(bytes, "a.csv");
     says(parse(b"a,b\n1,2\n\n3\n"), &["a.csv, line 4: 1 cell, where line 1 has 2", "comma", "quotes"]);
     says(parse(b"a\tb\n1\t2\t3\n"), &["a.csv, line 2: 3 cells", "tab"]);

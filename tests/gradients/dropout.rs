@@ -28,7 +28,7 @@ fn dropout_network(inputs: usize, before: &[Item], rate: f32, after: &[Item], se
 }
 
 #[test]
-fn dropout_drops_the_same_entries_backward() {
+fn dropout_mask_is_the_same_in_the_backward_pass() {
     for (seed, rate) in [(1, 0.5), (2, 0.2), (3, 0.8), (4, 0.35)] {
         let (inputs, width, examples) = (4, 9, 8);
         let before = [Dense(width), Function(Activation::Tanh)];

@@ -10,7 +10,7 @@ fn logits(z: &[f32], then: Activation) -> Network {
 }
 
 #[test]
-fn extreme_logits() {
+fn gradients_of_extreme_logits() {
     use Activation::{Identity, Sigmoid, Softmax};
     // Logits, target, loss, gradient. At these distances the exact values round to these integers: the loss is
     // Σ y (largest z - z) over classes, or max(z, 0) - y z; the gradient is that of a step from 0 to 1.
@@ -50,7 +50,7 @@ fn extreme_logits() {
 /// Where loss and last activation are not computed together, a probability that is all but nothing must not stop
 /// the learning: of -ln sigmoid(z) at z = -40, value and slope are 40 and -1 to the last bit.
 #[test]
-fn hopeless_probability_still_learns() {
+fn tiny_probability_still_has_a_gradient() {
     let network = logits(&[-40.0], Activation::Sigmoid);
     let one = Matrix::filled(1, 1, 1.0);
     let mut workspace = Workspace::new(&network, Loss::CrossEntropy, 0).unwrap();
@@ -61,7 +61,7 @@ fn hopeless_probability_still_learns() {
 }
 
 #[test]
-fn extremes_stay_finite() {
+fn extreme_gradients_stay_finite() {
     for loss in LOSSES {
         for g in ACTIVATIONS.into_iter().filter(|&g| suits(loss, g)) {
             for y in [[1.0, 0.0, 0.0, 1.0], [0.0, 1.0, 1.0, 0.0], [0.5; 4]] {
@@ -79,7 +79,7 @@ fn extremes_stay_finite() {
 
 /// Near zero, and where a tail dies away, a function's error is small beside the function, not beside 1.
 #[test]
-fn small_values_are_accurate() {
+fn activations_of_small_values_are_accurate() {
     use Activation::*;
     let mut corners = oracle::Corners::default();
     let mut truth = |g, z: f64| oracle::apply(g, &[z], &mut corners)[0];
@@ -107,7 +107,7 @@ fn small_values_are_accurate() {
 
 /// The second network's own special function, against tables.
 #[test]
-fn erfc_of_the_oracle() {
+fn oracle_erfc_matches_tables() {
     for (x, truth) in [
         (0.0, 1.0),
         (0.5, 0.479_500_122_186_953_5),

@@ -92,7 +92,7 @@ fn case() -> impl Strategy<Value = Case> {
 }
 
 #[test]
-fn random_networks() {
+fn gradients_of_random_networks() {
     // No file of failures: the message shows the smallest failing case whole.
     let config = ProptestConfig { failure_persistence: None, cases: 1000, ..ProptestConfig::default() };
     let (compared, skipped) = (Cell::new(0), Cell::new(0));
@@ -109,7 +109,7 @@ fn random_networks() {
 /// examples' losses by their weights, on targets that are spread over the classes, and the penalties, which act on
 /// weights alone. Layer normalisation stays in each example, so that theirs can be added up.
 #[test]
-fn a_step_goes_down_everything_that_was_asked_for() {
+fn trainer_step_follows_the_whole_gradient() {
     let activations = prop::sample::select(&[Activation::Tanh, Activation::Relu, Activation::Gelu][..]);
     let case = (1..=5usize, 1..=6usize, activations, any::<bool>(), 1..=8usize, any::<u64>());
     let config = ProptestConfig { failure_persistence: None, cases: 300, ..ProptestConfig::default() };
@@ -173,7 +173,7 @@ fn a_step_goes_down_everything_that_was_asked_for() {
 /// Chance leaves out nothing: every loss after every activation that it is defined for, in the output and in a
 /// hidden layer.
 #[test]
-fn every_pair_of_activation_and_loss() {
+fn gradients_of_every_activation_and_loss() {
     let (mut compared, mut refused) = (0, 0);
     for loss in LOSSES {
         for g in ACTIVATIONS {

@@ -14,7 +14,7 @@ fn complaint(path: &PathBuf) -> String {
 }
 
 #[test]
-fn a_file_is_replaced() {
+fn file_is_replaced() {
     let folder = Folder::new();
     let path = folder.path("a");
     write_atomic(&path, b"first").unwrap();
@@ -26,7 +26,7 @@ fn a_file_is_replaced() {
 }
 
 #[test]
-fn a_failure_leaves_nothing_behind() {
+fn failed_write_leaves_nothing_behind() {
     let folder = Folder::new();
     fs::write(folder.path("file"), "old").unwrap();
     assert_eq!(complaint(&folder.path("none/file")), "the folder does not exist: create it, or choose another place");
@@ -42,7 +42,7 @@ fn a_failure_leaves_nothing_behind() {
 }
 
 #[test]
-fn a_read_only_file_is_left_alone() {
+fn read_only_file_is_not_replaced() {
     let folder = Folder::new();
     let path = folder.path("file");
     fs::write(&path, "old").unwrap();
@@ -58,7 +58,7 @@ fn a_read_only_file_is_left_alone() {
 }
 
 #[test]
-fn readers_and_writers_at_once_see_whole_files() {
+fn concurrent_readers_see_whole_files() {
     let folder = Folder::new();
     let path = folder.path("file");
     let contents = [vec![b'a'; 100_000], vec![b'b'; 50_000]];
@@ -80,7 +80,7 @@ mod unix {
     use std::os::unix::fs::{PermissionsExt, symlink};
 
     #[test]
-    fn a_link_stays_a_link() {
+    fn symbolic_links_are_kept() {
         let folder = Folder::new();
         fs::create_dir(folder.path("there")).unwrap();
         fs::write(folder.path("there/file"), "old").unwrap();
@@ -102,7 +102,7 @@ mod unix {
     }
 
     #[test]
-    fn permissions_stay() {
+    fn permissions_are_kept() {
         let folder = Folder::new();
         let path = folder.path("file");
         for mode in [0o600, 0o666, 0o755] {
@@ -115,7 +115,7 @@ mod unix {
 
     #[test]
     #[cfg(target_os = "linux")]
-    fn a_device_is_written_not_replaced() {
+    fn device_is_written_not_replaced() {
         assert_eq!(complaint(&"/dev/full".into()), "the disk is full: make room, or choose another place");
     }
 }

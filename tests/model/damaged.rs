@@ -43,7 +43,7 @@ fn read(bytes: &[u8]) -> Option<Model> {
 }
 
 #[test]
-fn every_byte_of_the_header_changed() {
+fn changed_header_bytes_are_handled() {
     let good = small_model().to_bytes();
     let header = 8 + u64::from_le_bytes(good[..8].try_into().unwrap()) as usize;
     assert!(read(&good).is_some());
@@ -76,7 +76,7 @@ fn every_byte_of_the_header_changed() {
 }
 
 #[test]
-fn every_truncation() {
+fn truncated_models_are_refused() {
     let good = small_model().to_bytes();
     for length in 0..good.len() {
         assert!(read(&good[..length]).is_none(), "{length} bytes");
@@ -85,7 +85,7 @@ fn every_truncation() {
 }
 
 #[test]
-fn missing_files_are_named() {
+fn missing_and_damaged_files_are_named() {
     for message in [
         Model::load("no/such.safetensors").unwrap_err().to_string(),
         Network::load("no/such.safetensors").unwrap_err().to_string(),
@@ -112,7 +112,7 @@ fn tensor_of<'a>(file: &'a mut Safetensors, name: &str) -> &'a mut Tensor {
 }
 
 #[test]
-fn layers_that_make_no_sense() {
+fn invalid_layers_are_refused() {
     let good = "dense(3,2) leaky_relu:0.1 dropout(0.5) dense(2,2) softmax";
     assert!(changed(|file| assert_eq!(file.metadata["layers"], good)).is_ok());
     for (layers, part) in [
@@ -222,7 +222,7 @@ proptest! {
 
     /// Several changes at once: bytes replaced, removed and put in, the end cut off.
     #[test]
-    fn damaged_files(
+    fn damaged_models_are_handled(
         edits in prop::collection::vec((any::<prop::sample::Index>(), any::<u8>(), 0..3u8), 1..8),
         cut in prop::option::weighted(0.2, any::<prop::sample::Index>()),
     ) {
@@ -243,7 +243,7 @@ proptest! {
 
     /// Whatever the columns are called and the parameters are, the model comes back.
     #[test]
-    fn any_names_and_numbers(
+    fn any_names_and_numbers_round_trip(
         names in prop::collection::hash_set(any::<String>(), 3..6),
         weights in prop::collection::vec(-f32::MAX..f32::MAX, 12),
         parameter in 0f32..1e30,

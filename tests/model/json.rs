@@ -49,7 +49,7 @@ fn json_numbers_are_short() {
 }
 
 #[test]
-fn json_refuses() {
+fn malformed_json_is_refused() {
     let cases = [
         ("", "a value expected, but the text ends at byte 0"),
         ("[1,]", "a value expected, ']' found at byte 3"),

@@ -7,7 +7,7 @@ use super::{EVERY_ACTIVATION, ODD_NAMES, classes, everything, odd_model, random}
 use crate::support::{Folder, all_close, matrix_bits, strings};
 
 #[test]
-fn a_model_takes_raw_tables() {
+fn raw_tables_are_preprocessed() {
     let model = odd_model(3, classes(&ODD_NAMES[..3]));
     let header: Vec<String> = [5, 1, 3].map(|i| format!("\"{}\"", ODD_NAMES[i].replace('"', "\"\""))).to_vec();
     let csv = format!("{}\n2,1,größe 身長\n4,-3,__metadata__\n", header.join(","));
@@ -20,7 +20,7 @@ fn a_model_takes_raw_tables() {
 
 /// Classes are answered with probabilities, whatever the network ends in, and values in their own units.
 #[test]
-fn predictions_are_in_the_users_units() {
+fn predictions_are_probabilities_or_original_units() {
     let x = Matrix::from_rows(&[[2.0], [5.0]]);
     let dense = |weights: &[f32], bias: &[f32]| {
         Layer::Dense(Dense::new(Matrix::from_vec(1, bias.len(), weights.to_vec()), bias.to_vec()))
@@ -71,7 +71,7 @@ fn predictions_are_in_the_users_units() {
 
 /// A prediction does not depend on the company in which it is asked for.
 #[test]
-fn a_row_alone_is_the_row_in_a_batch() {
+fn prediction_does_not_depend_on_the_batch() {
     // The last is so large that a batch goes through the product in other pieces than a row does.
     for (inputs, hidden) in [(1, 3), (4, 16), (7, 33), (64, 100), (300, 65), (784, 200)] {
         let all = if hidden < 100 { &EVERY_ACTIVATION[..] } else { &[Gelu] };
@@ -96,7 +96,7 @@ fn a_row_alone_is_the_row_in_a_batch() {
 }
 
 #[test]
-fn many_threads_predict_with_one_network() {
+fn threads_share_one_network() {
     fn shared<T: Send + Sync>(_: &T) {}
     let (network, model) = (everything(), odd_model(3, classes(&ODD_NAMES[..3])));
     shared(&network);
@@ -115,7 +115,7 @@ fn many_threads_predict_with_one_network() {
 }
 
 #[test]
-fn weights_that_are_not_numbers() {
+fn non_finite_weights_are_neither_saved_nor_loaded() {
     for bad in [f32::NAN, f32::INFINITY, f32::NEG_INFINITY] {
         for activation in EVERY_ACTIVATION {
             let mut network = Network::builder(2).dense(3, activation).dense(2, Softmax).seed(1).build().unwrap();
@@ -149,7 +149,7 @@ fn weights_that_are_not_numbers() {
 }
 
 #[test]
-fn parts_that_do_not_fit() {
+fn mismatched_model_parts_are_refused() {
     let schema = |inputs: usize, output| Schema::numbers((0..inputs).map(|i| format!("x{i}")), output).unwrap();
     let network = |inputs, outputs| Network::builder(inputs).dense(outputs, Softmax).build().unwrap();
     let values = |n: usize| Output::Values { names: (0..n).map(|i| format!("y{i}")).collect() };
@@ -180,7 +180,7 @@ fn parts_that_do_not_fit() {
 
 /// As many classes, but others: the figure would be wrong.
 #[test]
-fn data_of_other_classes() {
+fn data_of_other_classes_is_refused() {
     let load = |text: &str| {
         let table = Table::parse(text, "a.csv").unwrap();
         Dataset::from_table(&table, &Schema::infer(&table, Target::Last).unwrap()).unwrap()
@@ -203,7 +203,7 @@ fn data_of_other_classes() {
 }
 
 #[test]
-fn the_likeliest_class() {
+fn most_probable_class() {
     let model = odd_model(3, classes(&["a", "b", "c"]));
     assert_eq!(model.class(&[0.2, 0.5, 0.3]), Some("b"));
     assert_eq!(model.class(&[0.1, 0.45, 0.45]), Some("b"));
@@ -217,7 +217,7 @@ fn the_likeliest_class() {
 /// More than a machine holds is answered, not tried.
 #[cfg(target_pointer_width = "64")]
 #[test]
-fn layers_beyond_memory() {
+fn layers_beyond_memory_are_refused() {
     for (inputs, units) in [(4, usize::MAX), (usize::MAX, 4), (1 << 40, 1 << 40), (1, 1 << 62)] {
         let message = Network::builder(inputs).dense(units, Relu).build().unwrap_err().to_string();
         assert!(message.contains("does not fit into memory"), "{message}");

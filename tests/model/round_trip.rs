@@ -8,7 +8,7 @@ use super::{EVERY_ACTIVATION, ODD_NAMES, classes, everything, odd_model, random}
 use crate::support::{Folder, matrix_bits, strings};
 
 #[test]
-fn networks_come_back_to_the_bit() {
+fn networks_round_trip_bit_for_bit() {
     let network = everything();
     let folder = Folder::new();
     let file = folder.path("everything");
@@ -32,7 +32,7 @@ fn networks_come_back_to_the_bit() {
 }
 
 #[test]
-fn models_come_back_to_the_bit() {
+fn models_round_trip_bit_for_bit() {
     let values = Output::Values { names: strings(&ODD_NAMES[6..8]) };
     let scaler = Scaler::from_parts(vec![100.0, -1e-5], vec![0.3, 1e6]).unwrap();
     let models = [
@@ -60,7 +60,7 @@ fn models_come_back_to_the_bit() {
 
 /// What the file says of the model can be read without this crate.
 #[test]
-fn the_file_tells_what_it_holds() {
+fn model_file_describes_its_content() {
     let model = odd_model(3, classes(&ODD_NAMES[..3]));
     let file = Safetensors::from_bytes(&model.to_bytes(), "m").unwrap();
     assert_eq!(file.metadata["format"], "1");
@@ -78,7 +78,7 @@ fn the_file_tells_what_it_holds() {
 
 /// One look through all tensors for each of many layers would take minutes.
 #[test]
-fn a_file_of_very_many_layers() {
+fn many_layers_load_in_linear_time() {
     let layers = 30_000;
     let mut file = Safetensors::default();
     for layer in 0..layers {

@@ -42,7 +42,7 @@ fn refusal(bytes: &[u8]) -> String {
 }
 
 #[test]
-fn safetensors_as_python_has_them() {
+fn safetensors_match_python() {
     assert_eq!(Safetensors::from_bytes(FROM_PYTHON, "").unwrap(), python_content());
     // Python puts the numbers of equally wide types in the order of their names, as they are here.
     assert_eq!(python_content().to_bytes(), FROM_PYTHON);
@@ -63,7 +63,7 @@ fn safetensors_are_aligned() {
 }
 
 #[test]
-fn safetensors_lie_in_the_order_of_their_numbers() {
+fn safetensors_are_ordered_by_offset() {
     let header =
         format!("{{{},{},{}}}", tensor("b", "[1]", 4, 8), tensor("e", "[0]", 4, 4), tensor("a", "[1,1]", 0, 4));
     let read = Safetensors::from_bytes(&file(&header, 8), "").unwrap();
@@ -76,7 +76,7 @@ fn one(name: &str, shape: &str, begin: usize, end: usize, numbers: usize) -> Vec
 }
 
 #[test]
-fn safetensors_refuse() {
+fn malformed_safetensors_are_refused() {
     let whole = python_content().to_bytes();
     let start = "this is not a safetensors file, or it is damaged: ";
     let damaged = ": the file is damaged";
@@ -149,7 +149,7 @@ fn safetensors_refuse() {
 /// Sizes that only a 64-bit processor can count to.
 #[cfg(target_pointer_width = "64")]
 #[test]
-fn safetensors_refuse_the_impossible() {
+fn safetensors_of_impossible_sizes_are_refused() {
     let message = "tensor `w`: its shape and its data_offsets do not fit each other: the file is damaged";
     assert_eq!(refusal(&one("w", "[4294967296,4294967296,4294967296]", 4, 0, 4)), message);
     assert_eq!(refusal(&one("w", "[4294967296,4294967296,4294967296]", 0, 0, 0)), message);
@@ -159,13 +159,13 @@ fn safetensors_refuse_the_impossible() {
 
 #[test]
 #[should_panic(expected = "the number of entries of tensor `w` of shape [2, 2]")]
-fn tensor_of_the_wrong_shape() {
+fn tensor_of_the_wrong_shape_panics() {
     Tensor::new("w", &[2, 2], vec![0.0; 3]);
 }
 
 #[test]
 #[should_panic(expected = "two tensors of the same name")]
-fn tensors_of_the_same_name() {
+fn duplicate_tensor_names_panic() {
     let tensors = vec![Tensor::new("w", &[], vec![0.0]), Tensor::new("w", &[], vec![0.0])];
     Safetensors { tensors, ..Default::default() }.to_bytes();
 }

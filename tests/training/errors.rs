@@ -7,7 +7,7 @@ use super::finite;
 use crate::support::network_bits;
 
 #[test]
-fn divergence_is_an_error_and_the_network_stays_finite() {
+fn divergence_is_an_error_and_weights_stay_finite() {
     let sums = generate::sums(200, 1);
     for rate in [1e4, 1e10, 1e20, 1e30, 1e38] {
         let mut network = Network::builder(2).dense(16, Relu).dense(3, Identity).seed(1).build().unwrap();

@@ -23,7 +23,7 @@ fn trainer<'a>(loss: Loss) -> Trainer<'a> {
 
 /// The line through (0, 1), (1, 3), (2, 4), (3, 8): Σ(x - x̄)(y - ȳ) / Σ(x - x̄)² = 11 / 5, and 4 - 1.5 · 2.2 = 0.7.
 #[test]
-fn a_line_through_four_points() {
+fn line_through_four_points() {
     // Once, and so often that they do not go through the network at a time.
     for copies in [1, 700] {
         let x = Matrix::from_fn(4 * copies, 1, |i, _| (i % 4) as f32);
@@ -40,7 +40,7 @@ fn a_line_through_four_points() {
 
 /// The solutions of (XᵀX / n + λ) W = XᵀY / n, the bias without λ, by NumPy's `linalg.solve` in double precision.
 #[test]
-fn least_squares_with_and_without_a_penalty() {
+fn least_squares_matches_numpy() {
     let y =
         Matrix::from_fn(40, 2, |i, j| if j == 0 { (i * i % 17) as f32 / 17.0 } else { (i * i * i % 19) as f32 / 19.0 });
     let data = Dataset::from_values(features(), y).unwrap();
@@ -63,7 +63,7 @@ fn least_squares_with_and_without_a_penalty() {
 /// The minimum of the mean cross-entropy + 0.005 Σ w², the bias without it, by Newton's method in NumPy, in double
 /// precision, down to a gradient of 10⁻¹⁷.
 #[test]
-fn logistic_regression() {
+fn logistic_regression_matches_numpy() {
     let labels = (0..40).map(|i| u32::from(i * i % 5 > 1)).collect();
     let data = Dataset::from_classes(features(), labels, ["a", "b"]).unwrap();
     let mut network = Network::builder(3).dense(1, Sigmoid).seed(1).build().unwrap();
@@ -75,7 +75,7 @@ fn logistic_regression() {
 
 /// In as many passes over few examples, Adam gets nowhere near, whatever its batches.
 #[test]
-fn sums_are_learned_to_many_digits() {
+fn lbfgs_beats_adam_on_sums() {
     let mut data = generate::sums(100, 1);
     data.scale(&Scaler::standard(data.features()));
     data.scale_targets(&Scaler::standard_of(data.values().unwrap()));
@@ -94,7 +94,7 @@ fn sums_are_learned_to_many_digits() {
 
 /// Any number of threads gives the same bits, for data that goes through the network in two chunks.
 #[test]
-fn threads_change_no_bit() {
+fn thread_count_does_not_change_bits() {
     let _lock = thread_count_lock();
     let data = scaled_digits(1797);
     let fit = |threads| {
@@ -114,7 +114,7 @@ fn threads_change_no_bit() {
 }
 
 #[test]
-fn every_iteration_goes_down_and_is_told() {
+fn loss_falls_in_every_iteration_and_is_reported() {
     let data = generate::moons(200, 0.2, 1);
     let events = RefCell::new(Vec::new());
     let mut network = Network::builder(2).dense(8, Tanh).dense(2, Softmax).seed(1).build().unwrap();
@@ -147,7 +147,7 @@ fn every_iteration_goes_down_and_is_told() {
 }
 
 #[test]
-fn it_ends_when_nothing_is_left_to_gain() {
+fn lbfgs_stops_when_converged() {
     let data = generate::moons(100, 0.1, 1);
     let fit = |rule: Lbfgs, network: &mut Network| {
         Trainer::new(Loss::CrossEntropy, rule).epochs(1000).fit(network, &data).unwrap().epochs.len()
@@ -166,7 +166,7 @@ fn it_ends_when_nothing_is_left_to_gain() {
 
 /// Where the slope jumps, the last search finds no step: the network has the weights from before it.
 #[test]
-fn what_was_tried_in_vain_is_undone() {
+fn failed_line_search_restores_the_weights() {
     let data = Dataset::from_values(Matrix::from_rows(&[[1.0], [2.0]]), Matrix::from_rows(&[[0.3], [0.7]])).unwrap();
     let mut network = Network::builder(1).dense(1, Identity).seed(1).build().unwrap();
     let history = trainer(Loss::MeanAbsoluteError).fit(&mut network, &data).unwrap();
@@ -206,7 +206,7 @@ fn observers_and_patience_end_it() {
 }
 
 #[test]
-fn what_does_not_go_with_it_is_refused() {
+fn unsupported_settings_are_refused() {
     let data = generate::moons(50, 0.1, 1);
     let start = || Network::builder(2).dense(4, Tanh).dense(2, Softmax).build().unwrap();
     let refused = |mut trainer: Trainer<'_>, mut network: Network, part: &str| {
@@ -245,7 +245,7 @@ fn what_does_not_go_with_it_is_refused() {
 }
 
 #[test]
-fn values_without_measure() {
+fn overflow_is_divergence() {
     let of =
         |x: f32| Dataset::from_values(Matrix::from_rows(&[[x], [1.0]]), Matrix::from_rows(&[[1.0], [2.0]])).unwrap();
     let start = || Network::builder(1).dense(1, Identity).seed(1).build().unwrap();
@@ -267,6 +267,6 @@ fn values_without_measure() {
 
 #[test]
 #[should_panic(expected = "use a Trainer")]
-fn a_step_by_itself() {
+fn single_step_panics() {
     Optimizer::new(Lbfgs::default(), &Network::builder(1).dense(1, Identity).build().unwrap());
 }

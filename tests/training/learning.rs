@@ -25,7 +25,7 @@ fn standardized(data: Dataset, share: f64, seed: u64) -> (Dataset, Dataset) {
 
 /// Gradients neither vanish nor explode on their way through twenty layers.
 #[test]
-fn twenty_layers_learn_spirals() {
+fn deep_network_learns_spirals() {
     for seed in seeds(4) {
         let (train, test) = standardized(generate::spirals(1000, 0.0, seed), 0.8, seed);
         let builder = (0..20).fold(Network::builder(2), |builder, _| builder.dense(32, Relu));
@@ -38,7 +38,7 @@ fn twenty_layers_learn_spirals() {
 }
 
 #[test]
-fn spirals() {
+fn network_learns_spirals() {
     let mut all = Vec::new();
     for seed in seeds(10) {
         let (train, test) = standardized(generate::spirals(1000, 0.0, seed), 0.8, seed);
@@ -53,7 +53,7 @@ fn spirals() {
 
 /// a, b → a + b, a - b, |a - b| with 47 parameters, of which half of all starts die.
 #[test]
-fn sums() {
+fn network_learns_sums() {
     let mut all = Vec::new();
     for seed in seeds(10) {
         let (mut train, mut test) = standardized(generate::sums(10_000, seed), 0.7, seed);
@@ -79,7 +79,7 @@ fn sums() {
 }
 
 #[test]
-fn one_neuron() {
+fn single_neuron_learns_a_line() {
     for seed in seeds(10) {
         let data = generate::linear(100, seed);
         let mut network = Network::builder(2).dense(1, Sigmoid).seed(seed).build().unwrap();
@@ -94,7 +94,7 @@ fn one_neuron() {
 /// The two half moons of a file, 2-25-50-50-25-1: 97 of the 100 held-out points at least, as the write-up that the
 /// problem comes from reached; the noise allows 97.1 % of all points there are.
 #[test]
-fn moons() {
+fn network_learns_moons() {
     let file = |name: &str| format!("{}/tests/data/{name}", env!("CARGO_MANIFEST_DIR"));
     let mut train = Dataset::from_csv(file("moons_train.csv"), Target::Last).unwrap();
     let mut test = Dataset::from_csv(file("moons_test.csv"), Target::Last).unwrap();
@@ -113,7 +113,7 @@ fn moons() {
 
 /// Inside or outside of a circle with three sigmoid units, whose soft edges leave corners.
 #[test]
-fn circles() {
+fn network_learns_circles() {
     for seed in seeds(5) {
         let (train, test) = generate::circles(1000, 0.0, seed).split(0.8, seed);
         let builder = Network::builder(2).dense(3, Sigmoid).dense(2, Sigmoid).seed(seed);
@@ -126,7 +126,7 @@ fn circles() {
 }
 
 #[test]
-fn exclusive_or() {
+fn network_learns_xor() {
     for seed in seeds(10) {
         let data = generate::xor();
         let builder = Network::builder(2).dense(4, Tanh).dense(1, Sigmoid).seed(seed);
@@ -140,7 +140,7 @@ fn exclusive_or() {
 
 /// The real MNIST, where it is at hand.
 #[test]
-fn mnist() {
+fn network_learns_mnist() {
     let Some(folder) = std::env::var_os("PALMNET_MNIST") else {
         return eprintln!(
             "MNIST is absent, and not tested: set PALMNET_MNIST to the folder that holds its four IDX files"

@@ -9,7 +9,7 @@ use super::classifier;
 use crate::support::network_bits;
 
 #[test]
-fn the_observer_sees_everything_in_order() {
+fn observer_events_come_in_order() {
     let data = generate::moons(70, 0.2, 1);
     let seen = RefCell::new(Vec::new());
     let mut trainer = Trainer::new(Loss::CrossEntropy, Adam::new(0.01)).epochs(3).batch_size(32).observe(|event| {
@@ -37,7 +37,7 @@ fn the_observer_sees_everything_in_order() {
 }
 
 #[test]
-fn break_ends_the_training() {
+fn observer_break_ends_the_training() {
     let data = generate::moons(70, 0.2, 1);
     let run = |stop: (usize, usize)| {
         let mut network = classifier(1);

@@ -31,7 +31,7 @@ fn after(rule: impl Into<Rule>, penalty: Penalty, clip: f32, gradient: [f32; 4])
 }
 
 #[test]
-fn penalties_by_hand() {
+fn penalties_match_hand_computation() {
     let none = Penalty::default();
     let step = |penalty| after(Sgd::new(0.1), penalty, f32::INFINITY, [0.0; 4]);
     close(&step(none), &[2.0, -4.0, 0.0, 3.0]);
@@ -48,7 +48,7 @@ fn penalties_by_hand() {
 
 /// Biases, and what normalisation scales and shifts by, are left alone unless that is asked for.
 #[test]
-fn what_penalties_leave_alone() {
+fn penalties_spare_biases_and_normalization() {
     let builder = Network::builder(3).dense(4, Tanh).batch_norm().dense(2, Identity).layer_norm();
     for penalty in [Penalty::default().l1(0.1), Penalty::default().l2(0.1), Penalty::default().weight_decay(0.1)] {
         for (penalty, asked) in [(penalty, false), (penalty.biases(), true)] {
@@ -67,14 +67,14 @@ fn what_penalties_leave_alone() {
 
 /// L2 goes through Adam's root mean square, and its first step is of the learning rate; decay goes past it.
 #[test]
-fn decay_is_decoupled() {
+fn weight_decay_is_decoupled() {
     let step = |penalty| after(Adam::new(0.1), penalty, f32::INFINITY, [0.0; 4]);
     close(&step(Penalty::default().l2(0.5)), &[1.9, -3.9, 0.0, 3.0]);
     close(&step(Penalty::default().weight_decay(0.5)), &[1.9, -3.8, 0.0, 3.0]);
 }
 
 #[test]
-fn gradients_are_cut_before_penalties() {
+fn gradients_are_clipped_before_penalties() {
     let gradient = [5.0, -5.0, 0.5, 5.0];
     let step = |penalty| after(Sgd::new(0.1), penalty, 1.0, gradient);
     close(&step(Penalty::default()), &[1.9, -3.9, -0.05, 2.9]);
@@ -82,7 +82,7 @@ fn gradients_are_cut_before_penalties() {
 }
 
 #[test]
-fn the_norm_of_a_gradient() {
+fn clip_norm_returns_and_limits_the_norm() {
     // Of a length that no vector divides: 0² + … + 99² = 328 350.
     let mut gradient: Vec<f32> = (0..100).map(|i| i as f32 * if i % 2 == 0 { 1.0 } else { -1.0 }).collect();
     let norm = 328_350f64.sqrt() as f32;
@@ -107,7 +107,7 @@ fn the_norm_of_a_gradient() {
 
 /// The steps of Rprop by hand: the sign stays, turns, rests, and goes on.
 #[test]
-fn rprop_by_hand() {
+fn rprop_matches_hand_computation() {
     let mut network = four_parameters();
     let mut optimizer = Optimizer::new(Rprop::new(0.1), &network);
     // Gradients so small that their product would be zero.
@@ -126,7 +126,7 @@ fn rprop_by_hand() {
 
 /// Every rule finds the way through two half moons.
 #[test]
-fn all_rules_learn() {
+fn every_update_rule_learns_moons() {
     let data = generate::moons(300, 0.1, 1);
     for rule in rules(1.0) {
         // Rprop needs the whole gradient.
@@ -144,7 +144,7 @@ fn network(seed: u64) -> Network {
 }
 
 /// What the trainer does in one epoch of one batch, in a loop of one's own.
-fn by_hand(optimizer: impl FnOnce(Optimizer) -> Optimizer, data: &Dataset) -> (Vec<f32>, f64) {
+fn custom_step(optimizer: impl FnOnce(Optimizer) -> Optimizer, data: &Dataset) -> (Vec<f32>, f64) {
     let mut network = network(1);
     let mut workspace = Workspace::new(&network, Loss::MeanSquaredError, 0).unwrap();
     let mut optimizer = optimizer(Optimizer::new(Sgd::new(0.5), &network));
@@ -157,7 +157,7 @@ fn by_hand(optimizer: impl FnOnce(Optimizer) -> Optimizer, data: &Dataset) -> (V
 }
 
 #[test]
-fn the_trainer_passes_penalties_and_clipping_on() {
+fn trainer_applies_penalties_clipping_and_warmup() {
     let data = generate::sums(40, 1);
     let trainer = || {
         let trainer = Trainer::new(Loss::MeanSquaredError, Sgd::new(0.5)).schedule(Schedule::Constant);
@@ -171,13 +171,13 @@ fn the_trainer_passes_penalties_and_clipping_on() {
     let penalty = Penalty::default().l1(0.1).l2(0.2).weight_decay(0.3);
     let (plain, plain_loss) = fit(trainer());
     let (penalized, loss) = fit(trainer().penalty(penalty));
-    close(&penalized, &by_hand(|optimizer| optimizer.penalty(penalty), &data).0);
+    close(&penalized, &custom_step(|optimizer| optimizer.penalty(penalty), &data).0);
     assert!(penalized != plain);
     // The reported loss is without the penalty.
     assert_eq!(loss, plain_loss);
-    assert!((loss / by_hand(|optimizer| optimizer, &data).1 - 1.0).abs() < 1e-6);
+    assert!((loss / custom_step(|optimizer| optimizer, &data).1 - 1.0).abs() < 1e-6);
     let clipped = fit(trainer().clip_value(0.01)).0;
-    close(&clipped, &by_hand(|optimizer| optimizer.clip_value(0.01), &data).0);
+    close(&clipped, &custom_step(|optimizer| optimizer.clip_value(0.01), &data).0);
     assert!(clipped != plain);
     // A tenth of the rate in the first step of a warm-up.
     let start = flat(&network(1));
@@ -186,7 +186,7 @@ fn the_trainer_passes_penalties_and_clipping_on() {
 }
 
 #[test]
-fn rates_of_a_training() {
+fn schedules_set_the_rate_of_every_epoch() {
     let data = generate::moons(60, 0.1, 1);
     let rates = |schedule: Schedule, epochs| {
         let mut network = Network::builder(2).dense(4, Relu).dense(1, Sigmoid).seed(1).build().unwrap();
@@ -202,7 +202,7 @@ fn rates_of_a_training() {
 
 /// On labels by the toss of a coin the validation loss soon falls no more.
 #[test]
-fn a_plateau_lowers_the_rate() {
+fn plateau_schedule_lowers_the_rate() {
     let (train, validation) = (generate::moons(60, 5.0, 1), generate::moons(60, 5.0, 2));
     let mut network = Network::builder(2).dense(30, Relu).dense(1, Sigmoid).seed(1).build().unwrap();
     let schedule = Schedule::Plateau { patience: 2, factor: 0.5 };

@@ -5,7 +5,7 @@ use palmnet::Activation::*;
 use palmnet::{Init, Network, Rng};
 
 #[test]
-fn random_bits_are_fixed_for_ever() {
+fn random_bits_match_the_reference() {
     let first = |seed| {
         let mut rng = Rng::new(seed);
         [rng.next_u64(), rng.next_u64(), rng.next_u64()]
@@ -19,7 +19,7 @@ fn random_bits_are_fixed_for_ever() {
 }
 
 #[test]
-fn random_numbers_are_fixed_for_ever() {
+fn random_numbers_match_the_reference() {
     let mut rng = Rng::new(0);
     let uniform: [f64; 4] = std::array::from_fn(|_| rng.uniform());
     assert_eq!(uniform, [0.3245752680314067, 0.38223929651167343, 0.3596172076473553, 0.011455508934653635]);
@@ -44,7 +44,7 @@ fn random_numbers_are_fixed_for_ever() {
 /// A bound just over half of all numbers has nearly every second draw refused.
 #[cfg(target_pointer_width = "64")]
 #[test]
-fn refused_draws_are_fixed_for_ever() {
+fn rejected_draws_match_the_reference() {
     let mut rng = Rng::new(0);
     let below: [usize; 4] = std::array::from_fn(|_| rng.below((1 << 63) + 1));
     let fixed =
@@ -55,7 +55,7 @@ fn refused_draws_are_fixed_for_ever() {
 
 /// Bit by bit: standard normals for two inputs and ReLU (He), then the uniform numbers of Xavier.
 #[test]
-fn first_weights_are_fixed_for_ever() {
+fn initial_weights_match_the_reference() {
     let network = Network::builder(2).dense(2, Relu).init(Init::HeNormal).dense(1, Tanh).seed(0).build().unwrap();
     let weights: Vec<u32> = network.parameters().step_by(2).flatten().map(|w| w.to_bits()).collect();
     assert_eq!(weights, [0xBEC8_1CCC, 0xBFC3_D84C, 0xBF93_9FD7, 0x3DB1_C517, 0xBE02_D6C4, 0xBF79_E0D4]);

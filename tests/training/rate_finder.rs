@@ -9,7 +9,7 @@ use crate::support::{scaled_digits, thread_count_lock};
 
 /// The mean of (w x - y)² for x = ±1 and y = 0 is w², and a step at rate r multiplies w by 1 - 2 r.
 #[test]
-fn a_curve_by_hand() {
+fn rate_finder_curve_matches_hand_computation() {
     let data = Dataset::from_values(Matrix::from_rows(&[[1.0], [-1.0]]), Matrix::from_rows(&[[0.0], [0.0]])).unwrap();
     let mut network = Network::builder(1).dense(1, Identity).build().unwrap();
     network.parameters_mut().next().unwrap()[0] = 3.0;
@@ -26,7 +26,7 @@ fn a_curve_by_hand() {
 
 /// The rate that is found trains as well as the best of a grid, or nearly so, whatever the rule.
 #[test]
-fn rates_that_are_found_are_good() {
+fn rate_finder_is_nearly_as_good_as_a_grid() {
     let data = scaled_digits(1797);
     let rules: [fn(f32) -> Rule; 3] =
         [|rate| Sgd::new(rate).into(), |rate| Sgd::new(rate).momentum(0.9).into(), |rate| Adam::new(rate).into()];
@@ -46,7 +46,7 @@ fn rates_that_are_found_are_good() {
 }
 
 #[test]
-fn seed_and_nothing_else_decides() {
+fn rate_finder_depends_on_the_seed_alone() {
     let _lock = thread_count_lock();
     let data = scaled_digits(1797);
     let network = Network::builder(64).dense(120, Relu).dropout(0.2).dense(10, Softmax).seed(1).build().unwrap();
@@ -66,7 +66,7 @@ fn seed_and_nothing_else_decides() {
 }
 
 #[test]
-fn what_gives_no_rate() {
+fn rate_finder_without_a_rate() {
     let xor = generate::xor();
     let network = || Network::builder(2).dense(4, Tanh).dense(1, Sigmoid).build().unwrap();
     // Four examples and batches of more: every step has all of them.

@@ -39,7 +39,7 @@ fn assert_step(before: &Network, after: &Network, gradient: &[f32], what: &str) 
 }
 
 #[test]
-fn the_whole_gradient_is_clipped() {
+fn clip_norm_limits_the_whole_gradient() {
     let data = scaled_digits(200);
     let network = Network::builder(64).dense(120, Relu).dense(130, Tanh).dense(10, Softmax).seed(1).build().unwrap();
     let mut whole = gradient(&network, &data, |_| {});
@@ -60,7 +60,7 @@ fn the_whole_gradient_is_clipped() {
 }
 
 #[test]
-fn no_unit_has_more_than_the_largest_norm() {
+fn max_norm_limits_every_unit() {
     let data = scaled_digits(300);
     let builder = Network::builder(64).dense(70, Relu).dense(10, Softmax);
     let largest = |limit: Option<f32>| {
@@ -82,7 +82,7 @@ fn no_unit_has_more_than_the_largest_norm() {
 }
 
 #[test]
-fn smooth_labels() {
+fn label_smoothing_changes_the_targets() {
     let data = scaled_digits(100);
     let network = Network::builder(64).dense(20, Tanh).dense(10, Softmax).seed(1).build().unwrap();
     let smooth = |y: &mut Matrix| y.as_mut_slice().iter_mut().for_each(|y| *y = if *y == 1.0 { 0.82 } else { 0.02 });
@@ -104,7 +104,7 @@ fn smooth_labels() {
 
 /// An example that counts twice is two examples, and one that does not count is none.
 #[test]
-fn weights_are_copies() {
+fn example_weights_act_like_copies() {
     let data = scaled_digits(90);
     let network = Network::builder(64).dense(20, Tanh).dense(10, Softmax).seed(1).build().unwrap();
     let counts: Vec<usize> = (0..90).map(|i| i % 3).collect();
@@ -120,7 +120,7 @@ fn weights_are_copies() {
 }
 
 #[test]
-fn a_rare_class_counts_as_much_as_a_common_one() {
+fn balanced_weights_recover_a_rare_class() {
     // Two overlapping clouds, one with a twentieth of the examples.
     let mut rng = Rng::new(1);
     let rare = |i: usize| i.is_multiple_of(20);
@@ -141,7 +141,7 @@ fn a_rare_class_counts_as_much_as_a_common_one() {
 }
 
 #[test]
-fn wrong_settings_are_refused() {
+fn invalid_regularization_is_refused() {
     let data = scaled_digits(20);
     let network = Network::builder(64).dense(10, Softmax).build().unwrap();
     let message = |change: &dyn Fn(Trainer<'_>) -> Trainer<'_>| {
@@ -193,7 +193,7 @@ fn batch_normalisation_learns_the_mean_and_the_variance() {
 
 /// The best epoch's running means belong to its weights.
 #[test]
-fn early_stopping_brings_back_the_running_means() {
+fn early_stopping_restores_running_means() {
     let data = scaled_digits(300);
     let (train, validation) = data.split(0.7, 1);
     let mut network =
@@ -211,7 +211,7 @@ fn early_stopping_brings_back_the_running_means() {
 
 /// A loop of one's own does what the trainer does, running means included.
 #[test]
-fn a_custom_loop_trains_as_well() {
+fn custom_loop_matches_the_trainer() {
     let data = scaled_digits(256);
     let builder = Network::builder(64).dense(30, Identity).batch_norm().activation(Relu).dense(10, Softmax).seed(2);
     let mut own = builder.build().unwrap();
@@ -240,7 +240,7 @@ fn a_custom_loop_trains_as_well() {
 }
 
 #[test]
-fn noise_and_layer_normalisation_train() {
+fn noise_and_layer_normalization_train() {
     let data = scaled_digits(600);
     let (train, test) = data.split(0.8, 1);
     let builder = Network::builder(64).noise(0.2).dense(60, Identity).layer_norm().activation(Relu).dense(10, Softmax);
@@ -252,7 +252,7 @@ fn noise_and_layer_normalisation_train() {
 
 /// Fine-tuning: the layers that are left alone keep every bit, running means included, and the rest learns.
 #[test]
-fn frozen_layers_stay() {
+fn frozen_layers_keep_their_weights() {
     let data = scaled_digits(400);
     let builder = Network::builder(64).noise(0.1).dense(40, Identity).batch_norm().activation(Relu).dropout(0.3);
     let builder = builder.dense(20, Identity).batch_norm().activation(Relu).dense(10, Softmax);

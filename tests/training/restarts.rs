@@ -9,7 +9,7 @@ use super::{finite, losses};
 use crate::support::{network_bits, says};
 
 #[test]
-fn the_best_of_several_starts() {
+fn restarts_keep_the_best_start() {
     let data = generate::moons(200, 0.2, 1);
     let builder = Network::builder(2).dense(3, Relu).dense(2, Softmax).seed(8);
     let trainer = || Trainer::new(Loss::CrossEntropy, Adam::new(0.02)).epochs(20).seed(9);
@@ -45,13 +45,13 @@ fn the_best_of_several_starts() {
 
 #[test]
 #[should_panic(expected = "at least one start")]
-fn no_start_at_all() {
+fn zero_restarts_panic() {
     let builder = Network::builder(2).dense(2, Softmax);
     let _ = Trainer::new(Loss::CrossEntropy, Adam::default()).fit_best_of(0, &builder, &generate::xor());
 }
 
 #[test]
-fn when_every_start_fails() {
+fn restarts_that_all_diverge_are_an_error() {
     let data = generate::sums(100, 1);
     let builder = Network::builder(2).dense(8, Relu).dense(3, Identity);
     let mut trainer = Trainer::new(Loss::MeanSquaredError, Sgd::new(1e30)).epochs(20);

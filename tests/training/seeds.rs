@@ -10,7 +10,7 @@ use super::{classifier, losses};
 use crate::support::{matrix_bits, network_bits, scaled_digits, thread_count_lock};
 
 #[test]
-fn a_seed_decides_every_bit() {
+fn seed_determines_weights_and_losses() {
     let data = generate::moons(150, 0.2, 1);
     let fit = |seed| {
         let builder = Network::builder(2).dense(16, Gelu).dropout(0.3).dense(16, Relu).dropout(0.1).dense(1, Sigmoid);
@@ -27,7 +27,7 @@ fn a_seed_decides_every_bit() {
 
 /// The seed of the shuffling alone: another order of the examples, other weights.
 #[test]
-fn examples_are_shuffled() {
+fn seed_determines_the_order_of_examples() {
     let data = generate::moons(64, 0.2, 1);
     let fit = |seed, batch| {
         let mut network = classifier(1);
@@ -42,7 +42,7 @@ fn examples_are_shuffled() {
 }
 
 #[test]
-fn bytes_train_as_floats_do() {
+fn byte_features_train_like_float_features() {
     let digits = generate::digits();
     let (mut bytes, scaler) = (digits.select(&(0..500).collect::<Vec<_>>()), Scaler::divide_by(64, 16.0));
     assert!(matches!(bytes.features(), Features::Bytes { .. }));
@@ -81,7 +81,7 @@ fn train(seed: u64, dropout_seed: u64, rule: Rule) -> Vec<u64> {
 }
 
 #[test]
-fn a_seed_gives_the_same_bits_twice() {
+fn seed_determines_the_bits_of_a_custom_loop() {
     for rule in [Rule::from(Adam::new(0.01)), Sgd::new(0.1).momentum(0.9).nesterov().into()] {
         let first = train(1, 2, rule);
         assert_eq!(first, train(1, 2, rule));
@@ -120,7 +120,7 @@ fn shared_work(rule: Rule, seed: u64, normalise: bool) -> Vec<u64> {
 }
 
 #[test]
-fn any_number_of_threads_gives_the_same_bits() {
+fn thread_count_does_not_change_bits() {
     let _lock = thread_count_lock();
     let mut rng = Rng::new(5);
     let (a, b) =

@@ -10,7 +10,7 @@ use super::{classifier, cross_entropy};
 use crate::support::{network_bits, random_labels};
 
 #[test]
-fn given_validation_data_is_measured_and_not_trained_on() {
+fn validation_data_is_measured_but_not_trained_on() {
     let (train, held_out) = (generate::moons(200, 0.2, 1), generate::moons(70, 0.2, 2));
     let fit = |trainer: Trainer<'_>| {
         let mut network = classifier(3);
@@ -28,7 +28,7 @@ fn given_validation_data_is_measured_and_not_trained_on() {
 
 /// A part that is held back has no influence: what it holds may change at will.
 #[test]
-fn a_share_is_held_back() {
+fn validation_fraction_is_held_out() {
     let data = generate::moons(200, 0.2, 1);
     let seen = RefCell::new(0);
     let fit = |data: &Dataset, share| {
@@ -101,7 +101,7 @@ fn the_last_epoch_is_kept_without_early_stopping() {
 }
 
 #[test]
-fn dropout_is_for_training_only() {
+fn dropout_is_inactive_in_prediction_and_validation() {
     let data = generate::moons(100, 0.1, 1);
     let network = |rate| Network::builder(2).dense(32, Tanh).dropout(rate).dense(2, Softmax).seed(1).build().unwrap();
     let x = data.to_matrix();
@@ -122,7 +122,7 @@ fn dropout_is_for_training_only() {
 
 /// Logits of classes are judged as the probabilities that they stand for.
 #[test]
-fn logits_are_evaluated_as_probabilities() {
+fn logit_losses_train_and_evaluate_like_probability_losses() {
     let data = generate::moons(300, 0.2, 1);
     for (outputs, fused, last, plain) in [
         (2, Loss::CrossEntropyLogits, Softmax, Loss::CrossEntropy),

@@ -23,7 +23,7 @@ fn checkpoint(path: &Path) {
 }
 
 #[test]
-fn another_training_is_refused_by_name() {
+fn checkpoint_of_another_training_is_refused() {
     let folder = Folder::new();
     checkpoint(&folder.path("a.checkpoint"));
     let before = fs::read(folder.path("a.checkpoint")).unwrap();
@@ -91,7 +91,7 @@ fn another_training_is_refused_by_name() {
 }
 
 #[test]
-fn damaged_files_are_errors() {
+fn damaged_checkpoints_are_errors() {
     let folder = Folder::new();
     let path = folder.path("a.checkpoint");
     checkpoint(&path);
@@ -126,7 +126,7 @@ fn damaged_files_are_errors() {
 }
 
 #[test]
-fn what_cannot_be_written_is_an_error() {
+fn unwritable_checkpoint_is_an_error() {
     let folder = Folder::new();
     let path = folder.path("nowhere/a.checkpoint");
     // To resume from what is not there is to begin; the first checkpoint fails.

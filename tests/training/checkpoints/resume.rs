@@ -14,7 +14,7 @@ use crate::support::{Folder, network_bits, put, rules};
 
 /// After every single batch and every epoch, for every rule: what was on disk then leads to the same end.
 #[test]
-fn every_checkpoint_of_a_training_resumes() {
+fn every_checkpoint_resumes_to_the_same_bits() {
     let folder = Folder::new();
     let path = folder.path("a.checkpoint");
     for rule in rules(1.0) {
@@ -44,7 +44,7 @@ fn every_checkpoint_of_a_training_resumes() {
 
 /// Running means, noise, weights and every other limit on a step are in a checkpoint, or follow from what is.
 #[test]
-fn a_training_with_everything_resumes() {
+fn training_with_every_setting_resumes() {
     let folder = Folder::new();
     let path = folder.path("a.checkpoint");
     let trainer = || {
@@ -124,7 +124,7 @@ fn lbfgs_resumes() {
 
 /// An observer that stops, again and again, in the middle of an epoch or at its end.
 #[test]
-fn a_training_that_is_stopped_goes_on_where_it_was() {
+fn stopped_training_resumes_where_it_was() {
     let folder = Folder::new();
     let path = folder.path("a.checkpoint");
     let mut rng = Rng::new(1);
@@ -159,7 +159,7 @@ fn a_training_that_is_stopped_goes_on_where_it_was() {
 
 /// The starts are trainings too: a checkpoint of any of them leads to the same choice and the same end.
 #[test]
-fn the_best_of_several_starts() {
+fn restarts_resume_to_the_same_choice() {
     let folder = Folder::new();
     let path = folder.path("a.checkpoint");
     // Trials of four epochs.

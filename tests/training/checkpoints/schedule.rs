@@ -13,7 +13,7 @@ use super::{builder, data, resumes, trainer, undisturbed};
 use crate::support::Folder;
 
 #[test]
-fn a_checkpoint_comes_when_it_is_asked_for() {
+fn checkpoints_are_written_on_schedule_and_on_request() {
     let folder = Folder::new();
     let path = folder.path("a.checkpoint");
     let epochs_and_batches = |checkpoints: Checkpoints<'_>, request: &AtomicBool| {
@@ -52,7 +52,7 @@ fn a_checkpoint_comes_when_it_is_asked_for() {
 }
 
 #[test]
-fn a_checkpoint_is_a_network_too() {
+fn checkpoint_loads_as_a_network() {
     let folder = Folder::new();
     let mut now = None;
     let trainer = trainer(Adam::new(0.01).into()).checkpoints(Checkpoints::new(folder.path("a.checkpoint")));
@@ -72,7 +72,7 @@ fn a_checkpoint_is_a_network_too() {
 
 /// A process that is killed while it writes leaves a temporary file: when nobody can be writing it any more, it goes.
 #[test]
-fn leftovers_are_removed() {
+fn stale_temporary_files_are_removed() {
     let folder = Folder::new();
     let old = std::time::SystemTime::now() - Duration::from_secs(7200);
     for (name, time) in [(".palmnet-1-0.tmp", Some(old)), (".palmnet-2-0.tmp", None), ("a.tmp", Some(old))] {
@@ -88,7 +88,7 @@ fn leftovers_are_removed() {
 
 /// What has diverged is no state to go on from.
 #[test]
-fn a_state_that_is_not_finite_is_not_written() {
+fn non_finite_state_is_not_written() {
     let folder = Folder::new();
     let fit = |rate: f32| {
         let mut network = Network::builder(2).dense(4, Identity).dense(3, Identity).build().unwrap();
