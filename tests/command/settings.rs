@@ -3,7 +3,7 @@
 use super::*;
 
 #[test]
-fn every_name_of_an_option() {
+fn every_name_of_an_option_is_accepted() {
     let folder = Folder::of_irises();
     let loss = |options: &str| {
         let hidden = if options.contains("--hidden") { "" } else { "--hidden 16,16" };
@@ -45,6 +45,11 @@ fn every_name_of_an_option() {
     for schedule in schedules.split_whitespace() {
         assert!(loss(&format!("--schedule {schedule}")) < 0.5 * chance, "{schedule}");
     }
+}
+
+#[test]
+fn scale_option_chooses_the_scaler() {
+    let folder = Folder::of_irises();
     // The scalers as their definitions have them: the lengths are from 4.3 to 7.9.
     folder.run("train iris.csv --epochs 1 --quiet --test 0 --scale minmax").ok();
     let info = &folder.run("info model.safetensors --json").json()[0];

@@ -3,7 +3,7 @@
 use super::*;
 
 #[test]
-fn demos() {
+fn demos_default_to_digits() {
     let folder = Folder::new();
     let lines = folder.run("demo --json").json();
     let done = lines.last().unwrap();
@@ -11,7 +11,11 @@ fn demos() {
     assert_eq!(text(done, "model"), "digits.safetensors");
     let out = folder.run("info digits.safetensors").ok();
     assert!(out.contains("palmnet demo digits --seed 0"), "{out}");
+}
 
+#[test]
+fn demos_of_xor() {
+    let folder = Folder::new();
     let out = folder.run("demo xor --quiet").ok();
     for (row, answer) in [("0 xor 0", 0.0), ("0 xor 1", 1.0), ("1 xor 0", 1.0), ("1 xor 1", 0.0)] {
         let line = out.lines().find(|line| line.starts_with(row)).unwrap();
@@ -19,7 +23,11 @@ fn demos() {
         assert!((value - answer).abs() < 0.1, "{line}");
     }
     assert!(folder.has("xor.safetensors"));
+}
 
+#[test]
+fn demos_of_a_neuron() {
+    let folder = Folder::new();
     let run = folder.run("demo neuron --seed 3 -o sub.safetensors");
     assert!(run.out.contains("learned: x·(1, -1.") && run.out.contains("saved sub.safetensors"), "{}", run.out);
     assert!(run.err.contains("epoch 1/"), "{}", run.err);

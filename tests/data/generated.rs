@@ -30,25 +30,34 @@ fn generated_moons() {
 }
 
 #[test]
-fn labels_are_what_they_should_be() {
+fn generated_circles() {
     let circles = points(&generate::circles(10_000, 0.0, 3));
     assert!(circles.iter().all(|&(x, y, label)| (x * x + y * y < 2.0 / std::f64::consts::PI) == (label == 1)));
     assert!(circles.iter().all(|&(x, y, _)| x.abs() <= 1.0 && y.abs() <= 1.0));
     let inside = circles.iter().filter(|point| point.2 == 1).count();
     assert!((4_800..5_200).contains(&inside), "{inside}");
+}
 
+#[test]
+fn generated_linear() {
     let linear = points(&generate::linear(10_000, 3));
     // Clear of the line by more than single precision blurs it.
     let clear = |x: f64, y: f64| (x - 1.5 * y - 0.4).abs() > 1e-5;
     assert!(linear.iter().all(|&(x, y, label)| !clear(x, y) || (x - 1.5 * y > 0.4) == (label == 1)));
+}
 
+#[test]
+fn generated_spirals() {
     let spirals = points(&generate::spirals(100, 0.0, 3));
     for pair in spirals.chunks(2) {
         assert!((pair[0].0 + pair[1].0).abs() < 1e-6 && (pair[0].1 + pair[1].1).abs() < 1e-6);
     }
     // One and a half turns end on the other side.
     assert!((spirals[98].0 + 1.0).abs() < 1e-6 && spirals[98].2 == 0);
+}
 
+#[test]
+fn generated_blobs() {
     let blobs = points(&generate::blobs(9_000, 3, 0.5, 3));
     for class in 0..3 {
         let of: Vec<f64> = blobs.iter().filter(|point| point.2 == class).map(|point| point.0).collect();
@@ -56,7 +65,10 @@ fn labels_are_what_they_should_be() {
         let variance = of.iter().map(|x| (x - mean).powi(2)).sum::<f64>() / of.len() as f64;
         assert!(of.len() == 3_000 && (variance - 0.25).abs() < 0.03, "{variance}");
     }
+}
 
+#[test]
+fn generated_sums() {
     let sums = generate::sums(1_000, 3);
     assert_eq!(sums.schema().input_names(), ["a", "b"]);
     assert_eq!(sums.schema().output().names(), ["sum", "difference", "distance"]);
@@ -66,7 +78,10 @@ fn labels_are_what_they_should_be() {
         let expected = [x[0] + x[1], x[0] - x[1], (x[0] - x[1]).abs()];
         assert!(y.iter().zip(expected).all(|(y, expected)| (y - expected).abs() < 2e-5));
     }
+}
 
+#[test]
+fn generated_xor() {
     let xor = points(&generate::xor());
     assert!(generate::xor().values().is_none());
     assert!(xor.len() == 4 && xor.iter().all(|&(x, y, label)| (x != y) == (label == 1)));

@@ -52,7 +52,7 @@ fn target_by_name_or_number() {
 }
 
 #[test]
-fn tables_that_nothing_can_be_learned_from() {
+fn unusable_columns_are_errors() {
     says(load("a,b\n1,2\n", Target::Column("c")), &["a.csv: has no column `c`; it has `a`, `b`"]);
     says(load("a,b\n1,2\n", Target::Column("3")), &["has no column `3`"]);
     says(load("a,b\n1,2\n", Target::Column("0")), &["has no column `0`"]);
@@ -64,6 +64,10 @@ fn tables_that_nothing_can_be_learned_from() {
     says(load("a,b\n1,2\nx,2\n3,4\n", Target::Last), &["a.csv, line 3, column a: `x` is not a number", "line"]);
     says(load("a,b\n1,2\n1,x\n3,4\n", Target::Last), &["a.csv, line 3, column b: `x` is not a number"]);
     says(load("a,b\n1,x\n2,y\n", Target::Values(&["b"])), &["a.csv, line 2, column b: `x` is not a number"]);
+}
+
+#[test]
+fn decimal_commas_are_errors() {
     says(load("a;b\n1,5;2\n3;4\n6;4\n", Target::Last), &["line 2, column a: `1,5`", "point"]);
     // Decimal commas throughout are neither an identifier nor categories.
     let commas: String = (0..200).map(|i| format!("{i},5;{}\n", i % 2)).collect();
@@ -71,6 +75,10 @@ fn tables_that_nothing_can_be_learned_from() {
     says(load(&format!("b;a\n{}", "1;2,5\n".repeat(3)), Target::Last), &["line 2, column a: `2,5`", "point"]);
     says(load("a\tb\nx\t1\n1\t2\n2,5\t1\n3,5\t1\n", Target::Last), &["a.csv, line 4, column a: `2,5`", "point"]);
     assert_eq!(load("a;b\n1;2,5\n2;1,5\n", Target::Class("b")).unwrap().class_names(), ["1,5", "2,5"]);
+}
+
+#[test]
+fn dates_are_errors() {
     // Dates.
     let days: String =
         (0..200).map(|i| format!("{}-{}-{},{}\n", 2000 + i / 300, 1 + i / 30, 1 + i % 30, i % 2)).collect();
@@ -81,11 +89,19 @@ fn tables_that_nothing_can_be_learned_from() {
         load(&format!("a,b\n{}", "2024-01,1\n2024-02,2\n".repeat(5)), Target::Last).unwrap().schema().width(),
         2
     );
+}
+
+#[test]
+fn stray_text_is_an_error() {
     // A stray text in the target may be a class.
     says(load("a,b\n1,2\n1,x\n3,4\n", Target::Last), &["correct the cell", "--task classify"]);
     // An index column without a name hides the header.
     says(load(",a\n0,1\n1,2\n", Target::Last), &["a.csv, line 1, column 1: is empty"]);
     says(load("1,a\n0,1\n1,2\n", Target::Last), &["a.csv, line 1, column 2: `a` is not a number", "header"]);
+}
+
+#[test]
+fn missing_and_infinite_cells_are_errors() {
     for word in ["", " ", "NA", "n/a", "NaN", "-nan", "Null", "NONE", "?"] {
         says(load(&format!("a,b\n1,2\n\n{word},4\n"), Target::Last), &["a.csv, line 4, column a: ", "fill"]);
         says(load(&format!("a,b\nx,2\n\"{word}\",4\n"), Target::Last), &["a.csv, line 3, column a: ", "fill"]);
@@ -93,6 +109,10 @@ fn tables_that_nothing_can_be_learned_from() {
     for word in ["inf", "-Infinity", "1e39"] {
         says(load(&format!("a,b\n1,2\n2,{word}\n"), Target::Last), &["line 3, column b: ", "infinite"]);
     }
+}
+
+#[test]
+fn too_many_categories_are_errors() {
     let rows: String = (0..101).map(|i| format!("name{i},{}\n", i % 2)).collect();
     says(load(&format!("a,b\n{rows}"), Target::Last), &["the column `a` has 101 different", "remove this column"]);
     let hundred: String = (0..200).map(|i| format!("name{},{}\n", i % 100, i % 2)).collect();

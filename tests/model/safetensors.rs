@@ -75,11 +75,12 @@ fn one(name: &str, shape: &str, begin: usize, end: usize, numbers: usize) -> Vec
     file(&format!("{{{}}}", tensor(name, shape, begin, end)), numbers)
 }
 
+const DAMAGED: &str = ": the file is damaged";
+
 #[test]
-fn malformed_safetensors_are_refused() {
+fn files_that_are_no_safetensors_are_refused() {
     let whole = python_content().to_bytes();
     let start = "this is not a safetensors file, or it is damaged: ";
-    let damaged = ": the file is damaged";
     assert_eq!(refusal(&[]), "the file is truncated: 8 bytes expected, 0 found; copy or save it again");
     assert_eq!(
         refusal(&whole[..whole.len() - 1]),
@@ -100,46 +101,57 @@ fn malformed_safetensors_are_refused() {
     assert!(message.starts_with(&format!("{start}its header is not UTF-8: invalid")), "{message}");
     let message = format!("{start}its header cannot be read: a value expected, '}}' found at byte 5");
     assert_eq!(refusal(&file("{\"a\":}", 0)), message);
+}
 
+#[test]
+fn malformed_tensor_headers_are_refused() {
     let half = r#"{"w":{"dtype":"F16","shape":[2],"data_offsets":[0,4]}}"#;
     assert_eq!(refusal(&file(half, 4)), "tensor `w` has dtype `F16`, only F32 can be read: convert it to float32");
     for bad in ["1", "null", "[]", "{}", r#"{"dtype":3}"#] {
         let header = format!("{{\"w\":{bad}}}");
-        assert_eq!(refusal(&file(&header, 4)), format!("tensor `w`: it has no dtype{damaged}"));
+        assert_eq!(refusal(&file(&header, 4)), format!("tensor `w`: it has no dtype{DAMAGED}"));
     }
     for shape in ["1", "[-1]", "[1.5]", "[\"1\"]", "null", "[1e300]"] {
-        let message = format!("tensor `w`: its shape is not a list of whole numbers{damaged}");
+        let message = format!("tensor `w`: its shape is not a list of whole numbers{DAMAGED}");
         assert_eq!(refusal(&one("w", shape, 0, 4, 4)), message);
     }
     for offsets in ["[0]", "[0,4,4]", "[0,-4]", "0", "[0,null]"] {
         let header = format!(r#"{{"w":{{"dtype":"F32","shape":[1],"data_offsets":{offsets}}}}}"#);
-        let message = format!("tensor `w`: its data_offsets are not two whole numbers{damaged}");
+        let message = format!("tensor `w`: its data_offsets are not two whole numbers{DAMAGED}");
         assert_eq!(refusal(&file(&header, 4)), message);
     }
-    let message = format!("tensor `w`: its shape and its data_offsets do not fit each other{damaged}");
+}
+
+#[test]
+fn inconsistent_tensor_sizes_are_refused() {
+    let message = format!("tensor `w`: its shape and its data_offsets do not fit each other{DAMAGED}");
     assert_eq!(refusal(&one("w", "[2]", 0, 4, 4)), message);
     assert_eq!(refusal(&one("w", "[1]", 4, 0, 4)), message);
     assert_eq!(refusal(&one("w", "[]", 0, 0, 0)), message);
     assert_eq!(
         refusal(&one("w", "[4611686018427387904]", 0, 0, 0)),
-        format!("tensor `w`: its shape is not a list of whole numbers{damaged}")
+        format!("tensor `w`: its shape is not a list of whole numbers{DAMAGED}")
     );
-    assert_eq!(refusal(&one("w", "[1]", 4, 8, 8)), format!("tensor `w` leaves a gap after the one before it{damaged}"));
+    assert_eq!(refusal(&one("w", "[1]", 4, 8, 8)), format!("tensor `w` leaves a gap after the one before it{DAMAGED}"));
     let two = |a: (usize, usize), b: (usize, usize)| {
         format!("{{{},{}}}", tensor("a", "[2]", a.0, a.1), tensor("b", "[2]", b.0, b.1))
     };
-    assert_eq!(refusal(&file(&two((0, 8), (4, 12)), 12)), format!("tensor `b` overlaps the one before it{damaged}"));
-    assert_eq!(refusal(&file(&two((0, 8), (0, 8)), 8)), format!("tensor `b` overlaps the one before it{damaged}"));
+    assert_eq!(refusal(&file(&two((0, 8), (4, 12)), 12)), format!("tensor `b` overlaps the one before it{DAMAGED}"));
+    assert_eq!(refusal(&file(&two((0, 8), (0, 8)), 8)), format!("tensor `b` overlaps the one before it{DAMAGED}"));
     assert_eq!(
         refusal(&file(&two((12, 20), (0, 8)), 20)),
-        format!("tensor `a` leaves a gap after the one before it{damaged}")
+        format!("tensor `a` leaves a gap after the one before it{DAMAGED}")
     );
-    assert_eq!(refusal(&file(&two((0, 8), (8, 16)), 17)), format!("1 bytes at the end belong to no tensor{damaged}"));
+    assert_eq!(refusal(&file(&two((0, 8), (8, 16)), 17)), format!("1 bytes at the end belong to no tensor{DAMAGED}"));
+}
+
+#[test]
+fn duplicate_names_and_malformed_metadata_are_refused() {
     let twice = format!("{{{},{}}}", tensor("a", "[1]", 0, 4), tensor("a", "[1]", 4, 8));
     assert!(refusal(&file(&twice, 8)).contains("the name `a` twice"));
     for metadata in ["1", "[]", r#"{"a":1}"#, "null"] {
         let header = format!("{{\"__metadata__\":{metadata}}}");
-        assert_eq!(refusal(&file(&header, 0)), format!("__metadata__ may hold nothing but strings{damaged}"));
+        assert_eq!(refusal(&file(&header, 0)), format!("__metadata__ may hold nothing but strings{DAMAGED}"));
     }
     // What a file says reaches the terminal short and without control characters.
     let message = refusal(&one(&format!("\\u001b[31m{}", "x".repeat(1000)), "[2]", 0, 4, 4));

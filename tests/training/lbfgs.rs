@@ -178,7 +178,7 @@ fn failed_line_search_restores_the_weights() {
 }
 
 #[test]
-fn observers_and_patience_end_it() {
+fn early_stopping_restores_the_best_iteration() {
     let mut rng = Rng::new(5);
     let (train, held_out) = (random_labels(60, &mut rng), random_labels(60, &mut rng));
     let start = || Network::builder(2).dense(20, Tanh).dense(2, Softmax).seed(6).build().unwrap();
@@ -191,7 +191,12 @@ fn observers_and_patience_end_it() {
     let mut same = start();
     trainer(Loss::CrossEntropy).epochs(best + 1).fit(&mut same, &train).unwrap();
     assert_eq!(flat(&network), flat(&same));
+}
 
+#[test]
+fn observer_ends_a_training_with_lbfgs() {
+    let train = random_labels(60, &mut Rng::new(5));
+    let start = || Network::builder(2).dense(20, Tanh).dense(2, Softmax).seed(6).build().unwrap();
     let mut stopped = trainer(Loss::CrossEntropy).observe(|event| match event {
         Event::Epoch { record, .. } if record.epoch == 7 => Break(()),
         _ => Continue(()),
@@ -199,7 +204,11 @@ fn observers_and_patience_end_it() {
     assert_eq!(stopped.fit(&mut start(), &train).unwrap().epochs.len(), 7);
     let mut stopped = trainer(Loss::CrossEntropy).observe(|_| Break(()));
     assert_eq!(stopped.fit(&mut start(), &train).unwrap().epochs.len(), 0);
-    // Of several starts too.
+}
+
+#[test]
+fn restarts_train_with_lbfgs() {
+    let train = random_labels(60, &mut Rng::new(5));
     let builder = Network::builder(2).dense(3, Relu).dense(2, Softmax);
     let (_, history) = trainer(Loss::CrossEntropy).epochs(20).fit_best_of(4, &builder, &train).unwrap();
     assert!(history.train_loss() < 0.7);

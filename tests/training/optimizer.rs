@@ -6,7 +6,7 @@ use palmnet::{
     Schedule, Sgd, Trainer, Workspace, clip_norm, generate,
 };
 
-use crate::support::{self, flat, rules};
+use crate::support::{self, flat, rules, says};
 
 /// One dense layer of weights 2, -4 and 0 and a bias of 3.
 fn four_parameters() -> Network {
@@ -221,55 +221,63 @@ fn plateau_schedule_lowers_the_rate() {
     assert!(rate < 0.002 && history.train_loss() < history.epochs[0].train_loss, "{rate}");
 }
 
+/// Asserts that a trainer is refused with a message that contains all of `parts`.
+#[track_caller]
+fn refused(mut trainer: Trainer<'_>, parts: &[&str]) {
+    let mut network = Network::builder(2).dense(1, Sigmoid).build().unwrap();
+    says(trainer.fit(&mut network, &generate::moons(20, 0.1, 1)), parts);
+}
+
+fn with(rule: impl Into<Rule>) -> Trainer<'static> {
+    Trainer::new(Loss::BinaryCrossEntropy, rule).epochs(1)
+}
+
 #[test]
-fn settings_out_of_range() {
-    let data = generate::moons(20, 0.1, 1);
-    let says = |trainer: Trainer<'_>, parts: &[&str]| {
-        let mut network = Network::builder(2).dense(1, Sigmoid).build().unwrap();
-        let message = { trainer }.fit(&mut network, &data).expect_err("an error").to_string();
-        assert!(parts.iter().all(|part| message.contains(part)), "{message:?} lacks one of {parts:?}");
-    };
-    let with = |rule: Rule| Trainer::new(Loss::BinaryCrossEntropy, rule).epochs(1);
+fn invalid_rule_settings_are_refused() {
     for rate in [0.0, -1.0, f32::NAN, f32::INFINITY] {
         let rules: [Rule; 4] =
             [NAdam::new(rate).into(), AdaGrad::new(rate).into(), RmsProp::new(rate).into(), Rprop::new(rate).into()];
-        rules.into_iter().for_each(|rule| says(with(rule), &["learning rate", "more than zero"]));
+        rules.into_iter().for_each(|rule| refused(with(rule), &["learning rate", "more than zero"]));
     }
     for decay in [-0.1, 1.0, f32::NAN] {
-        says(with(RmsProp::new(0.1).decay(decay).into()), &["RMSProp's decay", "less than 1"]);
-        says(with(NAdam::new(0.1).betas(decay, 0.9).into()), &["NAdam's β₁", "less than 1"]);
-        says(with(NAdam::new(0.1).betas(0.9, decay).into()), &["NAdam's β₂", "less than 1"]);
-        says(with(Adam::new(0.1).betas(decay, 0.9).into()), &["Adam's β₁", "less than 1"]);
-        says(with(Sgd::new(0.1).momentum(decay).into()), &["momentum", "less than 1"]);
+        refused(with(RmsProp::new(0.1).decay(decay)), &["RMSProp's decay", "less than 1"]);
+        refused(with(NAdam::new(0.1).betas(decay, 0.9)), &["NAdam's β₁", "less than 1"]);
+        refused(with(NAdam::new(0.1).betas(0.9, decay)), &["NAdam's β₂", "less than 1"]);
+        refused(with(Adam::new(0.1).betas(decay, 0.9)), &["Adam's β₁", "less than 1"]);
+        refused(with(Sgd::new(0.1).momentum(decay)), &["momentum", "less than 1"]);
     }
     for epsilon in [0.0, -1.0, f32::NAN] {
-        says(with(RmsProp::new(0.1).epsilon(epsilon).into()), &["RMSProp's epsilon", "more than zero"]);
-        says(with(AdaGrad::new(0.1).epsilon(epsilon).into()), &["AdaGrad's epsilon", "more than zero"]);
-        says(with(NAdam::new(0.1).epsilon(epsilon).into()), &["NAdam's epsilon", "more than zero"]);
-        says(with(Adam::new(0.1).epsilon(epsilon).into()), &["Adam's epsilon", "more than zero"]);
+        refused(with(RmsProp::new(0.1).epsilon(epsilon)), &["RMSProp's epsilon", "more than zero"]);
+        refused(with(AdaGrad::new(0.1).epsilon(epsilon)), &["AdaGrad's epsilon", "more than zero"]);
+        refused(with(NAdam::new(0.1).epsilon(epsilon)), &["NAdam's epsilon", "more than zero"]);
+        refused(with(Adam::new(0.1).epsilon(epsilon)), &["Adam's epsilon", "more than zero"]);
     }
-    says(with(Sgd::new(0.1).nesterov().into()), &["nesterov", "momentum"]);
+    refused(with(Sgd::new(0.1).nesterov()), &["nesterov", "momentum"]);
     for (shrink, grow) in [(0.0, 1.2), (1.0, 1.2), (0.5, 1.0), (0.5, f32::INFINITY), (f32::NAN, 1.2)] {
-        says(with(Rprop::new(0.1).factors(shrink, grow).into()), &["Rprop's factors"]);
+        refused(with(Rprop::new(0.1).factors(shrink, grow)), &["Rprop's factors"]);
     }
     for (smallest, largest) in [(0.0, 1.0), (2.0, 1.0), (0.1, f32::INFINITY)] {
-        says(with(Rprop::new(0.1).steps(smallest, largest).into()), &["Rprop's steps"]);
+        refused(with(Rprop::new(0.1).steps(smallest, largest)), &["Rprop's steps"]);
     }
-    let good = || with(Sgd::new(0.1).into());
+}
+
+#[test]
+fn invalid_penalties_clipping_and_schedules_are_refused() {
+    let good = || with(Sgd::new(0.1));
     for strength in [-0.1, f32::NAN, f32::INFINITY] {
-        says(good().penalty(Penalty::default().l1(strength)), &["l1", "at least zero"]);
-        says(good().penalty(Penalty::default().l2(strength)), &["l2", "at least zero"]);
-        says(good().penalty(Penalty::default().weight_decay(strength)), &["weight decay", "at least zero"]);
+        refused(good().penalty(Penalty::default().l1(strength)), &["l1", "at least zero"]);
+        refused(good().penalty(Penalty::default().l2(strength)), &["l2", "at least zero"]);
+        refused(good().penalty(Penalty::default().weight_decay(strength)), &["weight decay", "at least zero"]);
     }
     for limit in [0.0, -1.0, f32::NAN] {
-        says(good().clip_value(limit), &["clip value", "more than zero"]);
+        refused(good().clip_value(limit), &["clip value", "more than zero"]);
     }
     for share in [-0.1, 1.1, f32::NAN] {
-        says(good().warmup(share), &["warmup", "from 0 to 1"]);
+        refused(good().warmup(share), &["warmup", "from 0 to 1"]);
     }
-    says(good().schedule(Schedule::Step { epochs: 0, factor: 0.5 }), &["step", "at least one epoch"]);
-    says(good().schedule(Schedule::Exponential(0.0)), &["exponential", "factor"]);
-    says(good().schedule(Schedule::Plateau { patience: 1, factor: 2.0 }), &["plateau", "factor"]);
-    says(good().schedule(Schedule::InverseScaling(-1.0)), &["inverse_scaling", "power"]);
-    says(good().schedule(Schedule::Cosine(2.0)), &["cosine", "lowest"]);
+    refused(good().schedule(Schedule::Step { epochs: 0, factor: 0.5 }), &["step", "at least one epoch"]);
+    refused(good().schedule(Schedule::Exponential(0.0)), &["exponential", "factor"]);
+    refused(good().schedule(Schedule::Plateau { patience: 1, factor: 2.0 }), &["plateau", "factor"]);
+    refused(good().schedule(Schedule::InverseScaling(-1.0)), &["inverse_scaling", "power"]);
+    refused(good().schedule(Schedule::Cosine(2.0)), &["cosine", "lowest"]);
 }

@@ -161,18 +161,29 @@ fn invalid_regularization_is_refused() {
     assert!({ negative }.fit(&mut network.clone(), &data).unwrap_err().to_string().contains("weight -1"));
 }
 
-/// Columns of mean 5 and deviation 3 (and one that never changes) become what the layer promises.
-#[test]
-fn batch_normalisation_learns_the_mean_and_the_variance() {
+/// Columns of mean 5 and standard deviation 3, and one of constants.
+fn shifted() -> (Matrix, Dataset) {
     let mut rng = Rng::new(3);
     let x = Matrix::from_fn(4000, 3, |_, j| if j == 2 { 7.0 } else { 5.0 + 3.0 * rng.normal() as f32 });
     let y = Matrix::from_fn(4000, 1, |i, _| x[(i, 0)]);
     let data = Dataset::from_values(x.clone(), y).unwrap();
+    (x, data)
+}
+
+#[test]
+fn batch_normalization_estimates_mean_and_variance() {
+    let (_, data) = shifted();
     let mut network = Network::builder(3).batch_norm().dense(1, Identity).build().unwrap();
     Trainer::new(Loss::MeanSquaredError, Sgd::new(0.0001)).epochs(3).batch_size(50).fit(&mut network, &data).unwrap();
     let state: Vec<&[f32]> = network.layers()[0].state().map(|(_, values)| values).collect();
     assert!((state[0][0] - 5.0).abs() < 0.5 && (state[0][2] - 7.0).abs() < 1e-4, "mean {:?}", state[0]);
     assert!((state[1][0] - 9.0).abs() < 2.0 && state[1][2] < 1e-4, "variance {:?}", state[1]);
+}
+
+#[test]
+fn batch_normalization_ignores_batches_of_one() {
+    let (x, data) = shifted();
+    let mut network = Network::builder(3).batch_norm().dense(1, Identity).build().unwrap();
     // A last batch of one has no variance, and says nothing about it; batches of one teach nothing.
     let trainer = || Trainer::new(Loss::MeanSquaredError, Sgd::new(0.0001)).epochs(1);
     trainer().batch_size(50).fit(&mut network, &data.select(&(0..51).collect::<Vec<_>>())).unwrap();
@@ -182,11 +193,17 @@ fn batch_normalisation_learns_the_mean_and_the_variance() {
         let error = trainer().batch_size(batch).fit(&mut network, &few).unwrap_err().to_string();
         assert!(error.contains("batches of one"), "{error}");
     }
+}
+
+#[test]
+fn infinite_batch_statistics_are_divergence() {
+    let mut network = Network::builder(3).batch_norm().dense(1, Identity).build().unwrap();
+    let mut trainer = Trainer::new(Loss::MeanSquaredError, Sgd::new(0.0001)).epochs(1);
     // What is infinite before it is normalised would show in no loss.
     let before = network.clone();
     let huge =
         Dataset::from_values(Matrix::from_fn(64, 3, |i, _| if i == 40 { 1e30 } else { 1.0 }), Matrix::zeros(64, 1));
-    let error = trainer().fit(&mut network, &huge.unwrap()).unwrap_err();
+    let error = trainer.fit(&mut network, &huge.unwrap()).unwrap_err();
     assert!(matches!(error, Error::Diverged { epoch: 1, .. }), "{error}");
     assert_eq!(network, before);
 }

@@ -86,13 +86,17 @@ fn early_stopping_restores_the_best_epoch() {
     }
 }
 
-/// Without a validation part the training loss decides; without early stopping the last weights stay.
 #[test]
-fn the_last_epoch_is_kept_without_early_stopping() {
+fn without_early_stopping_the_last_epoch_is_kept() {
     let data = generate::moons(100, 0.3, 1);
     let fit = |trainer: Trainer<'_>| trainer.epochs(30).validation(0.2).fit(&mut classifier(1), &data).unwrap();
     let history = fit(Trainer::new(Loss::CrossEntropy, Adam::new(0.3)));
     assert_eq!((history.epochs.len(), history.best_epoch), (30, 30));
+}
+
+#[test]
+fn early_stopping_without_validation_uses_the_training_loss() {
+    let data = generate::moons(100, 0.3, 1);
     let fit = |trainer: Trainer<'_>| trainer.epochs(300).fit(&mut classifier(1), &data).unwrap();
     let history = fit(Trainer::new(Loss::CrossEntropy, Sgd::new(5.0)).early_stopping(3));
     let losses: Vec<f64> = history.epochs.iter().map(|epoch| epoch.train_loss).collect();
