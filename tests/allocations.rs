@@ -1,5 +1,5 @@
-//! Once training has started, a step takes no memory; neither does a prediction. A counting allocator watches. Of several
-//! threads each takes its own memory once, the first time that it does a kind of work.
+//! Once training has started, a step allocates nothing; neither does a prediction. A counting allocator checks that. Of
+//! several threads, each allocates its buffers once, when it first does a kind of work.
 
 mod support;
 
@@ -38,7 +38,7 @@ unsafe impl GlobalAlloc for Counting {
 #[global_allocator]
 static ALLOCATOR: Counting = Counting;
 
-/// The allocations of each epoch but the first, told by the observer's calls.
+/// The allocations of each epoch but the first, counted between the observer's calls.
 fn allocations_per_epoch(network: &mut Network, trainer: Trainer<'_>, data: &Dataset, epochs: usize) -> Vec<usize> {
     let (mut counts, mut start) = (Vec::with_capacity(100), 0);
     // Batches of 48 do not divide the examples: the last batch of an epoch is smaller, the next epoch's are not.
@@ -71,7 +71,7 @@ fn steps_and_predictions_do_not_allocate() {
         assert_eq!(counts, [0; 5], "{activation}, {rule:?}");
     }
 
-    // Whatever else a step does.
+    // Everything else that a step can do.
     let adam = |loss| Trainer::new(loss, Adam::new(0.001));
     let layers = Network::builder(64).noise(0.1).dense(70, Identity).batch_norm().activation(Relu).dropout(0.2);
     let layers = layers.dense(33, Identity).layer_norm().activation(Silu).batch_norm().dense(10, Softmax);

@@ -44,7 +44,7 @@ impl Golden {
         self.tensors.get(tensor).unwrap_or_else(|| panic!("{} has no {tensor}", self.name))
     }
 
-    /// Holds `got` against a tensor: within 10⁻⁵ relative or 10⁻⁶ absolute.
+    /// Compares `got` with a tensor: within 10⁻⁵ relative plus 10⁻⁶ absolute.
     fn expect(&self, tensor: &str, got: &[f32]) {
         agree(&format!("{}: {tensor}", self.name), got, self.get(tensor).as_slice());
     }
@@ -221,7 +221,7 @@ fn optimizers_match_pytorch() {
     }
 }
 
-/// What PyTorch has in double precision after steps with the gradients of `optimizer_adam`.
+/// PyTorch's parameters in double precision after steps with the gradients of `optimizer_adam`.
 #[test]
 fn other_optimizers_match_pytorch() {
     let golden = Golden::read("optimizer_adam");

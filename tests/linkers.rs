@@ -1,4 +1,4 @@
-//! What `.cargo/config.toml` links with, on desktops, in Termux and on boards. The compilers are fakes that write down
+//! The linkers of `.cargo/config.toml`, on desktops, in Termux and on boards. The compilers are fakes that record
 //! how they were called.
 #![cfg(all(unix, not(target_os = "android")))]
 
@@ -22,7 +22,7 @@ const BOARDS: [(&str, &str); 2] = [
 const TERMUX: [(&str, &str); 2] =
     [("HOME", "/data/data/com.termux/files/home"), ("PREFIX", "/data/data/com.termux/files/usr")];
 
-/// Nobody starts a program while another writes one: the child would hold the file open, and it could not be run.
+/// Held while a program is written or started: a child started meanwhile would keep the file open for writing.
 static STARTING: Mutex<()> = Mutex::new(());
 
 /// A machine with nothing but a shell and the fakes that it is given.
@@ -58,7 +58,7 @@ impl Machine {
         self.0.join("record")
     }
 
-    /// Links for a target: the compiler that was called, or the complaint.
+    /// Links for a target: the compiler that was called, or the error message.
     #[track_caller]
     fn link(&self, target: &str, variables: &[(&str, &str)]) -> Result<String, String> {
         let _ = fs::remove_file(self.record());
@@ -94,7 +94,7 @@ fn in_ndk(compiler: &str) -> String {
     format!("ndk/toolchains/llvm/prebuilt/linux-x86_64/bin/{compiler}")
 }
 
-/// What the configuration names for a target. Cargo takes it as relative to the folder that `.cargo` is in.
+/// The linker that the configuration names for a target. Cargo resolves it relative to the folder of `.cargo`.
 #[track_caller]
 fn linker(target: &str) -> PathBuf {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
@@ -109,10 +109,10 @@ fn termux_links_with_its_own_clang() {
     let phone = Machine::new("phone").with("bin/clang", "aarch64-unknown-linux-android24");
     for (target, _) in ANDROID {
         assert_eq!(phone.link(target, &TERMUX).unwrap(), "bin/clang", "{target}");
-        // A session that has lost the variables.
+        // A session without the variables of Termux.
         assert_eq!(phone.link(target, &[]).unwrap(), "bin/clang", "{target}");
     }
-    // Even where somebody has unpacked an NDK: its compilers are for desktops.
+    // An NDK is ignored in Termux: its compilers run on desktops.
     let phone = phone.with_ndk();
     let variables = [TERMUX[0], TERMUX[1], ("ANDROID_NDK_HOME", &phone.ndk())];
     assert_eq!(phone.link("aarch64-linux-android", &variables).unwrap(), "bin/clang");

@@ -11,7 +11,7 @@ fn shape() -> impl Strategy<Value = [usize; 3]> {
     prop_oneof![40 => [side(), side(), side()], 2 => deep, 1 => large]
 }
 
-/// What the entries of both factors are like.
+/// The kind of entries of both factors.
 #[derive(Clone, Copy, Debug)]
 enum Content {
     /// Small integers: every product and sum is exact, in any order.

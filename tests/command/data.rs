@@ -31,7 +31,7 @@ fn quoted_names_round_trip() {
     folder.write("odd.csv", format!("\"x, y\",\"the, class\"\n{rows}"));
     folder.run("train odd.csv --hidden 16 --quiet --lr 0.01").ok();
     let out = folder.run("predict model.safetensors odd.csv").ok();
-    // As in CSV, so that the output can be read as the input was.
+    // Quoted as in CSV, so that the output can be read back.
     assert!(out.starts_with("\"a, \"\"b\"\"\"\n") && out.ends_with("\"two\nlines\"\n"), "{out}");
     let out = folder.run("predict model.safetensors odd.csv --probabilities").ok();
     assert!(out.starts_with("\"the, class\",\"a, \"\"b\"\"\",\"two\nlines\"\n"), "{out}");
@@ -42,7 +42,7 @@ fn quoted_names_round_trip() {
     run.ok();
 }
 
-/// The numbers of a model, without what is said about it.
+/// The tensors of a model file, without the header.
 fn tensors(folder: &Folder, name: &str) -> Vec<u8> {
     let bytes = folder.bytes(name);
     let header = u64::from_le_bytes(bytes[..8].try_into().unwrap()) as usize;
@@ -67,7 +67,7 @@ fn csv_dialects_give_the_same_model() {
         assert_eq!(tensors(&folder, "other"), model, "{name}");
         assert_eq!(folder.run(&format!("predict model.safetensors {name}")).ok(), predictions, "{name}");
     }
-    // Without a header: the same columns by their places.
+    // Without a header, columns are found by index.
     let bare = IRIS.split_once('\n').unwrap().1;
     folder.write("bare.csv", bare);
     folder.write("bare_unlabelled.csv", without_last_column(bare));
@@ -115,7 +115,7 @@ fn malformed_tables_are_errors() {
     folder.run("train one.csv").fails(1, &["one.csv", "only one class"]);
     folder.write("narrow.csv", "x\n1\n2\n");
     folder.run("train narrow.csv").fails(1, &["narrow.csv", "no feature"]);
-    // Nothing was written on the way.
+    // No model was written.
     assert!(!folder.has("bad.safetensors"));
 }
 
@@ -148,7 +148,7 @@ fn image_folder_is_trained_and_predicted() {
     let out = folder.run("train images --quiet --epochs 1").ok();
     assert!(out.contains("16 features → label (4 classes)\ntrain 200, test 60 examples\n"), "{out}");
     assert!(folder.run("info model.safetensors").ok().contains("pixel0"));
-    // A table of the same pixels is as good.
+    // A table of the same pixels gives the same prediction.
     let header: Vec<String> = (0..16).map(|pixel| format!("pixel{pixel}")).collect();
     let row: Vec<String> = folder.bytes("images/t10k-images-idx3-ubyte")[16..32].iter().map(u8::to_string).collect();
     folder.write("one.csv", format!("{}\n{}\n", header.join(","), row.join(",")));
@@ -163,7 +163,7 @@ fn image_folder_is_trained_and_predicted() {
     folder.run("predict model.safetensors images").fails(1, &["4 inputs", "16 features"]);
 }
 
-/// What overflows in the network is no prediction.
+/// Overflow in the network is an error, not a prediction.
 #[test]
 fn non_finite_predictions_are_errors() {
     let folder = Folder::new();
@@ -236,7 +236,7 @@ fn damaged_model_files_are_errors() {
     folder.run("info sub").fails(1, &["sub"]);
 }
 
-/// What a file says must not move the cursor of whoever looks at it.
+/// Text from a file must not control the terminal.
 #[test]
 fn control_characters_in_names_are_not_printed() {
     let folder = Folder::new();

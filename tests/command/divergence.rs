@@ -40,7 +40,7 @@ fn diverged_training_overwrites_nothing() {
     folder.write("sums.csv", sums(400));
     let words = format!("{RISING} --out m.safetensors --history h.csv");
     let good = last_good_epoch(&folder, &words);
-    // Nothing gives way to it, and nothing to what has no epochs.
+    // No file is overwritten, and a training without a complete epoch writes none.
     folder.run(&words).fails(1, &["diverged"]);
     folder.run("eval m.diverged-2.safetensors sums.csv").ok();
     folder.run(&words.replace("--lr 1.5", "--lr 1e30")).fails(1, &["diverged in epoch 1,"]);
@@ -54,7 +54,7 @@ fn diverged_training_that_was_resumed_keeps_its_history() {
     folder.write("sums.csv", sums(400));
     let words = format!("{RISING} --out m.safetensors --history h.csv");
     let good = last_good_epoch(&folder, &words);
-    // Of a training that was resumed, all of its epochs count.
+    // The epochs before the resumption count too.
     let words = words.replace("--out m.safetensors", "--out n");
     folder.run(&format!("{words} --checkpoint-every 7")).fails(1, &["diverged"]);
     fs::remove_file(folder.path("h.csv")).unwrap();
@@ -63,7 +63,7 @@ fn diverged_training_that_was_resumed_keeps_its_history() {
     assert_eq!(String::from_utf8(folder.bytes("h.csv")).unwrap().lines().count(), good + 1);
 }
 
-/// Early stopping's best weights are those that are kept; and the last step of all is looked at too.
+/// The best weights of early stopping are kept; divergence in the very last step is noticed too.
 #[test]
 fn diverged_training_with_early_stopping_keeps_the_best_weights() {
     let folder = Folder::new();

@@ -1,4 +1,4 @@
-//! The command as a user has it: words in, text and JSON lines out, exit status 0, 1 or 2.
+//! The command from outside: arguments, text and JSON lines, exit status 0, 1 or 2.
 
 mod data;
 mod digests;
@@ -38,7 +38,7 @@ struct Run {
 
 /// The command runs in a temporary folder.
 impl Folder {
-    /// A folder with the irises, labelled and not.
+    /// A folder with the irises, labeled and unlabeled.
     fn of_irises() -> Folder {
         let folder = Folder::new();
         folder.write("iris.csv", IRIS);
@@ -53,7 +53,7 @@ impl Folder {
         command
     }
 
-    /// Runs `palmnet` with these words, which have spaces between them.
+    /// Runs `palmnet` with these words, which are separated by spaces.
     fn run(&self, words: &str) -> Run {
         Run::of(&mut self.command(words), words)
     }
@@ -64,7 +64,7 @@ impl Folder {
 
     fn run_with_input(&self, words: &str, input: &str) -> Run {
         let mut child = piped(self.command(words).stdin(Stdio::piped())).spawn().unwrap();
-        // What does not read its input ends early: that is no failure of the writer.
+        // A command that does not read its input may end before it is written.
         let _ = child.stdin.take().unwrap().write_all(input.as_bytes());
         Run::from_output(child.wait_with_output().unwrap(), words)
     }
@@ -81,14 +81,14 @@ impl Run {
         Run { words: words.to_string(), status: output.status.code(), out, err }
     }
 
-    /// The standard output of what must have succeeded.
+    /// The standard output of a command that must have succeeded.
     #[track_caller]
     fn ok(self) -> String {
         assert_eq!(self.status, Some(0), "palmnet {}: {}", self.words, self.err);
         self.out
     }
 
-    /// Standard error of what must have ended with this status, in one line at the end, which says all of `parts`.
+    /// The standard error of a command that must have ended with this status; its last line contains all of `parts`.
     #[track_caller]
     fn fails(self, status: i32, parts: &[&str]) -> String {
         let Run { words, err, .. } = self;
@@ -101,7 +101,7 @@ impl Run {
         err
     }
 
-    /// The JSON lines of what must have succeeded; nothing else may stand among them.
+    /// The JSON lines of a command that must have succeeded; standard output may contain nothing else.
     #[track_caller]
     fn json(self) -> Vec<Json> {
         let words = self.words.clone();
@@ -153,7 +153,7 @@ fn strings(json: &Json) -> Vec<&str> {
     json.as_array().unwrap().iter().map(|item| item.as_str().unwrap()).collect()
 }
 
-/// Two numbers and what follows from them: `a,b,sum,difference`.
+/// Two numbers, their sum and their difference: `a,b,sum,difference`.
 fn sums(rows: usize) -> String {
     let mut rng = Rng::new(11);
     let mut row = || {

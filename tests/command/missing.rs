@@ -2,7 +2,7 @@
 
 use super::*;
 
-/// The irises with a number, and with every tenth length missing and one species.
+/// The irises with an identifier, every tenth length missing, and one species missing.
 fn gaps() -> String {
     let row = |(i, line): (usize, &str)| match i {
         0 => format!("id,{line}\n"),
@@ -44,7 +44,7 @@ fn missing_cells_are_dropped_or_imputed() {
     assert!(run.err == "note: 1 of 150 rows are left out: a cell of theirs is missing.\n", "{}", run.err);
     assert!(run.ok().starts_with("149 examples\n"));
     folder.run("eval none gaps.csv --missing fill").fails(2, &["--missing fill: expected error or drop"]);
-    // The training part is another for another seed, and so is its median.
+    // Another seed gives another training part, and another median.
     let fill = |words: &str| {
         folder.run(&format!("train gaps.csv --ignore 1 --missing fill --epochs 1 --quiet {words}")).ok();
         let info = &folder.run("info model.safetensors --json").json()[0];

@@ -1,4 +1,4 @@
-//! Folds, search, the history of a training, and going on with a model.
+//! Cross-validation, random search, the history of a training, and fine-tuning.
 
 use super::*;
 
@@ -20,7 +20,7 @@ fn cross_validation_in_json() {
         assert!(deviation > 0.0);
     }
     assert!(number(done, "mean.accuracy") > 0.9, "{done}");
-    // A part of 30 has ten of each: what a part's accuracy may be.
+    // Each fold tests 30 examples, so its accuracy is a multiple of 1/30.
     assert!(folds.iter().all(|line| (number(line, "test.accuracy") * 30.0).fract() < 1e-9));
     let again = folder.run("train iris.csv --hidden 16 --folds 5 --epochs 40 --lr 0.01 --json").json();
     assert_eq!(number(again.last().unwrap(), "mean.loss"), number(done, "mean.loss"));
@@ -70,7 +70,7 @@ fn history_file() {
         for (cell, name) in [(0, "epoch"), (1, "train_loss"), (2, "validation_loss"), (4, "seconds")] {
             assert!((cells[cell] - number(line, name)).abs() < 1e-9, "{cells:?} {line}");
         }
-        // The rate falls over the last fifth only, and there from step to step.
+        // The rate falls over the last fifth only, in every step.
         assert!(if row < 9 { cells[3] == 0.003 } else { (0.0..0.003).contains(&cells[3]) }, "{cells:?}");
     }
     let out = folder.run("train iris.csv --epochs 2 --history h.csv").ok();
@@ -82,7 +82,7 @@ fn history_file() {
 #[test]
 fn history_does_not_overwrite_other_files() {
     let folder = Folder::of_irises();
-    // Nothing but an older history is replaced, and that is said first.
+    // Only an older history is replaced, and other files are an error before the training.
     folder.write("notes.txt", "dear diary");
     for (file, parts) in [
         ("iris.csv", &["is the data: choose another --history"][..]),
@@ -96,7 +96,7 @@ fn history_does_not_overwrite_other_files() {
     assert_eq!(folder.bytes("iris.csv"), IRIS.as_bytes());
 }
 
-/// A folder with a model of the irises, and two thirds of the irises, whose mean is another.
+/// A folder with a model of the irises, and two thirds of the irises, which have a different mean.
 fn first_model() -> Folder {
     let folder = Folder::of_irises();
     folder.run("train iris.csv --quiet --epochs 20 --hidden 12 --test 0 -o first").ok();
@@ -131,11 +131,11 @@ fn fine_tuning_with_frozen_layers() {
 #[test]
 fn fine_tuning_starts_from_the_weights_of_the_model() {
     let folder = first_model();
-    // With a step of nothing the weights are those of the model.
+    // With a learning rate of nearly zero the weights stay those of the model.
     folder.run("train iris.csv --quiet --epochs 1 --lr 1e-30 --from first -o same").ok();
     let weights = |model: &str| network_bits(palmnet::Model::load(folder.path(model)).unwrap().network());
     assert_eq!(weights("same"), weights("first"));
-    // In place.
+    // The model may be replaced by its successor.
     folder.run("train iris.csv --quiet --epochs 5 --from first -o first").ok();
     assert_ne!(weights("same"), weights("first"));
 }
@@ -186,7 +186,7 @@ fn random_search_reports_the_best_trial() {
     let best = (0..6).min_by(|&a, &b| loss(&trials[a]).total_cmp(&loss(&trials[b]))).unwrap();
     assert_eq!((text(&rest[0], "event"), number(&rest[0], "trial")), ("best", best as f64 + 1.0));
     assert_eq!((text(&rest[1], "event"), text(rest.last().unwrap(), "event"), rest.len()), ("epoch", "done", 32));
-    // The first is what `train` does.
+    // The first trial has the defaults of `train`.
     let usual = folder.run("train iris.csv --epochs 1").ok();
     assert!(usual.contains("--hidden 64,64,64") && numbers(member(&trials[0], "hidden")) == [64.0; 3], "{usual}");
     assert_eq!((number(&trials[0], "lr"), number(&trials[0], "dropout")), (0.003, 0.0));
@@ -194,12 +194,12 @@ fn random_search_reports_the_best_trial() {
         assert!((1..=3).contains(&numbers(member(trial, "hidden")).len()), "{trial}");
         assert!((2.9e-4..=3.01e-2).contains(&number(trial, "lr")), "{trial}");
         assert!((0.0..=0.5).contains(&number(trial, "dropout")), "{trial}");
-        // A step takes off from a hundred thousandth to a thirtieth.
+        // The rate times the decay is between 1e-5 and 1/30.
         assert!((0.0033..=11.0).contains(&number(trial, "weight_decay")), "{trial}");
     }
     let different = |name: &str| trials.iter().any(|trial| member(trial, name) != member(&trials[0], name));
     assert!(["hidden", "lr", "batch", "dropout", "weight_decay"].into_iter().all(different));
-    // The same again, in text; and its note is the training that makes the very file.
+    // The same search in text gives the same file, and so does the training that the model's note names.
     let out = folder.run("search iris.csv --trials 6 --epochs 30 --seed 3 -o second").ok();
     assert!(out.contains("6 trials, judged on 24 of 120 examples\n"), "{out}");
     assert!(out.contains(&format!("\nbest: trial {}, ", best + 1)), "{out}");
@@ -234,7 +234,7 @@ fn random_search_errors() {
     }
 }
 
-/// A trial that diverges has lost, and nothing else has happened.
+/// A diverged trial loses, and the search continues.
 #[test]
 fn diverged_trials_count_as_failed() {
     let folder = Folder::new();

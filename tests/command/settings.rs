@@ -12,7 +12,7 @@ fn every_name_of_an_option_is_accepted() {
         let lines = folder.run(&words).json();
         number(lines.last().unwrap(), "train.loss")
     };
-    // Three classes by chance: ln 3.
+    // The loss of guessing among three classes: ln 3.
     let chance = 3f64.ln();
     let optimizers = "adam adamw amsgrad nadam sgd momentum nesterov adagrad rmsprop rprop lbfgs";
     for optimizer in optimizers.split(' ') {
@@ -50,7 +50,7 @@ fn every_name_of_an_option_is_accepted() {
 #[test]
 fn scale_option_chooses_the_scaler() {
     let folder = Folder::of_irises();
-    // The scalers as their definitions have them: the lengths are from 4.3 to 7.9.
+    // The sepal lengths range from 4.3 to 7.9.
     folder.run("train iris.csv --epochs 1 --quiet --test 0 --scale minmax").ok();
     let info = &folder.run("info model.safetensors --json").json()[0];
     assert_eq!(numbers(member(info, "scaler.offset"))[0] as f32, 4.3);
@@ -63,7 +63,7 @@ fn scale_option_chooses_the_scaler() {
     );
 }
 
-/// The note on the size of a network is for those who chose it.
+/// The warning about the size of a network is for sizes that the user chose.
 #[test]
 fn default_networks() {
     let folder = Folder::of_irises();
@@ -85,7 +85,7 @@ fn default_networks() {
     }
 }
 
-/// The note of a model is the command that makes the very same file.
+/// The note in a model is the command line that makes the same file.
 #[test]
 fn printed_command_line_repeats_the_training() {
     let folder = Folder::of_irises();
@@ -120,7 +120,7 @@ fn printed_command_line_repeats_the_training() {
     assert!(out.starts_with("palmnet train 'two words.csv' --target 5 "), "{out}");
 }
 
-/// The note says what was chosen for the optimizer too.
+/// The printed settings include the defaults of the optimizer.
 #[test]
 fn optimizer_defaults_are_printed() {
     let folder = Folder::of_irises();
@@ -141,7 +141,7 @@ fn optimizer_defaults_are_printed() {
     assert!(!text(&folder.run("info model.safetensors --json").json()[0], "notes.settings").contains("decay"));
 }
 
-/// Each of the penalties makes the weights smaller, and --warmup changes the beginning.
+/// Each penalty makes the weights smaller, and the other options change them.
 #[test]
 fn penalties_and_regularization_change_the_weights() {
     let folder = Folder::of_irises();
@@ -167,7 +167,7 @@ fn penalties_and_regularization_change_the_weights() {
     assert_eq!(weights("--warmup 0 --l1 0 --l2 0 --weight-decay 0"), plain);
 }
 
-/// The library is silent while it tries starts; their time is told all the same.
+/// The library reports no events while it tries starts; their time is included all the same.
 #[test]
 fn restarts_are_reported() {
     let folder = Folder::of_irises();

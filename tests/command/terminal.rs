@@ -2,7 +2,7 @@
 
 use super::*;
 
-/// As `palmnet … | head -1` does: reads a little, then closes its end. What is trained is saved all the same.
+/// As in `palmnet … | head -1`, the reader closes the pipe early. The model is saved all the same.
 #[test]
 fn closed_pipe_does_not_stop_the_training() {
     let folder = Folder::of_irises();
@@ -24,7 +24,7 @@ fn closed_pipe_does_not_stop_the_training() {
         assert_eq!((run.status, run.err.contains("palmnet:")), (Some(0), false), "{words}: {}", run.err);
         if let Some(model) = model {
             let info = &folder.run(&format!("info {model} --json")).json()[0];
-            // To the end, and not only as far as somebody read.
+            // Trained to the end, not only until the pipe was closed.
             assert!(words.starts_with("demo") || text(info, "notes.epochs") == "3000", "{info}");
         }
     }
@@ -43,7 +43,7 @@ fn full_disk_behind_standard_output_is_an_error() {
     }
 }
 
-/// On a terminal, which `script` makes.
+/// `script` provides the terminal.
 #[cfg(target_os = "linux")]
 #[test]
 fn progress_on_a_terminal() {
@@ -61,11 +61,11 @@ fn progress_on_a_terminal() {
     let progress = text("train iris.csv --epochs 40 --weight-decay 0.1");
     let last = progress.lines().find(|line| line.contains('\r')).unwrap().rsplit('\r').next().unwrap();
     assert!(last.starts_with("40/40 loss ") && last.ends_with("\x1b[K"), "{progress:?}");
-    // Trials leave nothing behind.
+    // The progress of trials is erased.
     let trials = text("train iris.csv --epochs 40");
     assert!(trials.starts_with("\rweight decay: trial 1 of 6\x1b[K\rweight decay: trial 2 of 6\x1b[K"), "{trials:?}");
     assert!(trials.contains("\rweight decay: trial 6 of 6\x1b[K\r\x1b[Kpalmnet train "), "{trials:?}");
-    // An error after a redrawn line begins on a line of its own, and is broken where it is too long.
+    // An error after a redrawn line starts on a new line, and is wrapped.
     for options in ["--restarts 1", "--restarts 3"] {
         let failed = text(&format!("train iris.csv --quiet --lr 1e30 {options}"));
         assert!(failed.contains("\npalmnet: training diverged in epoch 1"), "{failed:?}");
@@ -76,7 +76,7 @@ fn progress_on_a_terminal() {
     }
 }
 
-/// `palmnet train … 2>&1 >result | head -1`: who stops reading the progress does not stop the training.
+/// As in `palmnet train … 2>&1 >result | head -1`, the reader of the progress is gone.
 #[test]
 fn closed_standard_error_does_not_stop_the_training() {
     let folder = Folder::of_irises();
@@ -130,7 +130,7 @@ fn output_fits_40_columns() {
     run("train iris.csv --folds 12 --epochs 2");
     run("train sums.csv --hidden 8 --target sum,difference_of_the_two --folds 3");
     assert!(run("search sums.csv --trials 101 --epochs 1").matches('×').count() > 20);
-    // The confusion of ten classes.
+    // The confusion matrix of ten classes.
     let info = run("info digits.safetensors");
     assert!(info.contains("dense(64,128)"), "{info}");
     let out = run("eval digits.safetensors digits.csv");

@@ -23,7 +23,7 @@ fn train_eval_predict_and_info_in_text() {
     assert!(lines.len() == 150 && right >= 140, "{right} of {}", lines.len());
     let unlabelled = String::from_utf8(folder.bytes("unlabelled.csv")).unwrap();
     assert_eq!(folder.run_with_input("predict model.safetensors -", &unlabelled).ok(), predictions);
-    // The label is no hindrance, and no help.
+    // A label column in the data is ignored.
     assert_eq!(folder.run("predict model.safetensors iris.csv").ok(), predictions);
 
     let probabilities = folder.run("predict model.safetensors unlabelled.csv --probabilities").ok();
@@ -36,7 +36,7 @@ fn train_eval_predict_and_info_in_text() {
         assert!(cells[0] == class && cells.len() == 4 && (sum - 1.0).abs() < 1e-5, "{line}");
     }
 
-    // Long lines are broken, wherever that may be.
+    // Lines may be wrapped anywhere.
     let out = folder.run("info model.safetensors").ok().split_whitespace().collect::<Vec<_>>().join(" ");
     for part in ["dense(4,", "softmax", "petal_width", "predicts: species", "--epochs 60", "trained on: 120 examples"] {
         assert!(out.contains(part), "{out:?} lacks {part:?}");
@@ -189,7 +189,7 @@ fn target_option() {
     let info = &folder.run("info model.safetensors --json").json()[0];
     assert_eq!(strings(member(info, "inputs"))[3..], ["species=setosa", "species=versicolor", "species=virginica"]);
 
-    // Few whole numbers are classes unless the user knows better.
+    // Few different whole numbers are classes unless `--task` says otherwise.
     folder.write("dice.csv", "x,y\n".to_string() + &"1,1\n2,2\n3,1\n4,2\n".repeat(10));
     let kind = |options: &str| {
         folder.run(&format!("train dice.csv --quiet --epochs 1 {options}")).ok();
@@ -222,7 +222,7 @@ fn test_option() {
     assert_eq!(trained_on(), "75 examples");
     assert_eq!(member(&done("--test 0"), "test"), &Json::Null);
     assert_eq!(trained_on(), "150 examples");
-    // A share too small for one example still gets one.
+    // A fraction of less than one example is rounded up to one.
     done("--test 1e-20");
     assert_eq!(trained_on(), "149 examples");
     let head: String = IRIS.lines().take(11).map(|line| format!("{line}\n")).collect();
@@ -250,7 +250,7 @@ fn seed_determines_every_byte_of_the_model() {
     assert_eq!(first, model("--seed 7"));
     assert_ne!(first, model("--seed 8"));
     assert_eq!(model(""), model("--seed 0"));
-    // How progress is told makes no difference.
+    // The form of the progress report makes no difference.
     assert_eq!(first, model("--seed 7 --json"));
     folder.run("train iris.csv --epochs 5 --restarts 3 --dropout 0.1 --seed 7 --every 1 -o other").ok();
     assert_eq!(first, folder.bytes("other"));
@@ -271,7 +271,7 @@ fn early_stopping() {
     assert_eq!(number(done, "epochs"), losses.len() as f64);
     let info = &folder.run("info model.safetensors --json").json()[0];
     assert_eq!(text(info, "notes.epochs"), format!("{}, weights of epoch {}", losses.len(), best + 1));
-    // Never.
+    // `--patience 0` turns early stopping off.
     assert_eq!(
         folder.run("train iris.csv --epochs 30 --lr 0.02 --validation 0.2 --patience 0 --json").json().len(),
         31

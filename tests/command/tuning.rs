@@ -2,7 +2,7 @@
 
 use super::*;
 
-/// The rate is found by the seed and told, and the note names it, so that it need not be looked for again.
+/// The rate depends on the seed; the model's note has it, so that a repetition need not search again.
 #[test]
 fn learning_rate_is_found_automatically() {
     let folder = Folder::of_irises();
@@ -23,14 +23,14 @@ fn learning_rate_is_found_automatically() {
         assert!(text(note, "notes.settings").contains(&format!(" --lr {rate} ")), "{note}");
         folder.run(&format!("{words} --lr {rate} --quiet -o second")).ok();
         assert!(folder.bytes("first") == folder.bytes("second"), "{words}");
-        // It does better than what is usual.
+        // It does better than the default.
         let loss = |lines: &[Json]| number(lines.last().unwrap(), "train.loss");
         let usual = folder.run(&format!("{words} --json")).json();
         assert!(loss(&lines) < loss(&usual), "{} and {} for {words}", loss(&lines), loss(&usual));
     }
 }
 
-/// Noise asks for decay, and what is exact does not; the note names the decay, so that it need not be looked for again.
+/// Noise needs more decay than exact data; the model's note has the decay, so that a repetition need not search again.
 #[test]
 fn weight_decay_is_found_automatically() {
     let folder = Folder::new();
@@ -53,7 +53,7 @@ fn weight_decay_is_found_automatically() {
         let decay = number(&lines[0], "weight_decay");
         assert_eq!(decay, number(least, "weight_decay"));
         decays.push(decay);
-        // What is done when nothing is said, but for the event.
+        // The default is the same search, without the event.
         let usual = folder.run(&format!("{words} --json -o second")).json();
         assert_eq!((text(&usual[0], "event"), usual.len()), ("epoch", 61));
         assert!(folder.bytes("first") == folder.bytes("second"), "{words}");
@@ -63,12 +63,12 @@ fn weight_decay_is_found_automatically() {
         assert!(folder.bytes("first") == folder.bytes("third"), "{words}");
     }
     assert!(decays[0] < 0.5 && decays[1] > 0.5, "{decays:?}");
-    // Other rates are given decays that take as much off.
+    // The decays tried scale with the inverse of the rate.
     let words = "train exact.csv --target sum --epochs 2 --lr 0.03 --optimizer momentum --weight-decay auto --json";
     let lines = folder.run(words).json();
     let tried = member(&lines[0], "trials").as_array().unwrap();
     assert_eq!([0, 4].map(|i| number(&tried[i], "weight_decay") as f32), [0.0033, 0.33]);
-    // Too few to try anything on: the middle.
+    // With too few examples for trials, the middle decay is used.
     folder.write("few.csv", sums(40));
     let out = folder.run("train few.csv --target sum --epochs 2").ok();
     assert!(out.contains("weight decay 0.33, for there are too few examples to look for one\n"), "{out}");

@@ -41,7 +41,7 @@ fn generated_circles() {
 #[test]
 fn generated_linear() {
     let linear = points(&generate::linear(10_000, 3));
-    // Clear of the line by more than single precision blurs it.
+    // Farther from the line than the rounding of single precision.
     let clear = |x: f64, y: f64| (x - 1.5 * y - 0.4).abs() > 1e-5;
     assert!(linear.iter().all(|&(x, y, label)| !clear(x, y) || (x - 1.5 * y > 0.4) == (label == 1)));
 }
@@ -52,7 +52,7 @@ fn generated_spirals() {
     for pair in spirals.chunks(2) {
         assert!((pair[0].0 + pair[1].0).abs() < 1e-6 && (pair[0].1 + pair[1].1).abs() < 1e-6);
     }
-    // One and a half turns end on the other side.
+    // One and a half turns end on the opposite side.
     assert!((spirals[98].0 + 1.0).abs() < 1e-6 && spirals[98].2 == 0);
 }
 

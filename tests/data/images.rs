@@ -37,7 +37,7 @@ fn idx_folder() {
     says(Dataset::from_idx_folder(&folder.0), &[&format!("`gunzip -k {}`", packed.display())]);
 }
 
-/// The test part alone, read for a model that is there already.
+/// The test part alone, read with the schema of an existing model.
 #[test]
 fn idx_test_part_for_a_schema() {
     let folder = Folder::new();
@@ -55,7 +55,7 @@ fn idx_test_part_for_a_schema() {
     let data = Dataset::from_idx_test(&folder.0, &two).unwrap();
     assert_eq!((data.to_matrix(), data.labels().unwrap(), data.schema()), (x.clone(), &[1, 0][..], &two));
     assert!(matches!(data.features(), Features::Bytes { .. }) && data.features() == &features);
-    // Labels are names.
+    // Labels are looked up by class name.
     let named = schema(&["a", "b"], &["1", "7", "0"]);
     assert_eq!(Dataset::from_idx_test(&folder.0, &named).unwrap().labels().unwrap(), [0, 2]);
     let file = "t10k-labels-idx1-ubyte: the label of image 2, 0, is not a known class: there are `1`, `7`";
@@ -85,7 +85,7 @@ fn damaged_idx_files_are_errors() {
     with_images(&images(2)[..19], &["is cut off: its header says [2, 1, 2], 4 bytes, and 3 follow"]);
     with_images(&[&images(2)[..], &[0]].concat(), &["is longer than it should be", "4 bytes, and 5 follow"]);
     with_images(&[&[0, 0, 8, 3], &[0xFF; 12][..]].concat(), &["is cut off"]);
-    // The sizes 2³² - 1 and 0: nothing in it, whatever is promised.
+    // 2³² - 1 images of size 0 contain nothing.
     with_images(&[&[0, 0, 8, 3], &[0xFF; 8][..], &[0; 4]].concat(), &["holds no images"]);
     with_images(&images(0), &["holds no images"]);
     with_images(&labels(&[1, 2]), &["of 1 dimensions, where images have 3", "swapped"]);

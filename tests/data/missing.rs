@@ -30,9 +30,9 @@ fn rows_with_missing_cells_are_dropped() {
     assert_eq!(data.values().unwrap().as_slice(), [1.0, 6.0, 7.0]);
     assert_eq!((data.schema().fill(), data.filled()), (None, 0));
     says(infer("a,b\n1,\n,2\n", Missing::Drop), &["a.csv: has no row without a missing cell", "--missing fill"]);
-    // What is wrong in a row that stays is blamed on its own line.
+    // An error in a row that is kept is reported with its own line.
     says(infer("a,b\n1,\n2,3\n4,5\nx,6\n", Missing::Drop), &["line 5, column a: `x` is not a number"]);
-    // What a model reads has no such choice.
+    // Data for a model is read strictly.
     let mut more = table("age,colour,weight\n1,,2\n3,red,4\n5,red,\n");
     says(Dataset::from_table(&more, data.schema()), &["line 2, column colour: is empty"]);
     assert_eq!(more.drop_missing(data.schema()).unwrap(), 2);
@@ -48,17 +48,17 @@ fn missing_features_are_imputed_but_targets_are_not() {
     assert_eq!((data.to_matrix(), data.filled()), (Matrix::from_rows(&x), 2));
     assert_eq!(data.values().unwrap().as_slice(), [1.0, 2.0, 3.0, 6.0, 7.0]);
     assert_eq!(data.schema().columns()[1].kind, Kind::Categories(vec!["blue".into(), "red".into()]));
-    // A column of numbers stays one, however few there are, and text does not hide among blanks.
+    // A column with few numbers is numeric, and text among its blanks is an error.
     assert_eq!(infer("a,b\n,1\n,2\n,3\n7,4\n", Missing::Fill).unwrap().schema().fill(), Some(&[7.0][..]));
     says(infer("a,b\n,1\n,2\nx,3\n7,4\n8,5\n", Missing::Fill), &["line 4, column a: `x` is not a number"]);
     says(infer("a,b,c\n1,,1\n2,NA,2\n", Missing::Fill), &["the column `b` is empty", "--ignore"]);
     says(infer("a,b\n1,\n2,NA\n", Missing::Fill), &["has no row"]);
     says(infer("a,b\n1,1\n-inf,2\n", Missing::Fill), &["line 3, column a", "infinite"]);
-    // The first of equals, in the alphabet.
+    // Of equally frequent categories, the first in alphabetical order.
     assert_eq!(infer("a,b\nx,1\nu,2\n,3\n", Missing::Fill).unwrap().schema().fill(), Some(&[1.0, 0.0][..]));
 }
 
-/// Nothing of the test part is in what both parts are filled in with.
+/// The values imputed in both parts come from the training part only.
 #[test]
 fn imputer_is_fitted_on_the_training_part() {
     let rows: String =
@@ -81,7 +81,7 @@ fn imputer_is_fitted_on_the_training_part() {
             }
         }
         different += usize::from(of_train != whole);
-        // A part of a part follows the same rule; scaled features are what they are.
+        // A part of a part is imputed anew; scaled features are not.
         assert_eq!(train.filled() + test.filled(), 10);
         let twice = train.split(0.5, 1).0;
         assert!(twice.filled() > 0 && twice.schema().fill() != train.schema().fill());
@@ -109,7 +109,7 @@ fn model_keeps_imputer_and_ignored_columns() {
     let y = same.predict_table(&table("age,colour\n,red\n2,NA\n4,red\n2,red\n")).unwrap();
     assert_eq!((y.row(0), y.row(1)), (y.row(2), y.row(3)));
     assert_ne!(y.row(0), y.row(1));
-    // By position, with the column that is ignored, labelled or not.
+    // By position, including the ignored column, with or without the target.
     let by_place = |text: &str| same.predict_table(&table(text)).unwrap();
     assert_eq!(by_place("0,2,red,1\n1,4,red,1\n").row(0), y.row(3));
     assert_eq!(by_place("0,2,red\n1,4,red\n").row(1), y.row(0));

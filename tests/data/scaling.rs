@@ -28,7 +28,7 @@ fn byte_and_float_features_scale_to_the_same_bits() {
     assert_eq!(x, bytes.to_matrix().select_rows(&rows));
     assert_eq!(x, of_floats);
     assert_eq!(bytes.select(&rows).to_matrix(), x);
-    // Later batches find their memory in place.
+    // Later batches reuse the memory.
     let memory = x.as_slice().as_ptr();
     bytes.gather(&[5, 6, 7], &mut x);
     bytes.gather(&[5, 6, 7, 8], &mut x);
@@ -50,7 +50,7 @@ fn byte_scalers_compose() {
 
 #[test]
 fn scaler_is_fitted_on_the_training_data_only() {
-    // Mean 3 and population deviation 2; the last feature is constant.
+    // Mean 3 and population standard deviation 2; the last feature is constant.
     let x = Matrix::from_rows(&[[1.0, -10.0, 0.1], [5.0, 10.0, 0.1], [1.0, 0.0, 0.1], [5.0, 0.0, 0.1]]);
     let train = Dataset::from_values(x, Matrix::zeros(4, 1)).unwrap();
     let scaler = Scaler::standard(train.features());

@@ -34,7 +34,7 @@ fn target_kind_is_inferred_from_content() {
     let numbers: Vec<&str> = numbers.iter().map(String::as_str).collect();
     assert_eq!(classes(&numbers[..20].repeat(5), Target::Last).len(), 20);
     assert_eq!(classes(&numbers.repeat(5), Target::Last).len(), 0);
-    // The caller's word counts more.
+    // An explicit kind overrides the content.
     assert_eq!(classes(&["0.5", "1", "7"], Target::Class("y")), ["0.5", "1", "7"]);
     assert_eq!(classes(&["1", "0"], Target::Values(&["y"])), [""; 0]);
 }
@@ -79,7 +79,6 @@ fn decimal_commas_are_errors() {
 
 #[test]
 fn dates_are_errors() {
-    // Dates.
     let days: String =
         (0..200).map(|i| format!("{}-{}-{},{}\n", 2000 + i / 300, 1 + i / 30, 1 + i % 30, i % 2)).collect();
     says(load(&format!("day,b\n{days}"), Target::Last), &["the column `day` has 200", "like a date", "year"]);
@@ -93,7 +92,6 @@ fn dates_are_errors() {
 
 #[test]
 fn stray_text_is_an_error() {
-    // A stray text in the target may be a class.
     says(load("a,b\n1,2\n1,x\n3,4\n", Target::Last), &["correct the cell", "--task classify"]);
     // An index column without a name hides the header.
     says(load(",a\n0,1\n1,2\n", Target::Last), &["a.csv, line 1, column 1: is empty"]);
@@ -117,7 +115,7 @@ fn too_many_categories_are_errors() {
     says(load(&format!("a,b\n{rows}"), Target::Last), &["the column `a` has 101 different", "remove this column"]);
     let hundred: String = (0..200).map(|i| format!("name{},{}\n", i % 100, i % 2)).collect();
     assert_eq!(load(&format!("a,b\n{hundred}"), Target::Last).unwrap().schema().width(), 100);
-    // More where each is common, but not that many.
+    // More than 100 are allowed where each is common, up to 300.
     let rows = |n: usize, count: usize| (0..count).map(|i| format!("name{},{}\n", i % n, i % 2)).collect::<String>();
     assert_eq!(load(&format!("a,b\n{}", rows(101, 1010)), Target::Last).unwrap().schema().width(), 101);
     says(load(&format!("a,b\n{}", rows(101, 1009)), Target::Last), &["101 different cells in 1009 rows"]);
@@ -141,7 +139,7 @@ fn schema_finds_columns_by_name() {
     assert_eq!(schema.features(&table("b,a\n2,1\n")).unwrap(), Matrix::from_rows(&[[1.0, 2.0]]));
     says(Dataset::from_table(&table("b,a\n2,1\n"), &schema), &["a.csv: lacks the columns `kind`; it has `b`, `a`"]);
     says(schema.features(&table("kind,b\nx,1\n")), &["lacks the columns `a`"]);
-    // Another table that happens to have three columns.
+    // A different table that also has three columns.
     says(schema.features(&table("u,v,w\n1,2,3\n")), &["lacks the columns `a`, `b`"]);
 }
 
@@ -201,7 +199,7 @@ fn schema_mismatches_are_named() {
     };
     abc.check(&abc.clone()).unwrap();
     let of = |text: &str| schema(text, Target::Last);
-    // The name of the column of classes, and of any column without a name, does not matter.
+    // The name of the class column does not matter, nor does that of an unnamed column.
     abc.check(&of("size,colour,class\n1,red,a\n2,blue,b\n3,red,c\n")).unwrap();
     let unnamed = of("1,red,a\n2,blue,b\n3,red,c\n");
     abc.check(&unnamed).unwrap();

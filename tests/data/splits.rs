@@ -14,7 +14,7 @@ fn iris_from_csv() {
     let counts = [0, 1, 2].map(|class| data.labels().unwrap().iter().filter(|&&label| label == class).count());
     assert_eq!(counts, [50, 50, 50]);
     assert_eq!(data.to_matrix().row(0), [5.1, 3.5, 1.4, 0.2]);
-    // The means are well known.
+    // The published means.
     let scaler = Scaler::standard(data.features());
     for (offset, mean) in scaler.offset().iter().zip([5.843, 3.057, 3.758, 1.199]) {
         assert!((offset - mean).abs() < 0.001, "{offset} {mean}");
@@ -77,7 +77,7 @@ fn targets_are_gathered_for_a_batch() {
     assert_eq!(y, Matrix::from_rows(&[[3.0, 4.0], [3.0, 4.0]]));
 }
 
-/// Examples of these classes; an example's feature is its place.
+/// Examples of these classes; each example's feature is its index.
 fn labelled(labels: Vec<u32>) -> Dataset {
     let x = Matrix::from_fn(labels.len(), 1, |row, _| row as f32);
     Dataset::from_classes(x, labels, ["a", "b", "c"]).unwrap()
@@ -110,7 +110,7 @@ fn split_is_stratified() {
     }
     assert_ne!(data.split(0.8, 1).0, data.split(0.8, 2).0);
     assert_eq!(data.split(0.8, 1), data.split(0.8, 1));
-    // A small part gets of everything, too: 9.1 are 6, 3 and 0.1.
+    // A small part gets every class too: 9.1 are 6, 3 and 0.1.
     assert_eq!(counts(&data.split(0.1, 0).0), [5, 3, 1]);
 }
 
@@ -157,7 +157,7 @@ fn folds_test_every_example_once() {
 }
 
 proptest! {
-    /// Whatever the classes: the sizes are right, nothing is lost, and no class is further than one from its share
+    /// For any classes, the sizes are right, nothing is lost, and no class is further than two from its fraction
     /// unless it has so few that one of them had to be kept.
     #[test]
     fn split_of_any_classes_is_stratified(labels in prop::collection::vec(0u32..3, 2..60), share in 0.01f64..0.99, seed: u64) {

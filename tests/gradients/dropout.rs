@@ -3,7 +3,7 @@
 use super::{Dense, Function, Item, agree, build, copy, double, normals, oracle, targets};
 use palmnet::{Activation, Layer, Loss, Matrix, Network, Rng, Workspace};
 
-/// What dropout multiplied each entry of the hidden layer by in its first pass, read off a network that puts out
+/// The factors of dropout for each entry of the hidden layer in its first pass, read off a network that puts out
 /// the hidden layer as it is. The same seed and shape have the same mask.
 fn mask(inputs: usize, width: usize, rate: f32, x: &Matrix, seed: u64) -> Vec<Vec<f64>> {
     let network = dropout_network(inputs, &[Dense(width), Function(Activation::Sigmoid)], rate, &[], 5);

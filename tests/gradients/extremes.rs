@@ -77,7 +77,7 @@ fn extreme_gradients_stay_finite() {
     }
 }
 
-/// Near zero, and where a tail dies away, a function's error is small beside the function, not beside 1.
+/// Near zero, and in a vanishing tail, a function's error is small compared with the function, not with 1.
 #[test]
 fn activations_of_small_values_are_accurate() {
     use Activation::*;

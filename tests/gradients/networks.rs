@@ -27,7 +27,7 @@ fn check(case: &Case) -> Result<bool, String> {
     // large beside it for 1/p where p is small.
     let last = network.output_activation();
     let absolute = last == Activation::HardSigmoid || (loss == Loss::BinaryCrossEntropy && last == Activation::Softmax);
-    // So it is beside what hardly varies before it is made to.
+    // The same holds for normalization of a layer that hardly varies.
     let normalised = items.iter().any(|item| matches!(item, BatchNorm | LayerNorm));
     if normalised && (corners.nearest < 1e-3 || corners.gain > 10.0) {
         return Ok(false);
@@ -36,7 +36,7 @@ fn check(case: &Case) -> Result<bool, String> {
         return Ok(false);
     }
 
-    // Batch normalisation predicts with other means than those of the batch.
+    // Batch normalization predicts with running statistics, not batch statistics.
     let predicted =
         if items.iter().any(|item| matches!(item, BatchNorm)) { Matrix::zeros(0, 0) } else { network.predict(&x) };
     for (got, truth) in predicted.as_slice().iter().zip(outputs.iter().flatten()) {
@@ -105,9 +105,9 @@ fn gradients_of_random_networks() {
     assert!(compared.get() >= skipped.get(), "{} compared, {} skipped", compared.get(), skipped.get());
 }
 
-/// What a step of plain descent at rate 1 takes away is the gradient of all that the trainer was asked to minimise: the
+/// A step of plain descent at rate 1 subtracts the gradient of all that the trainer was asked to minimize: the
 /// examples' losses by their weights, on targets that are spread over the classes, and the penalties, which act on
-/// weights alone. Layer normalisation stays in each example, so that theirs can be added up.
+/// weights alone. Layer normalization acts within each example, so that their gradients can be added up.
 #[test]
 fn trainer_step_follows_the_whole_gradient() {
     let activations = prop::sample::select(&[Activation::Tanh, Activation::Relu, Activation::Gelu][..]);

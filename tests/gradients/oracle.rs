@@ -1,5 +1,5 @@
-//! The second network: naive, in double precision, written from the textbook, and sharing nothing with the crate but the
-//! numbers that it is given.
+//! The second network: naive, in double precision, written from the textbook, and sharing nothing with the crate but
+//! the numbers that it is given.
 
 use palmnet::{Activation, Loss};
 use std::f64::consts::PI;
@@ -20,14 +20,14 @@ pub enum Layer {
     },
 }
 
-/// What a forward pass met where a function has a corner: on which side it went, and the smallest distance.
+/// The corners of functions that a forward pass met: on which side it went, and the smallest distance.
 #[derive(Clone)]
 pub struct Corners {
     sides: Vec<bool>,
     pub nearest: f64,
     /// The smallest number, zero aside, that a logarithm was taken of.
     pub smallest_probability: f64,
-    /// What normalisations may have made of a rounding error: each divides by a standard deviation.
+    /// The factor by which normalizations amplify a rounding error: each divides by a standard deviation.
     pub gain: f64,
 }
 
@@ -53,7 +53,7 @@ impl Corners {
 
     fn meet(&mut self, x: f64, corner: f64) {
         self.sides.push(x > corner);
-        // What lies in a corner to the last bit was put there by a flat piece before it, and does not move.
+        // A value exactly in a corner was put there by a flat piece before it, and does not move.
         if x != corner {
             self.nearest = self.nearest.min((x - corner).abs());
         }
@@ -265,7 +265,7 @@ pub fn slope(loss: Loss, outputs: &Rows, y: &Rows) -> f64 {
     largest
 }
 
-/// The whole gradient, weights then bias of every dense layer, scale then shift of every normalisation.
+/// The whole gradient, weights then bias of every dense layer, scale then shift of every normalization.
 pub fn gradient(layers: &[Layer], loss: Loss, x: &Rows, y: &Rows) -> Vec<Option<f64>> {
     let mut layers = layers.to_vec();
     let mut gradient = Vec::new();

@@ -251,7 +251,7 @@ proptest! {
         read(&bytes);
     }
 
-    /// Whatever the columns are called and the parameters are, the model comes back.
+    /// Models with any column names and parameters round-trip.
     #[test]
     fn any_names_and_numbers_round_trip(
         names in prop::collection::hash_set(any::<String>(), 3..6),
@@ -276,7 +276,7 @@ proptest! {
         prop_assert_eq!(same.schema(), model.schema());
         prop_assert_eq!(same.network().layers()[0].clone(), model.network().layers()[0].clone());
         prop_assert_eq!(same.network().output_activation(), Elu(parameter));
-        // NaN is not equal to itself: bit by bit.
+        // NaN is not equal to itself, so bytes are compared.
         prop_assert_eq!(same.to_bytes(), model.to_bytes());
     }
 }

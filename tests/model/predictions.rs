@@ -18,7 +18,7 @@ fn raw_tables_are_preprocessed() {
     assert!(message.starts_with("a.csv: lacks the columns `a \"quoted\" name`"), "{message}");
 }
 
-/// Classes are answered with probabilities, whatever the network ends in, and values in their own units.
+/// Classes are predicted as probabilities, whatever the network ends in, and values in their original units.
 #[test]
 fn predictions_are_probabilities_or_original_units() {
     let x = Matrix::from_rows(&[[2.0], [5.0]]);
@@ -69,10 +69,9 @@ fn predictions_are_probabilities_or_original_units() {
     assert!((found.mae - 1.5).abs() < 1e-5 && (found.rmse - 2.5f64.sqrt()).abs() < 1e-5, "{found:?}");
 }
 
-/// A prediction does not depend on the company in which it is asked for.
 #[test]
 fn prediction_does_not_depend_on_the_batch() {
-    // The last is so large that a batch goes through the product in other pieces than a row does.
+    // The last is so large that the product of a batch is blocked differently from that of a row.
     for (inputs, hidden) in [(1, 3), (4, 16), (7, 33), (64, 100), (300, 65), (784, 200)] {
         let all = if hidden < 100 { &EVERY_ACTIVATION[..] } else { &[Gelu] };
         for &activation in all {
@@ -131,7 +130,6 @@ fn non_finite_weights_are_neither_saved_nor_loaded() {
             let data = Dataset::new(Matrix::zeros(1, 2), Targets::Classes(vec![1]), model.schema().clone()).unwrap();
             let found = model.evaluate(&data).unwrap();
             assert!(!bad.is_nan() || found.accuracy() == 0.0);
-            // Such a network is neither written nor read.
             let folder = Folder::new();
             let file = folder.path("not-finite");
             for result in [model.save(&file), model.network().save(&file)] {
@@ -178,7 +176,7 @@ fn mismatched_model_parts_are_refused() {
     assert!(message.contains("2 inputs") && message.contains("3 features"), "{message}");
 }
 
-/// As many classes, but others: the figure would be wrong.
+/// With the same number of classes, but different ones, the metrics would be wrong.
 #[test]
 fn data_of_other_classes_is_refused() {
     let load = |text: &str| {
@@ -192,7 +190,7 @@ fn data_of_other_classes_is_refused() {
     for error in [model.evaluate(&bcd).unwrap_err(), model.outputs_for(&bcd).unwrap_err()] {
         assert!(matches!(error, Error::Mismatch(_)) && error.to_string().contains("classes differ"), "{error}");
     }
-    // Of data without names the places count.
+    // Without names, columns are compared by index.
     let unnamed = |classes: [&str; 3]| Dataset::from_classes(Matrix::zeros(3, 1), vec![0, 1, 2], classes).unwrap();
     let data = unnamed(["a", "b", "c"]);
     model.evaluate(&data).unwrap();
@@ -214,7 +212,7 @@ fn most_probable_class() {
     assert_eq!([0.5, 0.6, f32::NAN].map(|p| model.class(&[p])), [Some("a"), Some("b"), None]);
 }
 
-/// More than a machine holds is answered, not tried.
+/// An allocation that cannot succeed is an error, not an abort.
 #[cfg(target_pointer_width = "64")]
 #[test]
 fn layers_beyond_memory_are_refused() {

@@ -18,7 +18,7 @@ fn networks_round_trip_bit_for_bit() {
     let x = random(9, 5, 2);
     assert_eq!(matrix_bits(&same.predict(&x)), matrix_bits(&network.predict(&x)));
     assert!(network.predict(&x).as_slice().iter().all(|p| p.is_finite()));
-    // Twice makes no difference.
+    // Saving again writes the same bytes.
     let bytes = fs::read(&file).unwrap();
     same.save(&file).unwrap();
     assert_eq!(fs::read(&file).unwrap(), bytes);
@@ -58,7 +58,7 @@ fn models_round_trip_bit_for_bit() {
     }
 }
 
-/// What the file says of the model can be read without this crate.
+/// The description of the model in the file can be read without this crate.
 #[test]
 fn model_file_describes_its_content() {
     let model = odd_model(3, classes(&ODD_NAMES[..3]));
@@ -76,7 +76,7 @@ fn model_file_describes_its_content() {
     assert_eq!(file.tensor("layers.0.weights").unwrap().data, dense.weights().as_slice());
 }
 
-/// One look through all tensors for each of many layers would take minutes.
+/// A linear search among the tensors for every layer would take minutes.
 #[test]
 fn many_layers_load_in_linear_time() {
     let layers = 30_000;

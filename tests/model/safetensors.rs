@@ -44,7 +44,7 @@ fn refusal(bytes: &[u8]) -> String {
 #[test]
 fn safetensors_match_python() {
     assert_eq!(Safetensors::from_bytes(FROM_PYTHON, "").unwrap(), python_content());
-    // Python puts the numbers of equally wide types in the order of their names, as they are here.
+    // Python orders tensors of equally wide types by name, as these are.
     assert_eq!(python_content().to_bytes(), FROM_PYTHON);
     assert_eq!(python_content().tensor("step").unwrap().data, [7.0]);
     assert_eq!(python_content().tensor("bias"), None);
@@ -153,12 +153,12 @@ fn duplicate_names_and_malformed_metadata_are_refused() {
         let header = format!("{{\"__metadata__\":{metadata}}}");
         assert_eq!(refusal(&file(&header, 0)), format!("__metadata__ may hold nothing but strings{DAMAGED}"));
     }
-    // What a file says reaches the terminal short and without control characters.
+    // Messages quote a file's text shortened and without control characters.
     let message = refusal(&one(&format!("\\u001b[31m{}", "x".repeat(1000)), "[2]", 0, 4, 4));
     assert!(message.starts_with("tensor `\\u{1b}[31mxxx") && message.chars().count() < 200, "{message}");
 }
 
-/// Sizes that only a 64-bit processor can count to.
+/// Sizes that do not fit in 32 bits.
 #[cfg(target_pointer_width = "64")]
 #[test]
 fn safetensors_of_impossible_sizes_are_refused() {
@@ -214,7 +214,7 @@ proptest! {
         bytes[at] = byte;
         check_damaged(&bytes);
         check_damaged(&bytes[..cut]);
-        // A number of the header becomes another.
+        // One number of the header is replaced.
         let header = str::from_utf8(&FROM_PYTHON[8..FROM_PYTHON.len() - 28]).unwrap();
         let places: Vec<usize> = header.match_indices(|c: char| c.is_ascii_digit()).map(|(place, _)| place).collect();
         let place = places[at % places.len()];

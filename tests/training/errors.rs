@@ -19,7 +19,7 @@ fn divergence_is_an_error_and_weights_stay_finite() {
         assert!(message.starts_with(&place) && message.contains("learning rate"), "{message}");
         assert!(finite(&network), "rate {rate}");
     }
-    // The first step goes too far, and no loss has shown that yet.
+    // The weights overflow in the first step, before any loss shows it.
     let mut network = Network::builder(2).dense(16, Relu).dense(3, Identity).seed(1).build().unwrap();
     let mut trainer = Trainer::new(Loss::MeanSquaredError, Sgd::new(3e38)).schedule(Schedule::Constant);
     trainer = trainer.epochs(1).batch_size(50);

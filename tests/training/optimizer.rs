@@ -46,7 +46,7 @@ fn penalties_match_hand_computation() {
     close(&after(Sgd::new(0.1), all, f32::INFINITY, [1.0; 4]), &[1.7, -3.75, -0.1, 2.9]);
 }
 
-/// Biases, and what normalisation scales and shifts by, are left alone unless that is asked for.
+/// Biases and the scales and shifts of normalization are not penalized unless that is requested.
 #[test]
 fn penalties_spare_biases_and_normalization() {
     let builder = Network::builder(3).dense(4, Tanh).batch_norm().dense(2, Identity).layer_norm();
@@ -65,7 +65,7 @@ fn penalties_spare_biases_and_normalization() {
     }
 }
 
-/// L2 goes through Adam's root mean square, and its first step is of the learning rate; decay goes past it.
+/// Adam divides the L2 gradient by its root mean square, so the first step is the learning rate; decay bypasses that.
 #[test]
 fn weight_decay_is_decoupled() {
     let step = |penalty| after(Adam::new(0.1), penalty, f32::INFINITY, [0.0; 4]);
@@ -96,7 +96,7 @@ fn clip_norm_returns_and_limits_the_norm() {
     let mut large = [3e30, 4e30];
     close(&[clip_norm(&mut large, 1.0) * 1e-30], &[5.0]);
     close(&large, &[0.6, 0.8]);
-    // What is not finite is not made to look so.
+    // Clipping must not turn a non-finite gradient into a finite one.
     for bad in [f32::NAN, f32::INFINITY] {
         let mut gradient = [bad, 1.0];
         assert!(!clip_norm(&mut gradient, 0.5).is_finite());
@@ -105,7 +105,7 @@ fn clip_norm_returns_and_limits_the_norm() {
     assert_eq!(clip_norm(&mut [], 1.0), 0.0);
 }
 
-/// The steps of Rprop by hand: the sign stays, turns, rests, and goes on.
+/// Rprop's steps when the sign stays, turns, is skipped, and stays again.
 #[test]
 fn rprop_matches_hand_computation() {
     let mut network = four_parameters();
@@ -124,7 +124,6 @@ fn rprop_matches_hand_computation() {
     }
 }
 
-/// Every rule finds the way through two half moons.
 #[test]
 fn every_update_rule_learns_moons() {
     let data = generate::moons(300, 0.1, 1);
@@ -143,7 +142,7 @@ fn network(seed: u64) -> Network {
     Network::builder(2).dense(8, Tanh).dense(3, Identity).seed(seed).build().unwrap()
 }
 
-/// What the trainer does in one epoch of one batch, in a loop of one's own.
+/// One epoch of one batch, as the trainer does it, in a custom loop.
 fn custom_step(optimizer: impl FnOnce(Optimizer) -> Optimizer, data: &Dataset) -> (Vec<f32>, f64) {
     let mut network = network(1);
     let mut workspace = Workspace::new(&network, Loss::MeanSquaredError, 0).unwrap();
@@ -200,7 +199,7 @@ fn schedules_set_the_rate_of_every_epoch() {
     close(&rates(Schedule::InverseScaling(1.0), 2), &[0.5 / 6.0, 0.5 / 12.0]);
 }
 
-/// On labels by the toss of a coin the validation loss soon falls no more.
+/// On nearly random labels the validation loss soon stops falling.
 #[test]
 fn plateau_schedule_lowers_the_rate() {
     let (train, validation) = (generate::moons(60, 5.0, 1), generate::moons(60, 5.0, 2));

@@ -24,7 +24,6 @@ fn rate_finder_curve_matches_hand_computation() {
     assert_eq!(found.rate, Some(0.055));
 }
 
-/// The rate that is found trains as well as the best of a grid, or nearly so, whatever the rule.
 #[test]
 fn rate_finder_is_nearly_as_good_as_a_grid() {
     let data = scaled_digits(1797);
@@ -33,7 +32,7 @@ fn rate_finder_is_nearly_as_good_as_a_grid() {
     for rule in rules {
         let network = Network::builder(64).dense(32, Relu).dense(10, Softmax).seed(1).build().unwrap();
         let trainer = |rate| Trainer::new(Loss::CrossEntropy, rule(rate)).epochs(5).schedule(Schedule::Constant);
-        // Whatever rate the rule comes with.
+        // The rule's own learning rate does not matter.
         let found = trainer(0.5).find_rate(&network, &data).unwrap();
         assert_eq!(trainer(1e-5).find_rate(&network, &data).unwrap(), found);
         let rate = found.rate.unwrap();

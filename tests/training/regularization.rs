@@ -88,7 +88,7 @@ fn label_smoothing_changes_the_targets() {
     let smooth = |y: &mut Matrix| y.as_mut_slice().iter_mut().for_each(|y| *y = if *y == 1.0 { 0.82 } else { 0.02 });
     let after = one_step(&network, &data, |trainer| trainer.label_smoothing(0.2));
     assert_step(&network, &after, &gradient(&network, &data, smooth), "smoothed");
-    // The optimum is where the probabilities are the targets: 0.9 and 0.1 for two classes and a share of 0.2.
+    // The optimum is where probabilities equal targets: 0.9 and 0.1 for two classes and a smoothing of 0.2.
     for (outputs, activation, loss) in [(1, Sigmoid, Loss::BinaryCrossEntropy), (2, Softmax, Loss::CrossEntropy)] {
         let data = generate::moons(200, 0.05, 1);
         let mut network =
@@ -102,7 +102,7 @@ fn label_smoothing_changes_the_targets() {
     }
 }
 
-/// An example that counts twice is two examples, and one that does not count is none.
+/// An example of weight 2 acts like two examples, and one of weight 0 like none.
 #[test]
 fn example_weights_act_like_copies() {
     let data = scaled_digits(90);
@@ -135,7 +135,7 @@ fn balanced_weights_recover_a_rare_class() {
         let found = (0..2000).filter(|&i| rare(i) && outputs[(i, 1)] > 0.5).count();
         found as f64 / 100.0
     };
-    // The best border of two such clouds lies in the middle when they count alike, 0.75 deviations from each: 77 % are found.
+    // Equally weighted, the best boundary is in the middle, 0.75 standard deviations from each mean: recall 77 %.
     let (plain, balanced) = (recall(None), recall(Some(Weights::Balanced)));
     assert!(plain < 0.3 && (0.67..0.87).contains(&balanced), "{plain} without, {balanced} with");
 }
@@ -184,7 +184,7 @@ fn batch_normalization_estimates_mean_and_variance() {
 fn batch_normalization_ignores_batches_of_one() {
     let (x, data) = shifted();
     let mut network = Network::builder(3).batch_norm().dense(1, Identity).build().unwrap();
-    // A last batch of one has no variance, and says nothing about it; batches of one teach nothing.
+    // A final mini-batch of one example has no variance and must not change the running variance to NaN.
     let trainer = || Trainer::new(Loss::MeanSquaredError, Sgd::new(0.0001)).epochs(1);
     trainer().batch_size(50).fit(&mut network, &data.select(&(0..51).collect::<Vec<_>>())).unwrap();
     assert!(network.predict(&x).as_slice().iter().all(|y| y.is_finite()));
@@ -199,7 +199,7 @@ fn batch_normalization_ignores_batches_of_one() {
 fn infinite_batch_statistics_are_divergence() {
     let mut network = Network::builder(3).batch_norm().dense(1, Identity).build().unwrap();
     let mut trainer = Trainer::new(Loss::MeanSquaredError, Sgd::new(0.0001)).epochs(1);
-    // What is infinite before it is normalised would show in no loss.
+    // Normalization hides infinite inputs from the loss.
     let before = network.clone();
     let huge =
         Dataset::from_values(Matrix::from_fn(64, 3, |i, _| if i == 40 { 1e30 } else { 1.0 }), Matrix::zeros(64, 1));
@@ -208,7 +208,6 @@ fn infinite_batch_statistics_are_divergence() {
     assert_eq!(network, before);
 }
 
-/// The best epoch's running means belong to its weights.
 #[test]
 fn early_stopping_restores_running_means() {
     let data = scaled_digits(300);
@@ -226,7 +225,7 @@ fn early_stopping_restores_running_means() {
     assert!((loss / best - 1.0).abs() < 1e-6, "{loss} for {best}");
 }
 
-/// A loop of one's own does what the trainer does, running means included.
+/// A custom loop matches the trainer, running means included.
 #[test]
 fn custom_loop_matches_the_trainer() {
     let data = scaled_digits(256);
@@ -267,7 +266,7 @@ fn noise_and_layer_normalization_train() {
     assert!(accuracy > 0.93, "{accuracy}");
 }
 
-/// Fine-tuning: the layers that are left alone keep every bit, running means included, and the rest learns.
+/// In fine-tuning, frozen layers keep every bit, running means included, and the others learn.
 #[test]
 fn frozen_layers_keep_their_weights() {
     let data = scaled_digits(400);
@@ -276,7 +275,7 @@ fn frozen_layers_keep_their_weights() {
     let mut network = builder.build().unwrap();
     let trainer = || Trainer::new(Loss::CrossEntropy, Adam::new(0.01)).max_norm(1.5).epochs(5);
     trainer().fit(&mut network, &data).unwrap();
-    // The ten digits get each other's names.
+    // The labels are permuted.
     let labels = data.labels().unwrap().iter().map(|&label| (label + 3) % 10).collect();
     let renamed = Dataset::from_classes(data.features().clone(), labels, data.class_names().to_vec()).unwrap();
     for (frozen, first) in [(1, 5), (2, 8)] {
@@ -286,7 +285,7 @@ fn frozen_layers_keep_their_weights() {
         assert!(tuned.layers()[first..].iter().zip(&network.layers()[first..]).any(|(a, b)| a != b));
         assert!(tuned.evaluate(&renamed).unwrap().accuracy() > 0.9);
     }
-    // What is behind them is trained as if they were the data.
+    // The layers behind them train as if the frozen layers' outputs were the data.
     let mut tuned = network.clone();
     trainer().freeze(2).fit(&mut tuned, &renamed).unwrap();
     let front = Network::from_layers(64, network.layers()[..8].to_vec()).unwrap();

@@ -35,7 +35,7 @@ fn restarts_keep_the_best_start() {
     assert_eq!(network_bits(&network), network_bits(&again));
     assert_eq!(losses(&history), losses(&history_again));
     assert!(finite(&network) && history.train_loss().is_finite());
-    // The observer is told of the last training alone.
+    // The observer gets the events of the final training only.
     assert_eq!((history.epochs.len(), events), (20, 20 * 8));
     assert_ne!(network_bits(&network), network_bits(&plain));
     // The first start is the builder's own: more starts are no worse where the choice is made.

@@ -1,4 +1,4 @@
-//! A seed decides a training, whatever the number of threads.
+//! A seed determines a training, whatever the number of threads.
 
 use palmnet::Activation::*;
 use palmnet::{
@@ -94,7 +94,7 @@ fn seed_determines_the_bits_of_a_custom_loop() {
     }
 }
 
-/// Training, evaluation and large products, whose bits must not tell how many threads shared the work.
+/// The bits of training, evaluation and large products, which must not depend on the number of threads.
 fn shared_work(rule: Rule, seed: u64, normalise: bool) -> Vec<u64> {
     let data = scaled_digits(500);
     let builder = if normalise {
@@ -131,7 +131,7 @@ fn thread_count_does_not_change_bits() {
         (rules.map(|rule| [false, true].map(|normalise| shared_work(rule, 7, normalise))), a.matmul(&b))
     };
     let one = all(1);
-    // More than once each: who does which piece is never the same.
+    // More than once each, because the assignment of work to threads varies.
     for threads in [2, 3, 7, 2, 3, 7] {
         assert_eq!(all(threads), one, "{threads} threads");
     }

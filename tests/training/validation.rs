@@ -26,7 +26,7 @@ fn validation_data_is_measured_but_not_trained_on() {
     assert!(plain.epochs.iter().all(|epoch| epoch.validation_loss.is_none()));
 }
 
-/// A part that is held back has no influence: what it holds may change at will.
+/// The held-out part has no influence on the weights.
 #[test]
 fn validation_fraction_is_held_out() {
     let data = generate::moons(200, 0.2, 1);
@@ -46,7 +46,7 @@ fn validation_fraction_is_held_out() {
     let (weights, history) = fit(&data, 0.25);
     assert_eq!(*seen.borrow(), 150);
     assert!(history.epochs.iter().all(|epoch| epoch.validation_loss.is_some_and(|loss| loss > 0.0)));
-    // Move one point after another: an example that was held back leaves the weights as they are.
+    // Moving a held-out example leaves the weights unchanged.
     let held_back = (0..40).filter(|&i| {
         let mut x = data.to_matrix();
         x.row_mut(i)[0] += 1.0;
@@ -55,12 +55,12 @@ fn validation_fraction_is_held_out() {
         assert_ne!(history.epochs[0].validation_loss, changed.epochs[0].validation_loss, "{i}");
         other == weights
     });
-    // 10 of 40 in the mean, with a deviation of 2.5.
+    // 10 of 40 on average, with a standard deviation of 2.5.
     let count = held_back.count();
     assert!((2..=20).contains(&count), "{count} of 40");
     let (_, history) = fit(&data, 0.0);
     assert!(history.epochs[0].validation_loss.is_none());
-    // One example stays to train on, whatever the share.
+    // At least one example is left to train on.
     fit(&data, 0.9999);
     assert_eq!(*seen.borrow(), 1);
     fit(&data.select(&[0]), 0.9);
@@ -119,12 +119,12 @@ fn dropout_is_inactive_in_prediction_and_validation() {
     let ((with, history), (without, _)) = (fit(0.9), fit(0.0));
     assert_ne!(network_bits(&with), network_bits(&without));
     assert_eq!(with.predict(&x), with.predict(&x));
-    // Validation sees the whole network.
+    // Validation uses the network without dropout.
     let measured = history.epochs[0].validation_loss.unwrap();
     assert!((measured / cross_entropy(&with, &data) - 1.0).abs() < 1e-5);
 }
 
-/// Logits of classes are judged as the probabilities that they stand for.
+/// Logits of classes are evaluated as the probabilities that they stand for.
 #[test]
 fn logit_losses_train_and_evaluate_like_probability_losses() {
     let data = generate::moons(300, 0.2, 1);
@@ -134,7 +134,7 @@ fn logit_losses_train_and_evaluate_like_probability_losses() {
     ] {
         let fit = |loss, last| {
             let mut network = Network::builder(2).dense(16, Relu).dense(outputs, last).seed(2).build().unwrap();
-            // Weights start as suits what follows them: both start from the same.
+            // The default initialization depends on the activation: both get the same weights.
             let start = Network::builder(2).dense(16, Relu).dense(outputs, Identity).seed(2).build().unwrap();
             network.parameters_mut().zip(start.parameters()).for_each(|(to, from)| to.copy_from_slice(from));
             Trainer::new(loss, Adam::new(0.01)).epochs(30).fit(&mut network, &data).unwrap();

@@ -66,7 +66,7 @@ fn checkpoint_of_another_training_is_refused() {
     ] {
         let message = fit(trainer, builder(), &data());
         assert!(parts.iter().all(|part| message.contains(part)), "{message} lacks {parts:?}");
-        // Nothing else is blamed, but for a rule that contains the rate.
+        // No other setting is named, except for a rule that contains the rate.
         let (blamed, rate) = (message.matches(" was ").count(), message.contains("learning rate was"));
         assert_eq!(blamed, parts.iter().filter(|part| part.contains("was")).count() + usize::from(rate), "{message}");
     }
@@ -85,7 +85,7 @@ fn checkpoint_of_another_training_is_refused() {
     let mut other = adam().checkpoints(Checkpoints::new(folder.path("a.checkpoint")).resume());
     let message = other.fit_best_of(2, &builder(), &data()).unwrap_err().to_string();
     assert!(message.contains("starts was 1 and is 2"), "{message}");
-    // And it is still there.
+    // The checkpoint is unchanged.
     assert_eq!(fs::read(folder.path("a.checkpoint")).unwrap(), before);
     resumes(adam(), &folder.path("a.checkpoint"), &undisturbed(adam()), "after all that");
 }
@@ -129,7 +129,7 @@ fn damaged_checkpoints_are_errors() {
 fn unwritable_checkpoint_is_an_error() {
     let folder = Folder::new();
     let path = folder.path("nowhere/a.checkpoint");
-    // To resume from what is not there is to begin; the first checkpoint fails.
+    // Resuming without a file starts from the beginning; writing the first checkpoint fails.
     let mut trainer = trainer(Adam::new(0.01).into()).checkpoints(Checkpoints::new(path).every_epochs(1).resume());
     let error = trainer.fit(&mut builder().build().unwrap(), &data()).unwrap_err().to_string();
     assert!(error.contains("the folder does not exist"), "{error}");

@@ -13,10 +13,10 @@ use palmnet::{
 
 use crate::support::network_bits;
 
-/// Everything of a history but the seconds.
+/// A history without its times.
 fn facts(history: &History) -> String {
     let epochs = history.epochs.iter().map(|epoch| {
-        // The shortest text of a float is its own: no other has it.
+        // `{:?}` of a float identifies its bits.
         let (train_loss, validation_loss) = (epoch.train_loss, epoch.validation_loss);
         format!("{} {train_loss:?} {validation_loss:?} {:?}", epoch.epoch, epoch.learning_rate)
     });
@@ -31,13 +31,13 @@ fn builder() -> NetworkBuilder {
     Network::builder(2).dense(7, Tanh).dropout(0.2).dense(2, Softmax).seed(5)
 }
 
-/// One with running means, and with random numbers in every step.
+/// A network with running means, and with random numbers in every step.
 fn normalised() -> NetworkBuilder {
     let builder = Network::builder(2).noise(0.1).dense(7, Identity).batch_norm().activation(Tanh);
     builder.dropout(0.2).dense(2, Softmax).seed(5)
 }
 
-/// Everything that can be set, so that everything has to be kept: 8 epochs of 3 batches at most.
+/// Every setting is used, so that every one must be kept: at most 8 epochs of 3 mini-batches.
 fn trainer<'a>(rule: Rule) -> Trainer<'a> {
     let penalty = Penalty::default().l1(0.001).l2(0.001).weight_decay(0.01);
     let trainer = Trainer::new(Loss::CrossEntropy, rule).penalty(penalty).clip_value(0.2).epochs(8).batch_size(20);

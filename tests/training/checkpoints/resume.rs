@@ -12,7 +12,7 @@ use palmnet::{Adam, Checkpoints, Event, Lbfgs, Loss, Network, Penalty, Rng, Safe
 use super::{builder, data, facts, normalised, resumes, trainer, undisturbed};
 use crate::support::{Folder, network_bits, put, rules};
 
-/// After every single batch and every epoch, for every rule: what was on disk then leads to the same end.
+/// The checkpoint after every mini-batch and epoch, for every rule, leads to the same result.
 #[test]
 fn every_checkpoint_resumes_to_the_same_bits() {
     let folder = Folder::new();
@@ -22,7 +22,7 @@ fn every_checkpoint_resumes_to_the_same_bits() {
         let mut states: Vec<Vec<u8>> = Vec::new();
         let checkpoints = Checkpoints::new(&path).every(Duration::ZERO);
         let mut observed = trainer(rule).checkpoints(checkpoints).observe(|_| {
-            // What the last batch or epoch left.
+            // The checkpoint after the last event.
             states.extend(fs::read(&path).ok());
             Continue(())
         });
@@ -31,7 +31,7 @@ fn every_checkpoint_resumes_to_the_same_bits() {
         drop(observed);
         assert_eq!(network_bits(&network), network_bits(&expected.0), "{rule:?}, with checkpoints");
         assert_eq!(facts(&history), facts(&expected.1), "{rule:?}, with checkpoints");
-        // The last one is of a training that is over.
+        // The last checkpoint is that of a finished training.
         states.push(fs::read(&path).unwrap());
         assert_eq!(states.len(), 4 * history.epochs.len(), "{rule:?}");
         for (i, state) in states.iter().enumerate() {
@@ -42,7 +42,7 @@ fn every_checkpoint_resumes_to_the_same_bits() {
     }
 }
 
-/// Running means, noise, weights and every other limit on a step are in a checkpoint, or follow from what is.
+/// Running means, noise, weights and limits on the step are in a checkpoint or follow from its content.
 #[test]
 fn training_with_every_setting_resumes() {
     let folder = Folder::new();
@@ -69,13 +69,13 @@ fn training_with_every_setting_resumes() {
     }
 }
 
-/// L-BFGS remembers steps in place of moments, and ends by itself: what has ended does not go on.
+/// L-BFGS stores steps instead of moments, and stops by itself: a finished training must not continue.
 #[test]
 fn lbfgs_resumes() {
     let folder = Folder::new();
     let path = folder.path("a.checkpoint");
     let builder = || Network::builder(2).dense(5, Tanh).dense(2, Softmax).seed(5);
-    // It ends because the loss is level, because nothing is gained any more, by early stopping, by the epochs.
+    // It ends by either tolerance, because no step helps, by early stopping, and by the number of epochs.
     for (rule, l2, validation, epochs) in [
         (Lbfgs::default().tolerance(1e-2, 0.0), 0.1, 0.0, 500),
         (Lbfgs::default().memory(2).tolerance(0.0, 1e-3), 0.01, 0.0, 500),
@@ -96,7 +96,7 @@ fn lbfgs_resumes() {
         let expected = train(trainer());
         assert!((5..500).contains(&expected.2), "{rule:?} ends after {} epochs", expected.2);
         let resumed = || trainer().checkpoints(Checkpoints::new(&path).every_epochs(2).resume());
-        // Stopped once, after every event there is, and gone on to the end; and once more from the end.
+        // Stopped once, after each event, and resumed to the end; then resumed from the end.
         for stop in 1..=2 * expected.2 {
             let mut left = stop;
             train(resumed().observe(|_| {
@@ -122,7 +122,7 @@ fn lbfgs_resumes() {
     }
 }
 
-/// An observer that stops, again and again, in the middle of an epoch or at its end.
+/// The observer stops it repeatedly, within an epoch or at its end.
 #[test]
 fn stopped_training_resumes_where_it_was() {
     let folder = Folder::new();
@@ -157,7 +157,7 @@ fn stopped_training_resumes_where_it_was() {
     }
 }
 
-/// The starts are trainings too: a checkpoint of any of them leads to the same choice and the same end.
+/// Checkpoints of the trials lead to the same choice and the same result.
 #[test]
 fn restarts_resume_to_the_same_choice() {
     let folder = Folder::new();
@@ -173,7 +173,7 @@ fn restarts_resume_to_the_same_choice() {
     assert!(!unused.exists());
     let request = AtomicBool::new(false);
     let mut trials = Vec::new();
-    // Trained are 12 epochs of trials and 40 of the best: the file from the trials is there until so many have passed.
+    // There are 12 epochs of trials and 40 of the best: until enough have passed, the file is from the trials.
     for every in [0, 3, 5, 7, 9, 12, 13, 50] {
         let checkpoints = Checkpoints::new(&path);
         let checkpoints = match every {
@@ -183,7 +183,7 @@ fn restarts_resume_to_the_same_choice() {
         };
         request.store(true, Ordering::Relaxed);
         let mut stopped = trainer(checkpoints).observe(|event| {
-            // As if it had been killed: the file from before is put back after the checkpoint at the end.
+            // As if it had been killed: the file is restored after the checkpoint at the end.
             match event {
                 Event::Batch { epoch: 1, batch: 1, .. } if path.exists() => {
                     fs::copy(&path, folder.path("kept")).unwrap();

@@ -46,7 +46,7 @@ fn checkpoints_are_written_on_schedule_and_on_request() {
     assert!(!request.load(Ordering::Relaxed));
     assert_eq!(epochs_and_batches(checkpoints().every(Duration::MAX), &request), "");
     request.store(false, Ordering::Relaxed);
-    // Three epochs after the one that was asked for.
+    // The interval starts anew after a request.
     let both = checkpoints().every_epochs(4).on_request(&request);
     assert_eq!(epochs_and_batches(both, &request), "2.2 6.0");
 }
@@ -70,7 +70,7 @@ fn checkpoint_loads_as_a_network() {
     assert!(error.contains("this is the checkpoint of a training"), "{error}");
 }
 
-/// A process that is killed while it writes leaves a temporary file: when nobody can be writing it any more, it goes.
+/// A process killed while writing leaves a temporary file, which is removed once it is old.
 #[test]
 fn stale_temporary_files_are_removed() {
     let folder = Folder::new();
@@ -86,7 +86,7 @@ fn stale_temporary_files_are_removed() {
     assert_eq!(names, [".palmnet-2-0.tmp", "a.tmp"]);
 }
 
-/// What has diverged is no state to go on from.
+/// A diverged state must not replace a checkpoint.
 #[test]
 fn non_finite_state_is_not_written() {
     let folder = Folder::new();
