@@ -66,7 +66,7 @@ fn compare(a: &Matrix, b: &Matrix, fast: &Matrix, naive: &Matrix) -> Result<(), 
     Ok(())
 }
 
-/// One of each kind that chance may miss, exact to the bit: a block of the right factor fills a cache, and does not
+/// Shapes that chance may miss, exact to the bit: a block of the right factor fills a cache, and does not
 /// end where a tile does.
 #[test]
 fn products_across_block_edges() {
@@ -93,7 +93,7 @@ proptest! {
         seed in any::<u64>(),
     ) {
         let mut rng = Rng::new(seed);
-        // Transposed twice, a factor is what it was: its numbers have been moved about.
+        // Some factors are results of a transposition themselves.
         let mut factor = |rows, columns, transposed: bool| {
             if transposed {
                 matrix(columns, rows, content, &mut rng).transpose()

@@ -5,21 +5,21 @@ use super::*;
 #[test]
 fn text_columns_are_features() {
     let folder = Folder::new();
-    let colours = ["red", "green", "light blue"];
+    let colors = ["red", "green", "light blue"];
     let rows: String =
-        (0..90).map(|i| format!("{},{},{}\n", i % 7, colours[i % 3], ["warm", "mild", "cold"][i % 3])).collect();
-    folder.write("weather.csv", format!("size,colour,feel\n{rows}"));
+        (0..90).map(|i| format!("{},{},{}\n", i % 7, colors[i % 3], ["warm", "mild", "cold"][i % 3])).collect();
+    folder.write("weather.csv", format!("size,color,feel\n{rows}"));
     folder.run("train weather.csv --hidden 16 --quiet --lr 0.01").ok();
-    folder.write("new.csv", "colour,size\nred,3\nlight blue,3\n\"green\",6\n");
+    folder.write("new.csv", "color,size\nred,3\nlight blue,3\n\"green\",6\n");
     assert_eq!(folder.run("predict model.safetensors new.csv").ok(), "warm\ncold\nmild\n");
-    folder.write("new.csv", "colour,size\nred,3\npink,3\n");
+    folder.write("new.csv", "color,size\nred,3\npink,3\n");
     folder
         .run("predict model.safetensors new.csv")
-        .fails(1, &["new.csv, line 3, column colour", "`pink`", "`light blue`"]);
-    folder.write("new.csv", "colour,weight\nred,3\n");
+        .fails(1, &["new.csv, line 3, column color", "`pink`", "`light blue`"]);
+    folder.write("new.csv", "color,weight\nred,3\n");
     folder.run("predict model.safetensors new.csv").fails(1, &["new.csv", "lacks", "`size`", "`weight`"]);
     folder.run("eval model.safetensors new.csv").fails(1, &["lacks", "`size`", "`feel`"]);
-    folder.write("new.csv", "size,colour,feel\n1,red,warm\n2,red,hot\n");
+    folder.write("new.csv", "size,color,feel\n1,red,warm\n2,red,hot\n");
     folder.run("eval model.safetensors new.csv").fails(1, &["new.csv, line 3, column feel", "`hot`", "`cold`"]);
 }
 
@@ -54,7 +54,7 @@ fn csv_dialects_give_the_same_model() {
     let folder = Folder::of_irises();
     folder.run("train iris.csv --hidden 16 --quiet --epochs 30").ok();
     let model = tensors(&folder, "model.safetensors");
-    let predictions = folder.run("predict model.safetensors unlabelled.csv").ok();
+    let predictions = folder.run("predict model.safetensors unlabeled.csv").ok();
     for (name, text) in [
         ("iris.tsv", IRIS.replace(',', "\t")),
         ("semicolons.csv", IRIS.replace(',', ";")),
@@ -70,9 +70,9 @@ fn csv_dialects_give_the_same_model() {
     // Without a header, columns are found by index.
     let bare = IRIS.split_once('\n').unwrap().1;
     folder.write("bare.csv", bare);
-    folder.write("bare_unlabelled.csv", without_last_column(bare));
+    folder.write("bare_unlabeled.csv", without_last_column(bare));
     folder.run("train bare.csv --hidden 16 --quiet --epochs 30 -o bare").ok();
-    assert_eq!(folder.run("predict bare bare_unlabelled.csv").ok(), predictions);
+    assert_eq!(folder.run("predict bare bare_unlabeled.csv").ok(), predictions);
     assert_eq!(folder.run("predict model.safetensors bare.csv").ok(), predictions);
     assert_eq!(folder.run("predict bare iris.csv").ok(), predictions);
     folder.run_with_input("train - --hidden 16 --quiet --epochs 30 -o piped", IRIS).ok();

@@ -37,7 +37,7 @@ fn with_example() -> Folder {
 
 #[test]
 fn json_text_of_predict() {
-    let out = with_example().run("predict model unlabelled.csv --json").ok();
+    let out = with_example().run("predict model unlabeled.csv --json").ok();
     let lines: Vec<&str> = out.lines().collect();
     assert_eq!(lines.len(), 150);
     for (row, class, probabilities) in [

@@ -84,7 +84,8 @@ fn killed_training_resumes_to_the_same_model() {
     let models: Vec<Vec<u8>> = trainings.iter().map(model).collect();
     let mut rng = Rng::new(7);
     let (mut killed, mut resumed, mut finished) = (0, 0, 0);
-    while killed < kills || finished < trainings.len() {
+    while killed < kills || resumed == 0 || finished < trainings.len() {
+        assert!(killed + finished < 100 * kills, "no kill left a checkpoint to resume from");
         let number = finished % trainings.len();
         let (words, every) = trainings[number].split_once('|').unwrap();
         fs::remove_file(folder.0.join("m.safetensors")).unwrap();
@@ -92,8 +93,10 @@ fn killed_training_resumes_to_the_same_model() {
             let words = format!("{words} --resume --checkpoint-every {every} --quiet --out m.safetensors");
             resumed += usize::from(is_whole(&checkpoint));
             let mut child = palmnet(&folder, &words).spawn().unwrap();
-            // After enough kills the training may finish.
-            let time = if killed < kills { 60.0 * rng.uniform() * rng.uniform() } else { 1e6 };
+            // After enough kills the training may finish; a slow machine needs more time to the first checkpoint.
+            let longest = 60.0 * (1 + killed / kills) as f64;
+            let killing = killed < kills || resumed == 0;
+            let time = if killing { longest * rng.uniform() * rng.uniform() } else { 1e6 };
             if !let_run(&mut child, Duration::from_secs_f64(time / 1e3), &checkpoint) {
                 break;
             }

@@ -42,7 +42,7 @@ impl Folder {
     fn of_irises() -> Folder {
         let folder = Folder::new();
         folder.write("iris.csv", IRIS);
-        folder.write("unlabelled.csv", without_last_column(IRIS));
+        folder.write("unlabeled.csv", without_last_column(IRIS));
         folder
     }
 

@@ -27,10 +27,10 @@ fn missing_cells_are_dropped_or_imputed() {
     folder.run("eval model.safetensors gaps.csv").fails(1, &["line 11", "train with --missing fill"]);
 
     folder.write(
-        "labelled.csv",
+        "labeled.csv",
         gaps().lines().filter(|line| !line.ends_with(',')).fold(String::new(), |text, line| text + line + "\n"),
     );
-    let run = folder.run("train gaps.csv --hidden 8 --ignore id --missing fill --test labelled.csv");
+    let run = folder.run("train gaps.csv --hidden 8 --ignore id --missing fill --test labeled.csv");
     assert!(run.err.contains("note: 1 of 150 rows are left out"), "{}", run.err);
     assert!(run.err.contains("note: 14 missing cells are filled in."), "{}", run.err);
     assert!(run.out.contains("train 149, test 149 examples\n"), "{}", run.out);
@@ -38,7 +38,7 @@ fn missing_cells_are_dropped_or_imputed() {
     assert_eq!(folder.run("predict model.safetensors gaps.csv").ok().lines().count(), 150);
     folder.write("one.csv", "petal_width,petal_length,sepal_width,sepal_length\n0.2,1.4,3.5,NA\n");
     assert_eq!(folder.run("predict model.safetensors one.csv").ok(), "setosa\n");
-    folder.run("eval model.safetensors labelled.csv").ok();
+    folder.run("eval model.safetensors labeled.csv").ok();
     folder.run("eval model.safetensors gaps.csv").fails(1, &["line 91, column species: is empty", "--missing drop"]);
     let run = folder.run("eval model.safetensors gaps.csv --missing drop");
     assert!(run.err == "note: 1 of 150 rows are left out: a cell of theirs is missing.\n", "{}", run.err);

@@ -11,7 +11,7 @@ fn out_option_names_the_model_file() {
         assert!(out.contains(&format!("saved {file}\n")), "{out}");
         assert!(folder.has(file), "{option}");
     }
-    // Nothing is left of the way it was written, and it is a file as Python reads it.
+    // No temporary file is left, and Python can read the model.
     assert!(
         fs::read_dir(&folder.0).unwrap().all(|entry| !entry.unwrap().file_name().to_str().unwrap().contains("tmp"))
     );
@@ -68,7 +68,7 @@ fn output_does_not_overwrite_other_files() {
         folder.run(words).fails(1, &[&parts[..], &["--out"]].concat());
     }
     assert_eq!((folder.bytes("notes.txt"), folder.bytes("iris.csv")), (b"do not lose me".into(), IRIS.into()));
-    // A model gives way to its successor, and an empty file to anything.
+    // A model may be replaced by its successor, and an empty file by anything.
     for file in ["a", "empty"] {
         folder.run(&format!("train iris.csv --epochs 1 --quiet --out {file}")).ok();
         folder.run(&format!("info {file}")).ok();
@@ -87,7 +87,7 @@ fn progress_is_written_to_standard_error() {
     assert!(!run.err.contains(['\r', '\x1b']) && !run.out.contains("epoch 1"), "{}", run.err);
     let line = run.err.lines().find(|line| line.starts_with("epoch 10/10 loss ")).unwrap();
     assert!(line.contains(" left") && line.contains("/s"), "{line}");
-    // Without --every about twenty lines tell a training.
+    // Without --every, a training reports about twenty lines.
     let lines = epochs(&folder.run("train iris.csv --epochs 400 --hidden 8 --weight-decay 0.1").err).len();
     assert!((10..=30).contains(&lines), "{lines}");
     assert_eq!(folder.run("train iris.csv --epochs 10 --quiet").err, "");
@@ -95,7 +95,7 @@ fn progress_is_written_to_standard_error() {
     assert!(run.err.contains("note: the network has 4675 parameters"), "{}", run.err);
 }
 
-/// Numbers that people read have few digits, whatever their size; predicted values have all that they need.
+/// Numbers for people have few digits, whatever their size; predicted values have all that they need.
 #[test]
 fn numbers_have_few_digits() {
     use palmnet::{Activation::*, Init, Matrix, Model, Network, Output, Scaler, Schema};

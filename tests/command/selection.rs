@@ -187,8 +187,8 @@ fn random_search_reports_the_best_trial() {
     assert_eq!((text(&rest[0], "event"), number(&rest[0], "trial")), ("best", best as f64 + 1.0));
     assert_eq!((text(&rest[1], "event"), text(rest.last().unwrap(), "event"), rest.len()), ("epoch", "done", 32));
     // The first trial has the defaults of `train`.
-    let usual = folder.run("train iris.csv --epochs 1").ok();
-    assert!(usual.contains("--hidden 64,64,64") && numbers(member(&trials[0], "hidden")) == [64.0; 3], "{usual}");
+    let default = folder.run("train iris.csv --epochs 1").ok();
+    assert!(default.contains("--hidden 64,64,64") && numbers(member(&trials[0], "hidden")) == [64.0; 3], "{default}");
     assert_eq!((number(&trials[0], "lr"), number(&trials[0], "dropout")), (0.003, 0.0));
     for trial in &trials[1..] {
         assert!((1..=3).contains(&numbers(member(trial, "hidden")).len()), "{trial}");

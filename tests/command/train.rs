@@ -16,17 +16,17 @@ fn train_eval_predict_and_info_in_text() {
     assert!(out.starts_with("150 examples\n"), "{out}");
     assert!(out.contains("precision") && out.contains("recall") && out.contains("truth in rows"), "{out}");
 
-    let predictions = folder.run("predict model.safetensors unlabelled.csv").ok();
+    let predictions = folder.run("predict model.safetensors unlabeled.csv").ok();
     let lines: Vec<&str> = predictions.lines().collect();
     let truth: Vec<&str> = IRIS.lines().skip(1).map(|line| line.rsplit_once(',').unwrap().1).collect();
     let right = lines.iter().zip(&truth).filter(|(line, truth)| line == truth).count();
     assert!(lines.len() == 150 && right >= 140, "{right} of {}", lines.len());
-    let unlabelled = String::from_utf8(folder.bytes("unlabelled.csv")).unwrap();
-    assert_eq!(folder.run_with_input("predict model.safetensors -", &unlabelled).ok(), predictions);
+    let unlabeled = String::from_utf8(folder.bytes("unlabeled.csv")).unwrap();
+    assert_eq!(folder.run_with_input("predict model.safetensors -", &unlabeled).ok(), predictions);
     // A label column in the data is ignored.
     assert_eq!(folder.run("predict model.safetensors iris.csv").ok(), predictions);
 
-    let probabilities = folder.run("predict model.safetensors unlabelled.csv --probabilities").ok();
+    let probabilities = folder.run("predict model.safetensors unlabeled.csv --probabilities").ok();
     assert_eq!(probabilities.lines().count(), 151);
     let mut lines = probabilities.lines();
     assert_eq!(lines.next(), Some("species,setosa,versicolor,virginica"));
@@ -101,7 +101,7 @@ fn eval_json_of_a_classifier() {
 #[test]
 fn predict_json_of_a_classifier() {
     let (folder, _) = trained_classifier();
-    let predictions = folder.run("predict a.safetensors unlabelled.csv --json").json();
+    let predictions = folder.run("predict a.safetensors unlabeled.csv --json").json();
     assert_eq!(predictions.len(), 150);
     for line in &predictions {
         assert_eq!(names(line), ["prediction", "probabilities"]);
@@ -231,9 +231,9 @@ fn test_option() {
     assert_eq!(trained_on(), "150 examples");
     let accuracy = number(&tested, "test.accuracy");
     assert_eq!(accuracy, number(&folder.run("eval model.safetensors setosa.csv --json").json()[0], "accuracy"));
-    for share in ["1", "1.5", "-0.1", "nan", "inf"] {
+    for fraction in ["1", "1.5", "-0.1", "nan", "inf"] {
         folder
-            .run(&format!("train iris.csv --hidden 8 --test {share}"))
+            .run(&format!("train iris.csv --hidden 8 --test {fraction}"))
             .fails(2, &["--test", "at least 0 and less than 1"]);
     }
     folder.run("train iris.csv --test no.csv").fails(1, &["no.csv"]);
@@ -291,7 +291,7 @@ fn swapped_arguments_are_recognized() {
 #[test]
 fn warnings_about_the_data() {
     let folder = Folder::new();
-    let remarks = |data: &str, options: &str| {
+    let warnings = |data: &str, options: &str| {
         folder.write("data.csv", data);
         let run = folder.run(&format!("train data.csv --epochs 1 {options}"));
         let notes = run.err.split_whitespace().collect::<Vec<_>>().join(" ");
@@ -302,17 +302,17 @@ fn warnings_about_the_data() {
         "x,y\n".to_string() + &(0..60).map(row).collect::<String>()
     };
     let whole = "the target holds whole numbers: taken as 3 classes; --task regress predicts it as a number";
-    assert!(remarks(&table(&["1", "2", "5"]), "").1.contains(whole));
+    assert!(warnings(&table(&["1", "2", "5"]), "").1.contains(whole));
     for (classes, options) in [
         (&["1", "2", "5"][..], "--task classify"),
         (&["1", "2", "5"], "--task regress"),
         (&["0", "1"], ""),
         (&["a", "b", "c"], ""),
     ] {
-        assert!(!remarks(&table(classes), options).1.contains("whole numbers"), "{classes:?} {options}");
+        assert!(!warnings(&table(classes), options).1.contains("whole numbers"), "{classes:?} {options}");
     }
     for seed in 0..3 {
-        let (out, notes) = remarks("x,y\n1,a\n2,b\n", &format!("--test 0.5 --seed {seed}"));
+        let (out, notes) = warnings("x,y\n1,a\n2,b\n", &format!("--test 0.5 --seed {seed}"));
         assert!(out.contains("1 feature → y (2 classes)\ntrain 1, test 1 example\n"), "{out}");
         assert!(out.contains("\n1 epoch in "), "{out}");
         assert!(notes.contains("no training example of a.") != notes.contains("no training example of b."), "{notes}");

@@ -25,8 +25,8 @@ fn learning_rate_is_found_automatically() {
         assert!(folder.bytes("first") == folder.bytes("second"), "{words}");
         // It does better than the default.
         let loss = |lines: &[Json]| number(lines.last().unwrap(), "train.loss");
-        let usual = folder.run(&format!("{words} --json")).json();
-        assert!(loss(&lines) < loss(&usual), "{} and {} for {words}", loss(&lines), loss(&usual));
+        let default = folder.run(&format!("{words} --json")).json();
+        assert!(loss(&lines) < loss(&default), "{} and {} for {words}", loss(&lines), loss(&default));
     }
 }
 
@@ -54,8 +54,8 @@ fn weight_decay_is_found_automatically() {
         assert_eq!(decay, number(least, "weight_decay"));
         decays.push(decay);
         // The default is the same search, without the event.
-        let usual = folder.run(&format!("{words} --json -o second")).json();
-        assert_eq!((text(&usual[0], "event"), usual.len()), ("epoch", 61));
+        let default = folder.run(&format!("{words} --json -o second")).json();
+        assert_eq!((text(&default[0], "event"), default.len()), ("epoch", 61));
         assert!(folder.bytes("first") == folder.bytes("second"), "{words}");
         let out = folder.run(&format!("{words} --quiet -o second")).ok();
         assert!(out.contains(&format!("\nweight decay {decay} found, the best of 6 trials\n")), "{out}");

@@ -11,7 +11,7 @@ fn infer(text: &str, missing: Missing) -> Result<Dataset> {
     Dataset::infer(table(text), Target::Last, missing)
 }
 
-const PETS: &str = "age,colour,weight\n3,red,1\nNA,red,2\n5,,3\n8,blue,\n9,red,?\n1,blue,6\n10,red,7\n";
+const PETS: &str = "age,color,weight\n3,red,1\nNA,red,2\n5,,3\n8,blue,\n9,red,?\n1,blue,6\n10,red,7\n";
 
 #[test]
 fn missing_cells_are_errors_that_name_the_remedies() {
@@ -33,8 +33,8 @@ fn rows_with_missing_cells_are_dropped() {
     // An error in a row that is kept is reported with its own line.
     says(infer("a,b\n1,\n2,3\n4,5\nx,6\n", Missing::Drop), &["line 5, column a: `x` is not a number"]);
     // Data for a model is read strictly.
-    let mut more = table("age,colour,weight\n1,,2\n3,red,4\n5,red,\n");
-    says(Dataset::from_table(&more, data.schema()), &["line 2, column colour: is empty"]);
+    let mut more = table("age,color,weight\n1,,2\n3,red,4\n5,red,\n");
+    says(Dataset::from_table(&more, data.schema()), &["line 2, column color: is empty"]);
     assert_eq!(more.drop_missing(data.schema()).unwrap(), 2);
     assert_eq!(Dataset::from_table(&more, data.schema()).unwrap().values().unwrap().as_slice(), [4.0]);
 }
@@ -101,12 +101,12 @@ fn model_keeps_imputer_and_ignored_columns() {
     let mut pets = table(&PETS.lines().enumerate().map(numbered).collect::<String>());
     pets.ignore(&["id"]).unwrap();
     let data = Dataset::infer(pets, Target::Last, Missing::Fill).unwrap();
-    assert_eq!(data.schema().input_names(), ["age", "colour=blue", "colour=red"]);
+    assert_eq!(data.schema().input_names(), ["age", "color=blue", "color=red"]);
     let network = Network::builder(3).dense(1, Identity).seed(1).build().unwrap();
     let model = Model::new(network, Scaler::standard(data.features()), data.schema().clone()).unwrap();
     let same = Model::from_bytes(&model.to_bytes(), "m").unwrap();
     assert_eq!(same, model);
-    let y = same.predict_table(&table("age,colour\n,red\n2,NA\n4,red\n2,red\n")).unwrap();
+    let y = same.predict_table(&table("age,color\n,red\n2,NA\n4,red\n2,red\n")).unwrap();
     assert_eq!((y.row(0), y.row(1)), (y.row(2), y.row(3)));
     assert_ne!(y.row(0), y.row(1));
     // By position, including the ignored column, with or without the target.

@@ -7,8 +7,8 @@ use crate::support::{Folder, says};
 
 #[test]
 fn categories_are_one_hot_encoded() {
-    let data = load("size,colour,age,price\n1,red,9,5.5\n2,blue,8,6\n4,red,7,7\n", Target::Last).unwrap();
-    assert_eq!(data.schema().input_names(), ["size", "colour=blue", "colour=red", "age"]);
+    let data = load("size,color,age,price\n1,red,9,5.5\n2,blue,8,6\n4,red,7,7\n", Target::Last).unwrap();
+    assert_eq!(data.schema().input_names(), ["size", "color=blue", "color=red", "age"]);
     assert_eq!(data.schema().width(), 4);
     assert_eq!(data.schema().columns()[1].kind, Kind::Categories(vec!["blue".to_string(), "red".to_string()]));
     let expected = Matrix::from_rows(&[[1.0, 0.0, 1.0, 9.0], [2.0, 1.0, 0.0, 8.0], [4.0, 0.0, 1.0, 7.0]]);
@@ -163,13 +163,13 @@ fn schema_finds_columns_by_position() {
 
 #[test]
 fn unknown_cells_are_errors() {
-    let schema = Schema::infer(&table("a,colour,kind\n1,red,x\n2,blue,y\n"), Target::Last).unwrap();
-    let read = |row: &str| Dataset::from_table(&table(&format!("a,colour,kind\n1,red,x\n{row}\n")), &schema);
-    says(read("1,green,x"), &["a.csv, line 3, column colour: `green` is not a known category", "`blue`, `red`"]);
+    let schema = Schema::infer(&table("a,color,kind\n1,red,x\n2,blue,y\n"), Target::Last).unwrap();
+    let read = |row: &str| Dataset::from_table(&table(&format!("a,color,kind\n1,red,x\n{row}\n")), &schema);
+    says(read("1,green,x"), &["a.csv, line 3, column color: `green` is not a known category", "`blue`, `red`"]);
     says(read("1,red,z"), &["a.csv, line 3, column kind: `z` is not a known class", "`x`, `y`"]);
     says(read("one,red,x"), &["a.csv, line 3, column a: `one` is not a number"]);
     says(read(",red,x"), &["line 3, column a: is empty"]);
-    says(read("1,NA,x"), &["line 3, column colour: `NA` is a missing value"]);
+    says(read("1,NA,x"), &["line 3, column color: `NA` is a missing value"]);
     says(read("1,red,"), &["line 3, column kind: is empty"]);
     says(read("1e40,red,x"), &["line 3, column a: `1e40` is infinite"]);
     let schema = Schema::infer(&table("a,kind\n1,1\n2,2.0\n"), Target::Class("kind")).unwrap();
@@ -192,7 +192,7 @@ fn schema_from_parts() {
 #[test]
 fn schema_mismatches_are_named() {
     let schema = |text: &str, target| Schema::infer(&table(text), target).unwrap();
-    let abc = schema("size,colour,kind\n1,red,a\n2,blue,b\n3,red,c\n", Target::Last);
+    let abc = schema("size,color,kind\n1,red,a\n2,blue,b\n3,red,c\n", Target::Last);
     let check = |other: &Schema, parts: &[&str]| {
         says(abc.check(other), parts);
         assert!(other.check(&abc).is_err());
@@ -200,20 +200,20 @@ fn schema_mismatches_are_named() {
     abc.check(&abc.clone()).unwrap();
     let of = |text: &str| schema(text, Target::Last);
     // The name of the class column does not matter, nor does that of an unnamed column.
-    abc.check(&of("size,colour,class\n1,red,a\n2,blue,b\n3,red,c\n")).unwrap();
+    abc.check(&of("size,color,class\n1,red,a\n2,blue,b\n3,red,c\n")).unwrap();
     let unnamed = of("1,red,a\n2,blue,b\n3,red,c\n");
     abc.check(&unnamed).unwrap();
     unnamed.check(&abc).unwrap();
     check(
-        &of("size,colour,kind\n1,red,b\n2,blue,c\n3,red,d\n"),
+        &of("size,color,kind\n1,red,b\n2,blue,c\n3,red,d\n"),
         &["the classes differ", "`a`, `b`, `c`", "`b`, `c`, `d`"],
     );
-    check(&of("size,colour,kind\n1,red,a\n2,blue,b\n"), &["the classes differ"]);
-    check(&of("size,colour,kind\n1,red,a\n2,green,b\n3,red,c\n"), &["categories of the feature `colour`", "`green`"]);
-    check(&of("size,hue,kind\n1,red,a\n2,blue,b\n3,red,c\n"), &["feature 2 is `colour` for the model, `hue`"]);
-    check(&of("size,colour,kind\n1,1,a\n2,2,b\n3,1,c\n"), &["`colour`", "a number in the data"]);
+    check(&of("size,color,kind\n1,red,a\n2,blue,b\n"), &["the classes differ"]);
+    check(&of("size,color,kind\n1,red,a\n2,green,b\n3,red,c\n"), &["categories of the feature `color`", "`green`"]);
+    check(&of("size,hue,kind\n1,red,a\n2,blue,b\n3,red,c\n"), &["feature 2 is `color` for the model, `hue`"]);
+    check(&of("size,color,kind\n1,1,a\n2,2,b\n3,1,c\n"), &["`color`", "a number in the data"]);
     check(&of("size,kind\n1,a\n2,b\n3,c\n"), &["takes 2 features, the data has 1"]);
-    check(&of("size,colour,kind\n1,red,0.5\n2,blue,2.5\n3,red,4\n"), &["predicts classes, the data has values"]);
+    check(&of("size,color,kind\n1,red,0.5\n2,blue,2.5\n3,red,4\n"), &["predicts classes, the data has values"]);
     let sums = schema("x,u,v\n1,2,3\n", Target::Values(&["u", "v"]));
     says(sums.check(&schema("x,v,u\n1,2,3\n", Target::Values(&["v", "u"]))), &["target 1 is `u` for the model, `v`"]);
     says(sums.check(&schema("x,v\n1,2\n", Target::Values(&["v"]))), &["predicts 2 values, the data has 1"]);

@@ -49,8 +49,8 @@ fn split_is_seeded_and_loses_nothing() {
     assert_eq!(train.targets(), &Targets::Values(train.to_matrix()));
     assert_eq!(data.split(0.8, 7), (train.clone(), test));
     assert_ne!(data.split(0.8, 8).0, train);
-    for (rows, share, sizes) in [(2, 0.99, (1, 1)), (2, 0.01, (1, 1)), (1, 0.5, (1, 0)), (0, 0.5, (0, 0))] {
-        let (first, second) = data.select(&(0..rows).collect::<Vec<_>>()).split(share, 0);
+    for (rows, fraction, sizes) in [(2, 0.99, (1, 1)), (2, 0.01, (1, 1)), (1, 0.5, (1, 0)), (0, 0.5, (0, 0))] {
+        let (first, second) = data.select(&(0..rows).collect::<Vec<_>>()).split(fraction, 0);
         assert_eq!((first.len(), second.len()), sizes);
     }
 }
@@ -78,14 +78,14 @@ fn targets_are_gathered_for_a_batch() {
 }
 
 /// Examples of these classes; each example's feature is its index.
-fn labelled(labels: Vec<u32>) -> Dataset {
+fn labeled(labels: Vec<u32>) -> Dataset {
     let x = Matrix::from_fn(labels.len(), 1, |row, _| row as f32);
     Dataset::from_classes(x, labels, ["a", "b", "c"]).unwrap()
 }
 
 /// 60 of class a, 30 of b and one of c.
 fn uneven() -> Dataset {
-    labelled((0..91).map(|i| if i == 40 { 2 } else { u32::from(i % 3 == 2) }).collect())
+    labeled((0..91).map(|i| if i == 40 { 2 } else { u32::from(i % 3 == 2) }).collect())
 }
 
 fn counts(data: &Dataset) -> [usize; 3] {
@@ -118,7 +118,7 @@ fn split_is_stratified() {
 /// have the losses ln 2 and ln 4, from which the mean over a part tells how many of each are in it.
 #[test]
 fn validation_set_is_stratified() {
-    let data = labelled((0..40).map(|i| u32::from(i % 20 == 7)).collect());
+    let data = labeled((0..40).map(|i| u32::from(i % 20 == 7)).collect());
     let mut network = Network::builder(1).dense(3, Softmax).init(Init::Constant(0.0)).build().unwrap();
     network.parameters_mut().nth(1).unwrap().copy_from_slice(&[2f32.ln(), 0.0, 0.0]);
     for seed in 0..5 {
@@ -160,10 +160,10 @@ proptest! {
     /// For any classes, the sizes are right, nothing is lost, and no class is further than two from its fraction
     /// unless it has so few that one of them had to be kept.
     #[test]
-    fn split_of_any_classes_is_stratified(labels in prop::collection::vec(0u32..3, 2..60), share in 0.01f64..0.99, seed: u64) {
-        let data = labelled(labels);
-        let (first, second) = data.split(share, seed);
-        let size = ((share * data.len() as f64).round() as usize).clamp(1, data.len() - 1);
+    fn split_of_any_classes_is_stratified(labels in prop::collection::vec(0u32..3, 2..60), fraction in 0.01f64..0.99, seed: u64) {
+        let data = labeled(labels);
+        let (first, second) = data.split(fraction, seed);
+        let size = ((fraction * data.len() as f64).round() as usize).clamp(1, data.len() - 1);
         prop_assert_eq!(first.len(), size);
         prop_assert_eq!(indices(&[&first, &second]), data.to_matrix().into_vec());
         let classes = counts(&data);

@@ -9,15 +9,15 @@ use crate::support::says;
 fn csv_dialects() {
     let expected = [["1", "red"], ["-2.5", "blue"]];
     for text in [
-        "x,colour\n1,red\n-2.5,blue\n",
-        "x,colour\n1,red\n-2.5,blue",
+        "x,color\n1,red\n-2.5,blue\n",
+        "x,color\n1,red\n-2.5,blue",
         "x\tcolour\r\n1\tred\r\n-2.5\tblue\r\n",
-        "x;colour\r1;red\r-2.5;blue\r",
-        "\u{FEFF}x,colour\n\n1, red \n   \n -2.5 ,\"blue\"\n\n",
-        "\"x\" , \"colour\"\n\"1\",\"red\"\n\"-2.5\",blue\n",
+        "x;color\r1;red\r-2.5;blue\r",
+        "\u{FEFF}x,color\n\n1, red \n   \n -2.5 ,\"blue\"\n\n",
+        "\"x\" , \"color\"\n\"1\",\"red\"\n\"-2.5\",blue\n",
     ] {
         let table = table(text);
-        assert_eq!(table.header().unwrap(), ["x", "colour"], "{text:?}");
+        assert_eq!(table.header().unwrap(), ["x", "color"], "{text:?}");
         assert_eq!(cells(&table), expected, "{text:?}");
     }
     let table = table("name,text\nq,\"a \"\"b\"\", c\r\nd\"\nr,5\" pipe\n");

@@ -47,8 +47,8 @@ fn gradients_of_extreme_logits() {
     }
 }
 
-/// Where loss and last activation are not computed together, a probability that is all but nothing must not stop
-/// the learning: of -ln sigmoid(z) at z = -40, value and slope are 40 and -1 to the last bit.
+/// Where loss and last activation are not computed together, a probability of nearly 0 must still have a
+/// gradient: of -ln sigmoid(z) at z = -40, value and slope are 40 and -1 to the last bit.
 #[test]
 fn tiny_probability_still_has_a_gradient() {
     let network = logits(&[-40.0], Activation::Sigmoid);

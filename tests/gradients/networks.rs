@@ -24,12 +24,12 @@ fn check(case: &Case) -> Result<bool, String> {
     let (x64, y64) = (double(&x), double(&y));
     let (outputs, value, corners) = oracle::run(&layers, loss, &x64, &y64);
     // The pass in single precision must not land on the other side; and an absolute error in p, or in 1 - p, is too
-    // large beside it for 1/p where p is small.
+    // large compared with it for 1/p where p is small.
     let last = network.output_activation();
     let absolute = last == Activation::HardSigmoid || (loss == Loss::BinaryCrossEntropy && last == Activation::Softmax);
     // The same holds for normalization of a layer that hardly varies.
-    let normalised = items.iter().any(|item| matches!(item, BatchNorm | LayerNorm));
-    if normalised && (corners.nearest < 1e-3 || corners.gain > 10.0) {
+    let normalized = items.iter().any(|item| matches!(item, BatchNorm | LayerNorm));
+    if normalized && (corners.nearest < 1e-3 || corners.gain > 10.0) {
         return Ok(false);
     }
     if corners.nearest < 1e-4 || (absolute && corners.smallest_probability < 0.01) {
@@ -114,9 +114,9 @@ fn trainer_step_follows_the_whole_gradient() {
     let case = (1..=5usize, 1..=6usize, activations, any::<bool>(), 1..=8usize, any::<u64>());
     let config = ProptestConfig { failure_persistence: None, cases: 300, ..ProptestConfig::default() };
     let compared = Cell::new(0);
-    let outcome = TestRunner::new(config).run(&case, |(inputs, width, g, normalised, examples, seed)| {
+    let outcome = TestRunner::new(config).run(&case, |(inputs, width, g, normalized, examples, seed)| {
         let mut items = vec![Dense(width), LayerNorm, Function(g), Dense(3), Function(Activation::Softmax)];
-        if !normalised {
+        if !normalized {
             items.remove(1);
         }
         let network = build(inputs, &items, seed);
@@ -124,11 +124,11 @@ fn trainer_step_follows_the_whole_gradient() {
         let x = normals(examples, inputs, &mut rng);
         let labels: Vec<u32> = (0..examples).map(|_| rng.below(3) as u32).collect();
         let counts: Vec<f32> = (0..examples).map(|_| rng.below(4) as f32 * 0.7).collect();
-        let (l1, l2, share) = (0.03f32, 0.2f32, 0.15f32);
+        let (l1, l2, smoothing) = (0.03f32, 0.2f32, 0.15f32);
 
         let data = Dataset::from_classes(x.clone(), labels.clone(), ["a", "b", "c"]).unwrap();
         let penalty = Penalty::default().l1(l1).l2(l2);
-        let trainer = Trainer::new(Loss::CrossEntropy, Sgd::new(1.0)).penalty(penalty).label_smoothing(share);
+        let trainer = Trainer::new(Loss::CrossEntropy, Sgd::new(1.0)).penalty(penalty).label_smoothing(smoothing);
         let trainer = trainer.weights(Weights::Examples(&counts)).schedule(Schedule::Constant);
         let mut after = network.clone();
         trainer.epochs(1).batch_size(examples).fit(&mut after, &data).unwrap();
@@ -138,9 +138,9 @@ fn trainer_step_follows_the_whole_gradient() {
         let mut truth = vec![Some(0.0); taken.len()];
         let mut gain = 1.0f64;
         for ((x, &label), &count) in double(&x).into_iter().zip(&labels).zip(&counts) {
-            let spread = f64::from(share) / 3.0;
+            let spread = f64::from(smoothing) / 3.0;
             let y: Vec<f64> =
-                (0..3).map(|j| if j == label { 1.0 - f64::from(share) + spread } else { spread }).collect();
+                (0..3).map(|j| if j == label { 1.0 - f64::from(smoothing) + spread } else { spread }).collect();
             let (x, y) = (vec![x], vec![y]);
             let (_, _, corners) = oracle::run(&layers, Loss::CrossEntropy, &x, &y);
             if corners.nearest < 1e-3 || corners.gain > 10.0 {
@@ -170,7 +170,7 @@ fn trainer_step_follows_the_whole_gradient() {
     assert!(compared.get() >= 100, "{} compared", compared.get());
 }
 
-/// Chance leaves out nothing: every loss after every activation that it is defined for, in the output and in a
+/// Without chance: every loss after every activation that it is defined for, in the output and in a
 /// hidden layer.
 #[test]
 fn gradients_of_every_activation_and_loss() {

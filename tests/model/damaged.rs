@@ -14,7 +14,7 @@ use crate::support::{Folder, strings};
 fn small_model() -> Model {
     let columns = vec![
         Column { name: "size".into(), kind: Kind::Number },
-        Column { name: "colour".into(), kind: Kind::Categories(strings(&["blue", "red"])) },
+        Column { name: "color".into(), kind: Kind::Categories(strings(&["blue", "red"])) },
     ];
     let output = Output::Classes { name: "y".into(), classes: strings(&["a", "b"]) };
     let schema = Schema::from_parts(columns, output, vec![2]).unwrap();
@@ -48,7 +48,7 @@ fn changed_header_bytes_are_handled() {
     let header = 8 + u64::from_le_bytes(good[..8].try_into().unwrap()) as usize;
     assert!(read(&good).is_some());
     let mut accepted = 0;
-    for place in 0..header {
+    for index in 0..header {
         for byte in [
             0,
             b' ',
@@ -63,11 +63,11 @@ fn changed_header_bytes_are_handled() {
             b'\\',
             0x80,
             0xFF,
-            good[place] ^ 1,
-            good[place] ^ 32,
+            good[index] ^ 1,
+            good[index] ^ 32,
         ] {
             let mut bytes = good.clone();
-            bytes[place] = byte;
+            bytes[index] = byte;
             accepted += usize::from(read(&bytes).is_some());
         }
     }
@@ -203,11 +203,11 @@ fn invalid_schemas_are_refused() {
     for text in ["", "{", "null", "[]", "{}", "7", r#"{"columns":[],"target":{"values":["y"]},"positions":[0]}"#] {
         fails(&|file| drop(file.metadata.insert("schema".into(), text.into())), "");
     }
-    let schema = r#"{"columns":["size",{"name":"colour","categories":["blue","red"]}],"target":{"name":"y","classes":["a","b"]},"positions":[2]}"#;
+    let schema = r#"{"columns":["size",{"name":"color","categories":["blue","red"]}],"target":{"name":"y","classes":["a","b"]},"positions":[2]}"#;
     assert!(changed(|file| assert_eq!(file.metadata["schema"], schema)).is_ok());
     for (from, to) in [
         ("\"size\"", "7"),
-        ("\"size\"", "\"colour\""),
+        ("\"size\"", "\"color\""),
         ("\"size\",", ""),
         ("\"red\"", "\"blue\""),
         (",\"red\"", ""),
@@ -237,12 +237,12 @@ proptest! {
         cut in prop::option::weighted(0.2, any::<prop::sample::Index>()),
     ) {
         let mut bytes = small_model().to_bytes();
-        for (place, byte, kind) in edits {
-            let place = place.index(bytes.len());
+        for (index, byte, kind) in edits {
+            let index = index.index(bytes.len());
             match kind {
-                0 => bytes[place] = byte,
-                1 => drop(bytes.remove(place)),
-                _ => bytes.insert(place, byte),
+                0 => bytes[index] = byte,
+                1 => drop(bytes.remove(index)),
+                _ => bytes.insert(index, byte),
             }
         }
         if let Some(length) = cut {

@@ -216,9 +216,9 @@ proptest! {
         check_damaged(&bytes[..cut]);
         // One number of the header is replaced.
         let header = str::from_utf8(&FROM_PYTHON[8..FROM_PYTHON.len() - 28]).unwrap();
-        let places: Vec<usize> = header.match_indices(|c: char| c.is_ascii_digit()).map(|(place, _)| place).collect();
-        let place = places[at % places.len()];
-        check_damaged(&file(&format!("{}{digits}{}", &header[..place], &header[place + 1..]), 28));
+        let indices: Vec<usize> = header.match_indices(|c: char| c.is_ascii_digit()).map(|(index, _)| index).collect();
+        let index = indices[at % indices.len()];
+        check_damaged(&file(&format!("{}{digits}{}", &header[..index], &header[index + 1..]), 28));
     }
 }
 

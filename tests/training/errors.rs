@@ -15,8 +15,8 @@ fn divergence_is_an_error_and_weights_stay_finite() {
         let Error::Diverged { epoch, batch, .. } = error else { panic!("{error}") };
         assert!((1..=100).contains(&epoch) && (1..=7).contains(&batch), "{error}");
         let message = error.to_string();
-        let place = format!("training diverged in epoch {epoch}, batch {batch}: ");
-        assert!(message.starts_with(&place) && message.contains("learning rate"), "{message}");
+        let start = format!("training diverged in epoch {epoch}, batch {batch}: ");
+        assert!(message.starts_with(&start) && message.contains("learning rate"), "{message}");
         assert!(finite(&network), "rate {rate}");
     }
     // The weights overflow in the first step, before any loss shows it.

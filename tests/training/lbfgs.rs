@@ -24,7 +24,7 @@ fn trainer<'a>(loss: Loss) -> Trainer<'a> {
 /// The line through (0, 1), (1, 3), (2, 4), (3, 8): Σ(x - x̄)(y - ȳ) / Σ(x - x̄)² = 11 / 5, and 4 - 1.5 · 2.2 = 0.7.
 #[test]
 fn line_through_four_points() {
-    // Once, and so often that they do not go through the network at a time.
+    // Once, and so many times that they go through the network in several chunks.
     for copies in [1, 700] {
         let x = Matrix::from_fn(4 * copies, 1, |i, _| (i % 4) as f32);
         let y = Matrix::from_fn(4 * copies, 1, |i, _| [1.0, 3.0, 4.0, 8.0][i % 4]);
@@ -45,16 +45,16 @@ fn least_squares_matches_numpy() {
         Matrix::from_fn(40, 2, |i, j| if j == 0 { (i * i % 17) as f32 / 17.0 } else { (i * i * i % 19) as f32 / 19.0 });
     let data = Dataset::from_values(features(), y).unwrap();
     let plain = [-0.06104178, 0.04189189, -0.09737893, 0.15634512, -0.00786499, 0.10950352, 0.44798255, 0.4682774];
-    let penalised = [-0.03201961, 0.02686652, -0.04718218, 0.07306451, -0.00389563, 0.04955206, 0.451949, 0.45943056];
-    for (l2, truth, loss) in [(0.0, plain, 0.09721620023), (0.1, penalised, 0.09785481966)] {
-        // As often as one likes: means stay.
+    let penalized = [-0.03201961, 0.02686652, -0.04718218, 0.07306451, -0.00389563, 0.04955206, 0.451949, 0.45943056];
+    for (l2, truth, loss) in [(0.0, plain, 0.09721620023), (0.1, penalized, 0.09785481966)] {
+        // Copies of all examples do not change the mean.
         for copies in [1, 20] {
             let data = data.select(&(0..40 * copies).map(|row| row % 40).collect::<Vec<_>>());
             let mut network = Network::builder(3).dense(2, Identity).seed(1).build().unwrap();
             let mut trainer = trainer(Loss::MeanSquaredError).penalty(Penalty::default().l2(l2));
             let history = trainer.fit(&mut network, &data).unwrap();
             all_close(&flat(&network), &truth, 1e-5);
-            // That of the data alone.
+            // The loss of the data alone.
             assert!((history.train_loss() - loss).abs() < 1e-6, "{} for {loss}", history.train_loss());
         }
     }
@@ -122,7 +122,7 @@ fn loss_falls_in_every_iteration_and_is_reported() {
         events.borrow_mut().push(match event {
             Event::Batch { epoch, batch, batches, loss } => (epoch, Some((batch, batches)), loss),
             Event::Epoch { record, network } => {
-                // The loss is that of the weights that the network has by now.
+                // The loss is that of the current weights.
                 let outputs = network.predict(&data.to_matrix());
                 let of_row = |(p, &label): (&[f32], &u32)| -f64::from(p[label as usize]).ln();
                 let rows = outputs.iter_rows().zip(data.labels().unwrap());
@@ -139,11 +139,11 @@ fn loss_falls_in_every_iteration_and_is_reported() {
     drop(trainer);
     assert_eq!((history.epochs.len(), history.best_epoch), (30, 30));
     assert!(history.epochs.windows(2).all(|pair| pair[1].train_loss < pair[0].train_loss));
-    let told = history
+    let expected = history
         .epochs
         .iter()
         .flat_map(|epoch| [(epoch.epoch, Some((1, 1)), epoch.train_loss), (epoch.epoch, None, epoch.train_loss)]);
-    assert_eq!(events.into_inner(), told.collect::<Vec<_>>());
+    assert_eq!(events.into_inner(), expected.collect::<Vec<_>>());
 }
 
 #[test]
@@ -158,13 +158,13 @@ fn lbfgs_stops_when_converged() {
     assert!(exact < 500, "{exact}");
     assert!(fit(Lbfgs::default().tolerance(1e-2, 0.0), &mut other) < exact);
     assert!(fit(Lbfgs::default().tolerance(0.0, 0.1), &mut start()) < exact);
-    // Where it has ended, an iteration more changes nothing.
+    // Once converged, another iteration changes nothing.
     let before = flat(&network);
     assert_eq!(fit(Lbfgs::default(), &mut network), 1);
     assert_eq!(flat(&network), before);
 }
 
-/// Where the slope jumps, the last search finds no step: the network has the weights from before it.
+/// Where the slope jumps, the last search finds no step and restores the weights.
 #[test]
 fn failed_line_search_restores_the_weights() {
     let data = Dataset::from_values(Matrix::from_rows(&[[1.0], [2.0]]), Matrix::from_rows(&[[0.3], [0.7]])).unwrap();
@@ -242,13 +242,13 @@ fn unsupported_settings_are_refused() {
     refused(trainer(), norm.build().unwrap(), "batches");
     refused(trainer().clip_norm(1.0), start(), "clipping");
     refused(trainer().max_norm(1.0), start(), "max-norm");
-    // Layer normalisation goes with it, and layers that stay do.
+    // Layer normalization and frozen layers are supported.
     let norm = Network::builder(2).dense(6, Identity).layer_norm().activation(Tanh).dense(2, Softmax).build().unwrap();
     let mut tuned = norm.clone();
     trainer().penalty(Penalty::default().l2(0.001)).freeze(1).fit(&mut tuned, &data).unwrap();
     assert_eq!(tuned.layers()[..3], norm.layers()[..3]);
     assert_ne!(tuned.layers()[3], norm.layers()[3]);
-    // Dropout of nothing is none.
+    // Dropout at rate 0 is no dropout.
     let dropout = Network::builder(2).dense(4, Tanh).dropout(0.0).dense(2, Softmax);
     trainer().fit(&mut dropout.build().unwrap(), &data).unwrap();
 }
@@ -268,7 +268,7 @@ fn overflow_is_divergence() {
         }
         assert_eq!(flat(&network), flat(&start()));
     }
-    // A loss that is finite at the start never ends in one that is not.
+    // A loss that is finite at the start stays finite.
     let mut network = start();
     let history = trainer(Loss::MeanSquaredError).fit(&mut network, &of(1e15)).unwrap();
     assert!(history.train_loss().is_finite() && flat(&network).iter().all(|weight| weight.is_finite()));

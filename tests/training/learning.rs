@@ -15,8 +15,8 @@ fn accuracy(network: &Network, data: &Dataset) -> f64 {
     network.evaluate(data).unwrap().accuracy()
 }
 
-fn standardized(data: Dataset, share: f64, seed: u64) -> (Dataset, Dataset) {
-    let (mut train, mut test) = data.split(share, seed);
+fn standardized(data: Dataset, fraction: f64, seed: u64) -> (Dataset, Dataset) {
+    let (mut train, mut test) = data.split(fraction, seed);
     let scaler = Scaler::standard(train.features());
     train.scale(&scaler);
     test.scale(&scaler);
@@ -138,7 +138,7 @@ fn network_learns_xor() {
     }
 }
 
-/// The real MNIST, where it is at hand.
+/// MNIST, if `PALMNET_MNIST` names its folder.
 #[test]
 fn network_learns_mnist() {
     let Some(folder) = std::env::var_os("PALMNET_MNIST") else {

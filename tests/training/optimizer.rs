@@ -271,8 +271,8 @@ fn invalid_penalties_clipping_and_schedules_are_refused() {
     for limit in [0.0, -1.0, f32::NAN] {
         refused(good().clip_value(limit), &["clip value", "more than zero"]);
     }
-    for share in [-0.1, 1.1, f32::NAN] {
-        refused(good().warmup(share), &["warmup", "from 0 to 1"]);
+    for fraction in [-0.1, 1.1, f32::NAN] {
+        refused(good().warmup(fraction), &["warmup", "from 0 to 1"]);
     }
     refused(good().schedule(Schedule::Step { epochs: 0, factor: 0.5 }), &["step", "at least one epoch"]);
     refused(good().schedule(Schedule::Exponential(0.0)), &["exponential", "factor"]);

@@ -44,8 +44,8 @@ fn clip_norm_limits_the_whole_gradient() {
     let network = Network::builder(64).dense(120, Relu).dense(130, Tanh).dense(10, Softmax).seed(1).build().unwrap();
     let mut whole = gradient(&network, &data, |_| {});
     let length = norm(whole.iter().copied());
-    for share in [0.5, 0.01] {
-        let limit = (share * length) as f32;
+    for fraction in [0.5, 0.01] {
+        let limit = (fraction * length) as f32;
         let clipped = one_step(&network, &data, |trainer| trainer.clip_norm(limit));
         let step = norm(flat(&network).iter().zip(flat(&clipped)).map(|(a, b)| a - b));
         assert!((step / f64::from(limit) - 1.0).abs() < 1e-3, "a step of {step}, {limit} is allowed");

@@ -95,9 +95,9 @@ fn seed_determines_the_bits_of_a_custom_loop() {
 }
 
 /// The bits of training, evaluation and large products, which must not depend on the number of threads.
-fn shared_work(rule: Rule, seed: u64, normalise: bool) -> Vec<u64> {
+fn shared_work(rule: Rule, seed: u64, normalize: bool) -> Vec<u64> {
     let data = scaled_digits(500);
-    let builder = if normalise {
+    let builder = if normalize {
         let builder = Network::builder(64).noise(0.1).dense(120, Identity).batch_norm().activation(Relu);
         builder.dense(130, Tanh).layer_norm().dropout(0.1).dense(50, Identity).batch_norm().dense(10, Softmax)
     } else {
@@ -107,7 +107,7 @@ fn shared_work(rule: Rule, seed: u64, normalise: bool) -> Vec<u64> {
     // 450 examples in batches of 100: the last one is smaller, and no block is as large as another.
     let trainer = Trainer::new(Loss::CrossEntropy, rule).epochs(3).batch_size(100).seed(seed);
     let mut trainer = trainer.validation(0.1).early_stopping(1);
-    if normalise {
+    if normalize {
         trainer = trainer.clip_norm(0.5).max_norm(2.0).label_smoothing(0.1).weights(Weights::Balanced);
     }
     let history = trainer.fit(&mut network, &data).unwrap();
@@ -128,7 +128,7 @@ fn thread_count_does_not_change_bits() {
     let rules = [Rule::from(Sgd::new(0.1)), Adam::new(0.003).into()];
     let all = |threads| {
         set_threads(threads);
-        (rules.map(|rule| [false, true].map(|normalise| shared_work(rule, 7, normalise))), a.matmul(&b))
+        (rules.map(|rule| [false, true].map(|normalize| shared_work(rule, 7, normalize))), a.matmul(&b))
     };
     let one = all(1);
     // More than once each, because the assignment of work to threads varies.

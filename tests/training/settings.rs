@@ -50,16 +50,16 @@ fn invalid_trainer_settings_are_refused() {
     let moons = moons();
     says(fit(trainer(), good(), &moons.select(&[])), &["no examples"]);
     says(fit(trainer().batch_size(0), good(), &moons), &["batch", "1 or more"]);
-    for share in [1.0, -0.1, 2.0, f64::NAN] {
-        says(fit(trainer().validation(share), good(), &moons), &["validation", "less than 1"]);
+    for fraction in [1.0, -0.1, 2.0, f64::NAN] {
+        says(fit(trainer().validation(fraction), good(), &moons), &["validation", "less than 1"]);
     }
     for rate in [0.0, -0.1, f32::NAN, f32::INFINITY] {
         let trainer = Trainer::new(Loss::CrossEntropy, Adam::new(rate));
         says(fit(trainer, good(), &moons), &[&format!("learning rate {rate}"), "more than zero"]);
         says(fit(Trainer::new(Loss::CrossEntropy, Sgd::new(rate)), good(), &moons), &["learning rate"]);
     }
-    for share in [-0.1, 1.1, f32::NAN] {
-        says(fit(trainer().schedule(Schedule::Cooldown(share)), good(), &moons), &["cooldown", "from 0 to 1"]);
+    for fraction in [-0.1, 1.1, f32::NAN] {
+        says(fit(trainer().schedule(Schedule::Cooldown(fraction)), good(), &moons), &["cooldown", "from 0 to 1"]);
     }
 }
 

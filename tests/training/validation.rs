@@ -31,10 +31,10 @@ fn validation_data_is_measured_but_not_trained_on() {
 fn validation_fraction_is_held_out() {
     let data = generate::moons(200, 0.2, 1);
     let seen = RefCell::new(0);
-    let fit = |data: &Dataset, share| {
+    let fit = |data: &Dataset, fraction| {
         let mut network = classifier(3);
         let trainer = Trainer::new(Loss::CrossEntropy, Adam::new(0.01)).seed(4).epochs(3).batch_size(1);
-        let mut trainer = trainer.validation(share).observe(|event| {
+        let mut trainer = trainer.validation(fraction).observe(|event| {
             if let Event::Batch { batches, .. } = event {
                 *seen.borrow_mut() = batches;
             }

@@ -67,8 +67,8 @@ fn checkpoint_of_another_training_is_refused() {
         let message = fit(trainer, builder(), &data());
         assert!(parts.iter().all(|part| message.contains(part)), "{message} lacks {parts:?}");
         // No other setting is named, except for a rule that contains the rate.
-        let (blamed, rate) = (message.matches(" was ").count(), message.contains("learning rate was"));
-        assert_eq!(blamed, parts.iter().filter(|part| part.contains("was")).count() + usize::from(rate), "{message}");
+        let (named, rate) = (message.matches(" was ").count(), message.contains("learning rate was"));
+        assert_eq!(named, parts.iter().filter(|part| part.contains("was")).count() + usize::from(rate), "{message}");
     }
     for (builder, part) in [
         (builder().seed(6), "initial weights was "),
@@ -108,10 +108,10 @@ fn damaged_checkpoints_are_errors() {
         fails(&whole[..length], &format!("{length} bytes"));
     }
     let mut rng = Rng::new(2);
-    for place in 0..whole.len() {
+    for index in 0..whole.len() {
         let mut bytes = whole.clone();
-        bytes[place] ^= 1 << rng.below(8);
-        fails(&bytes, &format!("byte {place}, {} for {}", bytes[place], whole[place]));
+        bytes[index] ^= 1 << rng.below(8);
+        fails(&bytes, &format!("byte {index}, {} for {}", bytes[index], whole[index]));
     }
     assert!(fails(b"a,b\n1,2\n", "a table").contains("not a safetensors file"));
     builder().build().unwrap().save(&path).unwrap();

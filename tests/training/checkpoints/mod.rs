@@ -32,7 +32,7 @@ fn builder() -> NetworkBuilder {
 }
 
 /// A network with running means, and with random numbers in every step.
-fn normalised() -> NetworkBuilder {
+fn normalized() -> NetworkBuilder {
     let builder = Network::builder(2).noise(0.1).dense(7, Identity).batch_norm().activation(Tanh);
     builder.dropout(0.2).dense(2, Softmax).seed(5)
 }

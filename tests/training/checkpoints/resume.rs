@@ -9,7 +9,7 @@ use std::time::Duration;
 use palmnet::Activation::*;
 use palmnet::{Adam, Checkpoints, Event, Lbfgs, Loss, Network, Penalty, Rng, Safetensors, Trainer, Weights};
 
-use super::{builder, data, facts, normalised, resumes, trainer, undisturbed};
+use super::{builder, data, facts, normalized, resumes, trainer, undisturbed};
 use crate::support::{Folder, network_bits, put, rules};
 
 /// The checkpoint after every mini-batch and epoch, for every rule, leads to the same result.
@@ -52,7 +52,7 @@ fn training_with_every_setting_resumes() {
         trainer.clip_norm(0.5).max_norm(1.0).freeze(0)
     };
     let train = |mut trainer: Trainer<'_>| {
-        let mut network = normalised().build().unwrap();
+        let mut network = normalized().build().unwrap();
         let history = trainer.fit(&mut network, &data()).unwrap();
         (network_bits(&network), facts(&history))
     };
@@ -130,13 +130,13 @@ fn stopped_training_resumes_where_it_was() {
     let mut rng = Rng::new(1);
     for rule in rules(1.0).into_iter().cycle().take(27) {
         let expected = undisturbed(trainer(rule));
-        let (mut events, mut places) = (0, Vec::new());
+        let (mut events, mut stops) = (0, Vec::new());
         loop {
             let mut left = rng.below(7);
             let mut trainer = trainer(rule).checkpoints(Checkpoints::new(&path).resume()).observe(|event| {
                 events += 1;
                 if left == 0 {
-                    places.push(format!("{event:?}"));
+                    stops.push(format!("{event:?}"));
                     return Break(());
                 }
                 left -= 1;
@@ -146,8 +146,8 @@ fn stopped_training_resumes_where_it_was() {
             let history = trainer.fit(&mut network, &data()).unwrap();
             drop(trainer);
             if left > 0 || history.epochs.len() == 8 {
-                assert_eq!(network_bits(&network), network_bits(&expected.0), "{rule:?} {places:?}");
-                assert_eq!(facts(&history), facts(&expected.1), "{rule:?} {places:?}");
+                assert_eq!(network_bits(&network), network_bits(&expected.0), "{rule:?} {stops:?}");
+                assert_eq!(facts(&history), facts(&expected.1), "{rule:?} {stops:?}");
                 break;
             }
         }
