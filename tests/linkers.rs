@@ -7,6 +7,7 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::Mutex;
+use std::sync::atomic::{AtomicU32, Ordering};
 
 const ANDROID: [(&str, &str); 3] = [
     ("aarch64-linux-android", "aarch64-linux-android24-clang"),
@@ -30,7 +31,11 @@ struct Machine(PathBuf);
 
 impl Machine {
     fn new(name: &str) -> Machine {
-        let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("linkers {name} {}", std::process::id()));
+        // Two tests may use the same name at the same time.
+        static COUNT: AtomicU32 = AtomicU32::new(0);
+        let number = COUNT.fetch_add(1, Ordering::Relaxed);
+        let name = format!("linkers {name} {}-{number}", std::process::id());
+        let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join(name);
         let _ = fs::remove_dir_all(&folder);
         fs::create_dir_all(folder.join("bin")).unwrap();
         Machine(folder)

@@ -1,8 +1,9 @@
 //! Missing cells and ignored columns: dropped or imputed, and remembered by a model.
 
 use palmnet::Activation::*;
-use palmnet::Result;
-use palmnet::{Dataset, Error, Kind, Matrix, Missing, Model, Network, Safetensors, Scaler, Schema, Target, Tensor};
+use palmnet::{
+    Dataset, Error, Kind, Matrix, Missing, Model, Network, Result, Safetensors, Scaler, Schema, Target, Tensor,
+};
 
 use super::table;
 use crate::support::says;

@@ -11,7 +11,7 @@ fn csv_dialects() {
     for text in [
         "x,color\n1,red\n-2.5,blue\n",
         "x,color\n1,red\n-2.5,blue",
-        "x\tcolour\r\n1\tred\r\n-2.5\tblue\r\n",
+        "x\tcolor\r\n1\tred\r\n-2.5\tblue\r\n",
         "x;color\r1;red\r-2.5;blue\r",
         "\u{FEFF}x,color\n\n1, red \n   \n -2.5 ,\"blue\"\n\n",
         "\"x\" , \"color\"\n\"1\",\"red\"\n\"-2.5\",blue\n",

@@ -37,8 +37,9 @@ fn check(case: &Case) -> Result<bool, String> {
     }
 
     // Batch normalization predicts with running statistics, not batch statistics.
-    let predicted =
-        if items.iter().any(|item| matches!(item, BatchNorm)) { Matrix::zeros(0, 0) } else { network.predict(&x) };
+    let batch_norm = items.iter().any(|item| matches!(item, BatchNorm));
+    let predicted = if batch_norm { Matrix::zeros(0, 0) } else { network.predict(&x) };
+    assert!(batch_norm || predicted.shape() == (examples, outputs[0].len()));
     for (got, truth) in predicted.as_slice().iter().zip(outputs.iter().flatten()) {
         if !within(f64::from(*got), *truth, 1e-5 * truth.abs().max(1.0)) {
             return Err(format!("output {got} for {truth}"));

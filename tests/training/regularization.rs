@@ -33,6 +33,7 @@ fn gradient(network: &Network, data: &Dataset, change: impl Fn(&mut Matrix)) -> 
 
 /// Whether a step went along this gradient, but for the order in which it was summed.
 fn assert_step(before: &Network, after: &Network, gradient: &[f32], what: &str) {
+    assert_eq!(flat(before).len(), gradient.len(), "{what}");
     for ((before, after), gradient) in flat(before).iter().zip(flat(after)).zip(gradient) {
         assert!((before - after - gradient).abs() < 1e-5, "{what}: a step of {} for {gradient}", before - after);
     }

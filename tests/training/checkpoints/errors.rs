@@ -22,32 +22,33 @@ fn checkpoint(path: &Path) {
     trainer.fit(&mut builder().build().unwrap(), &data()).unwrap();
 }
 
-#[test]
-fn checkpoint_of_another_training_is_refused() {
+fn adam<'a>() -> Trainer<'a> {
+    trainer(Adam::new(0.01).into())
+}
+
+fn with_checkpoint() -> Folder {
     let folder = Folder::new();
     checkpoint(&folder.path("a.checkpoint"));
-    let before = fs::read(folder.path("a.checkpoint")).unwrap();
-    let adam = || trainer(Adam::new(0.01).into());
-    let fit = |trainer: Trainer<'_>, builder: NetworkBuilder, data: &Dataset| {
-        let mut network = builder.build().unwrap();
-        let before = network.clone();
-        let mut trainer = trainer.checkpoints(Checkpoints::new(folder.path("a.checkpoint")).resume());
-        let message = trainer.fit(&mut network, data).unwrap_err().to_string();
-        assert_eq!(network, before);
-        assert!(message.contains("a.checkpoint: ") && message.contains("remove the file"), "{message}");
-        message
-    };
-    let one_label = {
-        let mut labels = data().labels().unwrap().to_vec();
-        labels[17] = 1 - labels[17];
-        let names = data().class_names().to_vec();
-        Dataset::from_classes(data().to_matrix(), labels, names).unwrap()
-    };
-    let one_number = {
-        let mut x = data().to_matrix();
-        x[(59, 1)] += 1e-5;
-        Dataset::from_classes(x, data().labels().unwrap().to_vec(), data().class_names().to_vec()).unwrap()
-    };
+    folder
+}
+
+/// Asserts that the checkpoint is refused, and that neither it nor the network changes: the message.
+#[track_caller]
+fn refused(folder: &Folder, trainer: Trainer<'_>, builder: NetworkBuilder, data: &Dataset) -> String {
+    let left = folder.bytes("a.checkpoint");
+    let mut network = builder.build().unwrap();
+    let before = network.clone();
+    let mut trainer = trainer.checkpoints(Checkpoints::new(folder.path("a.checkpoint")).resume());
+    let message = trainer.fit(&mut network, data).unwrap_err().to_string();
+    assert_eq!(network, before);
+    assert!(message.contains("a.checkpoint: ") && message.contains("remove the file"), "{message}");
+    assert_eq!(folder.bytes("a.checkpoint"), left);
+    message
+}
+
+#[test]
+fn checkpoint_of_other_settings_is_refused() {
+    let folder = with_checkpoint();
     let same = data();
     for (trainer, parts) in [
         (adam().epochs(9), &["epochs was 8 and is 9"][..]),
@@ -64,30 +65,50 @@ fn checkpoint_of_another_training_is_refused() {
         (trainer(NAdam::new(0.01).into()), &["update rule was Adam(", " and is NAdam("]),
         (adam().epochs(9).seed(4), &["epochs was 8 and is 9", "seed was 3 and is 4"]),
     ] {
-        let message = fit(trainer, builder(), &data());
+        let message = refused(&folder, trainer, builder(), &data());
         assert!(parts.iter().all(|part| message.contains(part)), "{message} lacks {parts:?}");
         // No other setting is named, except for a rule that contains the rate.
         let (named, rate) = (message.matches(" was ").count(), message.contains("learning rate was"));
         assert_eq!(named, parts.iter().filter(|part| part.contains("was")).count() + usize::from(rate), "{message}");
     }
+    let mut other = adam().checkpoints(Checkpoints::new(folder.path("a.checkpoint")).resume());
+    let message = other.fit_best_of(2, &builder(), &data()).unwrap_err().to_string();
+    assert!(message.contains("starts was 1 and is 2"), "{message}");
+    // The checkpoint is still valid.
+    resumes(adam(), &folder.path("a.checkpoint"), &undisturbed(adam()), "after all that");
+}
+
+#[test]
+fn checkpoint_of_another_network_is_refused() {
+    let folder = with_checkpoint();
     for (builder, part) in [
         (builder().seed(6), "initial weights was "),
         (Network::builder(2).dense(7, Relu).dropout(0.2).dense(2, Softmax), "network was dense(2,7) tanh "),
         (Network::builder(2).dense(7, Tanh).dropout(0.3).dense(2, Softmax), "network was "),
     ] {
-        let message = fit(adam(), builder, &data());
+        let message = refused(&folder, adam(), builder, &data());
         assert!(message.contains(part), "{message}");
     }
+}
+
+#[test]
+fn checkpoint_of_other_data_is_refused() {
+    let folder = with_checkpoint();
+    let one_label = {
+        let mut labels = data().labels().unwrap().to_vec();
+        labels[17] = 1 - labels[17];
+        let names = data().class_names().to_vec();
+        Dataset::from_classes(data().to_matrix(), labels, names).unwrap()
+    };
+    let one_number = {
+        let mut x = data().to_matrix();
+        x[(59, 1)] += 1e-5;
+        Dataset::from_classes(x, data().labels().unwrap().to_vec(), data().class_names().to_vec()).unwrap()
+    };
     for data in [one_label, one_number, data().select(&(0..59).collect::<Vec<_>>())] {
-        let message = fit(adam(), builder(), &data);
+        let message = refused(&folder, adam(), builder(), &data);
         assert!(message.contains("data was 60 examples of digest "), "{message}");
     }
-    let mut other = adam().checkpoints(Checkpoints::new(folder.path("a.checkpoint")).resume());
-    let message = other.fit_best_of(2, &builder(), &data()).unwrap_err().to_string();
-    assert!(message.contains("starts was 1 and is 2"), "{message}");
-    // The checkpoint is unchanged.
-    assert_eq!(fs::read(folder.path("a.checkpoint")).unwrap(), before);
-    resumes(adam(), &folder.path("a.checkpoint"), &undisturbed(adam()), "after all that");
 }
 
 #[test]
