@@ -41,6 +41,7 @@ mod model;
 mod nn;
 mod optim;
 mod train;
+pub mod tune;
 
 pub use base::error::{Error, Result};
 pub use base::history::{Epoch, History};
@@ -70,6 +71,7 @@ pub use optim::{
     AdaGrad, Adam, Lbfgs, NAdam, Optimizer, Penalty, RmsProp, Rprop, Rule, Schedule, Scheduler, Sgd, clip_norm,
 };
 pub use train::{Checkpoints, Event, RateSearch, Trainer, Weights};
+pub use tune::{Fit, Hyperparameters, fit};
 
 /// The README's code is tested as the rest of the documentation is.
 #[cfg(doctest)]

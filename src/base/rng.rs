@@ -15,6 +15,8 @@ pub(crate) mod purpose {
     pub(crate) const DROPOUT: u64 = 7;
     pub(crate) const RATE: u64 = 8;
     pub(crate) const FOLDS: u64 = 12;
+    pub(crate) const SEARCH: u64 = 1000;
+    pub(crate) const TRIALS: u64 = 1001;
 }
 
 /// A small, fast generator: xoshiro256++ (Blackman, Vigna, 2019), seeded through SplitMix64.

@@ -41,6 +41,11 @@ pub(crate) fn significant(x: f64, digits: usize) -> String {
     }
 }
 
+/// A count with its noun: `1 feature`, `2 features`.
+pub(crate) fn counted(count: usize, noun: &str) -> String {
+    format!("{count} {noun}{}", if count == 1 { "" } else { "s" })
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -1,11 +1,14 @@
-//! Command-line words: which options there are, what was given, and what was meant by a misspelt one.
+//! Command-line words: the options of a command, which of them were given, and the one meant by a misspelled name.
 
 use std::ffi::OsString;
 use std::str::FromStr;
 
+use palmnet::Hyperparameters;
+use palmnet::tune::Overrides;
+
 use super::{Failure, terminal};
 
-/// What a subcommand takes.
+/// A command, as far as its words go.
 pub struct Command {
     pub name: &'static str,
     /// The line after `palmnet`.
@@ -15,35 +18,129 @@ pub struct Command {
     pub details: &'static [&'static str],
     /// The fewest and the most words that are not options.
     pub words: (usize, usize),
-    pub options: &'static [Choice],
+    pub options: &'static [&'static Opt],
 }
 
-/// An option of a subcommand.
-pub struct Choice {
+/// An option: everything that is known about it.
+pub struct Opt {
     /// With its dashes.
     pub name: &'static str,
-    /// What stands for its value in the help; empty for a switch.
+    /// Other names that are understood, as other tools have them.
+    pub aliases: &'static [&'static str],
+    /// The value's placeholder in the help; empty for a switch.
     pub value: &'static str,
+    pub group: Group,
     pub help: &'static str,
+    /// The default as the help shows it; empty if there is none to show.
+    pub default: fn() -> String,
+    /// The names to choose from, if the value is one of several.
+    pub choices: fn() -> Vec<&'static str>,
+    /// Reads the value; the error says what was expected.
+    pub set: Option<fn(&mut Overrides, &str) -> Result<(), String>>,
+    /// The value that gives these hyperparameters again, if it must be said because no default gives it.
+    pub show: fn(&Hyperparameters) -> Option<String>,
+    /// Options that cannot be given together with this one.
+    pub excludes: &'static [&'static str],
+    /// The reason why it cannot be given together with L-BFGS, if so.
+    pub without_lbfgs: Option<&'static str>,
 }
 
-/// Shorthand for the tables of options.
-pub const fn choice(name: &'static str, value: &'static str, help: &'static str) -> Choice {
-    Choice { name, value, help }
+/// A paragraph of the help.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub enum Group {
+    Data,
+    Network,
+    Optimization,
+    Regularization,
+    Training,
+    Output,
 }
 
-/// Of every command that computes much; [`Command::parse`] itself obeys it.
-pub const THREADS: Choice = choice(
-    "--threads",
-    "N",
-    "Threads to share the work: as many as the device offers when not given. Results are the same.",
-);
+impl Group {
+    const ALL: [(Group, &'static str); 6] = [
+        (Group::Data, "Data"),
+        (Group::Network, "Network"),
+        (Group::Optimization, "Optimization"),
+        (Group::Regularization, "Regularization"),
+        (Group::Training, "Training"),
+        (Group::Output, "Output"),
+    ];
+}
+
+impl Opt {
+    pub const fn new(name: &'static str, value: &'static str, group: Group, help: &'static str) -> Opt {
+        Opt {
+            name,
+            aliases: &[],
+            value,
+            group,
+            help,
+            default: String::new,
+            choices: Vec::new,
+            set: None,
+            show: |_| None,
+            excludes: &[],
+            without_lbfgs: None,
+        }
+    }
+
+    pub const fn aliases(self, aliases: &'static [&'static str]) -> Opt {
+        Opt { aliases, ..self }
+    }
+
+    pub const fn default(self, default: fn() -> String) -> Opt {
+        Opt { default, ..self }
+    }
+
+    pub const fn choices(self, choices: fn() -> Vec<&'static str>) -> Opt {
+        Opt { choices, ..self }
+    }
+
+    /// A hyperparameter: how it is read and shown.
+    pub const fn sets(
+        self,
+        set: fn(&mut Overrides, &str) -> Result<(), String>,
+        show: fn(&Hyperparameters) -> Option<String>,
+    ) -> Opt {
+        Opt { set: Some(set), show, ..self }
+    }
+
+    pub const fn excludes(self, excludes: &'static [&'static str]) -> Opt {
+        Opt { excludes, ..self }
+    }
+
+    pub const fn without_lbfgs(self, reason: &'static str) -> Opt {
+        Opt { without_lbfgs: Some(reason), ..self }
+    }
+
+    /// Whether `name` is one of its names; dashes and underscores are the same.
+    fn is(&self, name: &str) -> bool {
+        let same = |own: &str| {
+            let plain = |c: char| if c == '_' { '-' } else { c };
+            own.chars().map(plain).eq(name.chars().map(plain))
+        };
+        same(self.name) || self.aliases.iter().any(|alias| same(alias))
+    }
+
+    /// The help, its default and its choices, as one text.
+    pub fn description(&self) -> String {
+        let mut text = self.help.to_string();
+        let (choices, default) = ((self.choices)(), (self.default)());
+        if !choices.is_empty() {
+            text += &format!(" One of {}.", choices.join(", "));
+        }
+        if !default.is_empty() {
+            text += &format!(" [default: {default}]");
+        }
+        text
+    }
+}
 
 /// The options and words that were given.
 pub struct Arguments {
     command: &'static str,
     words: Vec<String>,
-    given: Vec<(&'static str, String)>,
+    given: Vec<(&'static Opt, String)>,
 }
 
 /// The words as text.
@@ -56,70 +153,82 @@ pub fn utf8(words: impl Iterator<Item = OsString>) -> Result<Vec<String>, Failur
 }
 
 impl Command {
-    /// The given options and words; `None` when the help was asked for.
+    /// Returns the given options and words; `None` if the help was asked for.
     pub fn parse(&'static self, words: impl Iterator<Item = String>) -> Result<Option<Arguments>, Failure> {
         let mut arguments = Arguments { command: self.name, words: Vec::new(), given: Vec::new() };
         let mut words = words;
         let mut only_words = false;
         while let Some(word) = words.next() {
-            if only_words || word == "-" || !word.starts_with('-') {
-                arguments.words.push(word);
-                continue;
-            }
             match word.as_str() {
-                "--" => {
-                    only_words = true;
-                    continue;
-                }
+                _ if only_words || word == "-" || !word.starts_with('-') => arguments.words.push(word),
+                "--" => only_words = true,
                 "-h" | "--help" => return Ok(None),
-                _ => {}
+                _ => {
+                    let (option, value) = self.option(&word, &mut words)?;
+                    if arguments.given.iter().any(|(given, _)| given.name == option.name) {
+                        return Err(self.misuse(&format!("{} is given twice", option.name)));
+                    }
+                    arguments.given.push((option, value));
+                }
             }
-            let (name, value) = match word.split_once('=') {
-                Some((name, value)) => (name, Some(value.to_string())),
-                None => (word.as_str(), None),
-            };
-            let name = if name == "-o" { "--out" } else { name };
-            let Some(choice) = self.options.iter().find(|choice| choice.name == name) else {
-                let names: Vec<&str> = self.options.iter().map(|choice| choice.name).collect();
-                return Err(self.misuse(&format!("no option {name}{}", nearest(name, &names))));
-            };
-            let value = match (choice.value, value) {
-                ("", None) => String::new(),
-                ("", Some(_)) => return Err(self.misuse(&format!("{name} takes no value"))),
-                (_, Some(value)) => value,
-                (what, None) => words.next().ok_or_else(|| self.misuse(&format!("{name} needs a value: {what}")))?,
-            };
-            if arguments.given.iter().any(|&(given, _)| given == choice.name) {
-                return Err(self.misuse(&format!("{name} is given twice")));
-            }
-            arguments.given.push((choice.name, value));
         }
         let (fewest, most) = self.words;
         if arguments.words.len() < fewest {
-            return Err(self.misuse(&format!("too little is given; usage: palmnet {}", self.usage)));
+            return Err(self.misuse(&format!("missing argument; usage: palmnet {}", self.usage)));
         }
         if let Some(word) = arguments.words.get(most) {
-            return Err(self.misuse(&format!("{word} is too much; usage: palmnet {}", self.usage)));
+            return Err(self.misuse(&format!("unexpected argument {word}; usage: palmnet {}", self.usage)));
         }
-        let threads = arguments.value(THREADS.name, "a whole number from 1 to 1000", |n| (1..=1000).contains(n))?;
-        palmnet::set_threads(threads.unwrap_or(0));
+        for (option, _) in &arguments.given {
+            if let Some(other) = option.excludes.iter().find(|other| arguments.has(other)) {
+                return Err(self.misuse(&format!("{} and {other} exclude each other", option.name)));
+            }
+        }
         Ok(Some(arguments))
     }
 
-    /// The text of `--help`.
+    /// Returns the option that `word` names, with its value, which may be one of the `words` after it.
+    fn option(
+        &self,
+        word: &str,
+        words: &mut dyn Iterator<Item = String>,
+    ) -> Result<(&'static Opt, String), Failure> {
+        let (name, value) = match word.split_once('=') {
+            Some((name, value)) => (name, Some(value.to_string())),
+            None => (word, None),
+        };
+        let Some(option) = self.options.iter().find(|option| option.is(name)) else {
+            let names: Vec<&str> = self.options.iter().map(|option| option.name).collect();
+            return Err(self.misuse(&format!("unknown option {name}{}", nearest(name, &names))));
+        };
+        let value = match (option.value, value) {
+            ("", None) => String::new(),
+            ("", Some(_)) => return Err(self.misuse(&format!("{name} takes no value"))),
+            (_, Some(value)) => value,
+            (what, None) => words.next().ok_or_else(|| self.misuse(&format!("{name} needs a value: {what}")))?,
+        };
+        Ok((option, value))
+    }
+
+    /// Returns the text of `--help`.
     pub fn help(&self) -> String {
         let usage = terminal::wrap(&format!("palmnet {}", self.usage), 0);
         let mut text = format!("{usage}\n{}", terminal::wrap(self.summary, 0));
         for paragraph in self.details {
             text += &format!("\n{}", terminal::wrap(paragraph, 0));
         }
-        if !self.options.is_empty() {
-            text += "\nOptions:\n";
-        }
-        for choice in self.options {
-            let short = if choice.name == "--out" { "-o, " } else { "" };
-            let heading = format!("  {short}{} {}", choice.name, choice.value);
-            text += &format!("{}\n{}", heading.trim_end(), terminal::wrap(choice.help, 6));
+        for (group, title) in Group::ALL {
+            let options: Vec<&&Opt> = self.options.iter().filter(|option| option.group == group).collect();
+            if options.is_empty() {
+                continue;
+            }
+            text += &format!("\n{title}:\n");
+            for option in options {
+                let short = option.aliases.iter().find(|alias| !alias.starts_with("--"));
+                let short = short.map_or(String::new(), |short| format!("{short}, "));
+                let heading = format!("  {short}{} {}", option.name, option.value);
+                text += &format!("{}\n{}", heading.trim_end(), terminal::wrap(&option.description(), 6));
+            }
         }
         text
     }
@@ -130,22 +239,22 @@ impl Command {
 }
 
 impl Arguments {
-    /// The word at this place, if it was given.
-    pub fn word(&self, place: usize) -> Option<&str> {
-        self.words.get(place).map(String::as_str)
+    /// Returns the word at this index, if it was given.
+    pub fn word(&self, index: usize) -> Option<&str> {
+        self.words.get(index).map(String::as_str)
     }
 
-    /// Whether a switch was given.
+    /// Returns whether an option was given.
     pub fn has(&self, name: &str) -> bool {
         self.text(name).is_some()
     }
 
-    /// The value of an option as it was given.
+    /// Returns the value of an option as it was given.
     pub fn text(&self, name: &str) -> Option<&str> {
-        self.given.iter().find(|&&(given, _)| given == name).map(|(_, value)| value.as_str())
+        self.given.iter().find(|(given, _)| given.name == name).map(|(_, value)| value.as_str())
     }
 
-    /// The value of an option, read as what it should be and found `good`; `expected` says what that is.
+    /// Returns the value of an option, read as what it should be and found `good`; `expected` says what that is.
     pub fn value<T: FromStr>(
         &self,
         name: &str,
@@ -164,28 +273,38 @@ impl Arguments {
         self.misuse(&format!("{name} {text}: expected {expected}"))
     }
 
-    /// The value of an option that is one of these names; `None` when it was not given.
-    pub fn one_of<'a>(&self, option: &str, names: &[&'a str]) -> Result<Option<&'a str>, Failure> {
-        let Some(text) = self.text(option) else { return Ok(None) };
-        names.iter().find(|&&name| name == text).map(|&name| Some(name)).ok_or_else(|| {
-            let (last, others) = names.split_last().expect("an option has names to choose from");
-            let hint = nearest(text, names);
-            self.misuse(&format!("{option} {text}: expected {} or {last}{hint}", others.join(", ")))
+    /// Returns the value of an option that is one of its choices; `None` if it was not given.
+    pub fn choice(&self, option: &Opt) -> Result<Option<&'static str>, Failure> {
+        let Some(text) = self.text(option.name) else { return Ok(None) };
+        let names = (option.choices)();
+        let found = names.iter().find(|name| **name == text).copied();
+        found.map(Some).ok_or_else(|| {
+            let hint = nearest(text, &names);
+            self.misuse(&format!("{} {text}: expected one of {}{hint}", option.name, names.join(", ")))
         })
     }
 
-    /// The value of an option that the library reads by name.
-    pub fn named<T: FromStr<Err = palmnet::Error>>(&self, option: &str) -> Result<Option<T>, Failure> {
-        let Some(text) = self.text(option) else { return Ok(None) };
-        text.parse().map(Some).map_err(|error| self.misuse(&format!("{option}: {error}")))
+    /// Returns the hyperparameters that were given.
+    pub fn overrides(&self) -> Result<Overrides, Failure> {
+        let mut overrides = Overrides::default();
+        for (option, text) in &self.given {
+            if let Some(set) = option.set {
+                set(&mut overrides, text).map_err(|message| self.misuse(&format!("{} {text}: {message}", option.name)))?;
+            }
+        }
+        Ok(overrides)
     }
 
-    /// The failure for a misuse of this command.
+    /// Returns the given options, with their values, in the order of the command line.
+    pub fn given(&self) -> impl Iterator<Item = (&'static Opt, &str)> {
+        self.given.iter().map(|(option, value)| (*option, value.as_str()))
+    }
+
+    /// Returns the failure for a misuse of this command.
     pub fn misuse(&self, message: &str) -> Failure {
         Failure::Usage(format!("{message}: see palmnet {} --help", self.command))
     }
 }
-
 /// ` (did you mean NAME?)` for the known name nearest to a misspelt one, or nothing.
 pub fn nearest(name: &str, known: &[&str]) -> String {
     let edits = |known: &str| distance(&name.to_ascii_lowercase(), &known.to_ascii_lowercase());

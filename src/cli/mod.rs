@@ -1,27 +1,17 @@
 //! The command line: which subcommand is meant, and how it ends.
 
 mod arguments;
-mod bench;
-mod checkpoint;
-mod data;
-mod decay;
-mod demo;
-mod eval;
-mod files;
-mod folds;
-mod info;
-mod numbers;
+mod commands;
+mod format;
+mod input;
 mod options;
+mod output;
 mod pictures;
-mod predict;
 mod progress;
-mod remarks;
 mod report;
-mod search;
-mod settings;
+mod resume;
+mod run;
 mod terminal;
-mod train;
-mod training;
 
 use std::ffi::OsString;
 use std::fmt;
@@ -29,6 +19,8 @@ use std::io::{self, Write};
 use std::process::ExitCode;
 
 use arguments::{Arguments, Command};
+use commands::{bench, demo, eval, info, predict, search, train};
+use options::THREADS;
 
 /// Every subcommand with the function that does it, in the order of the help.
 const COMMANDS: [(&Command, Work); 7] = [
@@ -86,7 +78,7 @@ pub fn run(words: impl Iterator<Item = OsString>) -> ExitCode {
         Err(Failure::Output(error)) if error.kind() == io::ErrorKind::BrokenPipe => ExitCode::SUCCESS,
         Err(failure) => {
             let _ = out.flush();
-            terminal::complain_wrapped(&format!("palmnet: {failure}"));
+            terminal::write_error_wrapped(&format!("palmnet: {failure}"));
             ExitCode::from(if matches!(failure, Failure::Usage(_)) { 2 } else { 1 })
         }
     }
@@ -108,13 +100,16 @@ fn dispatch(words: impl Iterator<Item = OsString>, out: &mut dyn Write) -> Resul
             let (command, work) = find(name)?;
             match command.parse(words)? {
                 Some(arguments) => {
-                    palmnet::check_isa()?;
+                    let threads = "a whole number from 1 to 1024";
+                    let threads = arguments.value(THREADS.name, threads, |n| (1..=1024).contains(n))?;
+                    palmnet::set_threads(threads.unwrap_or(0));
+                    palmnet::Isa::current()?;
                     work(&arguments, out)
                 }
                 None => Ok(out.write_all(command.help().as_bytes())?),
             }
         }
-        None => Err(Failure::Usage(format!("which command?\n\n{}", overview()))),
+        None => Err(Failure::Usage(format!("no command given\n\n{}", overview()))),
     }
 }
 
@@ -122,7 +117,7 @@ fn find(name: &str) -> Result<(&'static Command, Work), Failure> {
     COMMANDS.iter().find(|(command, _)| command.name == name).copied().ok_or_else(|| {
         let names: Vec<&str> = COMMANDS.iter().map(|(command, _)| command.name).collect();
         let hint = arguments::nearest(name, &names);
-        Failure::Usage(format!("no command \"{name}\"{hint}; there are {}: see palmnet --help", names.join(", ")))
+        Failure::Usage(format!("unknown command \"{name}\"{hint}; known are {}: see palmnet --help", names.join(", ")))
     })
 }
 

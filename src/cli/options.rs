@@ -1,181 +1,498 @@
-//! How a network is to be made and trained, as the command line says it.
+//! Every option of the command that more than one command has, or that is a hyperparameter: one declaration each.
 
-use palmnet::{Activation, Features, Init, Scaler, Schedule};
+use palmnet::tune::Overrides;
+use palmnet::{Activation, Hyperparameters, Init, Rule, Scaling, Schedule};
 
+use super::arguments::Group::{Data, Network, Optimization, Output, Regularization, Training};
+use super::arguments::{Arguments, Opt};
+use super::format::exact;
 use super::Failure;
-use super::arguments::Arguments;
+use palmnet::tune::Normalization;
 
-/// How a network is to be made and trained, as far as the command line says.
-#[derive(Clone)]
-pub struct Options {
-    pub hidden: Option<Vec<usize>>,
-    pub activation: Activation,
-    pub init: Option<Init>,
-    pub optimizer: Option<&'static str>,
-    pub learning_rate: Option<f32>,
-    /// Whether a search is to find it.
-    pub auto_rate: bool,
-    pub schedule: Schedule,
-    pub warmup: f32,
-    pub l1: f32,
-    pub l2: f32,
-    pub weight_decay: Option<f32>,
-    /// Whether trials are to find it.
-    pub auto_decay: bool,
-    pub epochs: Option<usize>,
-    pub batch: Option<usize>,
-    pub dropout: f32,
-    pub noise: f32,
-    pub norm: Option<Norm>,
-    pub max_norm: f32,
-    pub clip_norm: f32,
-    pub clip_value: f32,
-    pub label_smoothing: f32,
-    pub balanced: bool,
-    pub freeze: usize,
-    pub scale: Option<Fit>,
-    pub validation: f64,
-    pub patience: usize,
-    pub restarts: Option<usize>,
-    /// Whether a saved network is the start.
-    pub warm: bool,
-    pub seed: u64,
-}
+type Read = Result<(), String>;
 
-/// What is normalised before the activations.
-#[derive(Clone, Copy)]
-pub enum Norm {
-    Batch,
-    Layer,
-}
+/// Why L-BFGS excludes an option.
+const STEPS: &str = "which finds the length of its steps on all of the data";
+const SMOOTH: &str = "which needs the same smooth loss at every step: use --l2";
 
-/// A way to find a scaler on the training data.
-pub type Fit = fn(&Features) -> Scaler;
+pub const TARGET: Opt = Opt::new(
+    "--target",
+    "NAME[,NAME...]",
+    Data,
+    "The column to predict, by its header or its number from 1. Several are predicted as values together.",
+)
+.default(|| "the last column".into());
 
-/// The optimizers, and the learning rate that each gets when none is given.
-pub const OPTIMIZERS: [(&str, f32); 11] = [
-    ("adam", 0.001),
-    ("adamw", 0.003),
-    ("amsgrad", 0.001),
-    ("nadam", 0.001),
-    ("sgd", 0.1),
-    ("momentum", 0.03),
-    ("nesterov", 0.03),
-    ("adagrad", 0.05),
-    ("rmsprop", 0.001),
-    ("rprop", 0.001),
-    ("lbfgs", 1.0),
+pub const TASK: Opt = Opt::new(
+    "--task",
+    "classify|regress",
+    Data,
+    "Whether the target is a class or a number. By default, classes are text, or whole numbers with at most 20 different values that are exactly two or have at least 5 rows each on average.",
+)
+.choices(|| vec!["classify", "regress"]);
+
+pub const TEST: Opt = Opt::new(
+    "--test",
+    "FILE|P",
+    Data,
+    "Labeled data to test on, or the fraction of DATA that is held out for it, chosen by the seed; 0 for none. A folder has its own test set.",
+)
+.default(|| "0.2".into());
+
+pub const IGNORE: Opt = Opt::new(
+    "--ignore",
+    "NAME[,NAME...]",
+    Data,
+    "Columns that are not features, by their headers or their numbers from 1: identifiers, dates.",
+)
+.aliases(&["--drop-columns", "--exclude"]);
+
+pub const MISSING: Opt = Opt::new(
+    "--missing",
+    "error|drop|fill",
+    Data,
+    "How empty cells, NA, NaN and the like are handled: as an error; drop their rows; or fill features in with the median or the most frequent category of the training data, as later in prediction. Rows without a target are never filled in: with fill they are dropped.",
+)
+.choices(|| vec!["error", "drop", "fill"])
+.default(|| "error".into());
+
+pub const FOLDS: Opt = Opt::new(
+    "--folds",
+    "K",
+    Data,
+    "Cross-validation in place of a model: train K networks, each tested on another K-th of DATA, and report the mean and the standard deviation of their scores. Nothing is saved.",
+)
+.aliases(&["--cv"])
+.excludes(&["--test", "--out", "--history", "--checkpoint", "--checkpoint-every", "--resume", "--from"]);
+
+pub const SCALE: Opt = Opt::new(
+    "--scale",
+    "NAME",
+    Data,
+    "Scaling of the features: to mean 0 and variance 1 (standard), to [0, 1] (minmax), division by 255 (pixels), or none.",
+)
+.aliases(&["--scaling"])
+.choices(|| Scaling::names().collect())
+.default(|| "standard; pixels for images".into())
+.sets(
+    |given, text| set(&mut given.scaling, text.parse()),
+    |found| (found.scaling != Scaling::Standard).then(|| found.scaling.to_string()),
+);
+
+pub const HIDDEN: Opt = Opt::new("--hidden", "N[,N...]", Network, "Units of each hidden layer; 0 for none.")
+    .aliases(&["--units", "--hidden-units", "--hidden-layer-sizes"])
+    .default(|| Overrides::default_text("hidden"))
+    .sets(
+        |given, text| {
+            let sizes = text.split(',').map(|size| size.trim().parse().ok().filter(|&size| size > 0));
+            let sizes = if text == "0" { Some(Vec::new()) } else { sizes.collect() };
+            given.hidden = Some(sizes.ok_or("expected numbers of units, as in 128,128, or 0")?);
+            Ok(())
+        },
+        |found| {
+            let sizes: Vec<String> = found.hidden.iter().map(usize::to_string).collect();
+            Some(if sizes.is_empty() { "0".into() } else { sizes.join(",") })
+        },
+    );
+
+pub const ACTIVATION: Opt = Opt::new("--activation", "NAME", Network, "The activation after each hidden layer.")
+    .choices(|| Activation::names().collect())
+    .default(|| Activation::Relu.to_string())
+    .sets(
+        |given, text| set(&mut given.activation, text.parse()),
+        |found| (found.activation != Activation::Relu).then(|| found.activation.to_string()),
+    );
+
+pub const INIT: Opt = Opt::new("--init", "NAME", Network, "The distribution of the initial weights.")
+    .aliases(&["--initialization"])
+    .choices(|| Init::names().collect())
+    .default(|| "the one that suits the activation".into())
+    .sets(|given, text| set(&mut given.init, text.parse()), |found| found.init.map(|init| init.to_string()));
+
+pub const BATCH_NORM: Opt =
+    Opt::new("--batch-norm", "", Network, "Batch normalization before each hidden activation.")
+        .aliases(&["--batch-normalization"])
+        .excludes(&["--layer-norm"])
+        .without_lbfgs(SMOOTH)
+        .sets(
+            |given, _| {
+                given.normalization = Some(Normalization::Batch);
+                Ok(())
+            },
+            |found| (found.normalization == Some(Normalization::Batch)).then(String::new),
+        );
+
+pub const LAYER_NORM: Opt =
+    Opt::new("--layer-norm", "", Network, "Layer normalization before each hidden activation.")
+        .aliases(&["--layer-normalization"])
+        .sets(
+            |given, _| {
+                given.normalization = Some(Normalization::Layer);
+                Ok(())
+            },
+            |found| (found.normalization == Some(Normalization::Layer)).then(String::new),
+        );
+
+pub const OPTIMIZER: Opt = Opt::new(
+    "--optimizer",
+    "NAME",
+    Optimization,
+    "The update rule. lbfgs is for small data: it takes all of it for each step, and finds the length of the step itself.",
+)
+.aliases(&["--solver"])
+.choices(|| Rule::names().collect())
+.default(|| "adamw; adam with --from".into())
+.sets(|given, text| set(&mut given.optimizer, text.parse()), |found| Some(found.optimizer.name().into()));
+
+pub const LR: Opt = Opt::new(
+    "--lr",
+    "X|auto",
+    Optimization,
+    "The learning rate, or auto to find one in a hundred steps of a copy of the network.",
+)
+.aliases(&["--learning-rate"])
+.default(|| {
+    let rates = Rule::names().filter_map(|name| name.parse::<Rule>().ok());
+    let rates = rates.filter(|rule| rule.name() != "lbfgs");
+    rates.map(|rule| format!("{} for {}", exact(rule.learning_rate()), rule.name())).collect::<Vec<_>>().join(", ")
+})
+.without_lbfgs(STEPS)
+.sets(
+    |given, text| match text {
+        "auto" => set(&mut given.tune_learning_rate, Ok(true)),
+        _ => number(&mut given.learning_rate, text, |x| x > 0.0 && x.is_finite(), "a number above 0, or auto"),
+    },
+    |found| match found.optimizer {
+        Rule::Lbfgs(_) => None,
+        _ if found.tune_learning_rate => Some("auto".into()),
+        rule => Some(exact(rule.learning_rate())),
+    },
+);
+
+pub const SCHEDULE: Opt = Opt::new(
+    "--schedule",
+    "NAME",
+    Optimization,
+    "The learning-rate schedule. cooldown decreases to zero over the last part of the training; step and exponential count epochs; plateau lowers the rate if the loss has not improved for a number of epochs.",
+)
+.aliases(&["--lr-schedule"])
+.choices(|| Schedule::names().collect())
+.default(|| Schedule::default().to_string())
+.without_lbfgs(STEPS)
+.sets(
+    |given, text| set(&mut given.schedule, text.parse()),
+    |found| (found.schedule != Schedule::default()).then(|| found.schedule.to_string()),
+);
+
+pub const WARMUP: Opt =
+    Opt::new("--warmup", "P", Optimization, "Fraction of the steps over which the learning rate rises from a tenth.")
+        .default(|| "0".into())
+        .without_lbfgs(STEPS)
+        .sets(
+            |given, text| number(&mut given.warmup, text, |p| (0.0..=1.0).contains(&p), "a fraction from 0 to 1"),
+            |found| positive(found.warmup),
+        );
+
+pub const BATCH: Opt = Opt::new("--batch", "N", Optimization, "Examples in a mini-batch.")
+    .aliases(&["--batch-size"])
+    .default(|| Overrides::default_text("batch_size"))
+    .without_lbfgs(STEPS)
+    .sets(
+        |given, text| whole(&mut given.batch_size, text),
+        |found| (!matches!(found.optimizer, Rule::Lbfgs(_))).then(|| found.batch_size.to_string()),
+    );
+
+pub const CLIP: Opt = Opt::new("--clip", "X", Optimization, "The largest Euclidean norm of a gradient; longer ones are scaled down.")
+    .aliases(&["--clip-norm"])
+    .default(|| "no limit".into())
+    .without_lbfgs(SMOOTH)
+    .sets(|given, text| limit(&mut given.clip_norm, text), |found| finite(found.clip_norm));
+
+pub const CLIP_VALUE: Opt =
+    Opt::new("--clip-value", "X", Optimization, "The largest absolute entry of a gradient; larger ones are cut.")
+        .default(|| "no limit".into())
+        .without_lbfgs(SMOOTH)
+        .sets(|given, text| limit(&mut given.clip_value, text), |found| finite(found.clip_value));
+
+pub const WEIGHT_DECAY: Opt = Opt::new(
+    "--weight-decay",
+    "X|auto",
+    Regularization,
+    "Decoupled weight decay. auto tries five values and an L1 penalty on 80 % of the training data, scores them on the rest, and keeps the best.",
+)
+.aliases(&["--decay"])
+.default(|| Overrides::default_text("weight_decay"))
+.without_lbfgs(SMOOTH)
+.sets(
+    |given, text| match text {
+        "auto" => set(&mut given.tune_penalty, Ok(true)),
+        _ => number(&mut given.weight_decay, text, |x| x >= 0.0 && x.is_finite(), "a number of at least 0, or auto"),
+    },
+    |found| match found.penalty.weight_decay {
+        _ if found.tune_penalty => Some("auto".into()),
+        decay if decay > 0.0 || found.optimizer.name() == "adamw" => Some(exact(decay)),
+        _ => None,
+    },
+);
+
+pub const L1: Opt = Opt::new("--l1", "X", Regularization, "L1 penalty: X times the sum of the absolute weights.")
+    .default(|| "0".into())
+    .without_lbfgs(SMOOTH)
+    .sets(|given, text| strength(&mut given.l1, text), |found| positive(found.penalty.l1));
+
+pub const L2: Opt = Opt::new("--l2", "X", Regularization, "L2 penalty: X times half the sum of the squared weights.")
+    .aliases(&["--alpha"])
+    .default(|| "0".into())
+    .sets(|given, text| strength(&mut given.l2, text), |found| positive(found.penalty.l2));
+
+pub const DROPOUT: Opt =
+    Opt::new("--dropout", "P", Regularization, "The probability that a hidden unit is left out of a step.")
+        .default(|| "0".into())
+        .without_lbfgs(SMOOTH)
+        .sets(|given, text| fraction(&mut given.dropout, text), |found| positive(found.dropout));
+
+pub const NOISE: Opt = Opt::new(
+    "--noise",
+    "X",
+    Regularization,
+    "The standard deviation of Gaussian noise that is added to the scaled features in training.",
+)
+.default(|| "0".into())
+.without_lbfgs(SMOOTH)
+.sets(|given, text| strength(&mut given.noise, text), |found| positive(found.noise));
+
+pub const MAX_NORM: Opt =
+    Opt::new("--max-norm", "X", Regularization, "The largest Euclidean norm of the weights into a unit.")
+        .default(|| "no limit".into())
+        .without_lbfgs(SMOOTH)
+        .sets(|given, text| limit(&mut given.max_norm, text), |found| finite(found.max_norm));
+
+pub const LABEL_SMOOTHING: Opt =
+    Opt::new("--label-smoothing", "P", Regularization, "Fraction of each target that is spread over all classes.")
+        .default(|| "0".into())
+        .sets(|given, text| fraction(&mut given.label_smoothing, text), |found| positive(found.label_smoothing));
+
+pub const BALANCED: Opt =
+    Opt::new("--balanced", "", Regularization, "Every class counts the same, however few its examples are.")
+        .aliases(&["--class-weight-balanced"])
+        .sets(
+            |given, _| set(&mut given.balanced, Ok(true)),
+            |found| found.balanced.then(String::new),
+        );
+
+pub const EPOCHS: Opt = Opt::new("--epochs", "N", Training, "Passes over the training data; at most for lbfgs.")
+    .aliases(&["--max-iter"])
+    .default(|| Overrides::default_text("epochs"))
+    .sets(|given, text| whole(&mut given.epochs, text), |found| Some(found.epochs.to_string()));
+
+pub const VALIDATION: Opt = Opt::new(
+    "--validation",
+    "P",
+    Training,
+    "Fraction of the training data in the validation set, whose loss is measured after each epoch.",
+)
+.aliases(&["--validation-fraction", "--validation-split"])
+.default(|| Overrides::default_text("validation"))
+.sets(
+    |given, text| {
+        given.validation = Some(text.parse().ok().filter(|p| (0.0..1.0).contains(p)).ok_or(FRACTION)?);
+        Ok(())
+    },
+    |found| (found.validation > 0.0).then(|| found.validation.to_string()),
+);
+
+pub const PATIENCE: Opt = Opt::new(
+    "--patience",
+    "N",
+    Training,
+    "Early stopping: end if the loss (of the validation set, if there is one) has not improved for N epochs, with the weights of the best epoch; 0 for never.",
+)
+.aliases(&["--early-stopping", "--n-iter-no-change"])
+.default(|| Overrides::default_text("patience"))
+.sets(
+    |given, text| {
+        given.patience = Some(text.parse().map_err(|_| "expected a whole number")?);
+        Ok(())
+    },
+    |found| match found.patience {
+        Some(patience) => Some(patience.to_string()),
+        None => (found.validation > 0.0).then(|| "0".into()),
+    },
+);
+
+pub const RESTARTS: Opt = Opt::new(
+    "--restarts",
+    "N",
+    Training,
+    "Initial weights that are trained for a tenth of the epochs; the best go on.",
+)
+.default(|| Overrides::default_text("restarts"))
+.sets(|given, text| whole(&mut given.restarts, text), |found| Some(found.restarts.to_string()));
+
+pub const FROM: Opt = Opt::new(
+    "--from",
+    "MODEL",
+    Training,
+    "Train the network of a saved model further, with its columns and its preprocessing, in place of a new network.",
+)
+.aliases(&["--warm-start"])
+.excludes(FROM_EXCLUDES)
+.sets(|given, _| {
+    given.warm_start = true;
+    Ok(())
+}, |_| None);
+
+/// Decided by the model of `--from`.
+pub const FROM_EXCLUDES: &[&str] = &[
+    "--target", "--task", "--ignore", "--hidden", "--activation", "--init", "--dropout", "--noise", "--batch-norm",
+    "--layer-norm", "--scale", "--restarts", "--folds",
 ];
 
-impl Options {
-    pub fn parse(arguments: &Arguments) -> Result<Self, Failure> {
-        let hidden = match arguments.text("--hidden") {
+pub const FREEZE: Opt = Opt::new(
+    "--freeze",
+    "N",
+    Training,
+    "Keep the first N dense layers of --from as they are, and all before the next one: for few rows that resemble those it was trained on.",
+)
+.sets(|given, text| whole(&mut given.frozen, text), |found| (found.frozen > 0).then(|| found.frozen.to_string()));
+
+pub const SEED: Opt = Opt::new("--seed", "N", Training, "The seed of everything random.")
+    .aliases(&["--random-state"])
+    .default(|| "0".into())
+    .sets(
+        |given, text| {
+            given.seed = Some(text.parse().map_err(|_| "expected a whole number")?);
+            Ok(())
+        },
+        |found| Some(found.seed.to_string()),
+    );
+
+/// It changes no result, and is no hyperparameter.
+pub const THREADS: Opt = Opt::new("--threads", "N", Training, "Threads that share the work. Results are the same.")
+    .aliases(&["--jobs", "-j"])
+    .default(|| "as many as the device offers".into());
+
+pub const OUT: Opt = Opt::new("--out", "FILE", Output, "The file of the model.")
+    .aliases(&["-o", "--output"])
+    .default(|| "model.safetensors".into());
+
+pub const HISTORY: Opt = Opt::new(
+    "--history",
+    "FILE",
+    Output,
+    "A file for a table of the epochs, as CSV: epoch, train_loss, validation_loss, learning_rate, seconds.",
+);
+
+pub const CHECKPOINT: Opt = Opt::new("--checkpoint", "FILE", Output, "Write checkpoints to FILE while training, and remove it once the model is saved.")
+    .default(|| "none; with --resume and --checkpoint-every, that of --out with the ending .checkpoint".into());
+
+pub const CHECKPOINT_EVERY: Opt =
+    Opt::new("--checkpoint-every", "N|Nm", Output, "Write a checkpoint every N epochs, or every N minutes.")
+        .default(|| "1m".into());
+
+pub const RESUME: Opt = Opt::new(
+    "--resume",
+    "",
+    Output,
+    "Resume from the checkpoint, or start if there is none: after a training was killed, or stopped by Ctrl-C, repeat its command. The model is the same as without interruption.",
+);
+
+pub const EVERY: Opt = Opt::new("--every", "N", Output, "Print a plain progress line every N epochs.")
+    .aliases(&["--log-every"]);
+
+pub const QUIET: Opt = Opt::new("--quiet", "", Output, "No progress and no warnings.").aliases(&["-q", "--silent"]);
+
+pub const JSON: Opt = Opt::new("--json", "", Output, "JSON lines on standard output.");
+
+/// The hyperparameters, the command line that gives them again, and nothing that changes no weight.
+pub fn repeating_line(arguments: &Arguments, options: &[&'static Opt], found: &Hyperparameters) -> String {
+    let data = arguments.word(0).unwrap_or_default();
+    // A file of such a name is no option.
+    let dash = if data.len() > 1 && data.starts_with('-') { "./" } else { "" };
+    let mut line = format!("palmnet train {dash}{}", shell_word(data));
+    let warm = arguments.has(FROM.name);
+    for option in options {
+        let given = || arguments.text(option.name).map(str::to_string);
+        let value = match option.set {
+            _ if warm && FROM_EXCLUDES.contains(&option.name) => None,
+            None if option.group == Data => given(),
             None => None,
-            Some("0") => Some(Vec::new()),
-            Some(sizes) => {
-                let sizes = sizes.split(',').map(|size| size.trim().parse().ok().filter(|&size| size > 0));
-                let bad = || arguments.misuse("--hidden: expected numbers of units, as in 128,128, or 0");
-                Some(sizes.collect::<Option<Vec<usize>>>().ok_or_else(bad)?)
-            }
+            Some(_) => (option.show)(found).or_else(given),
         };
-        let scale = arguments.one_of("--scale", &["standard", "minmax", "none"])?.map(|name| match name {
-            "standard" => Scaler::standard,
-            "minmax" => Scaler::min_max,
-            _ => (|features| Scaler::identity(features.columns())) as Fit,
-        });
-        let optimizer = arguments.one_of("--optimizer", &OPTIMIZERS.map(|(name, _)| name))?;
-        let of_steps = ["--lr", "--schedule", "--warmup", "--batch"];
-        let of_loss =
-            ["--l1", "--weight-decay", "--dropout", "--noise", "--batch-norm", "--max-norm", "--clip", "--clip-value"];
-        if optimizer == Some("lbfgs") {
-            let given = |options: &[&'static str]| options.iter().copied().find(|option| arguments.has(option));
-            let why = match (given(&of_steps), given(&of_loss)) {
-                (Some(option), _) => format!(
-                    "{option} does not go with --optimizer lbfgs, which finds the length of its steps on all of the data"
-                ),
-                (_, Some(option)) => format!(
-                    "{option} does not go with --optimizer lbfgs, which needs the same smooth loss at every step: take --l2"
-                ),
-                (None, None) => String::new(),
-            };
-            if !why.is_empty() {
-                return Err(arguments.misuse(&why));
+        if let Some(value) = value {
+            line += &format!(" {}", option.name);
+            if !option.value.is_empty() {
+                line += &format!(" {}", shell_word(&value));
             }
         }
-        let auto_rate = arguments.text("--lr") == Some("auto");
-        if auto_rate && optimizer == Some("rprop") {
-            return Err(
-                arguments.misuse("--lr auto does not go with --optimizer rprop, which finds its steps as it goes")
-            );
-        }
-        let rate = match auto_rate {
-            true => None,
-            false => arguments.value("--lr", "a number above 0, or auto", |&x: &f32| x > 0.0 && x.is_finite())?,
-        };
-        let whole = |name: &str| arguments.value(name, "a whole number from 1", |&n: &usize| n > 0);
-        let norm = match (arguments.has("--batch-norm"), arguments.has("--layer-norm")) {
-            (true, true) => return Err(arguments.misuse("--batch-norm and --layer-norm exclude each other")),
-            (true, false) => Some(Norm::Batch),
-            (false, true) => Some(Norm::Layer),
-            (false, false) => None,
-        };
-        if arguments.text("--batch") == Some("1") && arguments.has("--batch-norm") {
-            return Err(
-                arguments.misuse("--batch-norm learns nothing from --batch 1: take larger batches, or --layer-norm")
-            );
-        }
-        let share = "a share of at least 0 and less than 1";
-        let dropout = arguments.value("--dropout", share, |p: &f32| (0.0..1.0).contains(p))?;
-        let warmup = arguments.value("--warmup", "a share from 0 to 1", |p: &f32| (0.0..=1.0).contains(p))?;
-        let strength =
-            |name: &str| arguments.value(name, "a number of at least 0", |x: &f32| *x >= 0.0 && x.is_finite());
-        let limit = |name: &str| {
-            let limit = arguments.value(name, "a number above 0", |&x: &f32| x > 0.0)?;
-            Ok::<f32, Failure>(limit.unwrap_or(f32::INFINITY))
-        };
-        let label_smoothing = arguments.value("--label-smoothing", share, |p: &f32| (0.0..1.0).contains(p))?;
-        let auto_decay = arguments.text("--weight-decay") == Some("auto");
-        let decay = match auto_decay {
-            true => None,
-            false => {
-                let expected = "a number of at least 0, or auto";
-                arguments.value("--weight-decay", expected, |x: &f32| *x >= 0.0 && x.is_finite())?
-            }
-        };
-        let patience = arguments.value("--patience", "a whole number", |_: &usize| true)?;
-        let validation = arguments.value("--validation", share, |p: &f64| (0.0..1.0).contains(p))?;
-        let usual_validation = if patience.is_some_and(|patience| patience > 0) { 0.1 } else { 0.0 };
-        let validation = validation.unwrap_or(usual_validation);
-        Ok(Options {
-            hidden,
-            activation: arguments.named("--activation")?.unwrap_or(Activation::Relu),
-            init: arguments.named("--init")?,
-            optimizer,
-            learning_rate: rate,
-            auto_rate,
-            schedule: arguments.named("--schedule")?.unwrap_or_default(),
-            warmup: warmup.unwrap_or(0.0),
-            l1: strength("--l1")?.unwrap_or(0.0),
-            l2: strength("--l2")?.unwrap_or(0.0),
-            weight_decay: decay,
-            auto_decay,
-            epochs: whole("--epochs")?,
-            batch: whole("--batch")?,
-            dropout: dropout.unwrap_or(0.0),
-            noise: strength("--noise")?.unwrap_or(0.0),
-            norm,
-            max_norm: limit("--max-norm")?,
-            clip_norm: limit("--clip")?,
-            clip_value: limit("--clip-value")?,
-            label_smoothing: label_smoothing.unwrap_or(0.0),
-            balanced: arguments.has("--balanced"),
-            freeze: whole("--freeze")?.unwrap_or(0),
-            scale,
-            validation,
-            patience: patience.unwrap_or(if validation > 0.0 { 20 } else { 0 }),
-            restarts: whole("--restarts")?,
-            warm: arguments.has("--from"),
-            seed: arguments.value("--seed", "a whole number", |_| true)?.unwrap_or(0),
-        })
+    }
+    line
+}
+
+/// Checks the combinations that no single option can: L-BFGS, and settings of a model that is not there.
+pub fn check_combinations(arguments: &Arguments, overrides: &Overrides) -> Result<(), Failure> {
+    if let Some(Rule::Lbfgs(_)) = overrides.optimizer
+        && let Some((option, reason)) =
+            arguments.given().find_map(|(option, _)| Some((option.name, option.without_lbfgs?)))
+    {
+        return Err(arguments.misuse(&format!("{option} does not go with --optimizer lbfgs, {reason}")));
+    }
+    if overrides.tune_learning_rate == Some(true) && matches!(overrides.optimizer, Some(Rule::Rprop(_))) {
+        let message = "--lr auto does not go with --optimizer rprop, which adapts its steps as it goes";
+        return Err(arguments.misuse(message));
+    }
+    if overrides.batch_size == Some(1) && overrides.normalization == Some(Normalization::Batch) {
+        let message = "--batch-norm learns nothing from --batch 1: use larger mini-batches, or --layer-norm";
+        return Err(arguments.misuse(message));
+    }
+    if overrides.frozen.is_some() && !overrides.warm_start {
+        return Err(arguments.misuse("--freeze is for the layers of a model that --from names"));
+    }
+    Ok(())
+}
+
+const FRACTION: &str = "expected a fraction of at least 0 and less than 1";
+
+fn set<T>(to: &mut Option<T>, value: palmnet::Result<T>) -> Read {
+    *to = Some(value.map_err(|error| error.to_string())?);
+    Ok(())
+}
+
+fn number(to: &mut Option<f32>, text: &str, good: fn(f32) -> bool, expected: &str) -> Read {
+    *to = Some(text.parse().ok().filter(|&x| good(x)).ok_or_else(|| format!("expected {expected}"))?);
+    Ok(())
+}
+
+fn whole(to: &mut Option<usize>, text: &str) -> Read {
+    *to = Some(text.parse().ok().filter(|&n| n > 0).ok_or("expected a whole number from 1")?);
+    Ok(())
+}
+
+fn fraction(to: &mut Option<f32>, text: &str) -> Read {
+    number(to, text, |p| (0.0..1.0).contains(&p), &FRACTION["expected ".len()..])
+}
+
+fn strength(to: &mut Option<f32>, text: &str) -> Read {
+    number(to, text, |x| x >= 0.0 && x.is_finite(), "a number of at least 0")
+}
+
+fn limit(to: &mut Option<f32>, text: &str) -> Read {
+    number(to, text, |x| x > 0.0, "a number above 0")
+}
+
+fn positive(x: f32) -> Option<String> {
+    (x > 0.0).then(|| exact(x))
+}
+
+fn finite(x: f32) -> Option<String> {
+    x.is_finite().then(|| exact(x))
+}
+
+/// A word as it must be typed for a shell to leave it as it is.
+fn shell_word(word: &str) -> String {
+    let plain = |c: char| c.is_alphanumeric() || "-_./,:=+@%".contains(c);
+    match word.chars().all(plain) && !word.is_empty() {
+        true => word.to_string(),
+        false => format!("'{}'", word.replace('\'', "'\\''")),
     }
 }

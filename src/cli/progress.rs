@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use palmnet::{Epoch, Event};
 
-use super::numbers::{duration, short, significant};
+use super::format::{duration, short, significant};
 use super::terminal;
 
 /// A line that redraws itself does so no more often than this.
@@ -46,7 +46,7 @@ impl Progress {
         match self.style {
             Style::Silent => {}
             Style::Redrawn => self.draw(line),
-            Style::Plain { .. } => terminal::complain(&format!("{line}\n")),
+            Style::Plain { .. } => terminal::write_error(&format!("{line}\n")),
         }
     }
 
@@ -72,33 +72,33 @@ impl Progress {
             }
             Style::Plain { every } => {
                 if matches!(event, Event::Epoch { .. }) && (epoch % every == 0 || epoch == 1 || epoch == self.epochs) {
-                    terminal::complain(&format!("{}\n", self.line("epoch ", epoch, loss, done)));
+                    terminal::write_error(&format!("{}\n", self.line("epoch ", epoch, loss, done)));
                 }
             }
         }
     }
 
     /// Leaves the last state on the screen, and the cursor on a line of its own.
-    pub fn finish(mut self) {
+    pub fn finish(&mut self) {
         if matches!(self.style, Style::Redrawn) && self.drawn.is_some() {
             if let Some(epoch) = self.last {
                 self.draw(&self.line("", epoch.epoch, epoch.train_loss, epoch.epoch as f64));
             }
-            terminal::complain("\n");
+            terminal::write_error("\n");
         }
     }
 
     /// Leaves nothing of a line that redraws itself.
-    pub fn wipe(mut self) {
-        if self.drawn.is_some() {
-            self.draw("");
+    pub fn wipe(&mut self) {
+        if self.drawn.take().is_some() {
+            terminal::write_error("\r\x1b[K");
         }
     }
 
     fn draw(&mut self, line: &str) {
         self.drawn = Some(Instant::now());
         // Back to the first column, the line, and erase what is left of a longer one.
-        terminal::complain(&format!("\r{line}\x1b[K"));
+        terminal::write_error(&format!("\r{line}\x1b[K"));
     }
 
     /// The state in as many words as fit, the most telling ones first: loss, time left, examples per second, learning

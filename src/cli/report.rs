@@ -1,68 +1,62 @@
-//! How well a network does, as text and as JSON.
+//! Scores, networks and data in a line of text or JSON.
 
-use palmnet::json::Json;
-use palmnet::{Dataset, Evaluation, Loss, Matrix, Model, Network, Regression, Result, Scaler, Targets};
+use palmnet::unversioned::Json;
+use palmnet::{Dataset, Epoch, Evaluation, Layer, Network, Score, Targets};
 
-use super::numbers::significant;
+use super::format::counted;
 
-/// Loss and metrics on one part of the data.
-pub struct Score {
-    pub loss: f64,
-    pub evaluation: Evaluation,
+/// `{"loss":…,"accuracy":…}`, or with `"rmse"`, `"mae"` and `"r2"`.
+pub fn score_json(score: &Score) -> Json {
+    let mut members = vec![("loss", Json::from(score.loss))];
+    match &score.evaluation {
+        Evaluation::Classification(found) => members.push(("accuracy", found.accuracy().into())),
+        Evaluation::Regression(found) => {
+            members.extend([("rmse", found.rmse.into()), ("mae", found.mae.into()), ("r2", found.r2.into())]);
+        }
+    }
+    Json::object(members)
 }
 
-impl Score {
-    /// The score on data that is scaled as the network was trained. Metrics of values are in the units of the
-    /// targets before `target_scaler`, the loss in the scaled ones.
-    pub fn of(network: &Network, data: &Dataset, loss: Loss, target_scaler: Option<&Scaler>) -> Result<Score> {
-        network.check(data)?;
-        let mut outputs = network.outputs_for(data)?;
-        let mut targets = Matrix::default();
-        data.gather_targets(&(0..data.len()).collect::<Vec<_>>(), network.outputs(), &mut targets);
-        let loss = loss.value(&outputs, &targets);
-        let evaluation = match (data.targets(), target_scaler) {
-            (Targets::Classes(_), _) => network.evaluate(data)?,
-            (Targets::Values(_), scaler) => {
-                if let Some(scaler) = scaler {
-                    scaler.invert(&mut outputs);
-                    scaler.invert(&mut targets);
-                }
-                Evaluation::Regression(Regression::new(&outputs, &targets))
-            }
-        };
-        Ok(Score { loss, evaluation })
-    }
+/// `{"event":"epoch",…}`, a line.
+pub fn epoch_line(epoch: &Epoch) -> String {
+    let line = Json::object([
+        ("event", "epoch".into()),
+        ("epoch", epoch.epoch.into()),
+        ("train_loss", epoch.train_loss.into()),
+        ("validation_loss", epoch.validation_loss.map_or(Json::Null, Json::from)),
+        ("seconds", epoch.seconds.into()),
+    ]);
+    format!("{line}\n")
+}
 
-    /// The score of a model on data in its own units.
-    pub fn of_model(model: &Model, mut data: Dataset) -> Result<Score> {
-        model.check(&data)?;
-        model.preprocessing().apply(&mut data);
-        Score::of(model.network(), &data, model.loss(), model.preprocessing().targets())
-    }
+/// `4 features → species (3 classes)`.
+pub fn columns(train: &Dataset) -> String {
+    let targets = match train.targets() {
+        Targets::Classes(_) => format!("{} classes", train.class_names().len()),
+        Targets::Values(values) => counted(values.columns(), "value"),
+    };
+    let features = counted(train.features().columns(), "feature");
+    format!("{features} → {} ({targets})", train.schema().output().names().join(", "))
+}
 
-    /// One line: `loss 0.05123, accuracy 0.9667`.
-    pub fn line(&self) -> String {
-        match &self.evaluation {
-            Evaluation::Classification(found) => {
-                format!("loss {}, accuracy {:.4}", significant(self.loss, 4), found.accuracy())
-            }
-            Evaluation::Regression(found) => {
-                let (rmse, mae) = (significant(found.rmse, 4), significant(found.mae, 4));
-                let r2 = if found.r2.abs() < 1e4 { format!("{:.4}", found.r2) } else { significant(found.r2, 4) };
-                format!("rmse {rmse}, mae {mae}, R² {r2}")
-            }
-        }
+/// `train 120, test 30 examples`.
+pub fn examples(train: &Dataset, test: Option<&Dataset>) -> String {
+    match test {
+        Some(test) => format!("train {}, test {}", train.len(), counted(test.len(), "example")),
+        None => format!("train {}", counted(train.len(), "example")),
     }
+}
 
-    /// `{"loss":…,"accuracy":…}`, or with `"rmse"`, `"mae"` and `"r2"`.
-    pub fn json(&self) -> Json {
-        let mut members = vec![("loss", Json::from(self.loss))];
-        match &self.evaluation {
-            Evaluation::Classification(found) => members.push(("accuracy", found.accuracy().into())),
-            Evaluation::Regression(found) => {
-                members.extend([("rmse", found.rmse.into()), ("mae", found.mae.into()), ("r2", found.r2.into())]);
-            }
-        }
-        Json::object(members)
-    }
+/// `network 4-64-64-3, 4675 parameters`.
+pub fn network_line(network: &Network) -> String {
+    format!("network {}, {}", shape(network), counted(network.parameter_count(), "parameter"))
+}
+
+/// `4-64-64-3`.
+pub fn shape(network: &Network) -> String {
+    let outputs = network.layers().iter().filter_map(|layer| match layer {
+        Layer::Dense(dense) => Some(dense.outputs().to_string()),
+        _ => None,
+    });
+    [network.inputs().to_string()].into_iter().chain(outputs).collect::<Vec<String>>().join("-")
 }

@@ -43,16 +43,21 @@ fn ask() -> Option<usize> {
 }
 
 /// Writes to standard error. That nobody reads it any more, as in `palmnet train … 2>&1 | head`, is no failure.
-pub fn complain(text: &str) {
+pub fn write_error(text: &str) {
     let _ = stderr().write_all(text.as_bytes());
+}
+
+/// Writes a warning to standard error, wrapped.
+pub fn warn(message: &str) {
+    write_error(&wrap(&format!("warning: {message}"), 0));
 }
 
 /// A message for standard error, line by line: wrapped on a terminal, as it is elsewhere, where a script may look for
 /// words in it.
-pub fn complain_wrapped(message: &str) {
+pub fn write_error_wrapped(message: &str) {
     match stderr().is_terminal() {
-        true => complain(&message.lines().map(|line| wrap(line, 0)).collect::<String>()),
-        false => complain(&format!("{}\n", message.trim_end())),
+        true => write_error(&message.lines().map(|line| wrap(line, 0)).collect::<String>()),
+        false => write_error(&format!("{}\n", message.trim_end())),
     }
 }
 

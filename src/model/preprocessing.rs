@@ -4,6 +4,7 @@ use std::fmt;
 use std::str::FromStr;
 
 use crate::base::error::{Error, Result};
+use crate::base::names::{Names, named};
 use crate::data::{Dataset, Features, Scaler, Targets};
 use crate::linalg::matrix::Matrix;
 
@@ -22,15 +23,22 @@ pub enum Scaling {
     None,
 }
 
-/// The names that `--scale` takes.
-const NAMES: [(Scaling, &str); 4] = [
-    (Scaling::Standard, "standard"),
-    (Scaling::MinMax, "minmax"),
-    (Scaling::Pixels, "pixels"),
-    (Scaling::None, "none"),
-];
+const NAMES: Names<Scaling> = Names {
+    kind: "scaling",
+    known: &[
+        named("standard", &["zscore"], Scaling::Standard),
+        named("minmax", &[], Scaling::MinMax),
+        named("pixels", &[], Scaling::Pixels),
+        named("none", &["identity"], Scaling::None),
+    ],
+};
 
 impl Scaling {
+    /// The names of all scalings.
+    pub fn names() -> impl Iterator<Item = &'static str> {
+        NAMES.forms()
+    }
+
     /// The scaling that suits `data` if nothing else is known: pixels for features kept as bytes, else standard.
     pub fn for_data(data: &Dataset) -> Self {
         if matches!(data.features(), Features::Bytes { .. }) { Scaling::Pixels } else { Scaling::Standard }
@@ -48,7 +56,7 @@ impl Scaling {
 
 impl fmt::Display for Scaling {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.pad(NAMES.iter().find(|(scaling, _)| scaling == self).map_or("", |(_, name)| name))
+        f.pad(NAMES.name_of(*self))
     }
 }
 
@@ -56,9 +64,7 @@ impl FromStr for Scaling {
     type Err = Error;
 
     fn from_str(text: &str) -> Result<Self> {
-        NAMES.iter().find(|(_, name)| *name == text).map(|&(scaling, _)| scaling).ok_or_else(|| {
-            Error::Setting(format!("unknown scaling \"{text}\"; known are standard, minmax, pixels, none"))
-        })
+        NAMES.parse(text, |_, _| None)
     }
 }
 
@@ -150,10 +156,10 @@ mod tests {
 
     #[test]
     fn scaling_names_round_trip() {
-        for (scaling, name) in NAMES {
-            assert_eq!(name.parse::<Scaling>().unwrap(), scaling);
-            assert_eq!(scaling.to_string(), name);
+        for name in ["standard", "minmax", "pixels", "none"] {
+            assert_eq!(name.parse::<Scaling>().unwrap().to_string(), name);
         }
-        assert!("robust".parse::<Scaling>().unwrap_err().to_string().contains("known are standard"));
+        assert_eq!("min-max".parse::<Scaling>().unwrap(), Scaling::MinMax);
+        assert!("robust".parse::<Scaling>().unwrap_err().to_string().contains("standard"));
     }
 }

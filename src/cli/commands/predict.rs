@@ -3,33 +3,34 @@
 use std::io::Write;
 use std::path::Path;
 
-use palmnet::json::Json;
+use palmnet::unversioned::Json;
 use palmnet::{Error, Features, Matrix, Model, Output, Table};
 
-use super::Failure;
-use super::arguments::{Arguments, Command, THREADS, choice};
-use super::data;
-use super::numbers::{exact, significant};
+use crate::cli::Failure;
+use crate::cli::arguments::{Arguments, Command, Group, Opt};
+use crate::cli::input;
+use crate::cli::options::{JSON, THREADS};
+use crate::cli::format::{exact, significant};
 
 pub const COMMAND: Command = Command {
     name: "predict",
     usage: "predict MODEL DATA",
-    summary: "Print one prediction per line for the rows of a file, labelled or not.",
-    details: &[data::ABOUT, "Of a folder, the test images are taken. Several values are separated by commas."],
+    summary: "Print one prediction per line for the rows of a file, labeled or not.",
+    details: &[input::ABOUT, "A folder stands for its test images. Several values are separated by commas."],
     words: (2, 2),
-    options: &[
-        choice(
-            "--probabilities",
-            "",
-            "After the class, the probability of every class, separated by commas, under a header.",
-        ),
-        THREADS,
-        choice("--json", "", "One JSON object per line."),
-    ],
+    options: &[&PROBABILITIES, &THREADS, &JSON],
 };
 
+const PROBABILITIES: Opt = Opt::new(
+    "--probabilities",
+    "",
+    Group::Output,
+    "After the class, the probability of every class, separated by commas, under a header.",
+)
+.aliases(&["--proba", "--predict-proba"]);
+
 pub fn run(arguments: &Arguments, out: &mut dyn Write) -> Result<(), Failure> {
-    let model = data::model(arguments)?.folded();
+    let model = input::model(arguments)?.folded();
     let path = arguments.word(1).unwrap_or_default();
     let outputs =
         if Path::new(path).is_dir() { images(&model, path)? } else { model.predict_table(&Table::read(path)?)? };

@@ -2,100 +2,68 @@
 
 use std::path::Path;
 
-use palmnet::{Dataset, Error, Missing, Model, Scaler, Table, Target};
+use palmnet::{Dataset, Error, Missing, Model, Table, Target};
 
-use super::arguments::{Arguments, Choice, choice, nearest};
-use super::numbers::counted;
-use super::{Failure, files};
+use super::Failure;
+use super::arguments::{Arguments, nearest};
+use super::format::counted;
+use super::options::{FOLDS, IGNORE, MISSING, TARGET, TASK, TEST};
+use super::output::is_model;
 
-/// What the help of every command says about `DATA`.
-pub const ABOUT: &str = "DATA is a CSV or TSV file (a header is recognised; - is standard input), or a folder with the \
+/// What `DATA` may be, for the help of every command.
+pub const ABOUT: &str = "DATA is a CSV or TSV file (a header is recognized; - is standard input), or a folder with the \
     four files of MNIST in IDX format: train-images-idx3-ubyte, train-labels-idx1-ubyte, t10k-images-idx3-ubyte, \
     t10k-labels-idx1-ubyte.";
 
-/// The options that choose training data.
-pub const TARGET: Choice = choice(
-    "--target",
-    "NAME[,NAME...]",
-    "The column to predict, by its header or its number from 1; the last when not given. Several are predicted as values together.",
-);
-pub const TASK: Choice = choice(
-    "--task",
-    "classify|regress",
-    "Whether the target is a class or a number. When not given, classes are text, or whole numbers with at most 20 different values that are exactly two or have at least 5 rows each on average.",
-);
-pub const IGNORE: Choice = choice(
-    "--ignore",
-    "NAME[,NAME...]",
-    "Columns from which nothing is to be learned, by their headers or their numbers from 1: identifiers, dates.",
-);
-pub const MISSING: Choice = choice(
-    "--missing",
-    "error|drop|fill",
-    "What becomes of empty cells, NA, NaN and the like: an error (when not given), rows without them only, or features filled in with the median or the most frequent category of the training part, as later in prediction. A row without a target is never filled in: with fill it is left out.",
-);
-pub const TEST: Choice = choice(
-    "--test",
-    "FILE|SHARE",
-    "Labelled data to test on, or the share of DATA to keep for that, chosen by the seed: 0.2 when not given, 0 for none. A folder has its own test part.",
-);
-
-pub const FOLDS: Choice = choice(
-    "--folds",
-    "K",
-    "Cross-validation in place of a model: train K networks, each tested on another K-th of DATA, and report the mean and the standard deviation of what they reach. Nothing is saved.",
-);
-/// What is trained on, and what is tested on.
+/// The training set and the test set.
 pub struct Parts {
     pub train: Dataset,
     pub test: Option<Dataset>,
-    /// What brings the features to a size that networks learn from, where their kind says so.
-    pub scaler: Option<Scaler>,
-    /// What is worth telling about the data.
-    pub remarks: Vec<String>,
+    /// Warnings about how the data was read.
+    pub warnings: Vec<String>,
 }
 
-/// What `train` was asked to read, found good as far as that can be said before it is read.
+/// The data that a command asks for, checked as far as is possible before it is read.
 pub struct Request<'a> {
     arguments: &'a Arguments,
     path: &'a str,
     test: Test<'a>,
     missing: Missing,
-    /// The model to go on with, which says what the columns mean.
+    /// The model that is trained further, which says what the columns mean.
     start: Option<&'a Model>,
 }
 
 enum Test<'a> {
     File(&'a str),
-    Share(f64),
+    Fraction(f64),
 }
 
 impl<'a> Request<'a> {
-    /// What the options say.
+    /// Reads the options.
     pub fn parse(arguments: &'a Arguments) -> Result<Self, Failure> {
         let path = arguments.word(0).unwrap_or_default();
         if Path::new(path).is_dir()
             && let Some(name) = [TARGET, TASK, TEST, IGNORE, MISSING]
-                .map(|choice| choice.name)
+                .map(|option| option.name)
                 .into_iter()
                 .find(|name| arguments.has(name))
         {
             return Err(arguments.misuse(&format!("{name} is for tables, and {path} is a folder of images")));
         }
-        arguments.one_of(TASK.name, &["classify", "regress"])?;
-        let missing = match arguments.one_of(MISSING.name, &["error", "drop", "fill"])? {
+        arguments.choice(&TASK)?;
+        let missing = match arguments.choice(&MISSING)? {
             Some("drop") => Missing::Drop,
             Some("fill") => Missing::Fill,
             _ => Missing::Error,
         };
         let test = match arguments.text(TEST.name).map(|text| (text, text.parse::<f64>())) {
             // Every fold has a test part of its own.
-            None if arguments.has(FOLDS.name) => Test::Share(0.0),
-            None => Test::Share(0.2),
+            None if arguments.has(FOLDS.name) => Test::Fraction(0.0),
+            None => Test::Fraction(0.2),
             Some((file, Err(_))) => Test::File(file),
-            Some((_, Ok(share))) if (0.0..1.0).contains(&share) => Test::Share(share),
+            Some((_, Ok(fraction))) if (0.0..1.0).contains(&fraction) => Test::Fraction(fraction),
             Some(_) => {
-                return Err(arguments.misuse("--test: expected a file, or a share of at least 0 and less than 1"));
+                return Err(arguments.misuse("--test: expected a file, or a fraction of at least 0 and less than 1"));
             }
         };
         Ok(Request { arguments, path, test, missing, start: None })
@@ -110,7 +78,7 @@ impl<'a> Request<'a> {
     pub fn files(&self) -> Vec<&'a str> {
         match self.test {
             Test::File(file) => vec![self.path, file],
-            Test::Share(_) => vec![self.path],
+            Test::Fraction(_) => vec![self.path],
         }
     }
 
@@ -121,8 +89,7 @@ impl<'a> Request<'a> {
             if let Some(model) = self.start {
                 model.check(&train)?;
             }
-            let scaler = Scaler::divide_by(train.features().columns(), 255.0);
-            return Ok(Parts { train, test: Some(test), scaler: Some(scaler), remarks: Vec::new() });
+            return Ok(Parts { train, test: Some(test), warnings: Vec::new() });
         }
         let mut table = Table::read(self.path)?;
         let rows = table.rows();
@@ -135,12 +102,12 @@ impl<'a> Request<'a> {
             }
             None => infer(self.arguments, table, self.missing)?,
         };
-        let mut remarks = Vec::new();
+        let mut warnings = Vec::new();
         if data.len() < rows {
-            remarks.push(format!("{} of {rows} rows are left out: a cell of theirs is missing.", rows - data.len()));
+            warnings.push(format!("{} of {rows} rows are dropped because a cell is missing", rows - data.len()));
         }
         if data.filled() > 0 {
-            remarks.push(format!("{} filled in.", counted_are(data.filled(), "missing cell")));
+            warnings.push(format!("{} filled in", counted_are(data.filled(), "missing cell")));
         }
         let (train, test) = match self.test {
             Test::File(file) => {
@@ -151,10 +118,10 @@ impl<'a> Request<'a> {
                 let test = Dataset::from_table(&table, data.schema())?;
                 (data, Some(test))
             }
-            Test::Share(share) if share == 0.0 || data.len() == 1 => (data, None),
-            Test::Share(share) => {
-                // 1 less a very small share is 1, which is no share to split at.
-                let (train, test) = data.split((1.0 - share).min(1.0 - f64::EPSILON), seed);
+            Test::Fraction(fraction) if fraction == 0.0 || data.len() == 1 => (data, None),
+            Test::Fraction(fraction) => {
+                // 1 minus a very small fraction is 1, which is no fraction to split at.
+                let (train, test) = data.split((1.0 - fraction).min(1.0 - f64::EPSILON), seed);
                 (train, Some(test))
             }
         };
@@ -162,18 +129,18 @@ impl<'a> Request<'a> {
         let numbered = classes.len() > 2 && classes.iter().all(|class| class.parse::<f64>().is_ok());
         if numbered && !self.arguments.has(TASK.name) && self.start.is_none() {
             let classes = classes.len();
-            remarks.push(format!(
-                "the target holds whole numbers: taken as {classes} classes; --task regress predicts it as a number."
+            warnings.push(format!(
+                "the target holds whole numbers and is read as {classes} classes; --task regress predicts it as a number"
             ));
         }
-        Ok(Parts { test, scaler: None, remarks, train })
+        Ok(Parts { train, test, warnings })
     }
 }
 
 /// The model that the first word names.
 pub fn model(arguments: &Arguments) -> Result<Model, Failure> {
     let (first, second) = (arguments.word(0).unwrap_or_default(), arguments.word(1).unwrap_or_default());
-    if files::is_model(second) && !files::is_model(first) {
+    if is_model(second) && !is_model(first) {
         return Err(arguments.misuse(&format!("{first} is not a model but {second} is: the order is MODEL DATA")));
     }
     Ok(Model::load(first)?)

@@ -2,42 +2,42 @@
 
 use std::io::Write;
 
+use palmnet::tune::{FitRun, Recipe};
 use palmnet::{
-    Activation::*, Adam, Dataset, Lbfgs, Loss, Matrix, Model, Network, NetworkBuilder, Rule, Scaler, Targets, Trainer,
-    generate,
+    Activation::*, Adam, Dataset, Hyperparameters, Lbfgs, Loss, Matrix, Model, Network, NetworkBuilder, Preprocessing,
+    Rule, Scaler, Scaling, Targets, Trainer, generate,
 };
 
-use super::arguments::{Arguments, Command, THREADS, choice};
-use super::checkpoint::{self, Checkpoint};
-use super::training::{self, Job, Manner};
-use super::{Failure, files, pictures};
+use crate::cli::Failure;
+use crate::cli::arguments::{Arguments, Command, Opt, nearest};
+use crate::cli::options::*;
+use crate::cli::output::OutputFiles;
+use crate::cli::pictures;
+use crate::cli::run::{self, Job, OutputMode};
+
+/// As that of the other commands, but for the default.
+const DEMO_OUT: Opt = OUT.default(|| "NAME.safetensors".into());
 
 pub const COMMAND: Command = Command {
     name: "demo",
     usage: "demo [NAME] [options]",
     summary: "Train a network on a problem that needs no file, and show what it learned.",
     details: &[
-        "NAME is digits (when not given: 8 × 8 handwritten digits), sums, moons, circles, neuron, spirals or xor; or \
-         mnist with the folder that holds its four files: demo mnist FOLDER.",
+        "NAME is digits (the default: 8 × 8 handwritten digits), sums, moons, circles, neuron, spirals or xor; or mnist \
+         with the folder that holds its four files: demo mnist FOLDER.",
     ],
     words: (0, 2),
     options: &[
-        choice("--seed", "N", "Everything random follows from it: 0 when not given."),
-        choice("--out", "FILE", "Where the model goes: NAME.safetensors when not given."),
-        checkpoint::CHECKPOINT,
-        checkpoint::EVERY,
-        checkpoint::RESUME,
-        THREADS,
-        choice("--every", "N", "Print a plain progress line every N epochs."),
-        choice("--quiet", "", "No progress."),
-        choice("--json", "", "JSON lines on standard output: an object for each epoch, and one at the end."),
+        &SEED, &THREADS, &DEMO_OUT, &CHECKPOINT, &CHECKPOINT_EVERY, &RESUME, &EVERY, &QUIET, &JSON,
     ],
 };
 
+const NAMES: [&str; 8] = ["digits", "sums", "moons", "circles", "neuron", "spirals", "xor", "mnist"];
+
 /// A problem, the network for it, and how that is trained.
-struct Recipe {
+struct Problem {
     about: &'static str,
-    /// What others have reported.
+    /// A result that others have reported.
     known: &'static str,
     train: Dataset,
     test: Dataset,
@@ -48,19 +48,18 @@ struct Recipe {
     epochs: usize,
     batch: usize,
     restarts: usize,
-    /// Prints what the model learned, given the test part.
+    /// Prints what the model learned, given the test set.
     show: fn(&Model, &Dataset, &mut dyn Write) -> std::io::Result<()>,
 }
 
 pub fn run(arguments: &Arguments, out: &mut dyn Write) -> Result<(), Failure> {
-    let seed = arguments.value("--seed", "a whole number", |_| true)?.unwrap_or(0);
-    let manner = Manner::parse(arguments)?;
+    let seed = arguments.overrides()?.seed.unwrap_or(0);
+    let mode = OutputMode::parse(arguments)?;
     let name = arguments.word(0).unwrap_or("digits");
     if let (Some(extra), true) = (arguments.word(1), name != "mnist") {
-        return Err(arguments.misuse(&format!("{extra} is too much: demo {name} needs no data")));
+        return Err(arguments.misuse(&format!("unexpected argument {extra}: demo {name} needs no data")));
     }
-    let file = arguments.text("--out").map_or_else(|| format!("{name}.safetensors"), str::to_string);
-    let recipe = match name {
+    let problem = match name {
         "digits" => digits(seed),
         "sums" => sums(seed),
         "moons" => moons(),
@@ -72,44 +71,43 @@ pub fn run(arguments: &Arguments, out: &mut dyn Write) -> Result<(), Failure> {
             arguments.misuse("demo mnist needs the folder with the four MNIST files: palmnet demo mnist FOLDER")
         })?)?,
         _ => {
-            let names = ["digits", "sums", "moons", "circles", "neuron", "spirals", "xor", "mnist"];
-            let hint = super::arguments::nearest(name, &names);
-            return Err(arguments.misuse(&format!("no demo \"{name}\"{hint}; there are {}", names.join(", "))));
+            let hint = nearest(name, &NAMES);
+            return Err(arguments.misuse(&format!("unknown demo \"{name}\"{hint}; known are {}", NAMES.join(", "))));
         }
     };
-    files::check_output(&file, &[])?;
-    let checkpoint = Checkpoint::parse(arguments, &file, &[])?;
-    let shown = recipe.test.clone();
-    let trainer = Trainer::new(recipe.loss, recipe.rule).epochs(recipe.epochs).batch_size(recipe.batch).seed(seed);
-    let job = Job {
-        heading: vec![format!("{name}: {}", recipe.about), format!("known: {}", recipe.known)],
-        remarks: Vec::new(),
-        target_scaler: training::target_scaler(&recipe.train),
-        train: recipe.train,
-        test: Some(recipe.test),
-        scaler: recipe.scaler,
-        builder: recipe.builder.seed(seed),
-        start: None,
+    let files = OutputFiles::parse(arguments, &format!("{name}.safetensors"), &[])?;
+    let trainer = Trainer::new(problem.loss, problem.rule).epochs(problem.epochs).batch_size(problem.batch).seed(seed);
+    // The targets are scaled as they are by default.
+    let targets = Preprocessing::fit(&problem.train, Scaling::None).targets().cloned();
+    let recipe = Recipe {
+        network: problem.builder.seed(seed),
         trainer,
-        loss: recipe.loss,
-        epochs: recipe.epochs,
-        restarts: recipe.restarts,
-        notes: vec![("made by", format!("palmnet demo {name} --seed {seed}"))],
-        file,
-        history: None,
-        checkpoint,
+        restarts: problem.restarts,
+        preprocessing: Preprocessing::new(problem.scaler, targets),
     };
-    let model = training::run(job, &manner, out)?;
-    if !manner.json {
-        (recipe.show)(&model, &shown, out)?;
+    let origin = |_: Option<&Hyperparameters>| format!("palmnet demo {name} --seed {seed}");
+    let job = Job {
+        heading: vec![format!("{name}: {}", problem.about), format!("known: {}", problem.known)],
+        train: &problem.train,
+        test: Some(&problem.test),
+        files: &files,
+        mode,
+        epochs: problem.epochs,
+        restarts: problem.restarts,
+        told_to_tune: false,
+        origin: ("made by", &origin),
+    };
+    let model = run::run(&job, |run: &mut FitRun<'_>| recipe.fit_with(&problem.train, run), out)?;
+    if !mode.json {
+        (problem.show)(&model, &problem.test, out)?;
     }
     Ok(())
 }
 
-fn digits(seed: u64) -> Recipe {
+fn digits(seed: u64) -> Problem {
     let data = generate::digits();
     let (train, test) = data.split(0.8, seed);
-    Recipe {
+    Problem {
         about: "1,797 handwritten digits of 8 × 8 pixels",
         known: "scikit-learn's MLPClassifier: 0.973 on average",
         train,
@@ -125,9 +123,9 @@ fn digits(seed: u64) -> Recipe {
     }
 }
 
-fn sums(seed: u64) -> Recipe {
+fn sums(seed: u64) -> Problem {
     let (train, test) = generate::sums(10_000, seed).split(0.7, seed);
-    Recipe {
+    Problem {
         about: "a, b → a + b, a - b, |a - b| with 47 parameters",
         known: "half of all starts die at 0.3 to 0.5, the best reach 0.0001",
         scaler: Scaler::standard(train.features()),
@@ -164,9 +162,9 @@ fn show_sums(model: &Model, test: &Dataset, out: &mut dyn Write) -> std::io::Res
 /// The points are the same whatever the seed of the network: a test part of 100 is too small to compare across splits.
 const MOONS: u64 = 1;
 
-fn moons() -> Recipe {
+fn moons() -> Problem {
     let (train, test) = generate::moons(1000, 0.2, MOONS).split(0.9, MOONS);
-    Recipe {
+    Problem {
         about: "two half moons, 1,000 points, noise 0.2",
         known: "0.97 after 10,000 epochs, 13 s in NumPy",
         scaler: Scaler::standard(train.features()),
@@ -182,9 +180,9 @@ fn moons() -> Recipe {
     }
 }
 
-fn circles(seed: u64) -> Recipe {
+fn circles(seed: u64) -> Problem {
     let (train, test) = generate::circles(1000, 0.0, seed).split(0.8, seed);
-    Recipe {
+    Problem {
         about: "inside or outside of a circle, three sigmoid units",
         known: "three units draw three straight edges: not quite a circle",
         scaler: Scaler::identity(2),
@@ -200,9 +198,9 @@ fn circles(seed: u64) -> Recipe {
     }
 }
 
-fn neuron(seed: u64) -> Recipe {
+fn neuron(seed: u64) -> Problem {
     let data = generate::linear(100, seed);
-    Recipe {
+    Problem {
         about: "one sigmoid neuron separates 100 points by x·(1, -1.5) > 0.4",
         known: "a neuron can learn it exactly: every point right",
         scaler: Scaler::identity(2),
@@ -226,9 +224,9 @@ fn show_neuron(model: &Model, test: &Dataset, out: &mut dyn Write) -> std::io::R
     pictures::decision_map(model, test, out)
 }
 
-fn spirals(seed: u64) -> Recipe {
+fn spirals(seed: u64) -> Problem {
     let (train, test) = generate::spirals(1000, 0.0, seed).split(0.8, seed);
-    Recipe {
+    Problem {
         about: "two intertwined spirals, 1,000 points",
         known: "the write-up's author \"cannot build a deep network\"",
         scaler: Scaler::standard(train.features()),
@@ -244,9 +242,9 @@ fn spirals(seed: u64) -> Recipe {
     }
 }
 
-fn xor() -> Recipe {
+fn xor() -> Problem {
     let data = generate::xor();
-    Recipe {
+    Problem {
         about: "exclusive or: no single neuron can do it",
         known: "four rows, all right",
         scaler: Scaler::identity(2),
@@ -268,10 +266,10 @@ fn xor() -> Recipe {
     }
 }
 
-fn mnist(folder: &str) -> palmnet::Result<Recipe> {
+fn mnist(folder: &str) -> palmnet::Result<Problem> {
     let (train, test) = Dataset::from_idx_folder(folder)?;
     let pixels = train.features().columns();
-    Ok(Recipe {
+    Ok(Problem {
         about: "60,000 handwritten digits of 28 × 28 pixels",
         known: "PyTorch gets 0.978, the same network at a constant rate",
         scaler: Scaler::divide_by(pixels, 255.0),

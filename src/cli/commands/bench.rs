@@ -5,12 +5,13 @@ use std::io::Write;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
-use palmnet::json::Json;
+use palmnet::unversioned::Json;
 use palmnet::{Activation::*, Dataset, Features, Loss, Matrix, Network, Rng, Scaler, Scratch, Sgd, Trainer, threads};
 
-use super::Failure;
-use super::arguments::{Arguments, Command, THREADS, choice};
-use super::numbers::counted;
+use crate::cli::Failure;
+use crate::cli::arguments::{Arguments, Command, Group, Opt};
+use crate::cli::options::{JSON, THREADS};
+use crate::cli::format::counted;
 
 pub const COMMAND: Command = Command {
     name: "bench",
@@ -25,18 +26,15 @@ pub const COMMAND: Command = Command {
         "Figures are medians. Other programs that run at the same time make them worse.",
     ],
     words: (0, 1),
-    options: &[
-        choice("--data", "FOLDER", "The four files of MNIST, to train on; noise of the same size when not given."),
-        choice(
-            "--batch",
-            "N",
-            "Examples per training step, 64 when not given, or per prediction, 1 and 1000 when not given.",
-        ),
-        choice("--epochs", "N", "Epochs to train: 5 when not given."),
-        THREADS,
-        choice("--json", "", "JSON lines on standard output."),
-    ],
+    options: &[&DATA, &BATCH, &EPOCHS, &THREADS, &JSON],
 };
+
+const DATA: Opt = Opt::new("--data", "FOLDER", Group::Data, "The four files of MNIST, to train on.")
+    .default(|| "noise of the same size".into());
+const BATCH: Opt = Opt::new("--batch", "N", Group::Training, "Examples in a training step or in a prediction.")
+    .aliases(&["--batch-size"])
+    .default(|| "64 in training, 1 and 1000 in prediction".into());
+const EPOCHS: Opt = Opt::new("--epochs", "N", Group::Training, "Epochs to train.").default(|| "5".into());
 
 pub fn run(arguments: &Arguments, out: &mut dyn Write) -> Result<(), Failure> {
     // More examples at once would only fill the memory.

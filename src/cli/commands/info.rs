@@ -2,13 +2,14 @@
 
 use std::io::Write;
 
-use palmnet::json::Json;
+use palmnet::unversioned::Json;
 use palmnet::{Kind, Model, Output};
 
-use super::Failure;
-use super::arguments::{Arguments, Command, choice};
-use super::terminal::wrap;
-use super::training::shape;
+use crate::cli::Failure;
+use crate::cli::arguments::{Arguments, Command};
+use crate::cli::terminal::wrap;
+use crate::cli::options::JSON;
+use crate::cli::report::shape;
 
 pub const COMMAND: Command = Command {
     name: "info",
@@ -16,7 +17,7 @@ pub const COMMAND: Command = Command {
     summary: "Show a saved model: its layers, its columns, and how it was trained.",
     details: &[],
     words: (1, 1),
-    options: &[choice("--json", "", "One JSON object on standard output.")],
+    options: &[&JSON],
 };
 
 pub fn run(arguments: &Arguments, out: &mut dyn Write) -> Result<(), Failure> {

@@ -1,45 +1,49 @@
-//! `palmnet eval`: metrics on labelled data.
+//! `palmnet eval`: metrics on labeled data.
 
 use std::io::Write;
 
 use palmnet::Evaluation;
-use palmnet::json::Json;
+use palmnet::unversioned::Json;
 
-use super::Failure;
-use super::arguments::{Arguments, Choice, Command, THREADS, choice};
-use super::data;
-use super::numbers::counted;
-use super::report::Score;
-use super::terminal::{complain, width, wrap};
+use crate::cli::Failure;
+use crate::cli::arguments::{Arguments, Command, Group, Opt};
+use crate::cli::input;
+use crate::cli::format::counted;
+use crate::cli::options::{JSON, THREADS};
+use crate::cli::report::score_json;
+use crate::cli::terminal::{warn, width, wrap};
 
 pub const COMMAND: Command = Command {
     name: "eval",
     usage: "eval MODEL DATA",
-    summary: "Say how well a saved model does on labelled data.",
-    details: &[data::ABOUT, "Of a folder, the test part is taken. Columns are found by their headers."],
+    summary: "Report how well a saved model does on labeled data.",
+    details: &[input::ABOUT, "A folder stands for its test set. Columns are found by their headers."],
     words: (2, 2),
-    options: &[MISSING, THREADS, choice("--json", "", "One JSON object on standard output.")],
+    options: &[&MISSING, &THREADS, &JSON],
 };
 
-const MISSING: Choice = choice(
+const MISSING: Opt = Opt::new(
     "--missing",
     "error|drop",
-    "What becomes of rows whose target is missing, or a feature that the model cannot fill in: an error (when not given), or they are left out.",
-);
+    Group::Data,
+    "How rows are handled whose target is missing, or a feature that the model cannot fill in: as an error, or dropped.",
+)
+.choices(|| vec!["error", "drop"])
+.default(|| "error".into());
 
 pub fn run(arguments: &Arguments, out: &mut dyn Write) -> Result<(), Failure> {
-    let drop = arguments.one_of(MISSING.name, &["error", "drop"])? == Some("drop");
-    let model = data::model(arguments)?.folded();
-    let (data, dropped) = data::for_model(arguments.word(1).unwrap_or_default(), &model, drop)?;
+    let drop = arguments.choice(&MISSING)? == Some("drop");
+    let model = input::model(arguments)?.folded();
+    let (data, dropped) = input::for_model(arguments.word(1).unwrap_or_default(), &model, drop)?;
     if dropped > 0 {
         let rows = data.len() + dropped;
-        complain(&wrap(&format!("note: {dropped} of {rows} rows are left out: a cell of theirs is missing."), 0));
+        warn(&format!("{dropped} of {rows} rows are dropped because a cell is missing"));
     }
     let (examples, names) = (data.len(), data.class_names().to_vec());
-    let score = Score::of_model(&model, data)?;
+    let score = model.score(&data)?;
     if arguments.has("--json") {
         let mut members = vec![("examples".to_string(), Json::from(examples))];
-        members.extend(score.json().as_object().unwrap_or_default().iter().cloned());
+        members.extend(score_json(&score).as_object().unwrap_or_default().iter().cloned());
         if let Evaluation::Classification(found) = &score.evaluation {
             let row = |row: &Vec<usize>| Json::Array(row.iter().map(|&count| count.into()).collect());
             let classes = names.iter().enumerate().map(|(class, name)| {
@@ -58,7 +62,7 @@ pub fn run(arguments: &Arguments, out: &mut dyn Write) -> Result<(), Failure> {
     }
     match &score.evaluation {
         Evaluation::Regression(_) => {
-            write!(out, "{}", wrap(&format!("{}: {}", counted(examples, "example"), score.line()), 0))?
+            write!(out, "{}", wrap(&format!("{}: {}", counted(examples, "example"), score), 0))?
         }
         Evaluation::Classification(found) => {
             writeln!(out, "{}\n", counted(examples, "example"))?;

@@ -1,0 +1,9 @@
+//! The commands, a file each.
+
+pub mod bench;
+pub mod demo;
+pub mod eval;
+pub mod info;
+pub mod predict;
+pub mod search;
+pub mod train;

@@ -1,0 +1,132 @@
+//! `palmnet search`: hyperparameters drawn at random, of which the best are trained again on all training data.
+
+use std::io::Write;
+use std::ops::ControlFlow;
+
+use palmnet::Hyperparameters;
+use palmnet::tune::{RandomSearch, SearchEvent, Trial};
+use palmnet::unversioned::Json;
+
+use crate::cli::Failure;
+use crate::cli::arguments::{Arguments, Command, Group, Opt};
+use crate::cli::commands::train;
+use crate::cli::format::counted;
+use crate::cli::input::{self, Request};
+use crate::cli::options::*;
+use crate::cli::output::OutputFiles;
+use crate::cli::report::{columns, score_json};
+use crate::cli::run::{OutputMode, Results};
+use crate::cli::terminal::{width, wrap};
+
+const TRIALS: Opt = Opt::new("--trials", "N", Group::Training, "The number of trials.").default(|| "20".into());
+
+const SCORED: Opt =
+    Opt::new("--validation", "P", Group::Training, "Fraction of the training data that trials are scored on.")
+        .default(|| "0.2".into());
+
+pub const COMMAND: Command = Command {
+    name: "search",
+    usage: "search DATA [options]",
+    summary: "Try hyperparameters drawn at random, train the best on all training data, and save the model.",
+    details: &[
+        input::ABOUT,
+        "The first trial has the defaults of train. The others draw what is not given: one to three equal hidden \
+         layers, learning rate, batch size, dropout and weight decay (Bergstra and Bengio, 2012). The lowest loss on a \
+         part that no trial is trained on wins.",
+    ],
+    words: (1, 1),
+    options: &[
+        &TARGET, &TASK, &TEST, &IGNORE, &MISSING, &SCALE, &HIDDEN, &ACTIVATION, &OPTIMIZER, &LR, &SCHEDULE, &BATCH,
+        &WEIGHT_DECAY, &DROPOUT, &TRIALS, &SCORED, &EPOCHS, &SEED, &THREADS, &OUT, &HISTORY, &EVERY, &QUIET, &JSON,
+    ],
+};
+
+pub fn run(arguments: &Arguments, out: &mut dyn Write) -> Result<(), Failure> {
+    let mode = OutputMode::parse(arguments)?;
+    let request = Request::parse(arguments)?;
+    let trials = arguments.value(TRIALS.name, "a whole number from 1", |&n: &usize| n > 0)?.unwrap_or(20);
+    let expected = "a fraction above 0 and less than 1";
+    let scored = arguments.value(SCORED.name, expected, |p: &f64| *p > 0.0 && *p < 1.0)?.unwrap_or(0.2);
+    let overrides = arguments.overrides()?;
+    let search = RandomSearch::new(overrides.clone()).trials(trials).validation(scored);
+    search.check().map_err(|error| arguments.misuse(&error.to_string()))?;
+    let files = OutputFiles::parse(arguments, "model.safetensors", &request.files())?;
+    let parts = request.read(overrides.seed.unwrap_or(0))?;
+    let mut results = Results::new(out);
+    let tuned = search.run_with(&parts.train, &mut |event| {
+        match event {
+            SearchEvent::Begin { validation, .. } if !mode.json => {
+                let (scored, all) = (validation.len(), counted(parts.train.len(), "example"));
+                let heading = format!("{}, scored on {scored} of {all}", counted(trials, "trial"));
+                let header = row(["#", "loss", "units", "lr", "size", "drop", "decay"].map(String::from));
+                let data = wrap(&columns(&parts.train), 0);
+                results.write(&format!("{data}{}{header}\n", wrap(&heading, 0)));
+            }
+            SearchEvent::Trial { index, trial, seconds } if mode.json => results.line(&json(index, trial, seconds)),
+            SearchEvent::Trial { index, trial, .. } => results.write(&format!("{}\n", line(index, trial))),
+            _ => {}
+        }
+        ControlFlow::Continue(())
+    })?;
+    let number = tuned.best_trial + 1;
+    match mode.json {
+        true => results.line(&Json::object([("event", "best".into()), ("trial", number.into())])),
+        false => results.write(&format!("best: trial {number}, now on all examples\n")),
+    }
+    train::fit(arguments, &tuned.best, &parts, None, &files, mode, results.out).map(drop)
+}
+
+/// A line of the table, for 40 columns if there are no more.
+fn row([number, loss, units, rate, size, dropout, decay]: [String; 7]) -> String {
+    let gap = if width() > 46 { "  " } else { " " };
+    let cells = [
+        format!("{number:>3}"),
+        format!("{loss:>6}"),
+        format!("{units:>5}"),
+        format!("{rate:>6}"),
+        format!("{size:>4}"),
+        format!("{dropout:>4}"),
+        format!("{decay:>6}"),
+    ];
+    cells.join(gap).trim_end().to_string()
+}
+
+fn line(index: usize, trial: &Trial) -> String {
+    let Hyperparameters { hidden, optimizer, batch_size, dropout, penalty, .. } = &trial.hyperparameters;
+    let units = match &hidden[..] {
+        [] => "none".to_string(),
+        [units] => units.to_string(),
+        [units, others @ ..] if others.iter().all(|other| other == units) => format!("{units}×{}", hidden.len()),
+        [units, ..] => format!("{units},…"),
+    };
+    let small = |x: f64| if x == 0.0 { "0".to_string() } else { format!("{x:.1e}") };
+    let loss = match trial.score.as_ref().map(|score| score.loss) {
+        Some(loss) if (0.001..1000.0).contains(&loss) => format!("{loss:.4}").chars().take(6).collect(),
+        Some(loss) if loss.is_finite() => small(loss),
+        _ => "failed".to_string(),
+    };
+    row([
+        (index + 1).to_string(),
+        loss,
+        units,
+        small(optimizer.learning_rate().into()),
+        batch_size.to_string(),
+        dropout.to_string(),
+        small(penalty.weight_decay.into()),
+    ])
+}
+
+fn json(index: usize, trial: &Trial, seconds: f64) -> Json {
+    let Hyperparameters { hidden, optimizer, batch_size, dropout, penalty, .. } = &trial.hyperparameters;
+    Json::object([
+        ("event", "trial".into()),
+        ("trial", (index + 1).into()),
+        ("hidden", Json::Array(hidden.iter().map(|&units| units.into()).collect())),
+        ("lr", optimizer.learning_rate().into()),
+        ("batch", (*batch_size).into()),
+        ("dropout", (*dropout).into()),
+        ("weight_decay", penalty.weight_decay.into()),
+        ("seconds", seconds.into()),
+        ("validation", trial.score.as_ref().map_or(Json::Null, score_json)),
+    ])
+}

@@ -1,0 +1,232 @@
+//! `palmnet train`: from a file to a model.
+
+use std::io::Write;
+use std::time::Instant;
+
+use palmnet::tune::{FitRun, Overrides, cross_validate, diagnose};
+use palmnet::unversioned::Json;
+use palmnet::{Hyperparameters, Model, Preprocessing};
+
+use crate::cli::Failure;
+use crate::cli::arguments::{Arguments, Command, Opt};
+use crate::cli::format::{counted, duration, significant};
+use crate::cli::input::{self, Parts, Request};
+use crate::cli::options::*;
+use crate::cli::output::OutputFiles;
+use crate::cli::report::{columns, network_line, score_json};
+use crate::cli::run::{self, Job, OutputMode};
+use crate::cli::terminal::{warn, wrap};
+
+pub const OPTIONS: &[&Opt] = &[
+    &TARGET, &TASK, &TEST, &IGNORE, &MISSING, &FOLDS, &SCALE, &HIDDEN, &ACTIVATION, &INIT, &BATCH_NORM, &LAYER_NORM,
+    &OPTIMIZER, &LR, &SCHEDULE, &WARMUP, &BATCH, &CLIP, &CLIP_VALUE, &WEIGHT_DECAY, &L1, &L2, &DROPOUT, &NOISE,
+    &MAX_NORM, &LABEL_SMOOTHING, &BALANCED, &EPOCHS, &VALIDATION, &PATIENCE, &RESTARTS, &FROM, &FREEZE, &SEED,
+    &THREADS, &OUT, &HISTORY, &CHECKPOINT, &CHECKPOINT_EVERY, &RESUME, &EVERY, &QUIET, &JSON,
+];
+
+pub const COMMAND: Command = Command {
+    name: "train",
+    usage: "train DATA [options]",
+    summary: "Train a network on a file, report how well it does, and save it with its preprocessing.",
+    details: &[
+        input::ABOUT,
+        "Options that are not given are chosen to suit the data, and printed.",
+        "Results go to standard output, progress and warnings to standard error.",
+    ],
+    words: (1, 1),
+    options: OPTIONS,
+};
+
+pub fn run(arguments: &Arguments, out: &mut dyn Write) -> Result<(), Failure> {
+    // Everything that does not depend on the data is checked before it is read.
+    let mode = OutputMode::parse(arguments)?;
+    let overrides = arguments.overrides()?;
+    check_combinations(arguments, &overrides)?;
+    let folds = arguments.value(FOLDS.name, "a whole number from 2", |&k: &usize| k > 1)?;
+    if overrides.warm_start && arguments.text(MISSING.name) == Some("fill") {
+        return Err(arguments.misuse("--missing fill: the model of --from decides what is filled in"));
+    }
+    if folds.is_some() && overrides.tune_learning_rate == Some(true) {
+        return Err(arguments.misuse("--lr auto is for a single training: give --lr a number"));
+    }
+    let request = Request::parse(arguments)?;
+    let start = arguments.text(FROM.name).map(Model::load).transpose()?;
+    let request = request.with_start(start.as_ref());
+    let seed = overrides.seed.unwrap_or(0);
+    if let Some(k) = folds {
+        return run_folds(k, arguments, &overrides, request.read(seed)?, mode, out);
+    }
+    let files = OutputFiles::parse(arguments, "model.safetensors", &request.files())?;
+    let parts = request.read(seed)?;
+    let hyperparameters = resolve(arguments, &overrides, &parts)?;
+    fit(arguments, &hyperparameters, &parts, start.as_ref(), &files, mode, out).map(drop)
+}
+
+/// The hyperparameters for this data, if they suit it.
+pub fn resolve(arguments: &Arguments, overrides: &Overrides, parts: &Parts) -> Result<Hyperparameters, Failure> {
+    let for_classes = [BALANCED.name, LABEL_SMOOTHING.name].into_iter().find(|option| arguments.has(option));
+    if let (Some(option), None) = (for_classes, parts.train.labels()) {
+        return Err(arguments.misuse(&format!("{option} is for classes, and the target is a number")));
+    }
+    Ok(overrides.for_data(&parts.train))
+}
+
+/// Trains on the training set, from the network of `start` if there is one.
+pub fn fit(
+    arguments: &Arguments,
+    hyperparameters: &Hyperparameters,
+    parts: &Parts,
+    start: Option<&Model>,
+    files: &OutputFiles,
+    mode: OutputMode,
+    out: &mut dyn Write,
+) -> Result<Model, Failure> {
+    if !mode.quiet {
+        let preprocessing = match start {
+            Some(model) => model.preprocessing().clone(),
+            None => Preprocessing::fit(&parts.train, hyperparameters.scaling),
+        };
+        // Whoever did not choose the size of the network need not hear that it is large.
+        let parameters = arguments.has(HIDDEN.name).then(|| hyperparameters.parameter_count(&parts.train));
+        parts.warnings.iter().for_each(|warning| warn(warning));
+        diagnose(&parts.train, &preprocessing, parameters).iter().for_each(|warning| warn(&warning.to_string()));
+    }
+    let line = |found: Option<&Hyperparameters>| {
+        repeating_line(arguments, OPTIONS, found.unwrap_or(hyperparameters))
+    };
+    let job = Job {
+        heading: Vec::new(),
+        train: &parts.train,
+        test: parts.test.as_ref(),
+        files,
+        mode,
+        epochs: hyperparameters.epochs,
+        restarts: hyperparameters.restarts,
+        told_to_tune: arguments.text(WEIGHT_DECAY.name) == Some("auto"),
+        origin: ("settings", &line),
+    };
+    let fit = |run: &mut FitRun<'_>| {
+        if let Some(model) = start {
+            run.set_start(model);
+        }
+        hyperparameters.fit_with(&parts.train, run)
+    };
+    run::run(&job, fit, out)
+}
+
+/// `--folds`: trains `k` networks, each on all but one fold, and reports their scores on that fold.
+fn run_folds(
+    k: usize,
+    arguments: &Arguments,
+    overrides: &Overrides,
+    parts: Parts,
+    mode: OutputMode,
+    out: &mut dyn Write,
+) -> Result<(), Failure> {
+    let data = &parts.train;
+    let hyperparameters = resolve(arguments, overrides, &parts)?;
+    let folds = cross_validate(&hyperparameters, data, k)?;
+    if !mode.json {
+        let network = hyperparameters.network(data).build()?;
+        for line in [
+            repeating_line(arguments, OPTIONS, &hyperparameters),
+            columns(data),
+            format!("{k} folds of {}", counted(data.len(), "example")),
+            network_line(&network),
+        ] {
+            write!(out, "{}", wrap(&line, 0))?;
+        }
+        out.flush()?;
+    }
+    parts.warnings.iter().filter(|_| !mode.quiet).for_each(|warning| warn(warning));
+    let clock = Instant::now();
+    let mut scores = Vec::new();
+    for (number, fold) in (1..).zip(folds) {
+        let fold = fold?;
+        if mode.json {
+            let line = Json::object([
+                ("event", "fold".into()),
+                ("fold", number.into()),
+                ("seconds", clock.elapsed().as_secs_f64().into()),
+                ("train", score_json(&fold.train)),
+                ("test", score_json(&fold.test)),
+            ]);
+            writeln!(out, "{line}")?;
+        } else {
+            write!(out, "{}", wrap(&format!("fold {number}: {}", fold.test), 0))?;
+        }
+        // Whoever reads the lines wants them as they come.
+        out.flush()?;
+        scores.push(score_json(&fold.test));
+    }
+    let seconds = clock.elapsed().as_secs_f64();
+    let summary = summary(&scores);
+    if mode.json {
+        let pick = |which: fn(&Metric) -> f64| {
+            Json::object(summary.iter().map(|metric| (metric.name.as_str(), which(metric).into())))
+        };
+        let line = Json::object([
+            ("event", "done".into()),
+            ("folds", k.into()),
+            ("seconds", seconds.into()),
+            ("mean", pick(|metric| metric.mean)),
+            ("deviation", pick(|metric| metric.deviation)),
+            ("model", Json::Null),
+        ]);
+        return Ok(writeln!(out, "{line}")?);
+    }
+    writeln!(out, "{} in {}", counted(k, "fold"), duration(seconds))?;
+    let metrics: Vec<String> = summary.iter().map(Metric::text).collect();
+    write!(out, "{}", wrap(&format!("mean {}", metrics.join(", ")), 0))?;
+    write!(out, "{}", wrap("nothing is saved: train without --folds for a model", 0))?;
+    Ok(())
+}
+
+/// A metric over the folds.
+struct Metric {
+    name: String,
+    mean: f64,
+    /// The population standard deviation.
+    deviation: f64,
+}
+
+impl Metric {
+    fn text(&self) -> String {
+        let number = |x| match self.name.as_str() {
+            "accuracy" | "r2" => format!("{x:.4}"),
+            _ => significant(x, 4),
+        };
+        let name = if self.name == "r2" { "R²" } else { &self.name };
+        format!("{name} {} ± {}", number(self.mean), number(self.deviation))
+    }
+}
+
+/// Every metric of the scores, in their order.
+fn summary(scores: &[Json]) -> Vec<Metric> {
+    let names = scores.first().and_then(Json::as_object).unwrap_or_default().iter().map(|(name, _)| name);
+    let metric = |name: &String| {
+        let values: Vec<f64> =
+            scores.iter().map(|score| score.get(name).and_then(Json::as_f64).unwrap_or(f64::NAN)).collect();
+        let n = values.len() as f64;
+        let mean = values.iter().sum::<f64>() / n;
+        let square = values.iter().map(|value| (value - mean).powi(2)).sum::<f64>() / n;
+        Metric { name: name.clone(), mean, deviation: square.sqrt() }
+    };
+    names.map(metric).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn means_and_standard_deviations() {
+        let score = |loss: f64, accuracy: f64| Json::object([("loss", loss.into()), ("accuracy", accuracy.into())]);
+        let found = summary(&[score(1.0, 0.5), score(3.0, 1.0), score(5.0, 0.75), score(7.0, 0.75)]);
+        // The squares of the differences from 4 are 9, 1, 1 and 9.
+        assert_eq!((found[0].mean, found[0].deviation), (4.0, 5f64.sqrt()));
+        assert_eq!(found[0].text(), "loss 4.000 ± 2.236");
+        // Twice 0 and twice 1/16, of four.
+        assert_eq!(found[1].text(), "accuracy 0.7500 ± 0.1768");
+    }
+}

@@ -1,0 +1,301 @@
+//! The training that `train`, `search` and `demo` share: progress, the report, and the files.
+
+use std::fs;
+use std::io::{self, Write};
+use std::ops::ControlFlow;
+use std::time::Instant;
+
+use palmnet::tune::{FitEvent, FitRun, Trial};
+use palmnet::unversioned::{Json, write_atomic};
+use palmnet::{Dataset, Event, Fit, Hyperparameters, Model, Network, Score};
+
+use super::Failure;
+use super::arguments::Arguments;
+use super::format::{counted, duration, exact};
+use super::options::{EVERY, JSON, QUIET};
+use super::output::OutputFiles;
+use super::progress::Progress;
+use super::report::{columns, epoch_line, examples, network_line, score_json};
+use super::terminal::{warn, wrap, write_error};
+
+/// What a training prints: `--every`, `--quiet` and `--json`.
+#[derive(Clone, Copy)]
+pub struct OutputMode {
+    pub every: Option<usize>,
+    pub quiet: bool,
+    pub json: bool,
+}
+
+impl OutputMode {
+    pub fn parse(arguments: &Arguments) -> Result<Self, Failure> {
+        let every = arguments.value(EVERY.name, "a whole number from 1", |&n: &usize| n > 0)?;
+        Ok(OutputMode { every, quiet: arguments.has(QUIET.name), json: arguments.has(JSON.name) })
+    }
+}
+
+/// Standard output, which may close or fill a disk before the training ends: the model is saved all the same.
+pub struct Results<'a> {
+    pub out: &'a mut dyn Write,
+    /// The first error, after which nothing more is written.
+    pub state: io::Result<()>,
+}
+
+impl Results<'_> {
+    pub fn new(out: &mut dyn Write) -> Results<'_> {
+        Results { out, state: Ok(()) }
+    }
+
+    /// Writes at once: whoever reads the lines wants them as they come.
+    pub fn write(&mut self, text: &str) {
+        if self.state.is_ok() {
+            self.state = self.out.write_all(text.as_bytes()).and_then(|()| self.out.flush());
+        }
+    }
+
+    pub fn line(&mut self, json: &Json) {
+        self.write(&format!("{json}\n"));
+    }
+}
+
+/// A training that is ready to run.
+pub struct Job<'a> {
+    /// The lines that are printed first.
+    pub heading: Vec<String>,
+    pub train: &'a Dataset,
+    pub test: Option<&'a Dataset>,
+    pub files: &'a OutputFiles,
+    pub mode: OutputMode,
+    /// The most epochs.
+    pub epochs: usize,
+    pub restarts: usize,
+    /// Whether the command line asked for trials of the penalty, whose results are then a JSON line.
+    pub told_to_tune: bool,
+    /// The command line that repeats a training with these hyperparameters, and the name of its note in the model.
+    pub origin: (&'static str, &'a dyn Fn(Option<&Hyperparameters>) -> String),
+}
+
+/// Trains with `fit`, reports and saves.
+pub fn run(
+    job: &Job<'_>,
+    fit: impl FnOnce(&mut FitRun<'_>) -> palmnet::Result<Fit>,
+    out: &mut dyn Write,
+) -> Result<Model, Failure> {
+    let mut results = Results::new(out);
+    let mut announcer = Announcer::new(job);
+    let clock = Instant::now();
+    announcer.resuming(job.files);
+    let mut run = FitRun::default();
+    if let Some(file) = &job.files.checkpoint {
+        run = run.checkpoints(file.checkpoints());
+    }
+    let observer = |event: FitEvent<'_>| {
+        announcer.show(event, &mut results);
+        ControlFlow::Continue(())
+    };
+    let fitted = {
+        let mut observed = run.observe(observer);
+        let fitted = fit(&mut observed);
+        (fitted, observed.into_salvaged())
+    };
+    announcer.progress.finish();
+    let (fitted, salvaged) = fitted;
+    let Fit { mut model, history, hyperparameters, .. } = match fitted {
+        Ok(fit) => fit,
+        Err(error) => {
+            salvage(job, &error, salvaged);
+            return Err(error.into());
+        }
+    };
+    // Of a training that was resumed, the time before counts too.
+    let seconds = clock.elapsed().as_secs_f64().max(history.seconds());
+    let (train, test) = (model.score(job.train)?, job.test.map(|test| model.score(test)).transpose()?);
+    let (done, best) = (history.epochs.len(), history.best_epoch);
+    let kept = if best < done { format!(", weights of epoch {best}") } else { String::new() };
+    let (origin, line) = (job.origin.0, (job.origin.1)(hyperparameters.as_ref()));
+    for (name, text) in [
+        (origin, line.clone()),
+        ("palmnet", env!("CARGO_PKG_VERSION").to_string()),
+        ("loss", model.loss().to_string()),
+        ("epochs", format!("{done}{kept}")),
+        ("trained on", counted(job.train.len(), "example")),
+        ("train", train.to_string()),
+    ] {
+        model.notes.insert(name.into(), text);
+    }
+    if let Some(score) = &test {
+        model.notes.insert("test".into(), score.to_string());
+    }
+    model.save(&job.files.model)?;
+    if let Some(file) = &job.files.history {
+        write_atomic(file, history.to_csv().as_bytes())?;
+    }
+    if let Some(checkpoint) = &job.files.checkpoint {
+        checkpoint.remove()?;
+    }
+    if job.mode.json {
+        let mut members = vec![
+            ("event", "done".into()),
+            ("epochs", done.into()),
+            ("seconds", seconds.into()),
+            ("train", score_json(&train)),
+            ("test", test.as_ref().map_or(Json::Null, score_json)),
+            ("model", job.files.model.as_str().into()),
+        ];
+        if origin == "settings" {
+            members.push(("settings", line.into()));
+        }
+        results.line(&Json::object(members));
+    } else {
+        let time = format!("{} in {}{kept}", counted(done, "epoch"), duration(seconds));
+        results.write(&summary(&time, &train, test.as_ref(), job.files));
+    }
+    results.state?;
+    Ok(model)
+}
+
+fn summary(time: &str, train: &Score, test: Option<&Score>, files: &OutputFiles) -> String {
+    let mut text = format!("{time}\n{}", wrap(&format!("train {train}"), 0));
+    if let Some(test) = test {
+        text += &wrap(&format!("test  {test}"), 0);
+    }
+    let saved = [Some(&files.model), files.history.as_ref()].into_iter().flatten();
+    text + &saved.map(|file| format!("saved {file}\n")).collect::<String>()
+}
+
+/// Keeps what is left of a training that diverged. Its own failures must not hide why the training failed.
+fn salvage(job: &Job<'_>, error: &palmnet::Error, salvaged: Option<Model>) {
+    let palmnet::Error::Diverged(divergence) = error else { return };
+    let history = &divergence.history;
+    if history.epochs.is_empty() {
+        return;
+    }
+    if let Some(mut model) = salvaged {
+        let epoch = history.best_epoch;
+        model.notes.insert("epochs".into(), format!("{epoch}, and then training diverged"));
+        match keep_beside(&job.files.model, &model) {
+            Ok(Some(file)) => warn(&format!("the weights of epoch {epoch} are in {file}")),
+            Ok(None) => {}
+            Err(error) => warn(&error.to_string()),
+        }
+    }
+    if let Some(Err(error)) = job.files.history.as_ref().map(|file| write_atomic(file, history.to_csv().as_bytes())) {
+        warn(&error.to_string());
+    }
+}
+
+/// Saves a model beside `file`, under a name that nothing else has; nowhere if that is not a regular file.
+fn keep_beside(file: &str, model: &Model) -> palmnet::Result<Option<String>> {
+    if fs::metadata(file).is_ok_and(|found| !found.is_file()) {
+        return Ok(None);
+    }
+    let (stem, extension) = match file.strip_suffix(".safetensors") {
+        Some(stem) => (stem, ".safetensors"),
+        None => (file, ""),
+    };
+    let numbers = (2..).map(|number| format!("-{number}"));
+    let mut names =
+        std::iter::once(String::new()).chain(numbers).map(|number| format!("{stem}.diverged{number}{extension}"));
+    let name = names.find(|name| fs::symlink_metadata(name).is_err()).unwrap_or_default();
+    model.save(&name)?;
+    Ok(Some(name))
+}
+
+/// Prints what happens before and during a training.
+struct Announcer<'j> {
+    job: &'j Job<'j>,
+    progress: Progress,
+    heading: Vec<String>,
+    /// Whether the heading is printed.
+    announced: bool,
+}
+
+impl<'j> Announcer<'j> {
+    fn new(job: &'j Job<'j>) -> Self {
+        let OutputMode { every, quiet, json } = job.mode;
+        let progress = Progress::new(quiet || json, every, job.epochs, job.train.len());
+        Announcer { job, progress, heading: job.heading.clone(), announced: false }
+    }
+
+    fn resuming(&mut self, files: &OutputFiles) {
+        let found = files.checkpoint.as_ref().filter(|file| file.resume && file.exists());
+        if let Some(file) = found.filter(|_| !self.job.mode.quiet) {
+            write_error(&wrap(&format!("resuming from {}", file.path), 0));
+        }
+    }
+
+    fn show(&mut self, event: FitEvent<'_>, results: &mut Results<'_>) {
+        match event {
+            FitEvent::Rate { found, used } => {
+                let rate = found.map_or(Json::Null, Json::from);
+                if self.job.mode.json {
+                    results.line(&Json::object([("event", "rate".into()), ("learning_rate", rate)]));
+                }
+                self.heading.push(match found {
+                    Some(found) => format!("learning rate {} found", exact(found)),
+                    None => format!("no learning rate decreased the loss: using {}", exact(used)),
+                });
+            }
+            FitEvent::Trial { index, trials, .. } => {
+                self.progress.say(&format!("tuning the penalty: trial {} of {trials}", index + 1));
+            }
+            FitEvent::Tuned { hyperparameters, trials } => {
+                self.progress.wipe();
+                if self.job.told_to_tune && self.job.mode.json {
+                    results.line(&trials_json(trials, hyperparameters));
+                }
+                self.heading.push(trials_line(trials, hyperparameters));
+            }
+            FitEvent::Begin { hyperparameters, network, resumed } => {
+                self.announce(hyperparameters, network, results);
+                if self.job.restarts > 1 && !resumed {
+                    self.progress.say(&format!("choosing the best of {} initial weights", self.job.restarts));
+                }
+            }
+            FitEvent::Training(event) => {
+                self.progress.show(event);
+                if let (Event::Epoch { record, .. }, true) = (event, self.job.mode.json) {
+                    results.write(&epoch_line(record));
+                }
+            }
+            _ => {}
+        }
+    }
+
+    fn announce(&mut self, hyperparameters: Option<&Hyperparameters>, network: &Network, results: &mut Results<'_>) {
+        if std::mem::replace(&mut self.announced, true) || self.job.mode.json {
+            return;
+        }
+        let line = (self.job.origin.0 == "settings").then(|| (self.job.origin.1)(hyperparameters));
+        let data = [columns(self.job.train), examples(self.job.train, self.job.test), network_line(network)];
+        let lines = line.into_iter().chain(std::mem::take(&mut self.heading)).chain(data);
+        results.write(&lines.map(|line| wrap(&line, 0)).collect::<String>());
+    }
+}
+
+/// `weight decay 0.33, the best of 6 trials`.
+fn trials_line(trials: &[Trial], found: &Hyperparameters) -> String {
+    let decay = exact(found.penalty.weight_decay);
+    match trials.iter().filter(|trial| trial.score.is_some()).count() {
+        _ if trials.is_empty() => format!("weight decay {decay} (default: too few examples to tune it)"),
+        0 => format!("every weight-decay trial diverged; using the default, {decay}"),
+        _ if found.penalty.weight_decay == 0.0 => {
+            format!("L1 penalty {}, the best of {} trials", exact(found.penalty.l1), trials.len())
+        }
+        _ => format!("weight decay {decay}, the best of {} trials", trials.len()),
+    }
+}
+
+/// `{"event":"decay","weight_decay":…,"l1":…,"trials":[{"weight_decay":…,"l1":…,"loss":…},…]}`.
+fn trials_json(trials: &[Trial], found: &Hyperparameters) -> Json {
+    let trial = |trial: &Trial| {
+        let loss = trial.score.as_ref().map_or(Json::Null, |score| score.loss.into());
+        let penalty = trial.hyperparameters.penalty;
+        Json::object([("weight_decay", penalty.weight_decay.into()), ("l1", penalty.l1.into()), ("loss", loss)])
+    };
+    Json::object([
+        ("event", "decay".into()),
+        ("weight_decay", found.penalty.weight_decay.into()),
+        ("l1", found.penalty.l1.into()),
+        ("trials", Json::Array(trials.iter().map(trial).collect())),
+    ])
+}

@@ -1,0 +1,228 @@
+//! From hyperparameters to a model: tuning, then training. Both survive being killed.
+//!
+//! A checkpoint of a run that tunes has two notes besides what the trainer writes: what is tuned, so that it is not
+//! mistaken for another run, and, while trials are under way, the losses of those that have ended. So a run that is
+//! resumed is in one of three states:
+//!
+//! ```text
+//! no file                     tune everything
+//! a file with trials          the learning rate is in it; go on with the trial after those that have ended
+//! a file without trials       learning rate and penalty are in it; go on with the training proper
+//! ```
+
+use std::cell::Cell;
+use std::ops::ControlFlow::{Break, Continue};
+use std::sync::atomic::AtomicBool;
+
+use super::hyperparameters::Hyperparameters;
+use super::penalty::{self, Trial};
+use super::recipe::{Fit, FitEvent, FitRun, Recipe};
+use crate::base::error::{Error, Result};
+use crate::base::rng::Rng;
+use crate::data::Dataset;
+use crate::model::model::Model;
+use crate::model::preprocessing::Preprocessing;
+use crate::train::{CheckpointInfo, Checkpoints, Event, Run};
+
+/// The notes in a checkpoint: what is tuned, and the losses of the trials that have ended.
+const TUNING: &str = "tuning";
+const TRIALS: &str = "losses of trials";
+
+impl Hyperparameters {
+    /// Preprocesses, tunes and trains: unscaled data in, a model in the units of the data out.
+    ///
+    /// # Errors
+    /// If a hyperparameter is out of range or does not suit the data, or if training diverges.
+    pub fn fit(&self, train: &Dataset) -> Result<Fit> {
+        self.fit_with(train, &mut FitRun::default())
+    }
+
+    /// As [`fit`](Self::fit), with a start, checkpoints and an observer. With a start, its preprocessing and its loss take
+    /// the place of those that are set here. A run that is resumed from a checkpoint does not tune again what was tuned.
+    ///
+    /// # Errors
+    /// Those of [`fit`](Self::fit), if the observer stops during a trial, and if a checkpoint cannot be written or is of
+    /// another training.
+    pub fn fit_with(&self, train: &Dataset, run: &mut FitRun<'_>) -> Result<Fit> {
+        let mut hyperparameters = self.clone();
+        let preprocessing = match run.start {
+            Some(model) => {
+                (hyperparameters.loss, hyperparameters.restarts) = (model.loss(), 1);
+                model.preprocessing().clone()
+            }
+            None => Preprocessing::fit(train, self.scaling),
+        };
+        hyperparameters.check(train)?;
+        let tuned = Tuning::new(&hyperparameters, train, &preprocessing, run)?.run()?;
+        let recipe = tuned.recipe(train, preprocessing);
+        recipe.fit_as(train, Some(&tuned), run)
+    }
+
+    /// Returns the hyperparameters with everything resolved that is to be tuned on `train`, which is not yet scaled.
+    ///
+    /// # Errors
+    /// Those of [`fit`](Self::fit).
+    pub fn tuned(&self, train: &Dataset) -> Result<Self> {
+        let preprocessing = Preprocessing::fit(train, self.scaling);
+        Tuning::new(self, train, &preprocessing, &mut FitRun::default())?.run()
+    }
+
+    /// The network and the training that follow, with preprocessing that is already fitted.
+    #[must_use]
+    pub fn recipe(&self, train: &Dataset, preprocessing: Preprocessing) -> Recipe {
+        Recipe { network: self.network(train), trainer: self.trainer(), restarts: self.restarts, preprocessing }
+    }
+
+    /// Checks what nobody else does before the network is built.
+    fn check(&self, train: &Dataset) -> Result<()> {
+        if train.is_empty() {
+            return Err(Error::Mismatch("there are no examples to train on".into()));
+        }
+        if self.restarts == 0 {
+            return Err(Error::Setting("restarts 0: it must be at least 1".into()));
+        }
+        Ok(())
+    }
+}
+
+/// The tuning of one run.
+struct Tuning<'t, 'r> {
+    start: Hyperparameters,
+    train: &'t Dataset,
+    preprocessing: &'t Preprocessing,
+    run: &'t mut FitRun<'r>,
+    /// The checkpoint to resume from.
+    found: Option<CheckpointInfo>,
+}
+
+impl<'t, 'r> Tuning<'t, 'r> {
+    fn new(
+        start: &Hyperparameters,
+        train: &'t Dataset,
+        preprocessing: &'t Preprocessing,
+        run: &'t mut FitRun<'r>,
+    ) -> Result<Self> {
+        let start = start.clone();
+        let tunes = start.tune_learning_rate || start.tune_penalty;
+        let identity = tunes.then(|| format!("{start}, data={}", train.digest()));
+        let mut found = None;
+        if let Some(checkpoints) = run.checkpoints.take() {
+            found = checkpoints.find()?;
+            check_identity(found.as_ref(), identity.as_deref())?;
+            run.checkpoints = Some(match identity {
+                Some(identity) => checkpoints.note(TUNING, identity),
+                None => checkpoints,
+            });
+        }
+        Ok(Tuning { start, train, preprocessing, run, found })
+    }
+
+    fn run(mut self) -> Result<Hyperparameters> {
+        let mut tuned = self.start.clone();
+        if tuned.tune_learning_rate {
+            let rate = match self.kept("learning rate") {
+                Some(rate) => Some(rate),
+                None => self.find_rate(&tuned)?,
+            };
+            tuned.optimizer = rate.map_or(tuned.optimizer, |rate| tuned.optimizer.with_learning_rate(rate));
+            tuned.tune_learning_rate = false;
+        }
+        if tuned.tune_penalty {
+            tuned.tune_penalty = false;
+            match (self.kept("weight decay"), self.kept("l1"), self.ended_trials()) {
+                (Some(decay), Some(l1), None) => tuned.penalty = tuned.penalty.weight_decay(decay).l1(l1),
+                _ => {
+                    let trials = self.trials(&tuned)?;
+                    tuned.penalty = penalty::choose(&tuned, &trials);
+                    let _ = self.run.event(FitEvent::Tuned { hyperparameters: &tuned, trials: &trials });
+                    // The file is that of the last trial; the training proper has none yet.
+                    self.run.checkpoints = self.run.checkpoints.take().map(Checkpoints::anew);
+                }
+            }
+        }
+        Ok(tuned)
+    }
+
+    /// A number among the settings in the checkpoint.
+    fn kept(&self, name: &str) -> Option<f32> {
+        self.found.as_ref()?.setting(name)?.parse().ok()
+    }
+
+    /// The losses of the trials that have ended, if the checkpoint is that of a trial.
+    fn ended_trials(&self) -> Option<Vec<Option<f64>>> {
+        let text = self.found.as_ref()?.note(TRIALS)?;
+        Some(text.split_whitespace().map(|loss| loss.parse().ok()).collect())
+    }
+
+    /// Looks for a learning rate on at most 1,000 examples or a hundred mini-batches.
+    fn find_rate(&mut self, tuned: &Hyperparameters) -> Result<Option<f32>> {
+        let mut rows: Vec<usize> = (0..self.train.len()).collect();
+        Rng::new(tuned.seed).shuffle(&mut rows);
+        rows.truncate(tuned.batch_size.saturating_mul(101).max(1000));
+        let mut scaled = self.train.select(&rows);
+        self.preprocessing.apply(&mut scaled);
+        let network = match self.run.start {
+            Some(model) => model.network().clone(),
+            None => tuned.network(self.train).build()?,
+        };
+        let found = tuned.trainer().find_rate(&network, &scaled)?.rate;
+        let used = found.unwrap_or(tuned.optimizer.learning_rate());
+        let _ = self.run.event(FitEvent::Rate { found, used });
+        Ok(found)
+    }
+
+    /// Trains a network with each candidate for the penalty, and scores it on examples that it has not seen.
+    fn trials(&mut self, tuned: &Hyperparameters) -> Result<Vec<Trial>> {
+        let candidates = penalty::candidates(tuned, self.train.len());
+        if candidates.is_empty() {
+            return Ok(Vec::new());
+        }
+        let (learned, scored) = penalty::divide(tuned, self.train);
+        let mut losses = self.ended_trials().unwrap_or_default();
+        losses.truncate(candidates.len() - 1);
+        let resumed = losses.len();
+        let mut trials = Vec::new();
+        for (index, candidate) in candidates.iter().enumerate() {
+            let hyperparameters = penalty::trial_of(tuned, *candidate, learned.len());
+            if index < resumed {
+                trials.push(Trial { hyperparameters, score: None, loss: losses[index] });
+                continue;
+            }
+            let progress = (index, candidates.len());
+            let trained = self.trial(&hyperparameters, &learned, &losses, index == resumed, progress)?;
+            let score = trained.map(|model| model.score(&scored)).transpose()?;
+            let loss = score.as_ref().map(|score| score.loss).filter(|loss| loss.is_finite());
+            losses.push(loss);
+            trials.push(Trial { hyperparameters, score, loss });
+        }
+        Ok(trials)
+    }
+
+    /// Trains a trial; `None` if it diverged.
+    fn trial(
+        &mut self,
+        trial: &Hyperparameters,
+        learned: &Dataset,
+        losses: &[Option<f64>],
+        may_resume: bool,
+        (index, trials): (usize, usize),
+    ) -> Result<Option<Model>> {
+        todo!()
+    }
+}
+
+/// Refuses a checkpoint of a run that tunes something else, with other hyperparameters or on other data.
+fn check_identity(found: Option<&CheckpointInfo>, now: Option<&str>) -> Result<()> {
+    let Some(found) = found else { return Ok(()) };
+    let then = found.note(TUNING);
+    if then == now || (now.is_none() && found.note(TRIALS).is_none()) {
+        return Ok(());
+    }
+    let message = format!(
+        "this is the checkpoint of another training: it tuned {}, and this one tunes {}. Repeat that command, or delete \
+         the file to start over",
+        then.unwrap_or("nothing"),
+        now.unwrap_or("nothing")
+    );
+    Err(Error::format(found.path().display().to_string(), message))
+}

@@ -1,0 +1,225 @@
+//! Hyperparameters as plain data.
+
+use std::fmt;
+
+use crate::data::{Dataset, Targets};
+use crate::model::preprocessing::Scaling;
+use crate::nn::activation::Activation;
+use crate::nn::builder::NetworkBuilder;
+use crate::nn::init::Init;
+use crate::nn::loss::Loss;
+use crate::nn::network::Network;
+use crate::optim::{Penalty, Rule, Schedule};
+use crate::train::{Trainer, Weights};
+
+/// Every decision about a network and its training: all that `palmnet train` has an option for.
+///
+/// [`for_data`](Self::for_data) gives the defaults, which anybody may change before [`fit`](Self::fit). The same
+/// hyperparameters, data and seed give the same bits.
+///
+/// ```
+/// use palmnet::{Hyperparameters, generate};
+/// let (train, test) = generate::moons(500, 0.2, 1).split(0.8, 1);
+/// let mut hyperparameters = Hyperparameters::for_data(&train);
+/// hyperparameters.hidden = vec![16, 16];
+/// hyperparameters.epochs = 30;
+/// hyperparameters.tune_penalty = false;
+/// let fit = hyperparameters.fit(&train)?;
+/// assert!(fit.model.score(&test)?.value() > 0.9);
+/// assert_eq!(fit.history.epochs.len(), 30);
+/// # Ok::<(), palmnet::Error>(())
+/// ```
+#[derive(Clone, Debug, PartialEq)]
+#[non_exhaustive]
+pub struct Hyperparameters {
+    /// The units of each hidden layer; empty for none.
+    pub hidden: Vec<usize>,
+    /// The activation after each hidden layer.
+    pub activation: Activation,
+    /// The distribution of the initial weights; `None` for the one that suits the activation.
+    pub init: Option<Init>,
+    /// The normalization before each hidden activation.
+    pub normalization: Option<Normalization>,
+    /// The probability, in [0, 1), that dropout sets a hidden unit to zero.
+    pub dropout: f32,
+    /// The standard deviation of Gaussian noise that is added to the scaled features.
+    pub noise: f32,
+    /// The loss that is minimized.
+    pub loss: Loss,
+    /// The update rule with its learning rate.
+    pub optimizer: Rule,
+    /// Whether [`fit`](Self::fit) looks for the learning rate first ([`Trainer::find_rate`]).
+    pub tune_learning_rate: bool,
+    /// The regularization of the weights.
+    pub penalty: Penalty,
+    /// Whether [`fit`](Self::fit) first trains six networks on 80 % of the examples, with five weight decays and with an
+    /// L1 penalty, and goes on with the penalty that gave the lowest loss on the other 20 %.
+    pub tune_penalty: bool,
+    /// The learning-rate schedule.
+    pub schedule: Schedule,
+    /// The fraction of the steps, in [0, 1], over which the learning rate rises.
+    pub warmup: f32,
+    /// The number of passes over the training data.
+    pub epochs: usize,
+    /// The number of examples in a mini-batch.
+    pub batch_size: usize,
+    /// The number of initial weights that are tried for a tenth of the epochs; the best is trained in full.
+    pub restarts: usize,
+    /// The largest Euclidean norm of a gradient.
+    pub clip_norm: f32,
+    /// The largest absolute entry of a gradient.
+    pub clip_value: f32,
+    /// The largest Euclidean norm of the weights into a unit.
+    pub max_norm: f32,
+    /// The fraction of each target, in [0, 1), that is spread evenly over all classes.
+    pub label_smoothing: f32,
+    /// Whether all classes count the same, however many examples they have.
+    pub balanced: bool,
+    /// The scaling of the features.
+    pub scaling: Scaling,
+    /// The fraction of the training data, in [0, 1), in the validation set.
+    pub validation: f64,
+    /// Early stopping: the number of epochs without improvement after which training ends.
+    pub patience: Option<usize>,
+    /// The number of dense layers at the beginning that stay as they are.
+    pub frozen: usize,
+    /// The seed of everything random.
+    pub seed: u64,
+}
+
+/// A normalization layer between a hidden dense layer and its activation.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Normalization {
+    /// Over each mini-batch (Ioffe, Szegedy, 2015).
+    Batch,
+    /// Over each example (Ba, Kiros, Hinton, 2016).
+    Layer,
+}
+
+impl Hyperparameters {
+    /// A network for `train`, with new weights.
+    #[must_use]
+    pub fn network(&self, train: &Dataset) -> NetworkBuilder {
+        let (outputs, link) = match train.targets() {
+            Targets::Classes(_) => (train.class_names().len(), Activation::Softmax),
+            Targets::Values(values) => (values.columns(), Activation::Identity),
+        };
+        let dense = |builder: NetworkBuilder, units, activation| {
+            let builder = builder.dense(units, activation);
+            if let Some(init) = self.init { builder.init(init) } else { builder }
+        };
+        let mut builder = Network::builder(train.features().columns()).seed(self.seed);
+        if self.noise > 0.0 {
+            builder = builder.noise(self.noise);
+        }
+        for &units in &self.hidden {
+            builder = match self.normalization {
+                None => dense(builder, units, self.activation),
+                Some(Normalization::Batch) => {
+                    dense(builder, units, Activation::Identity).batch_norm().activation(self.activation)
+                }
+                Some(Normalization::Layer) => {
+                    dense(builder, units, Activation::Identity).layer_norm().activation(self.activation)
+                }
+            };
+            if self.dropout > 0.0 {
+                builder = builder.dropout(self.dropout);
+            }
+        }
+        dense(builder, outputs, link)
+    }
+
+    /// A trainer for data that is already scaled.
+    #[must_use]
+    pub fn trainer(&self) -> Trainer {
+        let mut trainer = Trainer::new(self.loss, self.optimizer)
+            .epochs(self.epochs)
+            .batch_size(self.batch_size)
+            .seed(self.seed)
+            .penalty(self.penalty)
+            .schedule(self.schedule)
+            .warmup(self.warmup)
+            .validation(self.validation)
+            .max_norm(self.max_norm)
+            .clip_norm(self.clip_norm)
+            .clip_value(self.clip_value)
+            .label_smoothing(self.label_smoothing)
+            .freeze(self.frozen);
+        if self.balanced {
+            trainer = trainer.weights(Weights::Balanced);
+        }
+        match self.patience {
+            Some(patience) => trainer.early_stopping(patience),
+            None => trainer,
+        }
+    }
+
+    /// Returns the number of weights and biases in the dense layers.
+    #[must_use]
+    pub fn parameter_count(&self, train: &Dataset) -> usize {
+        dense_parameters(&self.hidden, train)
+    }
+}
+
+/// Every hyperparameter by name, so that equal texts mean equal trainings.
+impl fmt::Display for Hyperparameters {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        // Every field by name, so that a new one is not forgotten here.
+        let Hyperparameters {
+            hidden,
+            activation,
+            init,
+            normalization,
+            dropout,
+            noise,
+            loss,
+            optimizer,
+            tune_learning_rate,
+            penalty,
+            tune_penalty,
+            schedule,
+            warmup,
+            epochs,
+            batch_size,
+            restarts,
+            clip_norm,
+            clip_value,
+            max_norm,
+            label_smoothing,
+            balanced,
+            scaling,
+            validation,
+            patience,
+            frozen,
+            seed,
+        } = self;
+        let hidden = hidden.iter().map(usize::to_string).collect::<Vec<_>>().join(",");
+        let init = init.map_or("default".into(), |init| init.to_string());
+        let normalization = match normalization {
+            None => "none",
+            Some(Normalization::Batch) => "batch",
+            Some(Normalization::Layer) => "layer",
+        };
+        let patience = patience.map_or("none".into(), |patience| patience.to_string());
+        write!(f, "hidden={hidden} activation={activation} init={init} normalization={normalization}")?;
+        write!(f, " dropout={dropout} noise={noise} loss={loss} optimizer={optimizer} penalty={penalty}")?;
+        write!(f, " tune_learning_rate={tune_learning_rate} tune_penalty={tune_penalty} schedule={schedule}")?;
+        write!(f, " warmup={warmup} epochs={epochs} batch_size={batch_size} restarts={restarts}")?;
+        write!(f, " clip_norm={clip_norm} clip_value={clip_value} max_norm={max_norm}")?;
+        write!(f, " label_smoothing={label_smoothing} balanced={balanced} scaling={scaling}")?;
+        write!(f, " validation={validation} patience={patience} frozen={frozen} seed={seed}")
+    }
+}
+
+/// The number of weights and biases in the dense layers.
+pub(super) fn dense_parameters(hidden: &[usize], train: &Dataset) -> usize {
+    let outputs = match train.targets() {
+        Targets::Classes(_) => train.class_names().len(),
+        Targets::Values(values) => values.columns(),
+    };
+    let inputs = [train.features().columns()].into_iter().chain(hidden.iter().copied());
+    let outputs = hidden.iter().copied().chain([outputs]);
+    let layers = inputs.zip(outputs).map(|(inputs, outputs)| inputs.saturating_add(1).saturating_mul(outputs));
+    layers.fold(0, usize::saturating_add)
+}

@@ -1,0 +1,43 @@
+//! The decisions that nobody has made: hyperparameters for plain data, regularization found by trials, cross-validation,
+//! random search, and warnings about data.
+
+mod cross_validation;
+mod diagnose;
+mod fit;
+mod hyperparameters;
+mod overrides;
+mod penalty;
+mod random_search;
+mod recipe;
+
+pub use cross_validation::{Fold, cross_validate};
+pub use diagnose::{Warning, diagnose};
+pub use hyperparameters::{Hyperparameters, Normalization};
+pub use overrides::Overrides;
+pub use penalty::Trial;
+pub use recipe::{Fit, FitEvent, FitRun, Recipe};
+pub use random_search::{RandomSearch, SearchEvent, Tuned};
+
+use crate::base::error::Result;
+use crate::data::Dataset;
+use crate::model::model::Model;
+
+/// Trains a model with the defaults of `palmnet train`: a network, an optimizer and regularization that suit the data.
+///
+/// The same as `Hyperparameters::for_data(train).fit(train)`, of which only the model is returned; see
+/// [`Hyperparameters`] for what is decided, and to decide otherwise.
+///
+/// ```no_run
+/// use palmnet::{Dataset, Target};
+/// let (train, test) = Dataset::from_csv("iris.csv", Target::Last)?.split(0.8, 0);
+/// let model = palmnet::fit(&train)?;
+/// println!("{}", model.score(&test)?);
+/// model.save("iris.safetensors")?;
+/// # Ok::<(), palmnet::Error>(())
+/// ```
+///
+/// # Errors
+/// If there are no examples, or if training diverges.
+pub fn fit(train: &Dataset) -> Result<Model> {
+    Ok(Hyperparameters::for_data(train).fit(train)?.model)
+}

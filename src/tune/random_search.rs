@@ -1,0 +1,231 @@
+//! Random search (Bergstra, Bengio, 2012).
+
+use std::ops::ControlFlow;
+use std::time::Instant;
+
+use super::hyperparameters::Hyperparameters;
+use super::overrides::Overrides;
+use super::penalty::{Trial, best, two_digits};
+use crate::base::error::{Error, Result};
+use crate::base::rng::{Rng, purpose};
+use crate::data::Dataset;
+use crate::optim::Rule;
+
+/// Hyperparameters drawn at random around the defaults, of which the best on a validation set win.
+///
+/// The first trial has the defaults, tuned. The others draw what is not given: one to three equal hidden layers, the
+/// learning rate, the batch size, dropout and the weight decay. Whatever is given, the same numbers are drawn for the
+/// others.
+///
+/// ```
+/// use palmnet::{generate, tune::{Overrides, RandomSearch}};
+/// let (train, test) = generate::moons(300, 0.2, 1).split(0.8, 1);
+/// let given = Overrides { epochs: Some(20), tune_penalty: Some(false), ..Overrides::default() };
+/// let tuned = RandomSearch::new(given).trials(4).run(&train)?;
+/// let model = tuned.best.fit(&train)?.model;
+/// assert!(model.score(&test)?.value() > 0.85);
+/// # Ok::<(), palmnet::Error>(())
+/// ```
+#[derive(Clone, Debug, PartialEq)]
+#[must_use]
+pub struct RandomSearch {
+    given: Overrides,
+    trials: usize,
+    validation: f64,
+}
+
+/// The result of a search.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct Tuned {
+    /// The best hyperparameters, resolved for all of the data.
+    pub best: Hyperparameters,
+    /// The index of the best trial.
+    pub best_trial: usize,
+    /// The trials, in their order.
+    pub trials: Vec<Trial>,
+}
+
+/// The news that an observer of a search gets.
+#[derive(Clone, Copy, Debug)]
+#[non_exhaustive]
+pub enum SearchEvent<'e> {
+    /// The search begins.
+    Begin {
+        /// The examples that trials are trained on.
+        train: &'e Dataset,
+        /// The examples that they are scored on.
+        validation: &'e Dataset,
+    },
+    /// A trial has ended.
+    Trial {
+        /// The index of the trial.
+        index: usize,
+        /// The trial.
+        trial: &'e Trial,
+        /// The seconds that it took.
+        seconds: f64,
+    },
+}
+
+impl RandomSearch {
+    /// A search of 20 trials, scored on a fifth of the examples.
+    pub fn new(given: Overrides) -> Self {
+        RandomSearch { given, trials: 20, validation: 0.2 }
+    }
+
+    /// The number of trials, at least one.
+    pub fn trials(self, trials: usize) -> Self {
+        RandomSearch { trials, ..self }
+    }
+
+    /// The fraction of the examples, in (0, 1), that trials are scored on.
+    pub fn validation(self, fraction: f64) -> Self {
+        RandomSearch { validation: fraction, ..self }
+    }
+
+    /// Checks all that does not depend on the data.
+    ///
+    /// # Errors
+    /// If the number of trials or the fraction is out of range, or for L-BFGS, which has nothing to draw.
+    pub fn check(&self) -> Result<()> {
+        let wrong = |message: &str| Err(Error::Setting(message.into()));
+        if self.trials == 0 {
+            return wrong("a search needs at least one trial");
+        }
+        if !(self.validation > 0.0 && self.validation < 1.0) {
+            return wrong("the validation fraction of a search must be above 0 and below 1");
+        }
+        if matches!(self.given.optimizer, Some(Rule::Lbfgs(_))) {
+            return wrong("a search draws learning rates, batch sizes and dropout, which L-BFGS does not have");
+        }
+        if self.given.tune_learning_rate == Some(true) {
+            return wrong("a search draws the learning rate itself: leave it out, or give a number");
+        }
+        Ok(())
+    }
+
+    /// Runs the trials.
+    ///
+    /// # Errors
+    /// Those of [`check`](Self::check) and of [`Hyperparameters::fit`], and if no trial has a finite loss.
+    pub fn run(&self, train: &Dataset) -> Result<Tuned> {
+        self.run_with(train, &mut |_| ControlFlow::Continue(()))
+    }
+
+    /// As [`run`](Self::run), with an observer, which may stop the search after a trial.
+    ///
+    /// # Errors
+    /// Those of [`run`](Self::run).
+    pub fn run_with(
+        &self,
+        train: &Dataset,
+        observer: &mut dyn FnMut(SearchEvent<'_>) -> ControlFlow<()>,
+    ) -> Result<Tuned> {
+        self.check()?;
+        let usual = self.given.for_data(train);
+        // Not the seed that a test set was split off by.
+        let mut rng = Rng::stream(usual.seed, purpose::SEARCH);
+        let (learned, scored) = train.split((1.0 - self.validation).min(1.0 - f64::EPSILON), rng.next_u64());
+        if scored.is_empty() {
+            return Err(Error::Mismatch("one example is too few for a search".into()));
+        }
+        let usual = usual.tuned(&learned)?;
+        let _ = observer(SearchEvent::Begin { train: &learned, validation: &scored });
+        let (mut trials, mut overrides, mut failure) = (Vec::new(), Vec::new(), None);
+        for index in 0..self.trials {
+            let drawn = self.draw(&mut rng, &usual, learned.len());
+            overrides.push(if index == 0 { self.unchanged(&usual) } else { drawn });
+            let hyperparameters = overrides[index].for_data(&learned);
+            let clock = Instant::now();
+            let score = match hyperparameters.fit(&learned) {
+                Ok(fit) => Some(fit.model.score(&scored)?),
+                Err(error @ Error::Diverged { .. }) => {
+                    failure.get_or_insert(error);
+                    None
+                }
+                Err(error) => return Err(error),
+            };
+            let loss = score.as_ref().map(|score| score.loss).filter(|loss| loss.is_finite());
+            trials.push(Trial { hyperparameters, loss, score });
+            let seconds = clock.elapsed().as_secs_f64();
+            if observer(SearchEvent::Trial { index, trial: &trials[index], seconds }).is_break() {
+                break;
+            }
+        }
+        let Some(best_trial) = best(&trials) else {
+            let nothing = || Error::Mismatch("no trial has a finite loss: check the data for extreme values".into());
+            return Err(failure.unwrap_or_else(nothing));
+        };
+        Ok(Tuned { best: overrides[best_trial].for_data(train), best_trial, trials })
+    }
+
+    /// The tuned defaults as overrides: the epochs follow from the number of examples.
+    fn unchanged(&self, usual: &Hyperparameters) -> Overrides {
+        Overrides { l1: Some(usual.penalty.l1), ..self.with(usual.clone(), usual.penalty.weight_decay) }
+    }
+
+    /// Hyperparameters around the usual ones.
+    fn draw(&self, rng: &mut Rng, usual: &Hyperparameters, rows: usize) -> Overrides {
+        let usual_units = usual.hidden.first().copied().unwrap_or(16).clamp(8, 128);
+        let units = (usual_units / 2) << rng.below(4);
+        let hidden = vec![units; 1 + rng.below(3)];
+        let usual_rate = f64::from(usual.optimizer.learning_rate());
+        // Up to ten times less or more, all orders of magnitude alike.
+        let rate = usual_rate * logarithmic(rng, -12, 12);
+        // A batch of everything, as for Rprop, stays one.
+        let batch_size = match usual.batch_size {
+            batch if batch >= rows => batch,
+            batch => ((batch / 2).max(1) << rng.below(4)).min((rows / 4).max(1)),
+        };
+        let dropout = f64::from(rng.below(2) as u32) * 0.1 * (1 + rng.below(5)) as f64;
+        // The fraction of a weight that a step takes off: from next to nothing to what leaves little.
+        let decay = logarithmic(rng, -60, -18) / usual_rate;
+        let optimizer = usual.optimizer.with_learning_rate(two_digits(rate));
+        let drawn = Hyperparameters { hidden, batch_size, dropout: two_digits(dropout), optimizer, ..usual.clone() };
+        self.with(drawn, two_digits(decay))
+    }
+
+    /// What is given, and from `drawn` what is not.
+    fn with(&self, drawn: Hyperparameters, weight_decay: f32) -> Overrides {
+        let given = self.given.clone();
+        Overrides {
+            hidden: given.hidden.or(Some(drawn.hidden)),
+            learning_rate: given.learning_rate.or(Some(drawn.optimizer.learning_rate())),
+            batch_size: given.batch_size.or(Some(drawn.batch_size)),
+            dropout: given.dropout.or(Some(drawn.dropout)),
+            weight_decay: given.weight_decay.or(Some(weight_decay)),
+            tune_penalty: Some(false),
+            ..given
+        }
+    }
+}
+
+/// Ten to the power of a twelfth of a number in `low..=high`, in two digits: the series E12 of resistors, so that no
+/// system's mathematics library has a say.
+fn logarithmic(rng: &mut Rng, low: i32, high: i32) -> f64 {
+    const SERIES: [f64; 12] = [1.0, 1.2, 1.5, 1.8, 2.2, 2.7, 3.3, 3.9, 4.7, 5.6, 6.8, 8.2];
+    let step = low + rng.below((high - low + 1) as usize) as i32;
+    SERIES[step.rem_euclid(12) as usize] * 10f64.powi(step.div_euclid(12))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn logarithmic_draws_cover_orders_of_magnitude_evenly() {
+        let mut rng = Rng::new(5);
+        let found: Vec<f64> = (0..4000).map(|_| logarithmic(&mut rng, -24, 11)).collect();
+        assert!(found.iter().all(|x| (0.01..10.0).contains(x)));
+        for low in [0.01, 0.1, 1.0] {
+            let count = found.iter().filter(|&&x| x >= low * 0.999 && x < low * 9.99).count();
+            assert!((1200..1467).contains(&count), "{count} of 4000 from {low}");
+        }
+        // Each step is a twelfth of an order of magnitude, to two digits.
+        for step in -12..24 {
+            let [a, b] = [step, step + 1].map(|step| logarithmic(&mut Rng::new(0), step, step));
+            assert!((b / a - 10f64.powf(1.0 / 12.0)).abs() < 0.06, "{a} {b}");
+        }
+    }
+}

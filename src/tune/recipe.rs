@@ -1,0 +1,214 @@
+//! A training with everything around it: preprocessing, the best of several initial weights, a model in the end.
+
+use std::ops::ControlFlow;
+
+use super::hyperparameters::Hyperparameters;
+use super::penalty::Trial;
+use crate::base::error::{Error, Result};
+use crate::base::history::History;
+use crate::data::Dataset;
+use crate::model::model::Model;
+use crate::model::preprocessing::Preprocessing;
+use crate::nn::builder::NetworkBuilder;
+use crate::nn::network::Network;
+use crate::train::{Checkpoints, Event, Run, Trainer};
+
+/// The result of a training.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct Fit {
+    /// The trained network with its preprocessing.
+    pub model: Model,
+    /// The epochs of the training.
+    pub history: History,
+    /// The hyperparameters with everything resolved that was tuned: they give the same model again. `None` for a
+    /// [`Recipe`].
+    pub hyperparameters: Option<Hyperparameters>,
+}
+
+/// The news that an observer of [`Hyperparameters::fit_with`] gets.
+#[derive(Clone, Copy, Debug)]
+#[non_exhaustive]
+pub enum FitEvent<'e> {
+    /// The search for a learning rate has ended.
+    Rate {
+        /// The learning rate that was found; `None` if none decreased the loss.
+        found: Option<f32>,
+        /// The learning rate that is used.
+        used: f32,
+    },
+    /// A trial of a penalty begins (at fraction 0) or goes on.
+    Trial {
+        /// The index of the trial.
+        index: usize,
+        /// The number of trials.
+        trials: usize,
+        /// The fraction of its steps that are done.
+        fraction: f64,
+    },
+    /// The penalty is tuned.
+    Tuned {
+        /// The hyperparameters, with everything resolved.
+        hyperparameters: &'e Hyperparameters,
+        /// The trials; empty if there were too few examples for any.
+        trials: &'e [Trial],
+    },
+    /// The training proper begins.
+    Begin {
+        /// The hyperparameters, with everything resolved; `None` for a [`Recipe`].
+        hyperparameters: Option<&'e Hyperparameters>,
+        /// The network with its initial weights.
+        network: &'e Network,
+    },
+    /// News of the training proper.
+    Training(Event<'e>),
+}
+
+type Observer<'r> = Box<dyn FnMut(FitEvent<'_>) -> ControlFlow<()> + 'r>;
+
+/// Everything that belongs to a call of [`Hyperparameters::fit_with`] and not to the hyperparameters: a model to train
+/// further, checkpoints, an observer.
+///
+/// ```
+/// use std::ops::ControlFlow;
+/// use palmnet::{Hyperparameters, generate, tune::{FitEvent, FitRun}};
+/// let moons = generate::moons(200, 0.2, 1);
+/// let mut trials = 0;
+/// let mut run = FitRun::default().observe(|event| {
+///     if let FitEvent::Tuned { trials: all, .. } = event {
+///         trials = all.len();
+///     }
+///     ControlFlow::Continue(())
+/// });
+/// Hyperparameters::for_data(&moons).fit_with(&moons, &mut run)?;
+/// drop(run);
+/// assert_eq!(trials, 6);
+/// # Ok::<(), palmnet::Error>(())
+/// ```
+#[derive(Default)]
+#[must_use]
+pub struct FitRun<'r> {
+    pub(super) start: Option<&'r Model>,
+    pub(super) checkpoints: Option<Checkpoints<'r>>,
+    observer: Option<Observer<'r>>,
+    salvaged: Option<Model>,
+}
+
+impl<'r> FitRun<'r> {
+    /// Starts from the network of `model`, with its preprocessing and its loss, in place of new weights.
+    pub fn start(self, model: &'r Model) -> Self {
+        FitRun { start: Some(model), ..self }
+    }
+
+    /// Writes checkpoints, of the trials too, and resumes from one if asked.
+    pub fn checkpoints(self, checkpoints: Checkpoints<'r>) -> Self {
+        FitRun { checkpoints: Some(checkpoints), ..self }
+    }
+
+    /// Calls `observer` with everything that happens. `Break` stops: the training proper ends early and gives a model; a
+    /// trial ends with [`Error::Stopped`].
+    pub fn observe(self, observer: impl FnMut(FitEvent<'_>) -> ControlFlow<()> + 'r) -> Self {
+        FitRun { observer: Some(Box::new(observer)), ..self }
+    }
+
+    /// Returns the model with the weights of the last good epoch, if training diverged after one. Of several initial
+    /// weights, none is kept.
+    pub fn salvaged(&mut self) -> Option<Model> {
+        self.salvaged.take()
+    }
+
+    pub(super) fn event(&mut self, event: FitEvent<'_>) -> ControlFlow<()> {
+        self.observer.as_mut().map_or(ControlFlow::Continue(()), |observer| observer(event))
+    }
+}
+
+/// A network and a training of one's own, with the preprocessing that goes with them: for what [`Hyperparameters`] cannot
+/// say.
+///
+/// ```
+/// use palmnet::tune::Recipe;
+/// use palmnet::{Activation::*, Adam, Loss, Network, Preprocessing, Scaling, Trainer, generate};
+/// let (train, test) = generate::moons(500, 0.1, 1).split(0.8, 1);
+/// let recipe = Recipe {
+///     network: Network::builder(2).dense(16, Relu).dense(1, Sigmoid),
+///     trainer: Trainer::new(Loss::BinaryCrossEntropy, Adam::new(0.01)).epochs(50),
+///     restarts: 1,
+///     preprocessing: Preprocessing::fit(&train, Scaling::Standard),
+/// };
+/// let model = recipe.fit(&train)?.model;
+/// assert!(model.score(&test)?.value() > 0.95);
+/// # Ok::<(), palmnet::Error>(())
+/// ```
+#[derive(Clone, Debug)]
+pub struct Recipe {
+    /// The network.
+    pub network: NetworkBuilder,
+    /// Its training, on data that is preprocessed.
+    pub trainer: Trainer,
+    /// The number of initial weights that are tried for a tenth of the epochs; the best are trained in full.
+    pub restarts: usize,
+    /// The preprocessing, fitted on the training data.
+    pub preprocessing: Preprocessing,
+}
+
+impl Recipe {
+    /// Preprocesses and trains: unscaled data in, a model in the units of the data out.
+    ///
+    /// # Errors
+    /// Those of [`Trainer::fit_best_of`].
+    pub fn fit(&self, train: &Dataset) -> Result<Fit> {
+        self.fit_with(train, &mut FitRun::default())
+    }
+
+    /// As [`fit`](Self::fit), with a start, checkpoints and an observer.
+    ///
+    /// # Errors
+    /// Those of [`fit`](Self::fit), and if a checkpoint cannot be written or is of another training.
+    pub fn fit_with(&self, train: &Dataset, run: &mut FitRun<'_>) -> Result<Fit> {
+        self.fit_as(train, None, run)
+    }
+
+    /// Trains as these hyperparameters say, if it is they that made the recipe.
+    pub(super) fn fit_as(
+        &self,
+        train: &Dataset,
+        hyperparameters: Option<&Hyperparameters>,
+        run: &mut FitRun<'_>,
+    ) -> Result<Fit> {
+        let mut scaled = train.clone();
+        self.preprocessing.apply(&mut scaled);
+        let mut network = self.initial(run.start)?;
+        let _ = run.event(FitEvent::Begin { hyperparameters, network: &network });
+        let (checkpoints, trainer) = (run.checkpoints.take(), &self.trainer);
+        let mut inner = Run::default().observe(|event| run.event(FitEvent::Training(event)));
+        if let Some(checkpoints) = checkpoints {
+            inner = inner.checkpoints(checkpoints);
+        }
+        let trained = match self.restarts {
+            _ if run.start.is_some() => trainer.fit_with(&mut network, &scaled, &mut inner),
+            1 => trainer.fit_with(&mut network, &scaled, &mut inner),
+            restarts => trainer.fit_best_of_with(restarts, &self.network, &scaled, &mut inner).map(|(best, history)| {
+                network = best;
+                history
+            }),
+        };
+        drop(inner);
+        let model = |network| {
+            let model = Model::new(network, self.preprocessing.clone(), train.schema().clone())?;
+            Ok::<_, Error>(model.with_loss(self.trainer.loss()))
+        };
+        let history = trained.inspect_err(|error| {
+            if let (Error::Diverged(divergence), true) = (error, self.restarts == 1)
+                && !divergence.history.epochs.is_empty()
+            {
+                run.salvaged = model(network.clone()).ok();
+            }
+        })?;
+        Ok(Fit { model: model(network)?, history, hyperparameters: hyperparameters.cloned() })
+    }
+
+    /// The network that training begins with.
+    fn initial(&self, start: Option<&Model>) -> Result<Network> {
+        start.map_or_else(|| self.network.build(), |model| Ok(model.network().clone()))
+    }
+}
