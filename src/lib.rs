@@ -70,8 +70,19 @@ pub use nn::network::{Network, Scratch};
 pub use optim::{
     AdaGrad, Adam, Lbfgs, NAdam, Optimizer, Penalty, RmsProp, Rprop, Rule, Schedule, Scheduler, Sgd, clip_norm,
 };
-pub use train::{Checkpoints, Event, RateSearch, Trainer, Weights};
+pub use train::{Checkpoints, Event, RateSearch, Run, Trainer, Weights};
 pub use tune::{Fit, Hyperparameters, fit};
+
+/// What the command needs beyond the library's surface. Nothing here is stable.
+#[doc(hidden)]
+pub mod unversioned {
+    pub use crate::base::names::nearest;
+    pub use crate::base::text::{counted, significant};
+    pub use crate::format::atomic::write_atomic;
+    pub use crate::format::json::Json;
+    pub use crate::format::safetensors::{Safetensors, Tensor};
+    pub use crate::linalg::gemm::{SHARED_PRODUCT, peak_flops};
+}
 
 /// The README's code is tested as the rest of the documentation is.
 #[cfg(doctest)]

@@ -41,6 +41,8 @@ pub enum Error {
     Mismatch(String),
     /// A setting is outside what it may be.
     Setting(String),
+    /// An observer stopped before there was a model: during the trials that tune hyperparameters.
+    Stopped,
     /// The loss became infinite or NaN during training.
     Diverged {
         /// The epoch, counted from 1.
@@ -84,6 +86,7 @@ impl fmt::Display for Error {
             Error::Parse { file, line, column: None, message } => write!(f, "{file}, line {line}: {message}"),
             Error::Format { file, message } => write!(f, "{file}: {message}"),
             Error::Mismatch(message) | Error::Setting(message) => f.write_str(message),
+            Error::Stopped => f.write_str("stopped before there was a model"),
             Error::Diverged { epoch, batch, message, .. } => {
                 write!(f, "training diverged in epoch {epoch}, batch {batch}: {message}")
             }

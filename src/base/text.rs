@@ -26,7 +26,7 @@ pub(crate) fn repeated<'a>(names: impl Iterator<Item = &'a str>) -> Option<&'a s
 }
 
 /// A number in so many significant digits, with an exponent where it is very small or large: 12.35, 0.0012, 2.1e-9.
-pub(crate) fn significant(x: f64, digits: usize) -> String {
+pub fn significant(x: f64, digits: usize) -> String {
     if x == 0.0 || !x.is_finite() {
         return (x + 0.0).to_string();
     }
@@ -42,7 +42,7 @@ pub(crate) fn significant(x: f64, digits: usize) -> String {
 }
 
 /// A count with its noun: `1 feature`, `2 features`.
-pub(crate) fn counted(count: usize, noun: &str) -> String {
+pub fn counted(count: usize, noun: &str) -> String {
     format!("{count} {noun}{}", if count == 1 { "" } else { "s" })
 }
 

@@ -1,20 +1,6 @@
 //! Numbers for people to read.
 
-/// A number in so many significant digits, with an exponent where it is very small or large: 12.35, 0.0012, 2.1e-9.
-pub fn significant(x: f64, digits: usize) -> String {
-    if x == 0.0 || !x.is_finite() {
-        return (x + 0.0).to_string();
-    }
-    // Rounded first, because 9.9996 has another exponent than what it is rounded to.
-    let text = format!("{x:.*e}", digits - 1);
-    match text.split_once('e').and_then(|(_, exponent)| exponent.parse::<i32>().ok()) {
-        Some(exponent @ -4..6) => {
-            let decimals = usize::try_from(digits as i32 - 1 - exponent).unwrap_or(0);
-            format!("{x:.decimals$}")
-        }
-        _ => text,
-    }
-}
+pub use palmnet::unversioned::{counted, significant};
 
 /// A number in the fewest digits that read back as the same `f32`, with an exponent where there would be many zeros.
 pub fn exact(x: f32) -> String {
@@ -22,11 +8,6 @@ pub fn exact(x: f32) -> String {
         size if size == 0.0 || (1e-5..1e16).contains(&size) || !size.is_finite() => x.to_string(),
         _ => format!("{x:e}"),
     }
-}
-
-/// How many there are of what: `1 feature`, `2 features`.
-pub fn counted(count: usize, noun: &str) -> String {
-    format!("{count} {noun}{}", if count == 1 { "" } else { "s" })
 }
 
 /// A rate in few letters: 950, 12k, 3.4M.

@@ -3,10 +3,10 @@
 use palmnet::tune::Overrides;
 use palmnet::{Activation, Hyperparameters, Init, Rule, Scaling, Schedule};
 
+use super::Failure;
 use super::arguments::Group::{Data, Network, Optimization, Output, Regularization, Training};
 use super::arguments::{Arguments, Opt};
 use super::format::exact;
-use super::Failure;
 use palmnet::tune::Normalization;
 
 type Read = Result<(), String>;
@@ -109,29 +109,27 @@ pub const INIT: Opt = Opt::new("--init", "NAME", Network, "The distribution of t
     .default(|| "the one that suits the activation".into())
     .sets(|given, text| set(&mut given.init, text.parse()), |found| found.init.map(|init| init.to_string()));
 
-pub const BATCH_NORM: Opt =
-    Opt::new("--batch-norm", "", Network, "Batch normalization before each hidden activation.")
-        .aliases(&["--batch-normalization"])
-        .excludes(&["--layer-norm"])
-        .without_lbfgs(SMOOTH)
-        .sets(
-            |given, _| {
-                given.normalization = Some(Normalization::Batch);
-                Ok(())
-            },
-            |found| (found.normalization == Some(Normalization::Batch)).then(String::new),
-        );
+pub const BATCH_NORM: Opt = Opt::new("--batch-norm", "", Network, "Batch normalization before each hidden activation.")
+    .aliases(&["--batch-normalization"])
+    .excludes(&["--layer-norm"])
+    .without_lbfgs(SMOOTH)
+    .sets(
+        |given, _| {
+            given.normalization = Some(Normalization::Batch);
+            Ok(())
+        },
+        |found| (found.normalization == Some(Normalization::Batch)).then(String::new),
+    );
 
-pub const LAYER_NORM: Opt =
-    Opt::new("--layer-norm", "", Network, "Layer normalization before each hidden activation.")
-        .aliases(&["--layer-normalization"])
-        .sets(
-            |given, _| {
-                given.normalization = Some(Normalization::Layer);
-                Ok(())
-            },
-            |found| (found.normalization == Some(Normalization::Layer)).then(String::new),
-        );
+pub const LAYER_NORM: Opt = Opt::new("--layer-norm", "", Network, "Layer normalization before each hidden activation.")
+    .aliases(&["--layer-normalization"])
+    .sets(
+        |given, _| {
+            given.normalization = Some(Normalization::Layer);
+            Ok(())
+        },
+        |found| (found.normalization == Some(Normalization::Layer)).then(String::new),
+    );
 
 pub const OPTIMIZER: Opt = Opt::new(
     "--optimizer",
@@ -202,11 +200,12 @@ pub const BATCH: Opt = Opt::new("--batch", "N", Optimization, "Examples in a min
         |found| (!matches!(found.optimizer, Rule::Lbfgs(_))).then(|| found.batch_size.to_string()),
     );
 
-pub const CLIP: Opt = Opt::new("--clip", "X", Optimization, "The largest Euclidean norm of a gradient; longer ones are scaled down.")
-    .aliases(&["--clip-norm"])
-    .default(|| "no limit".into())
-    .without_lbfgs(SMOOTH)
-    .sets(|given, text| limit(&mut given.clip_norm, text), |found| finite(found.clip_norm));
+pub const CLIP: Opt =
+    Opt::new("--clip", "X", Optimization, "The largest Euclidean norm of a gradient; longer ones are scaled down.")
+        .aliases(&["--clip-norm"])
+        .default(|| "no limit".into())
+        .without_lbfgs(SMOOTH)
+        .sets(|given, text| limit(&mut given.clip_norm, text), |found| finite(found.clip_norm));
 
 pub const CLIP_VALUE: Opt =
     Opt::new("--clip-value", "X", Optimization, "The largest absolute entry of a gradient; larger ones are cut.")
@@ -275,10 +274,7 @@ pub const LABEL_SMOOTHING: Opt =
 pub const BALANCED: Opt =
     Opt::new("--balanced", "", Regularization, "Every class counts the same, however few its examples are.")
         .aliases(&["--class-weight-balanced"])
-        .sets(
-            |given, _| set(&mut given.balanced, Ok(true)),
-            |found| found.balanced.then(String::new),
-        );
+        .sets(|given, _| set(&mut given.balanced, Ok(true)), |found| found.balanced.then(String::new));
 
 pub const EPOCHS: Opt = Opt::new("--epochs", "N", Training, "Passes over the training data; at most for lbfgs.")
     .aliases(&["--max-iter"])
@@ -337,15 +333,29 @@ pub const FROM: Opt = Opt::new(
 )
 .aliases(&["--warm-start"])
 .excludes(FROM_EXCLUDES)
-.sets(|given, _| {
-    given.warm_start = true;
-    Ok(())
-}, |_| None);
+.sets(
+    |given, _| {
+        given.warm_start = true;
+        Ok(())
+    },
+    |_| None,
+);
 
 /// Decided by the model of `--from`.
 pub const FROM_EXCLUDES: &[&str] = &[
-    "--target", "--task", "--ignore", "--hidden", "--activation", "--init", "--dropout", "--noise", "--batch-norm",
-    "--layer-norm", "--scale", "--restarts", "--folds",
+    "--target",
+    "--task",
+    "--ignore",
+    "--hidden",
+    "--activation",
+    "--init",
+    "--dropout",
+    "--noise",
+    "--batch-norm",
+    "--layer-norm",
+    "--scale",
+    "--restarts",
+    "--folds",
 ];
 
 pub const FREEZE: Opt = Opt::new(
@@ -383,8 +393,13 @@ pub const HISTORY: Opt = Opt::new(
     "A file for a table of the epochs, as CSV: epoch, train_loss, validation_loss, learning_rate, seconds.",
 );
 
-pub const CHECKPOINT: Opt = Opt::new("--checkpoint", "FILE", Output, "Write checkpoints to FILE while training, and remove it once the model is saved.")
-    .default(|| "none; with --resume and --checkpoint-every, that of --out with the ending .checkpoint".into());
+pub const CHECKPOINT: Opt = Opt::new(
+    "--checkpoint",
+    "FILE",
+    Output,
+    "Write checkpoints to FILE while training, and remove it once the model is saved.",
+)
+.default(|| "none; with --resume and --checkpoint-every, that of --out with the ending .checkpoint".into());
 
 pub const CHECKPOINT_EVERY: Opt =
     Opt::new("--checkpoint-every", "N|Nm", Output, "Write a checkpoint every N epochs, or every N minutes.")
@@ -397,8 +412,8 @@ pub const RESUME: Opt = Opt::new(
     "Resume from the checkpoint, or start if there is none: after a training was killed, or stopped by Ctrl-C, repeat its command. The model is the same as without interruption.",
 );
 
-pub const EVERY: Opt = Opt::new("--every", "N", Output, "Print a plain progress line every N epochs.")
-    .aliases(&["--log-every"]);
+pub const EVERY: Opt =
+    Opt::new("--every", "N", Output, "Print a plain progress line every N epochs.").aliases(&["--log-every"]);
 
 pub const QUIET: Opt = Opt::new("--quiet", "", Output, "No progress and no warnings.").aliases(&["-q", "--silent"]);
 

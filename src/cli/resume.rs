@@ -65,7 +65,8 @@ impl CheckpointFile {
             return Err(Error::format(path, message));
         }
         if !self.resume && self.exists() {
-            let message = "holds a training that did not end: add --resume to go on with it, or delete it to start over";
+            let message =
+                "holds a training that did not end: add --resume to go on with it, or delete it to start over";
             return Err(Error::format(path, message));
         }
         Ok(())

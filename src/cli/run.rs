@@ -74,9 +74,10 @@ pub struct Job<'a> {
     pub origin: (&'static str, &'a dyn Fn(Option<&Hyperparameters>) -> String),
 }
 
-/// Trains with `fit`, reports and saves.
+/// Trains with `fit`, from the network of `start` if there is one, reports and saves.
 pub fn run(
     job: &Job<'_>,
+    start: Option<&Model>,
     fit: impl FnOnce(&mut FitRun<'_>) -> palmnet::Result<Fit>,
     out: &mut dyn Write,
 ) -> Result<Model, Failure> {
@@ -84,7 +85,7 @@ pub fn run(
     let mut announcer = Announcer::new(job);
     let clock = Instant::now();
     announcer.resuming(job.files);
-    let mut run = FitRun::default();
+    let mut run = start.map_or(FitRun::default(), |model| FitRun::default().start(model));
     if let Some(file) = &job.files.checkpoint {
         run = run.checkpoints(file.checkpoints());
     }
@@ -92,13 +93,11 @@ pub fn run(
         announcer.show(event, &mut results);
         ControlFlow::Continue(())
     };
-    let fitted = {
-        let mut observed = run.observe(observer);
-        let fitted = fit(&mut observed);
-        (fitted, observed.into_salvaged())
-    };
+    let mut run = run.observe(observer);
+    let fitted = fit(&mut run);
+    let salvaged = run.salvaged();
+    drop(run);
     announcer.progress.finish();
-    let (fitted, salvaged) = fitted;
     let Fit { mut model, history, hyperparameters, .. } = match fitted {
         Ok(fit) => fit,
         Err(error) => {
@@ -164,8 +163,7 @@ fn summary(time: &str, train: &Score, test: Option<&Score>, files: &OutputFiles)
 
 /// Keeps what is left of a training that diverged. Its own failures must not hide why the training failed.
 fn salvage(job: &Job<'_>, error: &palmnet::Error, salvaged: Option<Model>) {
-    let palmnet::Error::Diverged(divergence) = error else { return };
-    let history = &divergence.history;
+    let palmnet::Error::Diverged { history, .. } = error else { return };
     if history.epochs.is_empty() {
         return;
     }
@@ -245,9 +243,9 @@ impl<'j> Announcer<'j> {
                 }
                 self.heading.push(trials_line(trials, hyperparameters));
             }
-            FitEvent::Begin { hyperparameters, network, resumed } => {
+            FitEvent::Begin { hyperparameters, network } => {
                 self.announce(hyperparameters, network, results);
-                if self.job.restarts > 1 && !resumed {
+                if self.job.restarts > 1 {
                     self.progress.say(&format!("choosing the best of {} initial weights", self.job.restarts));
                 }
             }

@@ -1,5 +1,7 @@
 //! Regularization: L1, L2 and decoupled weight decay.
 
+use std::fmt;
+
 use super::check::wrong;
 use crate::base::error::Result;
 
@@ -16,10 +18,14 @@ use crate::base::error::Result;
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 #[must_use]
 pub struct Penalty {
-    pub(crate) l1: f32,
-    pub(crate) l2: f32,
-    pub(crate) weight_decay: f32,
-    pub(crate) biases: bool,
+    /// The strength of the L1 penalty.
+    pub l1: f32,
+    /// The strength of the L2 penalty.
+    pub l2: f32,
+    /// The decoupled weight decay.
+    pub weight_decay: f32,
+    /// Whether it acts on biases and normalization layers too.
+    pub biases: bool,
 }
 
 impl Penalty {
@@ -67,6 +73,14 @@ impl Penalty {
     /// What it does at this learning rate, with the gradient cut to ±`limit` first.
     pub(super) fn adjustment(self, rate: f32, limit: f32) -> Adjustment {
         Adjustment { limit, l1: self.l1, l2: self.l2, kept: 1.0 - rate * self.weight_decay }
+    }
+}
+
+/// Every strength by name: `l1=0,l2=0,weight_decay=0.1,biases=false`.
+impl fmt::Display for Penalty {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Penalty { l1, l2, weight_decay, biases } = self;
+        write!(f, "l1={l1},l2={l2},weight_decay={weight_decay},biases={biases}")
     }
 }
 

@@ -5,10 +5,13 @@
 //! the training is and which training it is. There is no random state, for there is none in training: every epoch's order
 //! and every step's dropout follow from the seed and their number.
 
-use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::{Duration, Instant};
+use std::ops::ControlFlow;
+use std::path::Path;
+use std::sync::atomic::Ordering;
+use std::time::Instant;
 
+use super::checkpoint_options::SETTING;
+use super::run::{Event, Run};
 use super::snapshot::Best;
 use super::step::Shared;
 use super::weights::Weights;
@@ -26,100 +29,9 @@ use crate::optim::Optimizer;
 const FORMAT_NUMBER: &str = "1";
 /// The member with the digest of everything else.
 const DIGEST: &str = "digest";
-/// What stands before the names of the settings.
-const SETTING: &str = "setting: ";
 /// What stands before the names of the tensors of the best epoch, and of the best start.
 const BEST: &str = "best.";
 const CHOSEN: &str = "chosen.";
-
-/// Where and when a [`Trainer`](crate::Trainer) writes checkpoints, and whether it goes on from one.
-///
-/// ```
-/// use std::ops::ControlFlow;
-/// use std::time::Duration;
-/// use palmnet::{Activation::*, Adam, Checkpoints, Event, Loss, Network, Trainer, generate};
-///
-/// let path = std::env::temp_dir().join(format!("moons-{}.checkpoint", std::process::id()));
-/// let data = generate::moons(200, 0.1, 1);
-/// let builder = Network::builder(2).dense(8, Relu).dropout(0.1).dense(2, Softmax);
-/// let trainer = || Trainer::new(Loss::CrossEntropy, Adam::new(0.01)).epochs(10);
-/// let checkpoints = Checkpoints::new(&path).every_epochs(5).every(Duration::from_secs(60)).resume();
-///
-/// // Stopped in the middle of an epoch, and resumed.
-/// let mut network = builder.build()?;
-/// let stop = |event: Event| match event {
-///     Event::Batch { epoch: 7, batch: 3, .. } => ControlFlow::Break(()),
-///     _ => ControlFlow::Continue(()),
-/// };
-/// trainer().checkpoints(checkpoints.clone()).observe(stop).fit(&mut network, &data)?;
-/// let mut network = builder.build()?;
-/// let history = trainer().checkpoints(checkpoints).fit(&mut network, &data)?;
-/// assert_eq!(history.epochs.len(), 10);
-///
-/// let mut undisturbed = builder.build()?;
-/// trainer().fit(&mut undisturbed, &data)?;
-/// assert_eq!(network, undisturbed);
-/// std::fs::remove_file(path).unwrap();
-/// # Ok::<(), palmnet::Error>(())
-/// ```
-///
-/// A training that is resumed ends with the bits, and the history, of one that was never interrupted (on the same
-/// instruction set; the seconds differ). The file is replaced whole or not at all, so that a process which is killed at
-/// any moment loses what it did since the last checkpoint and no more. The file stays when the training has ended:
-/// remove it once its result is safe. Resumed from there, the training ends at once with the same result.
-///
-/// No handler of signals can be had from the standard library: SIGINT and SIGTERM end the process at once, unless the
-/// program catches them and has its observer answer `Break`, or asks for a checkpoint with
-/// [`on_request`](Self::on_request).
-///
-/// A state that is not finite is not written: the checkpoint before stays.
-#[derive(Clone, Debug)]
-pub struct Checkpoints<'a> {
-    path: PathBuf,
-    epochs: Option<usize>,
-    interval: Option<Duration>,
-    request: Option<&'a AtomicBool>,
-    resume: bool,
-    notes: Vec<(String, String)>,
-}
-
-impl<'a> Checkpoints<'a> {
-    /// Checkpoints in the file `path`, of which each replaces the one before. As it stands, one is written when an
-    /// observer stops the training.
-    pub fn new(path: impl Into<PathBuf>) -> Self {
-        Checkpoints { path: path.into(), epochs: None, interval: None, request: None, resume: false, notes: Vec::new() }
-    }
-
-    /// Writes one whenever so many epochs have passed since the last; those of
-    /// [`fit_best_of`](crate::Trainer::fit_best_of)'s trials count too.
-    pub fn every_epochs(self, epochs: usize) -> Self {
-        Checkpoints { epochs: Some(epochs), ..self }
-    }
-
-    /// Writes one after the first batch that ends so long after the last, also in the middle of an epoch.
-    pub fn every(self, interval: Duration) -> Self {
-        Checkpoints { interval: Some(interval), ..self }
-    }
-
-    /// Writes one after the first batch that finds `request` set, which is set back. An observer may set it, another
-    /// thread, or the handler of a signal.
-    pub fn on_request(self, request: &'a AtomicBool) -> Self {
-        Checkpoints { request: Some(request), ..self }
-    }
-
-    /// Keeps a text under this name in the `__metadata__` of every checkpoint: what the caller must know to go on, beside
-    /// the training itself.
-    pub fn note(mut self, name: impl Into<String>, text: impl Into<String>) -> Self {
-        self.notes.push((name.into(), text.into()));
-        self
-    }
-
-    /// Goes on from the checkpoint where there is one, and begins anew where there is no file. Network, data and settings
-    /// must be what they were when that training began; what differs is refused by name.
-    pub fn resume(self) -> Self {
-        Checkpoints { resume: true, ..self }
-    }
-}
 
 /// Where a training is, beside the network and the optimizer.
 #[derive(Default)]
@@ -203,8 +115,10 @@ impl Saved {
 }
 
 /// Writes the checkpoints of one training; without [`Checkpoints`] it does nothing.
-pub(super) struct Keeper<'a> {
-    checkpoints: Option<Checkpoints<'a>>,
+pub(super) struct Keeper<'k, 'r> {
+    run: &'k mut Run<'r>,
+    /// Whether the observer hears nothing for now.
+    pub(super) is_silent: bool,
     /// What must be the same when the training is resumed.
     settings: Vec<(&'static str, String)>,
     /// When the last one was written, and how many epochs have passed since.
@@ -214,14 +128,18 @@ pub(super) struct Keeper<'a> {
     pub(super) trials: Option<Trials>,
 }
 
-impl<'a> Keeper<'a> {
-    pub(super) fn new(checkpoints: Option<Checkpoints<'a>>, settings: Vec<(&'static str, String)>) -> Self {
-        Keeper { checkpoints, settings, written: Instant::now(), epochs: 0, trials: None }
+impl<'k, 'r> Keeper<'k, 'r> {
+    pub(super) fn new(run: &'k mut Run<'r>, settings: Vec<(&'static str, String)>) -> Self {
+        Keeper { run, is_silent: false, settings, written: Instant::now(), epochs: 0, trials: None }
+    }
+
+    pub(super) fn tell(&mut self, event: Event<'_>) -> ControlFlow<()> {
+        if self.is_silent { ControlFlow::Continue(()) } else { self.run.tell(event) }
     }
 
     /// The checkpoint to go on from, if that is wanted and there is one.
     pub(super) fn resume(&mut self, starts: usize) -> Result<Option<Saved>> {
-        let Some(checkpoints) = self.checkpoints.as_ref().filter(|checkpoints| checkpoints.resume) else {
+        let Some(checkpoints) = self.run.checkpoints.as_ref().filter(|checkpoints| checkpoints.resume) else {
             return Ok(None);
         };
         remove_leftovers(&checkpoints.path);
@@ -237,13 +155,13 @@ impl<'a> Keeper<'a> {
 
     /// The error of a checkpoint that contradicts itself.
     pub(super) fn contradiction(&self) -> Error {
-        let path = self.checkpoints.as_ref().map_or(Path::new(""), |checkpoints| &checkpoints.path);
+        let path = self.run.checkpoints.as_ref().map_or(Path::new(""), |checkpoints| &checkpoints.path);
         damaged(path, "the checkpoint contradicts itself: remove it to begin anew".into())
     }
 
     /// Whether it is time for a checkpoint.
     pub(super) fn due(&self) -> bool {
-        let Some(checkpoints) = &self.checkpoints else { return false };
+        let Some(checkpoints) = &self.run.checkpoints else { return false };
         checkpoints.request.is_some_and(|request| request.swap(false, Ordering::Relaxed))
             || checkpoints.interval.is_some_and(|interval| self.written.elapsed() >= interval)
             || checkpoints.epochs.is_some_and(|epochs| self.epochs >= epochs.max(1))
@@ -254,7 +172,7 @@ impl<'a> Keeper<'a> {
     }
 
     pub(super) fn write(&mut self, network: &Network, memory: &Memory<&[f32]>, place: &Place) -> Result<()> {
-        let Some(checkpoints) = &self.checkpoints else { return Ok(()) };
+        let Some(checkpoints) = &self.run.checkpoints else { return Ok(()) };
         (self.written, self.epochs) = (Instant::now(), 0);
         let file = file(network, memory, place, self.trials.as_ref(), &self.settings, &checkpoints.notes);
         if file.tensors.iter().any(not_a_state) {

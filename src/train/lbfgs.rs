@@ -3,8 +3,9 @@
 use std::time::Instant;
 
 use super::checkpoint::{Keeper, Memory, Place, Saved};
+use super::run::Event;
 use super::step::{Extras, Round, Shared};
-use super::trainer::{Event, Trainer};
+use super::trainer::Trainer;
 use crate::base::error::{Error, Result};
 use crate::base::history::{Epoch, History};
 use crate::base::parallel::{self, Team};
@@ -62,13 +63,13 @@ pub(super) struct Start {
 
 /// As [`Trainer::fit`], for rows of `data`, with the loss measured on rows of `validation`.
 pub(super) fn fit(
-    trainer: &mut Trainer<'_>,
+    trainer: &Trainer<'_>,
     Start { rule, saved, extras }: Start,
     network: &mut Network,
     pass: &Pass,
     data: (&Dataset, Vec<usize>),
     validation: (&Dataset, Vec<usize>),
-    keeper: &mut Keeper<'_>,
+    keeper: &mut Keeper<'_, '_>,
 ) -> Result<History> {
     let mut memory = None;
     let mut place = match saved {
@@ -117,7 +118,7 @@ pub(super) fn fit(
             let memory = Memory { steps: idle as u64, learning_rate: step, moments };
             let train_loss = minimiser.value - objective.penalty(&minimiser.x);
             if place.batch == 0
-                && trainer.tell(Event::Batch { epoch, batch: 1, batches: 1, loss: train_loss }).is_break()
+                && keeper.tell(Event::Batch { epoch, batch: 1, batches: 1, loss: train_loss }).is_break()
             {
                 (place.batch, place.seconds) = (1, seconds_before + start.elapsed().as_secs_f64());
                 keeper.write(&shared.network(), &memory, &place)?;
@@ -129,7 +130,7 @@ pub(super) fn fit(
             (place.batch, place.seconds) = (0, seconds);
             let network = shared.network();
             keeper.end_epoch();
-            let stopped = trainer.end_epoch(record, &network, &mut place).is_break();
+            let stopped = trainer.end_epoch(record, &network, &mut place, keeper).is_break();
             if stopped || keeper.due() {
                 keeper.write(&network, &memory, &place)?;
             }

@@ -3,8 +3,9 @@
 use std::ops::ControlFlow;
 use std::time::Instant;
 
-use super::checkpoint::{self, Checkpoints, Keeper, Memory, Place, Saved};
+use super::checkpoint::{self, Keeper, Memory, Place, Saved};
 use super::lbfgs;
+use super::run::{Event, Run};
 use super::snapshot::Snapshot;
 use super::step::{Extras, Round, Shared};
 use super::weights::Weights;
@@ -34,6 +35,8 @@ use crate::optim::{Schedule, Scheduler};
 /// assert!(network.evaluate(&data)?.accuracy() > 0.97);
 /// # Ok::<(), palmnet::Error>(())
 /// ```
+#[derive(Clone, Debug)]
+#[must_use]
 pub struct Trainer<'a> {
     pub(super) loss: Loss,
     pub(super) rule: Rule,
@@ -49,39 +52,12 @@ pub struct Trainer<'a> {
     validation: Validation<'a>,
     patience: Option<usize>,
     pub(super) seed: u64,
-    pub(super) checkpoints: Option<Checkpoints<'a>>,
-    observer: Option<Observer<'a>>,
 }
 
-type Observer<'a> = Box<dyn FnMut(Event<'_>) -> ControlFlow<()> + 'a>;
-
+#[derive(Clone, Debug)]
 enum Validation<'a> {
     Share(f64),
     Given(&'a Dataset),
-}
-
-/// What an observer is told; see [`Trainer::observe`].
-#[derive(Clone, Copy, Debug)]
-#[non_exhaustive]
-pub enum Event<'e> {
-    /// A batch was trained on. For L-BFGS this is an iteration, the one batch of its epoch.
-    Batch {
-        /// The epoch, counted from 1.
-        epoch: usize,
-        /// The batch within the epoch, counted from 1.
-        batch: usize,
-        /// The batches of an epoch.
-        batches: usize,
-        /// The mean loss over the epoch so far.
-        loss: f64,
-    },
-    /// An epoch ended.
-    Epoch {
-        /// What it came to.
-        record: &'e Epoch,
-        /// The network as it is now.
-        network: &'e Network,
-    },
 }
 
 impl<'a> Trainer<'a> {
@@ -102,8 +78,6 @@ impl<'a> Trainer<'a> {
             validation: Validation::Share(0.0),
             patience: None,
             seed: 0,
-            checkpoints: None,
-            observer: None,
         }
     }
 
@@ -194,16 +168,9 @@ impl<'a> Trainer<'a> {
         Trainer { seed, ..self }
     }
 
-    /// Writes checkpoints, and resumes from one where asked.
-    pub fn checkpoints(self, checkpoints: Checkpoints<'a>) -> Self {
-        Trainer { checkpoints: Some(checkpoints), ..self }
-    }
-
-    /// Calls `observer` after every batch and every epoch; training ends when it answers `Break`, after a last
-    /// checkpoint where [`checkpoints`](Self::checkpoints) are written. With early stopping the network then gets the
-    /// weights of its best epoch, if one has ended.
-    pub fn observe(self, observer: impl FnMut(Event<'_>) -> ControlFlow<()> + 'a) -> Self {
-        Trainer { observer: Some(Box::new(observer)), ..self }
+    /// The loss that is minimized.
+    pub fn loss(&self) -> Loss {
+        self.loss
     }
 
     /// Trains `network` on `data`, from the weights that it has, be they fresh or those of a
@@ -214,20 +181,28 @@ impl<'a> Trainer<'a> {
     /// infinite or NaN; the network then has the weights of its best epoch with early stopping, else those from before the
     /// epoch that failed, or from where it was resumed within that epoch. When a checkpoint cannot be written, or does not
     /// belong to this training.
-    pub fn fit(&mut self, network: &mut Network, data: &Dataset) -> Result<History> {
+    pub fn fit(&self, network: &mut Network, data: &Dataset) -> Result<History> {
+        self.fit_with(network, data, &mut Run::default())
+    }
+
+    /// As [`fit`](Self::fit), with an observer and checkpoints.
+    ///
+    /// # Errors
+    /// Those of [`fit`](Self::fit), and if a checkpoint cannot be written or is of another training.
+    pub fn fit_with(&self, network: &mut Network, data: &Dataset, run: &mut Run<'_>) -> Result<History> {
         self.check(network, data)?;
-        let mut keeper = self.keeper(1, network, data);
+        let mut keeper = self.keeper(1, network, data, run);
         let saved = keeper.resume(1)?;
         self.fit_from(saved, network, data, &mut keeper)
     }
 
     /// As [`fit`](Self::fit), from where a checkpoint was written, if there is one.
     fn fit_from(
-        &mut self,
+        &self,
         saved: Option<Saved>,
         network: &mut Network,
         data: &Dataset,
-        keeper: &mut Keeper<'a>,
+        keeper: &mut Keeper<'_, '_>,
     ) -> Result<History> {
         let mut rows: Vec<usize> = (0..data.len()).collect();
         let (validation, held_back) = match self.validation {
@@ -260,13 +235,13 @@ impl<'a> Trainer<'a> {
     }
 
     fn train(
-        &mut self,
+        &self,
         rows: &[usize],
         shared: &Shared<'_>,
         team: &mut Team<'_, Round>,
         mut optimizer: Optimizer,
         mut place: Place,
-        keeper: &mut Keeper<'a>,
+        keeper: &mut Keeper<'_, '_>,
     ) -> Result<History> {
         let mut before = Snapshot::default();
         let batches = rows.len().div_ceil(self.batch_size);
@@ -301,7 +276,7 @@ impl<'a> Trainer<'a> {
                 place.batch = i + 1;
                 place.sum += loss * batch.len() as f64;
                 let mean = place.sum / seen as f64;
-                stopped = self.tell(Event::Batch { epoch, batch: i + 1, batches, loss: mean }).is_break();
+                stopped = keeper.tell(Event::Batch { epoch, batch: i + 1, batches, loss: mean }).is_break();
                 if stopped || keeper.due() {
                     place.seconds = seconds();
                     keeper.write(&shared.network(), &Memory::of(&optimizer), &place)?;
@@ -330,7 +305,7 @@ impl<'a> Trainer<'a> {
             (place.batch, place.sum, place.seconds) = (0, 0.0, seconds);
             let network = shared.network();
             keeper.end_epoch();
-            let stopped = self.end_epoch(record, &network, &mut place).is_break();
+            let stopped = self.end_epoch(record, &network, &mut place, keeper).is_break();
             if stopped || keeper.due() {
                 keeper.write(&network, &Memory::of(&optimizer), &place)?;
             }
@@ -348,13 +323,19 @@ impl<'a> Trainer<'a> {
     }
 
     /// Notes what an epoch came to, and tells the observer, who may stop the training.
-    pub(super) fn end_epoch(&mut self, record: Epoch, network: &Network, place: &mut Place) -> ControlFlow<()> {
+    pub(super) fn end_epoch(
+        &self,
+        record: Epoch,
+        network: &Network,
+        place: &mut Place,
+        keeper: &mut Keeper<'_, '_>,
+    ) -> ControlFlow<()> {
         place.history.epochs.push(record);
         place.history.best_epoch = record.epoch;
         if self.patience.is_some() {
             place.best.update(&record, network);
         }
-        self.tell(Event::Epoch { record: &record, network })
+        keeper.tell(Event::Epoch { record: &record, network })
     }
 
     /// Starts `starts` networks from different seeds, trains each for a tenth of the epochs, and trains the best of
@@ -367,27 +348,38 @@ impl<'a> Trainer<'a> {
     ///
     /// # Panics
     /// When `starts` is zero.
-    pub fn fit_best_of(
-        &mut self,
+    pub fn fit_best_of(&self, starts: usize, builder: &NetworkBuilder, data: &Dataset) -> Result<(Network, History)> {
+        self.fit_best_of_with(starts, builder, data, &mut Run::default())
+    }
+
+    /// As [`fit_best_of`](Self::fit_best_of), with an observer and checkpoints.
+    ///
+    /// # Errors
+    /// Those of [`fit_with`](Self::fit_with), when every start fails.
+    ///
+    /// # Panics
+    /// When `starts` is zero.
+    pub fn fit_best_of_with(
+        &self,
         starts: usize,
         builder: &NetworkBuilder,
         data: &Dataset,
+        run: &mut Run<'_>,
     ) -> Result<(Network, History)> {
         assert!(starts > 0, "fit_best_of needs at least one start");
         let mut network = builder.build()?;
         if starts == 1 {
-            let history = self.fit(&mut network, data)?;
+            let history = self.fit_with(&mut network, data, run)?;
             return Ok((network, history));
         }
         self.check(&network, data)?;
-        let mut keeper = self.keeper(starts, &network, data);
+        let mut keeper = self.keeper(starts, &network, data, run);
         let mut saved = keeper.resume(starts)?;
         if saved.is_none() || keeper.trials.is_some() {
-            let (epochs, observer) = (self.epochs, self.observer.take());
-            self.epochs = epochs.div_ceil(10);
-            let best = self.choose(starts, builder, data, &mut keeper, saved.take());
-            (self.epochs, self.observer) = (epochs, observer);
-            network = best?;
+            let short = Trainer { epochs: self.epochs.div_ceil(10), ..self.clone() };
+            keeper.is_silent = true;
+            network = short.choose(starts, builder, data, &mut keeper, saved.take())?;
+            keeper.is_silent = false;
         }
         let history = self.fit_from(saved, &mut network, data, &mut keeper)?;
         Ok((network, history))
@@ -418,11 +410,11 @@ impl<'a> Trainer<'a> {
 
     /// The best of the starts, after short trainings of those that have not had theirs.
     fn choose(
-        &mut self,
+        &self,
         starts: usize,
         builder: &NetworkBuilder,
         data: &Dataset,
-        keeper: &mut Keeper<'a>,
+        keeper: &mut Keeper<'_, '_>,
         mut saved: Option<Saved>,
     ) -> Result<Network> {
         let mut failure = None;
@@ -449,10 +441,10 @@ impl<'a> Trainer<'a> {
     }
 
     /// What writes the checkpoints of a training of these.
-    fn keeper(&self, starts: usize, network: &Network, data: &Dataset) -> Keeper<'a> {
-        let checkpoints = self.checkpoints.clone();
-        let settings = if checkpoints.is_some() { self.settings(starts, network, data) } else { Vec::new() };
-        Keeper::new(checkpoints, settings)
+    fn keeper<'k, 'r>(&self, starts: usize, network: &Network, data: &Dataset, run: &'k mut Run<'r>) -> Keeper<'k, 'r> {
+        let checkpoints = run.checkpoints.is_some();
+        let settings = if checkpoints { self.settings(starts, network, data) } else { Vec::new() };
+        Keeper::new(run, settings)
     }
 
     /// Everything that the bits of the result follow from, by name.
@@ -473,8 +465,6 @@ impl<'a> Trainer<'a> {
             extras,
             frozen,
             weights,
-            checkpoints: _,
-            observer: _,
         } = self;
         let validation = match validation {
             Validation::Share(share) => share.to_string(),
@@ -488,7 +478,7 @@ impl<'a> Trainer<'a> {
             ("validation", validation),
             ("loss", loss.to_string()),
             ("learning rate", rule.learning_rate().to_string()),
-            ("update rule", format!("{rule:?}")),
+            ("update rule", rule.to_string()),
             ("l1", penalty.l1.to_string()),
             ("l2", penalty.l2.to_string()),
             ("weight decay", penalty.weight_decay.to_string()),
@@ -506,10 +496,6 @@ impl<'a> Trainer<'a> {
             ("patience", patience.map_or("none".into(), |patience| patience.to_string())),
             ("seed", seed.to_string()),
         ]
-    }
-
-    pub(super) fn tell(&mut self, event: Event<'_>) -> ControlFlow<()> {
-        self.observer.as_mut().map_or(ControlFlow::Continue(()), |observer| observer(event))
     }
 
     pub(super) fn check(&self, network: &Network, data: &Dataset) -> Result<()> {

@@ -11,7 +11,7 @@
 //! ```
 
 use std::cell::Cell;
-use std::ops::ControlFlow::{Break, Continue};
+use std::ops::ControlFlow::Continue;
 use std::sync::atomic::AtomicBool;
 
 use super::hyperparameters::Hyperparameters;
@@ -188,8 +188,8 @@ impl<'t, 'r> Tuning<'t, 'r> {
                 trials.push(Trial { hyperparameters, score: None, loss: losses[index] });
                 continue;
             }
-            let progress = (index, candidates.len());
-            let trained = self.trial(&hyperparameters, &learned, &losses, index == resumed, progress)?;
+            let trial = Attempt { index, trials: candidates.len(), hyperparameters: &hyperparameters, ended: &losses };
+            let trained = self.attempt(&trial, &learned, index == resumed)?;
             let score = trained.map(|model| model.score(&scored)).transpose()?;
             let loss = score.as_ref().map(|score| score.loss).filter(|loss| loss.is_finite());
             losses.push(loss);
@@ -198,17 +198,66 @@ impl<'t, 'r> Tuning<'t, 'r> {
         Ok(trials)
     }
 
-    /// Trains a trial; `None` if it diverged.
-    fn trial(
-        &mut self,
-        trial: &Hyperparameters,
-        learned: &Dataset,
-        losses: &[Option<f64>],
-        may_resume: bool,
-        (index, trials): (usize, usize),
-    ) -> Result<Option<Model>> {
-        todo!()
+    /// Trains a network of a trial, from a checkpoint if it is that of this trial; `None` if it diverged.
+    fn attempt(&mut self, attempt: &Attempt<'_>, learned: &Dataset, may_resume: bool) -> Result<Option<Model>> {
+        let Attempt { index, trials, hyperparameters, ended } = *attempt;
+        let mut scaled = learned.clone();
+        self.preprocessing.apply(&mut scaled);
+        // One checkpoint at once, so that no trial before this one is lost.
+        let at_once = AtomicBool::new(true);
+        let losses = ended.iter().map(|loss| loss.map_or("none".to_string(), |loss| loss.to_string()));
+        let losses = losses.collect::<Vec<_>>().join(" ");
+        let checkpoints = self.run.checkpoints.clone().map(|checkpoints| {
+            let checkpoints = checkpoints.note(TRIALS, losses).on_request(&at_once);
+            if may_resume { checkpoints } else { checkpoints.anew() }
+        });
+        let (start, run, stopped) = (self.run.start, &mut *self.run, Cell::new(false));
+        let mut tell = |fraction| {
+            let answer = run.event(FitEvent::Trial { index, trials, fraction });
+            stopped.set(stopped.get() || answer.is_break());
+            answer
+        };
+        let _ = tell(0.0);
+        let mut inner = Run::default().observe(|event| match event {
+            Event::Batch { epoch, batch, batches, .. } => {
+                tell(((epoch - 1) as f64 + batch as f64 / batches as f64) / hyperparameters.epochs as f64)
+            }
+            _ => Continue(()),
+        });
+        if let Some(checkpoints) = checkpoints {
+            inner = inner.checkpoints(checkpoints);
+        }
+        let trainer = hyperparameters.trainer();
+        let trained = match start {
+            None => {
+                let network = hyperparameters.network(learned);
+                let best = trainer.fit_best_of_with(hyperparameters.restarts, &network, &scaled, &mut inner);
+                best.map(|(network, _)| network)
+            }
+            Some(model) => {
+                let mut network = model.network().clone();
+                trainer.fit_with(&mut network, &scaled, &mut inner).map(|_| network)
+            }
+        };
+        drop(inner);
+        match trained {
+            Err(Error::Diverged { .. }) => Ok(None),
+            _ if stopped.get() => Err(Error::Stopped),
+            network => {
+                let model = Model::new(network?, self.preprocessing.clone(), learned.schema().clone())?;
+                Ok(Some(model.with_loss(hyperparameters.loss)))
+            }
+        }
     }
+}
+
+/// One of several trials.
+struct Attempt<'a> {
+    index: usize,
+    trials: usize,
+    hyperparameters: &'a Hyperparameters,
+    /// The losses of the trials before.
+    ended: &'a [Option<f64>],
 }
 
 /// Refuses a checkpoint of a run that tunes something else, with other hyperparameters or on other data.

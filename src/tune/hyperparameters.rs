@@ -132,7 +132,7 @@ impl Hyperparameters {
 
     /// A trainer for data that is already scaled.
     #[must_use]
-    pub fn trainer(&self) -> Trainer {
+    pub fn trainer(&self) -> Trainer<'static> {
         let mut trainer = Trainer::new(self.loss, self.optimizer)
             .epochs(self.epochs)
             .batch_size(self.batch_size)

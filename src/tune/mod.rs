@@ -15,8 +15,8 @@ pub use diagnose::{Warning, diagnose};
 pub use hyperparameters::{Hyperparameters, Normalization};
 pub use overrides::Overrides;
 pub use penalty::Trial;
-pub use recipe::{Fit, FitEvent, FitRun, Recipe};
 pub use random_search::{RandomSearch, SearchEvent, Tuned};
+pub use recipe::{Fit, FitEvent, FitRun, Recipe};
 
 use crate::base::error::Result;
 use crate::data::Dataset;

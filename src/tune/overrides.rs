@@ -154,17 +154,23 @@ impl Overrides {
     pub fn default_text(field: &str) -> String {
         match field {
             "hidden" => "64,64,64 for tables, 128,128 for images".into(),
-            "batch_size" => "16 for fewer than 1000 training examples, 32 for fewer than 10000, else 64; 64 for images; \
+            "batch_size" => {
+                "16 for fewer than 1000 training examples, 32 for fewer than 10000, else 64; 64 for images; \
                  all examples for rprop and lbfgs"
-                .into(),
-            "epochs" => format!("what makes about {STEPS} steps, but from 40 to 200; from 10 for images; 500 for lbfgs"),
+                    .into()
+            }
+            "epochs" => {
+                format!("what makes about {STEPS} steps, but from 40 to 200; from 10 for images; 500 for lbfgs")
+            }
             "weight_decay" => format!(
                 "auto, or {} for {MANY_IMAGES} images or more; {} for adamw and 0 for others if --optimizer or --from is \
                  given",
                 penalty::MANY_IMAGES_DECAY,
                 "adamw".parse().map_or(0.0, |rule: Rule| rule.usual_weight_decay())
             ),
-            "restarts" => format!("5 for networks of fewer than {FEW_PARAMETERS} parameters, which a bad start can spoil, else 1"),
+            "restarts" => {
+                format!("5 for networks of fewer than {FEW_PARAMETERS} parameters, which a bad start can spoil, else 1")
+            }
             "validation" => "0.1 with --patience, else 0".into(),
             "patience" => "20 with --validation, else 0".into(),
             _ => String::new(),

@@ -144,7 +144,7 @@ pub struct Recipe {
     /// The network.
     pub network: NetworkBuilder,
     /// Its training, on data that is preprocessed.
-    pub trainer: Trainer,
+    pub trainer: Trainer<'static>,
     /// The number of initial weights that are tried for a tenth of the epochs; the best are trained in full.
     pub restarts: usize,
     /// The preprocessing, fitted on the training data.
@@ -180,17 +180,19 @@ impl Recipe {
         let mut network = self.initial(run.start)?;
         let _ = run.event(FitEvent::Begin { hyperparameters, network: &network });
         let (checkpoints, trainer) = (run.checkpoints.take(), &self.trainer);
+        let restarts = if run.start.is_some() { 1 } else { self.restarts };
         let mut inner = Run::default().observe(|event| run.event(FitEvent::Training(event)));
         if let Some(checkpoints) = checkpoints {
             inner = inner.checkpoints(checkpoints);
         }
-        let trained = match self.restarts {
-            _ if run.start.is_some() => trainer.fit_with(&mut network, &scaled, &mut inner),
+        let trained = match restarts {
             1 => trainer.fit_with(&mut network, &scaled, &mut inner),
-            restarts => trainer.fit_best_of_with(restarts, &self.network, &scaled, &mut inner).map(|(best, history)| {
-                network = best;
-                history
-            }),
+            restarts => {
+                trainer.fit_best_of_with(restarts, &self.network, &scaled, &mut inner).map(|(best, history)| {
+                    network = best;
+                    history
+                })
+            }
         };
         drop(inner);
         let model = |network| {
@@ -198,8 +200,8 @@ impl Recipe {
             Ok::<_, Error>(model.with_loss(self.trainer.loss()))
         };
         let history = trained.inspect_err(|error| {
-            if let (Error::Diverged(divergence), true) = (error, self.restarts == 1)
-                && !divergence.history.epochs.is_empty()
+            if let (Error::Diverged { history, .. }, true) = (error, self.restarts == 1)
+                && !history.epochs.is_empty()
             {
                 run.salvaged = model(network.clone()).ok();
             }

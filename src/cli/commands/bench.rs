@@ -10,8 +10,8 @@ use palmnet::{Activation::*, Dataset, Features, Loss, Matrix, Network, Rng, Scal
 
 use crate::cli::Failure;
 use crate::cli::arguments::{Arguments, Command, Group, Opt};
-use crate::cli::options::{JSON, THREADS};
 use crate::cli::format::counted;
+use crate::cli::options::{JSON, THREADS};
 
 pub const COMMAND: Command = Command {
     name: "bench",

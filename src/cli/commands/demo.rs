@@ -27,9 +27,7 @@ pub const COMMAND: Command = Command {
          with the folder that holds its four files: demo mnist FOLDER.",
     ],
     words: (0, 2),
-    options: &[
-        &SEED, &THREADS, &DEMO_OUT, &CHECKPOINT, &CHECKPOINT_EVERY, &RESUME, &EVERY, &QUIET, &JSON,
-    ],
+    options: &[&SEED, &THREADS, &DEMO_OUT, &CHECKPOINT, &CHECKPOINT_EVERY, &RESUME, &EVERY, &QUIET, &JSON],
 };
 
 const NAMES: [&str; 8] = ["digits", "sums", "moons", "circles", "neuron", "spirals", "xor", "mnist"];
@@ -97,7 +95,7 @@ pub fn run(arguments: &Arguments, out: &mut dyn Write) -> Result<(), Failure> {
         told_to_tune: false,
         origin: ("made by", &origin),
     };
-    let model = run::run(&job, |run: &mut FitRun<'_>| recipe.fit_with(&problem.train, run), out)?;
+    let model = run::run(&job, None, |run: &mut FitRun<'_>| recipe.fit_with(&problem.train, run), out)?;
     if !mode.json {
         (problem.show)(&model, &problem.test, out)?;
     }

@@ -7,8 +7,8 @@ use palmnet::unversioned::Json;
 
 use crate::cli::Failure;
 use crate::cli::arguments::{Arguments, Command, Group, Opt};
-use crate::cli::input;
 use crate::cli::format::counted;
+use crate::cli::input;
 use crate::cli::options::{JSON, THREADS};
 use crate::cli::report::score_json;
 use crate::cli::terminal::{warn, width, wrap};

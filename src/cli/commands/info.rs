@@ -7,9 +7,9 @@ use palmnet::{Kind, Model, Output};
 
 use crate::cli::Failure;
 use crate::cli::arguments::{Arguments, Command};
-use crate::cli::terminal::wrap;
 use crate::cli::options::JSON;
 use crate::cli::report::shape;
+use crate::cli::terminal::wrap;
 
 pub const COMMAND: Command = Command {
     name: "info",

@@ -8,9 +8,9 @@ use palmnet::{Error, Features, Matrix, Model, Output, Table};
 
 use crate::cli::Failure;
 use crate::cli::arguments::{Arguments, Command, Group, Opt};
+use crate::cli::format::{exact, significant};
 use crate::cli::input;
 use crate::cli::options::{JSON, THREADS};
-use crate::cli::format::{exact, significant};
 
 pub const COMMAND: Command = Command {
     name: "predict",

@@ -18,10 +18,49 @@ use crate::cli::run::{self, Job, OutputMode};
 use crate::cli::terminal::{warn, wrap};
 
 pub const OPTIONS: &[&Opt] = &[
-    &TARGET, &TASK, &TEST, &IGNORE, &MISSING, &FOLDS, &SCALE, &HIDDEN, &ACTIVATION, &INIT, &BATCH_NORM, &LAYER_NORM,
-    &OPTIMIZER, &LR, &SCHEDULE, &WARMUP, &BATCH, &CLIP, &CLIP_VALUE, &WEIGHT_DECAY, &L1, &L2, &DROPOUT, &NOISE,
-    &MAX_NORM, &LABEL_SMOOTHING, &BALANCED, &EPOCHS, &VALIDATION, &PATIENCE, &RESTARTS, &FROM, &FREEZE, &SEED,
-    &THREADS, &OUT, &HISTORY, &CHECKPOINT, &CHECKPOINT_EVERY, &RESUME, &EVERY, &QUIET, &JSON,
+    &TARGET,
+    &TASK,
+    &TEST,
+    &IGNORE,
+    &MISSING,
+    &FOLDS,
+    &SCALE,
+    &HIDDEN,
+    &ACTIVATION,
+    &INIT,
+    &BATCH_NORM,
+    &LAYER_NORM,
+    &OPTIMIZER,
+    &LR,
+    &SCHEDULE,
+    &WARMUP,
+    &BATCH,
+    &CLIP,
+    &CLIP_VALUE,
+    &WEIGHT_DECAY,
+    &L1,
+    &L2,
+    &DROPOUT,
+    &NOISE,
+    &MAX_NORM,
+    &LABEL_SMOOTHING,
+    &BALANCED,
+    &EPOCHS,
+    &VALIDATION,
+    &PATIENCE,
+    &RESTARTS,
+    &FROM,
+    &FREEZE,
+    &SEED,
+    &THREADS,
+    &OUT,
+    &HISTORY,
+    &CHECKPOINT,
+    &CHECKPOINT_EVERY,
+    &RESUME,
+    &EVERY,
+    &QUIET,
+    &JSON,
 ];
 
 pub const COMMAND: Command = Command {
@@ -91,9 +130,7 @@ pub fn fit(
         parts.warnings.iter().for_each(|warning| warn(warning));
         diagnose(&parts.train, &preprocessing, parameters).iter().for_each(|warning| warn(&warning.to_string()));
     }
-    let line = |found: Option<&Hyperparameters>| {
-        repeating_line(arguments, OPTIONS, found.unwrap_or(hyperparameters))
-    };
+    let line = |found: Option<&Hyperparameters>| repeating_line(arguments, OPTIONS, found.unwrap_or(hyperparameters));
     let job = Job {
         heading: Vec::new(),
         train: &parts.train,
@@ -105,13 +142,7 @@ pub fn fit(
         told_to_tune: arguments.text(WEIGHT_DECAY.name) == Some("auto"),
         origin: ("settings", &line),
     };
-    let fit = |run: &mut FitRun<'_>| {
-        if let Some(model) = start {
-            run.set_start(model);
-        }
-        hyperparameters.fit_with(&parts.train, run)
-    };
-    run::run(&job, fit, out)
+    run::run(&job, start, |run: &mut FitRun<'_>| hyperparameters.fit_with(&parts.train, run), out)
 }
 
 /// `--folds`: trains `k` networks, each on all but one fold, and reports their scores on that fold.
