@@ -101,7 +101,7 @@ pub fn run(
     let Fit { mut model, history, hyperparameters, .. } = match fitted {
         Ok(fit) => fit,
         Err(error) => {
-            salvage(job, &error, salvaged);
+            salvage(job, &error, salvaged, announcer.resolved.as_ref());
             return Err(error.into());
         }
     };
@@ -162,13 +162,14 @@ fn summary(time: &str, train: &Score, test: Option<&Score>, files: &OutputFiles)
 }
 
 /// Keeps what is left of a training that diverged. Its own failures must not hide why the training failed.
-fn salvage(job: &Job<'_>, error: &palmnet::Error, salvaged: Option<Model>) {
+fn salvage(job: &Job<'_>, error: &palmnet::Error, salvaged: Option<Model>, found: Option<&Hyperparameters>) {
     let palmnet::Error::Diverged { history, .. } = error else { return };
     if history.epochs.is_empty() {
         return;
     }
     if let Some(mut model) = salvaged {
         let epoch = history.best_epoch;
+        model.notes.insert(job.origin.0.into(), (job.origin.1)(found));
         model.notes.insert("epochs".into(), format!("{epoch}, and then training diverged"));
         match keep_beside(&job.files.model, &model) {
             Ok(Some(file)) => warn(&format!("the weights of epoch {epoch} are in {file}")),
@@ -203,15 +204,15 @@ struct Announcer<'j> {
     job: &'j Job<'j>,
     progress: Progress,
     heading: Vec<String>,
-    /// Whether the heading is printed.
-    announced: bool,
+    /// The hyperparameters, once everything is resolved.
+    resolved: Option<Hyperparameters>,
 }
 
 impl<'j> Announcer<'j> {
     fn new(job: &'j Job<'j>) -> Self {
         let OutputMode { every, quiet, json } = job.mode;
         let progress = Progress::new(quiet || json, every, job.epochs, job.train.len());
-        Announcer { job, progress, heading: job.heading.clone(), announced: false }
+        Announcer { job, progress, heading: job.heading.clone(), resolved: None }
     }
 
     fn resuming(&mut self, files: &OutputFiles) {
@@ -233,7 +234,7 @@ impl<'j> Announcer<'j> {
                     None => format!("no learning rate decreased the loss: using {}", exact(used)),
                 });
             }
-            FitEvent::Trial { index, trials, .. } => {
+            FitEvent::Trial { index, trials, fraction: 0.0 } => {
                 self.progress.say(&format!("tuning the penalty: trial {} of {trials}", index + 1));
             }
             FitEvent::Tuned { hyperparameters, trials } => {
@@ -244,7 +245,8 @@ impl<'j> Announcer<'j> {
                 self.heading.push(trials_line(trials, hyperparameters));
             }
             FitEvent::Begin { hyperparameters, network } => {
-                self.announce(hyperparameters, network, results);
+                self.resolved = hyperparameters.cloned();
+                self.announce(network, results);
                 if self.job.restarts > 1 {
                     self.progress.say(&format!("choosing the best of {} initial weights", self.job.restarts));
                 }
@@ -259,11 +261,11 @@ impl<'j> Announcer<'j> {
         }
     }
 
-    fn announce(&mut self, hyperparameters: Option<&Hyperparameters>, network: &Network, results: &mut Results<'_>) {
-        if std::mem::replace(&mut self.announced, true) || self.job.mode.json {
+    fn announce(&mut self, network: &Network, results: &mut Results<'_>) {
+        if self.job.mode.json {
             return;
         }
-        let line = (self.job.origin.0 == "settings").then(|| (self.job.origin.1)(hyperparameters));
+        let line = (self.job.origin.0 == "settings").then(|| (self.job.origin.1)(self.resolved.as_ref()));
         let data = [columns(self.job.train), examples(self.job.train, self.job.test), network_line(network)];
         let lines = line.into_iter().chain(std::mem::take(&mut self.heading)).chain(data);
         results.write(&lines.map(|line| wrap(&line, 0)).collect::<String>());

@@ -169,7 +169,7 @@ fn checkpoint_options_are_checked() {
         (output.status.code(), String::from_utf8(output.stderr).unwrap().replace('\n', " "))
     };
     // A finished training leaves no checkpoint, and `--resume` needs none.
-    assert!(!run(&folder, &format!("{words} --resume -o m.safetensors")).contains("going on"));
+    assert!(!run(&folder, &format!("{words} --resume -o m.safetensors")).contains("resuming"));
     let model = fs::read(folder.0.join("m.safetensors")).unwrap();
     run(&folder, &format!("{words} --checkpoint c --checkpoint-every 2"));
     assert!(!folder.0.join("c").exists());
@@ -180,12 +180,16 @@ fn checkpoint_options_are_checked() {
     fs::write(folder.0.join("m.checkpoint"), &left).unwrap();
     fs::write(folder.0.join("other"), &model).unwrap();
     for (words, status, part) in [
-        ("--checkpoint m.checkpoint", 1, "m.checkpoint: holds a training that did not end: go on with --resume"),
+        (
+            "--checkpoint m.checkpoint",
+            1,
+            "m.checkpoint: holds a training that did not end: add --resume to go on with it, or delete it to start over",
+        ),
         ("--checkpoint-every 5m -o m.safetensors", 1, "m.checkpoint: holds a training that did not end"),
         ("--resume -o m.safetensors --weight-decay 0.1", 1, "m.checkpoint: the checkpoint is damaged"),
-        ("--resume -o m.safetensors", 1, "m.checkpoint: this is the checkpoint of another training: it was no search"),
+        ("--resume -o m.safetensors", 1, "m.checkpoint: this is the checkpoint of another training: it tuned nothing"),
         ("--checkpoint other --resume", 1, "other: exists and is not a checkpoint: choose another --checkpoint"),
-        ("--checkpoint /dev/null", 1, "/dev/null: is no file"),
+        ("--checkpoint /dev/null", 1, "/dev/null: is not a regular file"),
         ("--checkpoint ./m -o m", 2, "m is for the model: name another file with --checkpoint"),
         ("--history ./c.csv --checkpoint c.csv", 2, "--history: the checkpoint goes to that file"),
         ("--history ./m -o m", 2, "--history: the model goes to that file"),

@@ -22,7 +22,7 @@ fn missing_cells_are_dropped_or_imputed() {
         .fails(1, &["line 11, column sepal_length: is empty", "--missing drop", "--missing fill"]);
     folder.run("train gaps.csv --missing drop").fails(1, &["`id` has 135 different cells", "--ignore"]);
     let run = folder.run("train gaps.csv --hidden 8 --ignore id --missing drop");
-    assert!(run.err.contains("note: 15 of 150 rows are left out"), "{}", run.err);
+    assert!(run.err.contains("warning: 15 of 150 rows are dropped"), "{}", run.err);
     assert!(run.out.contains("--ignore id --missing drop") && run.out.contains("train 108, test 27"), "{}", run.out);
     folder.run("eval model.safetensors gaps.csv").fails(1, &["line 11", "train with --missing fill"]);
 
@@ -31,8 +31,8 @@ fn missing_cells_are_dropped_or_imputed() {
         gaps().lines().filter(|line| !line.ends_with(',')).fold(String::new(), |text, line| text + line + "\n"),
     );
     let run = folder.run("train gaps.csv --hidden 8 --ignore id --missing fill --test labeled.csv");
-    assert!(run.err.contains("note: 1 of 150 rows are left out"), "{}", run.err);
-    assert!(run.err.contains("note: 14 missing cells are filled in."), "{}", run.err);
+    assert!(run.err.contains("warning: 1 of 150 rows are dropped"), "{}", run.err);
+    assert!(run.err.contains("warning: 14 missing cells are filled in"), "{}", run.err);
     assert!(run.out.contains("train 149, test 149 examples\n"), "{}", run.out);
     run.ok();
     assert_eq!(folder.run("predict model.safetensors gaps.csv").ok().lines().count(), 150);
@@ -41,9 +41,9 @@ fn missing_cells_are_dropped_or_imputed() {
     folder.run("eval model.safetensors labeled.csv").ok();
     folder.run("eval model.safetensors gaps.csv").fails(1, &["line 91, column species: is empty", "--missing drop"]);
     let run = folder.run("eval model.safetensors gaps.csv --missing drop");
-    assert!(run.err == "note: 1 of 150 rows are left out: a cell of theirs is missing.\n", "{}", run.err);
+    assert!(run.err == "warning: 1 of 150 rows are dropped because a cell is missing\n", "{}", run.err);
     assert!(run.ok().starts_with("149 examples\n"));
-    folder.run("eval none gaps.csv --missing fill").fails(2, &["--missing fill: expected error or drop"]);
+    folder.run("eval none gaps.csv --missing fill").fails(2, &["--missing fill: expected one of error, drop"]);
     // Another seed gives another training part, and another median.
     let fill = |words: &str| {
         folder.run(&format!("train gaps.csv --ignore 1 --missing fill --epochs 1 --quiet {words}")).ok();
@@ -53,7 +53,7 @@ fn missing_cells_are_dropped_or_imputed() {
     let fills: Vec<Vec<f64>> = (0..5).map(|seed| fill(&format!("--seed {seed}"))).collect();
     assert!(fills.iter().any(|fill| *fill != fills[0]) && fills.iter().all(|fill| fill.len() == 4), "{fills:?}");
     folder.run("train gaps.csv --ignore ids --missing fill").fails(1, &["no column `ids`", "did you mean id?"]);
-    folder.run("train gaps.csv --missing guess").fails(2, &["--missing guess: expected error, drop or fill"]);
+    folder.run("train gaps.csv --missing guess").fails(2, &["--missing guess: expected one of error, drop, fill"]);
     folder.run("train gaps.csv --ignore species --target species").fails(1, &["`species` is the target"]);
     write_images(&folder, "images");
     folder.run("train images --ignore 1").fails(2, &["--ignore is for tables"]);

@@ -23,7 +23,7 @@ fn out_option_names_the_model_file() {
 fn unusable_output_is_an_error_before_training() {
     let folder = Folder::of_irises();
     fs::create_dir(folder.path("sub")).unwrap();
-    for (out, part) in [("sub", "is a folder"), ("none/m", "its folder is not there"), ("iris.csv/m", "folder")] {
+    for (out, part) in [("sub", "is a folder"), ("none/m", "its folder does not exist"), ("iris.csv/m", "folder")] {
         let run = folder.run(&format!("train iris.csv --hidden 8 --out {out}"));
         // Hours of training must not be lost: the error comes first.
         assert!(!run.err.contains("epoch 1/"), "{}", run.err);
@@ -92,7 +92,7 @@ fn progress_is_written_to_standard_error() {
     assert!((10..=30).contains(&lines), "{lines}");
     assert_eq!(folder.run("train iris.csv --epochs 10 --quiet").err, "");
     let run = folder.run("train iris.csv --epochs 10 --hidden 64,64 --weight-decay 0.1");
-    assert!(run.err.contains("note: the network has 4675 parameters"), "{}", run.err);
+    assert!(run.err.contains("warning: the network has 4675 parameters"), "{}", run.err);
 }
 
 /// Numbers for people have few digits, whatever their size; predicted values have all that they need.

@@ -87,7 +87,7 @@ fn history_does_not_overwrite_other_files() {
     for (file, parts) in [
         ("iris.csv", &["is the data: choose another --history"][..]),
         ("notes.txt", &["is not a history"]),
-        ("no/h.csv", &["folder is not there", "--history"]),
+        ("no/h.csv", &["folder does not exist", "--history"]),
         (".", &["is a folder", "--history"]),
     ] {
         folder.run(&format!("train iris.csv --history {file}")).fails(1, parts);
@@ -201,7 +201,7 @@ fn random_search_reports_the_best_trial() {
     assert!(["hidden", "lr", "batch", "dropout", "weight_decay"].into_iter().all(different));
     // The same search in text gives the same file, and so does the training that the model's note names.
     let out = folder.run("search iris.csv --trials 6 --epochs 30 --seed 3 -o second").ok();
-    assert!(out.contains("6 trials, judged on 24 of 120 examples\n"), "{out}");
+    assert!(out.contains("6 trials, scored on 24 of 120 examples\n"), "{out}");
     assert!(out.contains(&format!("\nbest: trial {}, ", best + 1)), "{out}");
     assert!(folder.bytes("first") == folder.bytes("second"));
     let info = &folder.run("info first --json").json()[0];
@@ -228,7 +228,7 @@ fn random_search_errors() {
         ("none.csv --trials 0", &["--trials 0", "a whole number from 1", "palmnet search --help"][..]),
         ("none.csv --validation 0", &["--validation 0", "above 0"]),
         ("none.csv --lr fast", &["--lr fast"]),
-        ("none.csv --patience 3", &["no option --patience"]),
+        ("none.csv --patience 3", &["unknown option --patience"]),
     ] {
         folder.run(&format!("search {words}")).fails(2, parts);
     }

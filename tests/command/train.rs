@@ -202,7 +202,7 @@ fn target_option() {
     folder.run("train iris.csv --target 6").fails(1, &["no column `6`"]);
     folder.run("train iris.csv --target 1,2 --task classify").fails(2, &["one column"]);
     folder.run("train iris.csv --task regress").fails(1, &["iris.csv, line 2, column species", "not a number"]);
-    folder.run("train iris.csv --task cluster").fails(2, &["--task cluster", "classify or regress"]);
+    folder.run("train iris.csv --task cluster").fails(2, &["--task cluster", "expected one of classify, regress"]);
 }
 
 #[test]
@@ -301,7 +301,7 @@ fn warnings_about_the_data() {
         let row = |i: usize| format!("{i},{}\n", classes[i % classes.len()]);
         "x,y\n".to_string() + &(0..60).map(row).collect::<String>()
     };
-    let whole = "the target holds whole numbers: taken as 3 classes; --task regress predicts it as a number";
+    let whole = "the target holds whole numbers and is read as 3 classes; --task regress predicts it as a number";
     assert!(warnings(&table(&["1", "2", "5"]), "").1.contains(whole));
     for (classes, options) in [
         (&["1", "2", "5"][..], "--task classify"),
@@ -315,12 +315,12 @@ fn warnings_about_the_data() {
         let (out, notes) = warnings("x,y\n1,a\n2,b\n", &format!("--test 0.5 --seed {seed}"));
         assert!(out.contains("1 feature → y (2 classes)\ntrain 1, test 1 example\n"), "{out}");
         assert!(out.contains("\n1 epoch in "), "{out}");
-        assert!(notes.contains("no training example of a.") != notes.contains("no training example of b."), "{notes}");
-        assert!(!notes.contains("uneven"), "{notes}");
+        assert!(notes.contains("no training example of a") != notes.contains("no training example of b"), "{notes}");
+        assert!(!notes.contains("imbalanced"), "{notes}");
     }
     let rows: String = (0..60).map(|i| format!("{i},7,{}\n", if i < 57 { "often" } else { "rare" })).collect();
     folder.write("odd.csv", format!("x,same,y\n{rows}"));
     let run = folder.run("train odd.csv --epochs 1 --scale none");
-    assert!(run.err.contains("same") && run.err.contains("uneven"), "{}", run.err);
+    assert!(run.err.contains("same") && run.err.contains("imbalanced"), "{}", run.err);
     run.ok();
 }

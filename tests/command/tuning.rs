@@ -58,7 +58,7 @@ fn weight_decay_is_found_automatically() {
         assert_eq!((text(&default[0], "event"), default.len()), ("epoch", 61));
         assert!(folder.bytes("first") == folder.bytes("second"), "{words}");
         let out = folder.run(&format!("{words} --quiet -o second")).ok();
-        assert!(out.contains(&format!("\nweight decay {decay} found, the best of 6 trials\n")), "{out}");
+        assert!(out.contains(&format!("\nweight decay {decay}, the best of 6 trials\n")), "{out}");
         folder.run(&format!("{words} --weight-decay {decay} --quiet -o third")).ok();
         assert!(folder.bytes("first") == folder.bytes("third"), "{words}");
     }
@@ -71,7 +71,7 @@ fn weight_decay_is_found_automatically() {
     // With too few examples for trials, the middle decay is used.
     folder.write("few.csv", sums(40));
     let out = folder.run("train few.csv --target sum --epochs 2").ok();
-    assert!(out.contains("weight decay 0.33, for there are too few examples to look for one\n"), "{out}");
-    assert!(folder.run("train exact.csv --target sum --epochs 2").err.contains("weight decay: trial 6 of 6\n"));
+    assert!(out.contains("weight decay 0.33 (default: too few examples to tune it)\n"), "{out}");
+    assert!(folder.run("train exact.csv --target sum --epochs 2").err.contains("tuning the penalty: trial 6 of 6\n"));
     assert_eq!(folder.run("train exact.csv --target sum --epochs 2 --quiet").err, "");
 }
