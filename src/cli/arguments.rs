@@ -126,7 +126,8 @@ impl Opt {
     pub fn description(&self) -> String {
         let mut text = self.help.to_string();
         let (choices, default) = ((self.choices)(), (self.default)());
-        if !choices.is_empty() {
+        // A value such as `drop|fill` shows them already.
+        if !choices.is_empty() && !self.value.contains('|') {
             text += &format!(" One of {}.", choices.join(", "));
         }
         if !default.is_empty() {

@@ -1,20 +1,13 @@
 //! Scores, networks and data in a line of text or JSON.
 
 use palmnet::unversioned::Json;
-use palmnet::{Dataset, Epoch, Evaluation, Layer, Network, Score, Targets};
+use palmnet::{Dataset, Epoch, Layer, Network, Score, Targets};
 
 use super::format::counted;
 
 /// `{"loss":…,"accuracy":…}`, or with `"rmse"`, `"mae"` and `"r2"`.
 pub fn score_json(score: &Score) -> Json {
-    let mut members = vec![("loss", Json::from(score.loss))];
-    match &score.evaluation {
-        Evaluation::Classification(found) => members.push(("accuracy", found.accuracy().into())),
-        Evaluation::Regression(found) => {
-            members.extend([("rmse", found.rmse.into()), ("mae", found.mae.into()), ("r2", found.r2.into())]);
-        }
-    }
-    Json::object(members)
+    Json::object(score.figures().into_iter().map(|(name, figure)| (name, figure.into())))
 }
 
 /// `{"event":"epoch",…}`, a line.

@@ -83,7 +83,6 @@ pub fn run(
 ) -> Result<Model, Failure> {
     let mut results = Results::new(out);
     let mut announcer = Announcer::new(job);
-    let clock = Instant::now();
     announcer.resuming(job.files);
     let mut run = start.map_or(FitRun::default(), |model| FitRun::default().start(model));
     if let Some(file) = &job.files.checkpoint {
@@ -106,7 +105,7 @@ pub fn run(
         }
     };
     // Of a training that was resumed, the time before counts too.
-    let seconds = clock.elapsed().as_secs_f64().max(history.seconds());
+    let seconds = announcer.began.elapsed().as_secs_f64().max(history.seconds());
     let (train, test) = (model.score(job.train)?, job.test.map(|test| model.score(test)).transpose()?);
     let (done, best) = (history.epochs.len(), history.best_epoch);
     let kept = if best < done { format!(", weights of epoch {best}") } else { String::new() };
@@ -204,6 +203,8 @@ struct Announcer<'j> {
     job: &'j Job<'j>,
     progress: Progress,
     heading: Vec<String>,
+    /// When the training proper began, after all tuning.
+    began: Instant,
     /// The hyperparameters, once everything is resolved.
     resolved: Option<Hyperparameters>,
 }
@@ -212,7 +213,7 @@ impl<'j> Announcer<'j> {
     fn new(job: &'j Job<'j>) -> Self {
         let OutputMode { every, quiet, json } = job.mode;
         let progress = Progress::new(quiet || json, every, job.epochs, job.train.len());
-        Announcer { job, progress, heading: job.heading.clone(), resolved: None }
+        Announcer { job, progress, heading: job.heading.clone(), began: Instant::now(), resolved: None }
     }
 
     fn resuming(&mut self, files: &OutputFiles) {
@@ -245,7 +246,7 @@ impl<'j> Announcer<'j> {
                 self.heading.push(trials_line(trials, hyperparameters));
             }
             FitEvent::Begin { hyperparameters, network } => {
-                self.resolved = hyperparameters.cloned();
+                (self.began, self.resolved) = (Instant::now(), hyperparameters.cloned());
                 self.announce(network, results);
                 if self.job.restarts > 1 {
                     self.progress.say(&format!("choosing the best of {} initial weights", self.job.restarts));

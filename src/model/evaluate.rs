@@ -117,6 +117,18 @@ pub struct Score {
 }
 
 impl Score {
+    /// The figures by name: `loss` and `accuracy`, or `loss`, `rmse`, `mae` and `r2`.
+    pub fn figures(&self) -> Vec<(&'static str, f64)> {
+        let mut figures = vec![("loss", self.loss)];
+        match &self.evaluation {
+            Evaluation::Classification(metrics) => figures.push(("accuracy", metrics.accuracy())),
+            Evaluation::Regression(metrics) => {
+                figures.extend([("rmse", metrics.rmse), ("mae", metrics.mae), ("r2", metrics.r2)]);
+            }
+        }
+        figures
+    }
+
     /// One number of which more is better: the accuracy of classes, R² of values.
     pub fn value(&self) -> f64 {
         match &self.evaluation {

@@ -10,7 +10,7 @@ mod penalty;
 mod random_search;
 mod recipe;
 
-pub use cross_validation::{Fold, cross_validate};
+pub use cross_validation::{Figure, Fold, cross_validate, summarize};
 pub use diagnose::{Warning, diagnose};
 pub use hyperparameters::{Hyperparameters, Normalization};
 pub use overrides::Overrides;

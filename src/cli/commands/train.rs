@@ -3,7 +3,7 @@
 use std::io::Write;
 use std::time::Instant;
 
-use palmnet::tune::{FitRun, Overrides, cross_validate, diagnose};
+use palmnet::tune::{Figure, FitRun, Overrides, cross_validate, diagnose, summarize};
 use palmnet::unversioned::Json;
 use palmnet::{Hyperparameters, Model, Preprocessing};
 
@@ -188,76 +188,37 @@ fn run_folds(
         }
         // Whoever reads the lines wants them as they come.
         out.flush()?;
-        scores.push(score_json(&fold.test));
+        scores.push(fold.test);
     }
     let seconds = clock.elapsed().as_secs_f64();
-    let summary = summary(&scores);
+    let summary = summarize(&scores);
     if mode.json {
-        let pick = |which: fn(&Metric) -> f64| {
-            Json::object(summary.iter().map(|metric| (metric.name.as_str(), which(metric).into())))
-        };
+        let pick =
+            |which: fn(&Figure) -> f64| Json::object(summary.iter().map(|figure| (figure.name, which(figure).into())));
         let line = Json::object([
             ("event", "done".into()),
             ("folds", k.into()),
             ("seconds", seconds.into()),
-            ("mean", pick(|metric| metric.mean)),
-            ("deviation", pick(|metric| metric.deviation)),
+            ("mean", pick(|figure| figure.mean)),
+            ("deviation", pick(|figure| figure.standard_deviation)),
             ("model", Json::Null),
         ]);
         return Ok(writeln!(out, "{line}")?);
     }
     writeln!(out, "{} in {}", counted(k, "fold"), duration(seconds))?;
-    let metrics: Vec<String> = summary.iter().map(Metric::text).collect();
-    write!(out, "{}", wrap(&format!("mean {}", metrics.join(", ")), 0))?;
+    let figures: Vec<String> = summary.iter().map(figure_text).collect();
+    write!(out, "{}", wrap(&format!("mean {}", figures.join(", ")), 0))?;
     write!(out, "{}", wrap("nothing is saved: train without --folds for a model", 0))?;
     Ok(())
 }
 
-/// A metric over the folds.
-struct Metric {
-    name: String,
-    mean: f64,
-    /// The population standard deviation.
-    deviation: f64,
-}
-
-impl Metric {
-    fn text(&self) -> String {
-        let number = |x| match self.name.as_str() {
-            "accuracy" | "r2" => format!("{x:.4}"),
-            _ => significant(x, 4),
-        };
-        let name = if self.name == "r2" { "R²" } else { &self.name };
-        format!("{name} {} ± {}", number(self.mean), number(self.deviation))
-    }
-}
-
-/// Every metric of the scores, in their order.
-fn summary(scores: &[Json]) -> Vec<Metric> {
-    let names = scores.first().and_then(Json::as_object).unwrap_or_default().iter().map(|(name, _)| name);
-    let metric = |name: &String| {
-        let values: Vec<f64> =
-            scores.iter().map(|score| score.get(name).and_then(Json::as_f64).unwrap_or(f64::NAN)).collect();
-        let n = values.len() as f64;
-        let mean = values.iter().sum::<f64>() / n;
-        let square = values.iter().map(|value| (value - mean).powi(2)).sum::<f64>() / n;
-        Metric { name: name.clone(), mean, deviation: square.sqrt() }
+/// `accuracy 0.9533 ± 0.0267`.
+fn figure_text(figure: &Figure) -> String {
+    let Figure { name, mean, standard_deviation, .. } = *figure;
+    let number = |x| match name {
+        "accuracy" | "r2" => format!("{x:.4}"),
+        _ => significant(x, 4),
     };
-    names.map(metric).collect()
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn means_and_standard_deviations() {
-        let score = |loss: f64, accuracy: f64| Json::object([("loss", loss.into()), ("accuracy", accuracy.into())]);
-        let found = summary(&[score(1.0, 0.5), score(3.0, 1.0), score(5.0, 0.75), score(7.0, 0.75)]);
-        // The squares of the differences from 4 are 9, 1, 1 and 9.
-        assert_eq!((found[0].mean, found[0].deviation), (4.0, 5f64.sqrt()));
-        assert_eq!(found[0].text(), "loss 4.000 ± 2.236");
-        // Twice 0 and twice 1/16, of four.
-        assert_eq!(found[1].text(), "accuracy 0.7500 ± 0.1768");
-    }
+    let name = if name == "r2" { "R²" } else { name };
+    format!("{name} {} ± {}", number(mean), number(standard_deviation))
 }
