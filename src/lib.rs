@@ -42,7 +42,7 @@ mod nn;
 mod optim;
 mod train;
 
-pub use base::error::{Error, Result};
+pub use base::error::{Divergence, Error, ErrorKind, Result};
 pub use base::history::{Epoch, History};
 pub use base::parallel::{set_threads, threads};
 pub use base::rng::Rng;
@@ -70,6 +70,13 @@ pub use optim::{
     AdaGrad, Adam, Lbfgs, NAdam, Optimizer, Penalty, RmsProp, Rprop, Rule, Schedule, Scheduler, Sgd, clip_norm,
 };
 pub use train::{Checkpoints, Event, RateSearch, Trainer, Weights};
+
+/// For the command alone: it may change in any version.
+#[doc(hidden)]
+pub mod unversioned {
+    pub use crate::base::names::nearest;
+    pub use crate::base::text::printable;
+}
 
 /// The README's code is tested as the rest of the documentation is.
 #[cfg(doctest)]

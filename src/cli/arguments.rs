@@ -186,43 +186,8 @@ impl Arguments {
     }
 }
 
-/// ` (did you mean NAME?)` for the known name nearest to a misspelt one, or nothing.
+/// Returns ` (did you mean NAME?)` for the known name nearest to a misspelt one, or nothing.
 pub fn nearest(name: &str, known: &[&str]) -> String {
-    let edits = |known: &str| distance(&name.to_ascii_lowercase(), &known.to_ascii_lowercase());
-    let best = known.iter().map(|known| (edits(known), known)).min();
-    match best {
-        // Of a word of three letters, two are no resemblance.
-        Some((edits, known)) if edits <= (name.chars().count() / 2).min(2) => format!(" (did you mean {known}?)"),
-        _ => String::new(),
-    }
-}
-
-/// The number of letters to insert, remove or replace to get from one word to the other (Levenshtein, 1965).
-fn distance(from: &str, to: &str) -> usize {
-    let to: Vec<char> = to.chars().collect();
-    let mut row: Vec<usize> = (0..=to.len()).collect();
-    for (i, a) in from.chars().enumerate() {
-        let mut diagonal = row[0];
-        row[0] = i + 1;
-        for (j, &b) in to.iter().enumerate() {
-            let edits = (diagonal + usize::from(a != b)).min(row[j] + 1).min(row[j + 1] + 1);
-            diagonal = std::mem::replace(&mut row[j + 1], edits);
-        }
-    }
-    row[to.len()]
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn distances() {
-        assert_eq!(distance("kitten", "sitting"), 3);
-        assert_eq!(distance("", "abc"), 3);
-        assert_eq!(nearest("--epoch", &["--lr", "--epochs"]), " (did you mean --epochs?)");
-        assert_eq!(nearest("Species", &["size", "species"]), " (did you mean species?)");
-        assert_eq!(nearest("x", &["y", "z"]), "");
-        assert_eq!(nearest("--zzzzzz", &["--lr", "--epochs"]), "");
-    }
+    let nearest = palmnet::unversioned::nearest(name, known.iter().copied());
+    nearest.map_or_else(String::new, |known| format!(" (did you mean {known}?)"))
 }

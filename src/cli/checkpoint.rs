@@ -6,6 +6,7 @@ use std::path::Path;
 use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
+use palmnet::unversioned::printable;
 use palmnet::{Checkpoints, Error, Safetensors};
 
 use super::arguments::{Arguments, Choice, choice};
@@ -98,10 +99,7 @@ impl Checkpoint {
         if then == *now || (now.is_none() && self.text(TRIALS).is_none()) {
             return Ok(());
         }
-        let shown = |search: &Option<String>| {
-            // What a file says must not get to a terminal as it is.
-            search.as_deref().unwrap_or("no search").chars().filter(|c| !c.is_control()).collect::<String>()
-        };
+        let shown = |search: &Option<String>| printable(search.as_deref().unwrap_or("no search"));
         let message = format!(
             "this is the checkpoint of another training: it was {}, and is {}. Repeat that command, or remove the file to begin anew",
             shown(&then),

@@ -86,7 +86,7 @@ pub fn find(
             }
         };
         losses.push(match trained {
-            Err(Error::Diverged { .. }) => None,
+            Err(Error::Diverged(_)) => None,
             network => {
                 Some(Score::of(&network?, &judged, settings.loss, target_scaler)?.loss).filter(|x| x.is_finite())
             }

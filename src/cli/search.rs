@@ -109,7 +109,7 @@ pub fn run(arguments: &Arguments, out: &mut dyn Write) -> Result<(), Failure> {
         let clock = Instant::now();
         let score = match judge(&settings, &learned, &judged, &parts) {
             Ok(score) => Some(score),
-            Err(error @ Error::Diverged { .. }) => {
+            Err(error @ Error::Diverged(_)) => {
                 failure.get_or_insert(error);
                 None
             }

@@ -146,11 +146,11 @@ pub fn run(job: Job<'_>, manner: &Manner, out: &mut dyn Write) -> Result<Model, 
         let preprocessing = Preprocessing::new(scaler.clone(), target_scaler.clone());
         Ok(Model::new(network, preprocessing, train.schema().clone())?.with_loss(loss))
     };
-    if let Err(Error::Diverged { history, .. }) = &history
-        && !history.epochs.is_empty()
+    if let Err(Error::Diverged(divergence)) = &history
+        && !divergence.history.epochs.is_empty()
     {
         // Of several starts, the network is gone with the one that failed.
-        let epoch = history.best_epoch;
+        let epoch = divergence.history.best_epoch;
         let kept = model_of(network.clone()).and_then(|mut model| {
             model.notes.extend(notes.iter().map(|(name, text)| (name.to_string(), text.clone())));
             model.notes.insert("epochs".into(), format!("{epoch}, and then training diverged"));
@@ -163,7 +163,7 @@ pub fn run(job: Job<'_>, manner: &Manner, out: &mut dyn Write) -> Result<Model, 
             Err(error) => complain(&wrap(&format!("note: {error}"), 0)),
         }
         if let Some(Err(error)) =
-            history_file.as_ref().map(|file| palmnet::write_atomic(file, history.to_csv().as_bytes()))
+            history_file.as_ref().map(|file| palmnet::write_atomic(file, divergence.history.to_csv().as_bytes()))
         {
             complain(&wrap(&format!("note: {error}"), 0));
         }

@@ -4,6 +4,7 @@ use std::fmt;
 use std::fmt::Write;
 
 use super::metrics::{Classification, Evaluation, Regression, Scores};
+use crate::base::text::printable;
 
 /// The width of a phone's terminal, into which every table can be brought.
 const NARROWEST: usize = 40;
@@ -107,7 +108,7 @@ fn longest(texts: &[String]) -> usize {
 /// A class's name in at most `width` characters, none of which moves the cursor.
 fn name(names: &[String], class: usize, width: usize) -> String {
     let Some(name) = names.get(class) else { return class.to_string() };
-    let mut name: String = name.chars().map(|c| if c.is_control() { ' ' } else { c }).collect();
+    let mut name = printable(name);
     if let Some((end, _)) = name.char_indices().nth(width - 1).filter(|_| name.chars().count() > width) {
         name.replace_range(end.., "…");
     }

@@ -440,7 +440,7 @@ impl<'a> Trainer<'a> {
                         trials.best = Some((loss, network));
                     }
                 }
-                Err(error @ Error::Diverged { .. }) => drop(failure.get_or_insert(error)),
+                Err(error @ Error::Diverged(_)) => drop(failure.get_or_insert(error)),
                 Err(error) => return Err(error),
             }
         }
@@ -593,5 +593,5 @@ fn diverged(what: &str, batch: usize, rate: f32, place: Place, shared: &Shared<'
     let message = format!(
         "{what}. Lower the learning rate (now {rate}), scale features and targets, or look for extreme values in the data"
     );
-    Error::Diverged { epoch, batch, message, history }
+    Error::diverged(epoch, batch, message, history)
 }
