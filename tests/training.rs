@@ -265,7 +265,7 @@ fn divergence_is_an_error_and_the_network_stays_finite() {
     for rate in [1e4, 1e10, 1e20, 1e30, 1e38] {
         let mut network = Network::builder(2).dense(16, Relu).dense(3, Identity).seed(1).build().unwrap();
         let error = Trainer::new(Loss::MeanSquaredError, Sgd::new(rate)).fit(&mut network, &sums).unwrap_err();
-        let Error::Diverged(found) = error else { panic!("{error}") };
+        let Error::Diverged(found) = &error else { panic!("{error}") };
         let (epoch, batch) = (found.epoch, found.batch);
         assert!((1..=100).contains(&epoch) && (1..=7).contains(&batch), "{error}");
         let message = error.to_string();
