@@ -247,7 +247,7 @@ impl<'a> Trainer<'a> {
         let batches = rows.len().div_ceil(self.batch_size);
         let place = match saved {
             Some(saved) => saved.restore(network, self.epochs, batches, &mut |memory| {
-                optimizer.restore(memory.steps, memory.learning_rate, memory.moments)
+                optimizer.resume(memory.steps, memory.learning_rate, memory.moments)
             }),
             None => Some(Place::default()),
         };
