@@ -51,6 +51,7 @@ impl Score {
                 let r2 = if found.r2.abs() < 1e4 { format!("{:.4}", found.r2) } else { significant(found.r2, 4) };
                 format!("rmse {rmse}, mae {mae}, R² {r2}")
             }
+            _ => String::new(),
         }
     }
 
@@ -62,6 +63,7 @@ impl Score {
             Evaluation::Regression(found) => {
                 members.extend([("rmse", found.rmse.into()), ("mae", found.mae.into()), ("r2", found.r2.into())]);
             }
+            _ => {}
         }
         Json::object(members)
     }

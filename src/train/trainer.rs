@@ -31,7 +31,7 @@ use crate::optim::{Schedule, Scheduler};
 /// let mut network = Network::builder(2).dense(16, Relu).dense(1, Sigmoid).seed(1).build()?;
 /// let history = Trainer::new(Loss::BinaryCrossEntropy, Adam::new(0.01)).epochs(100).fit(&mut network, &data)?;
 /// assert!(history.train_loss() < history.epochs[0].train_loss);
-/// assert!(network.evaluate(&data)?.accuracy() > 0.97);
+/// assert!(network.evaluate(&data)?.accuracy() > Some(0.97));
 /// # Ok::<(), palmnet::Error>(())
 /// ```
 pub struct Trainer<'a> {
