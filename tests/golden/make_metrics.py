@@ -1,4 +1,4 @@
-"""Prints the expectations of tests/probability_metrics.rs, computed by scikit-learn (1.9.1) and NumPy.
+"""Prints the expectations of tests/model/probability_metrics.rs, computed by scikit-learn (1.9.1) and NumPy.
 
     python3 -m venv venv && venv/bin/pip install scikit-learn && venv/bin/python tests/golden/make_metrics.py
 

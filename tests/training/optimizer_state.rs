@@ -1,9 +1,8 @@
 //! The state of an optimizer, saved and restored in a training loop of the user's own.
 
-use palmnet::{
-    Activation::*, AdaGrad, Adam, ErrorKind, NAdam, Network, NetworkBuilder, Optimizer, RmsProp, Rng, Rprop, Rule,
-    Safetensors, Sgd,
-};
+use palmnet::{Activation::*, Adam, ErrorKind, Network, NetworkBuilder, Optimizer, Rng, Safetensors, Sgd};
+
+use crate::support::{network_bits, rules};
 
 fn builder() -> NetworkBuilder {
     Network::builder(3).dense(5, Tanh).layer_norm().dense(2, Softmax).seed(1)
@@ -14,24 +13,9 @@ fn gradients(network: &Network) -> Vec<Vec<f32>> {
     (0..8).map(|_| (0..network.parameter_count()).map(|_| rng.normal() as f32).collect()).collect()
 }
 
-fn bits(network: &Network) -> Vec<u32> {
-    network.parameters().flatten().map(|w| w.to_bits()).collect()
-}
-
 #[test]
 fn restored_optimizer_takes_the_same_steps() {
-    let rules: [Rule; 9] = [
-        Sgd::new(0.1).into(),
-        Sgd::new(0.1).momentum(0.9).into(),
-        Sgd::new(0.1).momentum(0.9).nesterov().into(),
-        Adam::new(0.01).into(),
-        Adam::new(0.01).amsgrad().into(),
-        NAdam::new(0.01).into(),
-        AdaGrad::new(0.1).into(),
-        RmsProp::new(0.01).into(),
-        Rprop::new(0.01).into(),
-    ];
-    for rule in rules {
+    for rule in rules(0.1) {
         let mut network = builder().build().unwrap();
         let gradients = gradients(&network);
         let mut optimizer = Optimizer::new(rule, &network);
@@ -45,7 +29,7 @@ fn restored_optimizer_takes_the_same_steps() {
         assert_eq!((restored.steps(), restored.learning_rate()), (4, 1.0 / 3.0));
         assert_eq!(restored.state(), state);
         gradients[4..].iter().for_each(|gradient| restored.step(&mut copy, gradient));
-        assert_eq!(bits(&network), bits(&copy), "{rule}");
+        assert_eq!(network_bits(&network), network_bits(&copy), "{rule}");
     }
 }
 

@@ -5,8 +5,10 @@ use palmnet::metrics::{
 };
 use palmnet::{Matrix, Rng};
 
+use crate::support;
+
 fn close(found: f64, expected: f64) {
-    assert!((found - expected).abs() <= 1e-14, "{found}, not {expected}");
+    support::close(found, expected, 1e-14);
 }
 
 /// Of a sixty-fourth each.
