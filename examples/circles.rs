@@ -10,6 +10,6 @@ fn main() -> palmnet::Result<()> {
 
     println!("{} epochs in {:.2} s", history.epochs.len(), history.seconds());
     // Three units draw three soft edges: a rounded triangle covers most of a circle, not all of it.
-    println!("accuracy {:.3} on {} held-out points", network.evaluate(&test)?.accuracy(), test.len());
+    println!("accuracy {:.3} on {} held-out points", network.evaluate(&test)?.accuracy().unwrap(), test.len());
     Ok(())
 }

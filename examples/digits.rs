@@ -15,6 +15,6 @@ fn main() -> palmnet::Result<()> {
     let history = Trainer::new(Loss::CrossEntropy, Adam::new(0.003)).epochs(60).fit(&mut network, &train)?;
 
     println!("{} epochs in {:.2} s", history.epochs.len(), history.seconds());
-    println!("accuracy {:.4} on {} held-out digits", network.evaluate(&test)?.accuracy(), test.len());
+    println!("accuracy {:.4} on {} held-out digits", network.evaluate(&test)?.accuracy().unwrap(), test.len());
     Ok(())
 }

@@ -24,6 +24,6 @@ fn main() -> palmnet::Result<()> {
     });
     trainer.fit(&mut network, &train)?;
 
-    println!("accuracy {:.4} on the test part", network.evaluate(&test)?.accuracy());
+    println!("accuracy {:.4} on the test part", network.evaluate(&test)?.accuracy().unwrap());
     Ok(())
 }

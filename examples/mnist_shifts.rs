@@ -47,7 +47,7 @@ fn main() -> palmnet::Result<()> {
             optimizer.set_learning_rate(RATE * scheduler.factor(epoch * batches + i));
             optimizer.step(&mut network, workspace.gradient());
         }
-        let accuracy = network.evaluate(&test)?.accuracy();
+        let accuracy = network.evaluate(&test)?.accuracy().unwrap();
         println!("epoch {:>2}, loss {loss:.4}, test {accuracy:.4}, {:.1} s", epoch + 1, start.elapsed().as_secs_f64());
     }
     Ok(())

@@ -15,10 +15,13 @@ fn main() -> palmnet::Result<()> {
     let history = trainer.fit(&mut network, &train)?;
 
     println!("{} epochs in {:.2} s", history.epochs.len(), history.seconds());
-    println!("accuracy {:.3} on {} held-out points", network.evaluate(&test)?.accuracy(), test.len());
+    println!("accuracy {:.3} on {} held-out points", network.evaluate(&test)?.accuracy().unwrap(), test.len());
     // A hundred points are few: as many as one likes can be drawn from the same moons.
     let mut fresh = generate::moons(100_000, 0.2, 4);
     fresh.scale(&scaler);
-    println!("accuracy {:.3} on 100,000 fresh ones; the noise allows 0.971", network.evaluate(&fresh)?.accuracy());
+    println!(
+        "accuracy {:.3} on 100,000 fresh ones; the noise allows 0.971",
+        network.evaluate(&fresh)?.accuracy().unwrap()
+    );
     Ok(())
 }

@@ -13,6 +13,6 @@ fn main() -> palmnet::Result<()> {
     let history = trainer.fit(&mut network, &train)?;
 
     println!("{} epochs in {:.2} s", history.epochs.len(), history.seconds());
-    println!("accuracy {:.3} on {} held-out points", network.evaluate(&test)?.accuracy(), test.len());
+    println!("accuracy {:.3} on {} held-out points", network.evaluate(&test)?.accuracy().unwrap(), test.len());
     Ok(())
 }

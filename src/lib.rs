@@ -10,7 +10,7 @@
 //! let mut network = Network::builder(4).dense(16, Relu).dropout(0.1).dense(3, Softmax).seed(42).build()?;
 //! Trainer::new(Loss::CrossEntropy, Adam::new(0.01)).epochs(100).fit(&mut network, &scaler.apply(&train))?;
 //! let model = Model::new(network, scaler, data.schema().clone())?;
-//! println!("accuracy {:.3}", model.evaluate(&test)?.accuracy());
+//! println!("{}", model.score(&test)?);
 //! model.save("iris.safetensors")?;
 //! # Ok::<(), palmnet::Error>(())
 //! ```
@@ -43,7 +43,7 @@ mod optim;
 mod train;
 pub mod tune;
 
-pub use base::error::{Error, Result};
+pub use base::error::{Divergence, Error, ErrorKind, Result};
 pub use base::history::{Epoch, History};
 pub use base::parallel::{set_threads, threads};
 pub use base::rng::Rng;
@@ -56,10 +56,12 @@ pub use linalg::gemm::{SHARED_PRODUCT, peak_flops};
 pub use linalg::isa::{Isa, check as check_isa, isa};
 pub use linalg::matrix::Matrix;
 pub use linalg::view::MatrixView;
+pub use model::classification::{Classification, Scores};
 pub use model::evaluate::Score;
-pub use model::metrics::{Classification, Evaluation, Regression, Scores};
+pub use model::metrics::Evaluation;
 pub use model::model::Model;
 pub use model::preprocessing::{Preprocessing, Scaling};
+pub use model::regression::Regression;
 pub use nn::activation::Activation;
 pub use nn::backprop::Workspace;
 pub use nn::builder::NetworkBuilder;
@@ -77,11 +79,37 @@ pub use tune::{Fit, Hyperparameters, fit};
 #[doc(hidden)]
 pub mod unversioned {
     pub use crate::base::names::nearest;
-    pub use crate::base::text::{counted, significant};
+    pub use crate::base::text::{counted, printable, significant};
     pub use crate::format::atomic::write_atomic;
     pub use crate::format::json::Json;
     pub use crate::format::safetensors::{Safetensors, Tensor};
     pub use crate::linalg::gemm::{SHARED_PRODUCT, peak_flops};
+}
+
+/// How good predictions are: every metric, and functions of predicted probabilities.
+///
+/// [`Evaluation`] is what a network or model answers. For more, compare the probabilities with the true classes:
+///
+/// ```
+/// use palmnet::metrics::{self, Ranking, Threshold};
+/// use palmnet::{Activation::*, Adam, Loss, Network, Trainer, generate};
+/// let (train, test) = generate::moons(400, 0.2, 1).split(0.5, 1);
+/// let mut network = Network::builder(2).dense(16, Relu).dense(1, Sigmoid).seed(1).build()?;
+/// Trainer::new(Loss::BinaryCrossEntropy, Adam::new(0.01)).epochs(60).fit(&mut network, &train)?;
+///
+/// let (probabilities, truth) = (network.outputs_for(&test)?, test.labels().unwrap());
+/// assert!(metrics::roc_auc(&probabilities, truth) > 0.95);
+/// // The threshold with the best F1, chosen on the training data.
+/// let ranking = Ranking::of_class(&network.outputs_for(&train)?, train.labels().unwrap(), 1);
+/// let best = ranking.best_threshold(Threshold::f1).unwrap();
+/// assert!(best.f1() > 0.9);
+/// # Ok::<(), palmnet::Error>(())
+/// ```
+pub mod metrics {
+    pub use crate::model::classification::{Classification, Scores};
+    pub use crate::model::metrics::Evaluation;
+    pub use crate::model::ranking::{Ranking, Threshold, average_precision, brier_score, calibration_error, roc_auc};
+    pub use crate::model::regression::{OutputErrors, Regression};
 }
 
 /// The README's code is tested as the rest of the documentation is.

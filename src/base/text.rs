@@ -11,6 +11,11 @@ pub(crate) fn quoted(text: &str) -> String {
     format!("`{short}{cut}`")
 }
 
+/// `text` with a space for every control character, for a terminal, where they would move the cursor.
+pub fn printable(text: &str) -> String {
+    text.chars().map(|c| if c.is_control() { ' ' } else { c }).collect()
+}
+
 /// The first names of a list, for a message.
 pub(crate) fn listed<S: AsRef<str>>(names: &[S]) -> String {
     let shown: Vec<String> = names.iter().take(20).map(|name| quoted(name.as_ref())).collect();
@@ -49,6 +54,11 @@ pub fn counted(count: usize, noun: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn control_characters_are_not_printed() {
+        assert_eq!(printable("grün\n\u{1b}[2J\u{9b}x\t"), "grün  [2J x ");
+    }
 
     #[test]
     fn quotes() {

@@ -200,7 +200,7 @@ fn last_column(table: &Table) -> String {
 /// What may have been meant by a name that is no column's.
 fn explain<'a>(error: Error, header: Option<&[String]>, mut names: impl Iterator<Item = &'a &'a str>) -> Failure {
     match (error, header) {
-        (Error::Format { file, message }, Some(header)) => {
+        (Error::Format { file, message, .. }, Some(header)) => {
             let known: Vec<&str> = header.iter().map(String::as_str).collect();
             let is_column = |name: &&&str| {
                 known.contains(name) || name.parse().is_ok_and(|number| (1..=known.len()).contains(&number))

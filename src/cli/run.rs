@@ -162,7 +162,8 @@ fn summary(time: &str, train: &Score, test: Option<&Score>, files: &OutputFiles)
 
 /// Keeps what is left of a training that diverged. Its own failures must not hide why the training failed.
 fn salvage(job: &Job<'_>, error: &palmnet::Error, salvaged: Option<Model>, found: Option<&Hyperparameters>) {
-    let palmnet::Error::Diverged { history, .. } = error else { return };
+    let palmnet::Error::Diverged(divergence) = error else { return };
+    let history = &divergence.history;
     if history.epochs.is_empty() {
         return;
     }

@@ -64,7 +64,7 @@ pub fn write_error_wrapped(message: &str) {
 /// The text broken into lines that fit the terminal (and are not too wide to read), each after `indent` spaces.
 pub fn wrap(text: &str, indent: usize) -> String {
     // Names come from files, and must not move the cursor.
-    let text: String = text.chars().map(|c| if c.is_control() { ' ' } else { c }).collect();
+    let text = palmnet::unversioned::printable(text);
     let most = width().min(90);
     if text.chars().count() + indent <= most {
         return format!("{:indent$}{text}\n", "");

@@ -397,7 +397,7 @@ impl Dataset {
     ///     let scaler = Scaler::standard(train.features());
     ///     let mut network = Network::builder(2).dense(16, Relu).dense(2, Softmax).build()?;
     ///     Trainer::new(Loss::CrossEntropy, Adam::new(0.01)).epochs(40).fit(&mut network, &scaler.apply(&train))?;
-    ///     accuracies.push(network.evaluate(&scaler.apply(&test))?.accuracy());
+    ///     accuracies.push(network.evaluate(&scaler.apply(&test))?.accuracy().unwrap());
     /// }
     /// assert!(accuracies.iter().sum::<f64>() / 5.0 > 0.95);
     /// # Ok::<(), palmnet::Error>(())

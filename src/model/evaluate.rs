@@ -7,7 +7,9 @@ use crate::base::parallel::{share, threads};
 use crate::base::text::significant;
 use crate::data::{Dataset, Features, Targets};
 use crate::linalg::matrix::Matrix;
-use crate::model::metrics::{Classification, Evaluation, Regression};
+use crate::model::classification::Classification;
+use crate::model::metrics::Evaluation;
+use crate::model::regression::Regression;
 use crate::nn::activation::Activation;
 use crate::nn::network::{Network, Scratch};
 

@@ -1,9 +1,12 @@
 //! A network that can be used by itself: with its preprocessing, its file, and how well it does.
 
+pub(crate) mod classification;
 pub(crate) mod evaluate;
 pub(crate) mod file;
 pub(crate) mod metrics;
 #[expect(clippy::module_inception)]
 pub(crate) mod model;
 pub(crate) mod preprocessing;
+pub(crate) mod ranking;
+pub(crate) mod regression;
 mod report;

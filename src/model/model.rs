@@ -3,11 +3,13 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
+use super::classification::likeliest;
 use super::evaluate::{self, Score};
 use super::file::CHECKPOINT;
 use super::file::{Tensors, damaged, write};
-use super::metrics::{Evaluation, Regression, likeliest};
+use super::metrics::Evaluation;
 use super::preprocessing::Preprocessing;
+use super::regression::Regression;
 use crate::base::error::{Error, Result};
 use crate::base::text::quoted;
 use crate::data::{Column, Dataset, Features, Kind, Output, Scaler, Schema, Table};
@@ -29,7 +31,7 @@ use crate::nn::network::Network;
 /// let model = Model::new(network, scaler, data.schema().clone())?;
 /// let same = Model::from_bytes(&model.to_bytes(), "moons.safetensors")?;
 /// assert_eq!(same.predict(&data.to_matrix()), model.predict(&data.to_matrix()));
-/// assert!(model.evaluate(&data)?.accuracy() > 0.95);
+/// assert!(model.evaluate(&data)?.accuracy() > Some(0.95));
 /// # Ok::<(), palmnet::Error>(())
 /// ```
 ///

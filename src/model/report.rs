@@ -3,7 +3,10 @@
 use std::fmt;
 use std::fmt::Write;
 
-use super::metrics::{Classification, Evaluation, Regression, Scores};
+use super::classification::{Classification, Scores};
+use super::metrics::Evaluation;
+use super::regression::Regression;
+use crate::base::text::printable;
 
 /// The width of a phone's terminal, into which every table can be brought.
 const NARROWEST: usize = 40;
@@ -39,7 +42,7 @@ impl Classification {
         let examples = (0..self.classes()).map(|class| self.support(class)).sum();
         line("macro mean", self.macro_average(), examples);
         line("weighted mean", self.weighted_average(), examples);
-        table += &format!("accuracy {:.4}, log loss {:.4}\n", self.accuracy(), self.log_loss);
+        table += &format!("accuracy {:.4}, log loss {:.4}\n", self.accuracy(), self.log_loss());
         match self.unpredicted() {
             0 => table,
             count => table + &format!("without a prediction (NaN): {count}\n"),
@@ -58,7 +61,7 @@ impl Classification {
         let numbers: Vec<String> = (0..classes).map(|class| class.to_string()).collect();
         let mut labels: Vec<String> = (0..classes).map(|class| name(names, class, name_width)).collect();
         let mut heads = labels.clone();
-        let digits = self.confusion.iter().flatten().max().map_or(0, |count| count.to_string().len());
+        let digits = self.confusion().iter().flatten().max().map_or(0, |count| count.to_string().len());
         let (under_names, under_numbers) = (digits.max(longest(&labels)) + 1, digits.max(longest(&numbers)) + 1);
         let mut width = under_names;
         if under_numbers < under_names && longest(&labels) + classes * under_names > most {
@@ -79,7 +82,7 @@ impl Classification {
         for first in (0..classes).step_by(part) {
             let columns = first..classes.min(first + part);
             line("", &mut heads[columns.clone()].iter().cloned());
-            for (label, row) in labels.iter().zip(&self.confusion) {
+            for (label, row) in labels.iter().zip(self.confusion()) {
                 line(label, &mut row[columns.clone()].iter().map(usize::to_string));
             }
         }
@@ -107,7 +110,7 @@ fn longest(texts: &[String]) -> usize {
 /// A class's name in at most `width` characters, none of which moves the cursor.
 fn name(names: &[String], class: usize, width: usize) -> String {
     let Some(name) = names.get(class) else { return class.to_string() };
-    let mut name: String = name.chars().map(|c| if c.is_control() { ' ' } else { c }).collect();
+    let mut name = printable(name);
     if let Some((end, _)) = name.char_indices().nth(width - 1).filter(|_| name.chars().count() > width) {
         name.replace_range(end.., "…");
     }

@@ -1,29 +1,61 @@
-//! An update rule at work: moments, steps, and the pass over the parameters.
+//! An update rule applied to a network: its state and the pass over the parameters.
+
+use std::fmt;
 
 use super::penalty::Penalty;
 use super::rule::Rule;
 use super::sgd::Sgd;
 use super::update::Part;
+use crate::base::error::{Error, Result};
+use crate::base::text::{printable, quoted};
+use crate::format::safetensors::{Safetensors, Tensor};
 use crate::nn::network::Network;
 
-/// An update rule at work on one network: its settings, its moments, the number of steps taken.
-#[derive(Clone, Debug)]
+const RULE: &str = "rule";
+const STEPS: &str = "steps";
+const LEARNING_RATE: &str = "learning_rate";
+
+fn moment_name(i: usize) -> String {
+    format!("moments.{i}")
+}
+
+/// An update rule applied to one network: its settings and its state, which is the number of steps taken, the learning
+/// rate, and the moments (running means and the like, up to three numbers for every parameter).
+///
+/// [`Trainer`](crate::Trainer) has its own. In a training loop of your own, keep it as long as the network is trained:
+///
+/// ```
+/// use palmnet::{Activation::*, Adam, Network, Optimizer};
+/// let mut network = Network::builder(2).dense(4, Tanh).dense(1, Sigmoid).seed(1).build()?;
+/// let mut optimizer = Optimizer::new(Adam::new(0.01), &network);
+/// let gradient = vec![0.1; network.parameter_count()];
+/// optimizer.step(&mut network, &gradient);
+///
+/// // To go on another day: the network and the optimizer's state.
+/// let state = optimizer.state();
+/// let mut later = Optimizer::new(Adam::new(0.01), &network);
+/// later.restore(&state)?;
+/// assert_eq!(later.state(), state);
+/// # Ok::<(), palmnet::Error>(())
+/// ```
+#[derive(Clone)]
 pub struct Optimizer {
     rule: Rule,
     learning_rate: f32,
     penalty: Penalty,
     limit: f32,
-    /// The name of every tensor, and the place where the next one begins.
+    /// The name of every tensor, and the index among all parameters where the next one begins.
     tensors: Vec<(&'static str, usize)>,
     moments: [Vec<f32>; 3],
     steps: u64,
 }
 
 impl Optimizer {
-    /// An optimizer for `network` that has taken no step yet, without penalty or clipping.
+    /// Returns an optimizer for `network` that has taken no step yet, without penalty or clipping.
     ///
     /// # Panics
-    /// When the rule is [`Lbfgs`], which takes several gradients to a step: it is for [`Trainer`](crate::Trainer).
+    /// If the rule is [`Lbfgs`](crate::Lbfgs), which takes several gradients to a step: it is for
+    /// [`Trainer`](crate::Trainer).
     pub fn new(rule: impl Into<Rule>, network: &Network) -> Self {
         let rule = rule.into();
         assert!(!matches!(rule, Rule::Lbfgs(_)), "L-BFGS takes several gradients to a step: use a Trainer");
@@ -48,38 +80,93 @@ impl Optimizer {
         }
     }
 
-    /// Pulls the weights towards zero in every step.
+    /// Regularizes: shrinks the weights a little in every step.
+    #[must_use]
     pub fn penalty(self, penalty: Penalty) -> Self {
         Optimizer { penalty, ..self }
     }
 
-    /// Cuts every entry of the gradient to ±`limit`, before a penalty is added to it.
+    /// Clips every entry of the gradient to ±`limit`, which is above zero, before a penalty is added to it.
+    #[must_use]
     pub fn clip_value(self, limit: f32) -> Self {
         Optimizer { limit, ..self }
     }
 
-    /// The learning rate of the next step.
+    /// Returns the learning rate of the next step.
     pub fn learning_rate(&self) -> f32 {
         self.learning_rate
     }
 
-    /// Changes the learning rate of the steps to come.
+    /// Sets the learning rate of all further steps.
     pub fn set_learning_rate(&mut self, learning_rate: f32) {
         self.learning_rate = learning_rate;
     }
 
-    /// The number of steps taken.
-    pub(crate) fn steps(&self) -> u64 {
+    /// Returns the number of steps taken.
+    pub fn steps(&self) -> u64 {
         self.steps
     }
 
-    /// The moments that the rule keeps, each with one number per parameter.
+    /// Returns the moments that the rule keeps, each with one number per parameter.
     pub(crate) fn moments(&self) -> impl Iterator<Item = &[f32]> {
         self.moments[..self.rule.moments()].iter().map(Vec::as_slice)
     }
 
-    /// Goes on from where another optimizer of the same rule was; `false` when these moments are not of its kind.
-    pub(crate) fn restore(&mut self, steps: u64, learning_rate: f32, moments: Vec<Vec<f32>>) -> bool {
+    /// Returns the state as the bytes of a safetensors file: the rule, the number of steps, the learning rate and the
+    /// moments. [`restore`](Self::restore) reads them. Penalty and clipping are settings, and no part of the state.
+    pub fn state(&self) -> Vec<u8> {
+        let text = |name: &str, value: String| (name.to_string(), value);
+        let metadata = [
+            text(RULE, self.rule.to_string()),
+            text(STEPS, self.steps.to_string()),
+            // The shortest digits that read back as the same number.
+            text(LEARNING_RATE, format!("{:?}", self.learning_rate)),
+        ];
+        let moments = self.moments().enumerate();
+        let tensors = moments.map(|(i, moment)| Tensor::new(moment_name(i), &[moment.len()], moment.to_vec()));
+        Safetensors { metadata: metadata.into(), tensors: tensors.collect() }.to_bytes()
+    }
+
+    /// Continues from a state that [`state`](Self::state) returned, to the bit.
+    ///
+    /// # Errors
+    /// [`Error::Format`] if the bytes are not such a state, [`Error::Mismatch`] if it is the state of another rule (one
+    /// with other settings, too) or of a network with another number of parameters. The optimizer then stays as it was.
+    pub fn restore(&mut self, state: &[u8]) -> Result<()> {
+        const PLACE: &str = "the optimizer's state";
+        let file = Safetensors::from_bytes(state, PLACE)?;
+        let text = |name: &str| {
+            let lacks =
+                || Error::format(PLACE, format!("lacks its {}: it is not the state of an optimizer", quoted(name)));
+            file.metadata.get(name).ok_or_else(lacks)
+        };
+        let (rule, own) = (text(RULE)?, self.rule.to_string());
+        if *rule != own {
+            let message =
+                format!("the state is of the optimizer {}, and this one is {own}: make that one", printable(rule));
+            return Err(Error::Mismatch(message));
+        }
+        let wrong =
+            |name: &str| Error::format(PLACE, format!("{} is not a number: the state is damaged", quoted(name)));
+        let steps = text(STEPS)?.parse().map_err(|_| wrong(STEPS))?;
+        let learning_rate = text(LEARNING_RATE)?.parse().map_err(|_| wrong(LEARNING_RATE))?;
+        let moments = (0..).map_while(|i| file.tensor(&moment_name(i)).map(|tensor| tensor.data.clone()));
+        if !self.resume(steps, learning_rate, moments.collect()) {
+            let parameters = self.parameter_count();
+            let message =
+                format!("the state is not that of an optimizer of {parameters} parameters, as the network has");
+            return Err(Error::Mismatch(message));
+        }
+        Ok(())
+    }
+
+    /// Returns the number of parameters of the network.
+    fn parameter_count(&self) -> usize {
+        self.tensors.last().map_or(0, |&(_, end)| end)
+    }
+
+    /// Continues from the state of another optimizer of the same rule; `false` if these moments are not of its kind.
+    pub(crate) fn resume(&mut self, steps: u64, learning_rate: f32, moments: Vec<Vec<f32>>) -> bool {
         if !moments.iter().map(Vec::len).eq(self.moments().map(<[f32]>::len)) {
             return false;
         }
@@ -88,11 +175,12 @@ impl Optimizer {
         true
     }
 
-    /// One step against `gradient`, which holds one tensor after the other in the order of
+    /// Takes one step against `gradient`, which holds one tensor after the other in the order of
     /// [`Network::parameters`].
     ///
     /// # Panics
-    /// When `gradient` has not one entry per parameter.
+    /// If `gradient` does not have one entry per parameter of the network, or the network is not of the shape that the
+    /// optimizer was made for.
     pub fn step(&mut self, network: &mut Network, gradient: &[f32]) {
         let count = network.parameter_count();
         assert_eq!(gradient.len(), count, "{} gradients for {count} parameters", gradient.len());
@@ -110,8 +198,8 @@ impl Optimizer {
         self.steps += 1;
     }
 
-    /// The step's part for these `parameters`, the first of which has the place `start` among all. The parts may come
-    /// in any order, and begin and end anywhere. `false` when a parameter is no longer finite.
+    /// Does the step's part for these `parameters`, the first of which has the index `start` among all. The parts may
+    /// come in any order, and begin and end anywhere. Returns `false` if a parameter is no longer finite.
     pub(crate) fn update(&mut self, parameters: &mut [f32], gradient: &[f32], start: usize) -> bool {
         let (mut from, mut finite) = (0, true);
         while from < parameters.len() {
@@ -144,12 +232,36 @@ impl Optimizer {
     }
 }
 
+/// The settings and the size of the state, not its numbers.
+impl fmt::Debug for Optimizer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Optimizer")
+            .field("rule", &format_args!("{}", self.rule))
+            .field("learning_rate", &self.learning_rate)
+            .field("penalty", &self.penalty)
+            .field("clip_value", &self.limit)
+            .field("parameters", &self.parameter_count())
+            .field("steps", &self.steps)
+            .finish()
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::base::rng::Rng;
     use crate::nn::activation::Activation;
     use crate::optim::{AdaGrad, Adam, NAdam, RmsProp, Rprop};
+
+    #[test]
+    fn debug_form_is_short() {
+        let network = Network::builder(300).dense(100, Activation::Relu).dense(9, Activation::Softmax).build().unwrap();
+        let text = format!("{:?}", Optimizer::new(Adam::new(0.01), &network));
+        let expected = "Optimizer { rule: adam(learning_rate=0.01,beta1=0.9,beta2=0.999,epsilon=1e-8), learning_rate: 0.01, \
+                        penalty: Penalty { l1: 0.0, l2: 0.0, weight_decay: 0.0, biases: false }, clip_value: inf, \
+                        parameters: 31009, steps: 0 }";
+        assert_eq!(text, expected);
+    }
 
     /// Training hands over the parameters piece by piece, whatever the tensors and the vectors of the processor.
     #[test]

@@ -8,9 +8,12 @@ use crate::base::error::{Error, Result};
 use crate::base::math;
 use crate::base::names::{Names, named, parameter};
 
-/// The course of the learning rate, as a factor of the one that was set. [`Scheduler`] follows it.
+/// A learning-rate schedule: how the learning rate changes over a training, as a factor of the rate that was set.
+/// [`Scheduler`] computes the factors.
 ///
-/// Its text form is the lower-case name, with numbers after colons. Those in brackets below may be left out.
+/// Its text form is the lower-case name, with numbers after colons. Those in brackets below may be left out. Case, dashes
+/// and underscores make no difference in a name, and some names of other libraries are understood (`invscaling`,
+/// `StepLR`, `ReduceLROnPlateau`).
 ///
 /// ```
 /// use palmnet::Schedule;
@@ -19,39 +22,64 @@ use crate::base::names::{Names, named, parameter};
 /// assert_eq!(Schedule::Exponential(0.95).to_string(), "exponential:0.95");
 /// # Ok::<(), palmnet::Error>(())
 /// ```
+///
+/// A schedule of your own is a function of the progress, the fraction of the steps that are done:
+///
+/// ```
+/// use palmnet::{Activation::*, Adam, Loss, Network, Schedule, Trainer, generate};
+/// let data = generate::moons(200, 0.1, 1);
+/// let mut network = Network::builder(2).dense(8, Relu).dense(2, Softmax).build()?;
+/// let trainer = Trainer::new(Loss::CrossEntropy, Adam::new(0.01)).epochs(10);
+/// let quadratic = Schedule::Custom(|progress| (1.0 - progress) * (1.0 - progress));
+/// let history = trainer.schedule(quadratic).fit(&mut network, &data)?;
+/// assert!(history.epochs[5].learning_rate < 0.01 * 0.25);
+/// # Ok::<(), palmnet::Error>(())
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq)]
+// Functions are compared by address, so equal schedules may be taken for different ones and no more.
+#[allow(unpredictable_function_pointer_comparisons)]
+#[must_use]
 #[non_exhaustive]
 pub enum Schedule {
     /// `constant`: the same rate throughout.
     Constant,
-    /// `cooldown[:FRACTION]`: the same rate until the last part of the steps, of this share, over which it falls to zero
-    /// in a straight line (Hägele et al., 2024). The small steps at the end take out the noise that the large ones
-    /// leave in the weights. The usual share is 0.2.
+    /// `cooldown[:FRACTION]`: the same rate until the last part of the steps, of this fraction, over which it decreases
+    /// linearly to zero (Hägele et al., 2024). The small steps at the end remove the noise that the large ones leave in
+    /// the weights. From 0 to 1, usually 0.2.
     Cooldown(f32),
-    /// `step:EPOCHS:FACTOR`: multiplied by the factor whenever so many epochs have passed.
+    /// `step:EPOCHS:FACTOR`: multiplied by the factor, above 0 and at most 1, after every so many epochs.
     Step {
         /// The epochs from one change to the next.
         epochs: usize,
         /// What the rate is multiplied by.
         factor: f32,
     },
-    /// `exponential:FACTOR`: multiplied by the factor after every epoch.
+    /// `exponential:FACTOR`: multiplied by the factor, above 0 and at most 1, after every epoch.
     Exponential(f32),
-    /// `inverse_scaling[:POWER]`: divided by tᵖ in step t, counted from 1. The usual power is 0.5, as for scikit-learn.
+    /// `inverse_scaling[:POWER]`: divided by tᵖ in step t, counted from 1. The power is at least 0, usually 0.5, as in
+    /// scikit-learn.
     InverseScaling(f32),
-    /// `cosine[:LOWEST]`: falls to the lowest factor, usually 0, along half a wave (Loshchilov, Hutter, 2016).
+    /// `cosine[:LOWEST]`: decreases to the lowest factor, from 0 to 1 and usually 0, along half a cosine wave (Loshchilov,
+    /// Hutter, 2016).
     Cosine(f32),
     /// `one_cycle`: rises from a twenty-fifth of the rate to all of it over the first three tenths of the steps, and
-    /// falls to next to nothing over the rest, both along half a wave (Smith, Topin, 2017; the numbers are PyTorch's).
+    /// decreases to nearly zero over the rest, both along half a cosine wave (Smith, Topin, 2017; the numbers are
+    /// PyTorch's).
     OneCycle,
-    /// `plateau[:EPOCHS[:FACTOR]]`: multiplied by the factor, usually 0.1, when the loss (on the validation part where
-    /// there is one) has not fallen by a ten-thousandth for more than so many epochs, usually 10.
+    /// `plateau[:EPOCHS[:FACTOR]]`: multiplied by the factor, usually 0.1, when the loss (on the validation set if there
+    /// is one) has not decreased by a ten-thousandth for more than so many epochs, usually 10.
     Plateau {
-        /// The epochs without improvement that are let pass.
+        /// The epochs without improvement that are allowed.
         patience: usize,
         /// What the rate is multiplied by.
         factor: f32,
     },
+    /// `custom`: a function of the progress, from 0 at the first step to just below 1 at the last. It returns the
+    /// factor, which should be finite and not negative.
+    ///
+    /// The text form does not name the function and cannot be read back. A checkpoint, too, holds no more than `custom`:
+    /// it is up to you to resume with the same function.
+    Custom(fn(f64) -> f64),
 }
 
 use Schedule::*;
@@ -86,8 +114,8 @@ impl Schedule {
     pub(crate) fn check(self) -> Result<()> {
         let wrong = |message: String| Err(Error::Setting(message));
         match self {
-            Cooldown(share) if !(0.0..=1.0).contains(&share) => {
-                wrong(format!("cooldown {share}: the share of the steps must be from 0 to 1"))
+            Cooldown(fraction) if !(0.0..=1.0).contains(&fraction) => {
+                wrong(format!("cooldown {fraction}: the fraction of the steps must be from 0 to 1"))
             }
             Step { epochs: 0, .. } => wrong("step 0: there must be at least one epoch between changes".into()),
             Step { factor, .. } | Exponential(factor) | Plateau { factor, .. } if !(factor > 0.0 && factor <= 1.0) => {
@@ -108,12 +136,13 @@ impl fmt::Display for Schedule {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Constant => f.write_str("constant"),
-            Cooldown(share) => write!(f, "cooldown:{share}"),
+            Cooldown(fraction) => write!(f, "cooldown:{fraction}"),
             Step { epochs, factor } => write!(f, "step:{epochs}:{factor}"),
             Exponential(factor) => write!(f, "exponential:{factor}"),
             InverseScaling(power) => write!(f, "inverse_scaling:{power}"),
             Cosine(lowest) => write!(f, "cosine:{lowest}"),
             OneCycle => f.write_str("one_cycle"),
+            Custom(_) => f.write_str("custom"),
             Plateau { patience, factor } => write!(f, "plateau:{patience}:{factor}"),
         }
     }
@@ -141,9 +170,9 @@ impl FromStr for Schedule {
     }
 }
 
-/// A schedule at work: the factor of the learning rate, step by step.
+/// Computes the factors of a [`Schedule`], step by step.
 ///
-/// [`Trainer`](crate::Trainer) has its own; in a loop of yours:
+/// [`Trainer`](crate::Trainer) has its own. In a training loop of your own:
 ///
 /// ```
 /// use palmnet::{Schedule, Scheduler};
@@ -159,8 +188,9 @@ impl FromStr for Schedule {
 /// }
 /// ```
 ///
-/// What it remembers follows from the losses of the epochs alone.
+/// Its state follows from the losses of the epochs alone.
 #[derive(Clone, Copy, Debug)]
+#[must_use]
 pub struct Scheduler {
     schedule: Schedule,
     warmup: f32,
@@ -172,37 +202,38 @@ pub struct Scheduler {
 }
 
 impl Scheduler {
-    /// A scheduler for a training of so many epochs, each of so many batches.
+    /// Returns a scheduler for a training of so many epochs, each of so many batches.
     pub fn new(schedule: Schedule, epochs: usize, batches: usize) -> Self {
         let steps = epochs.saturating_mul(batches);
         Scheduler { schedule, warmup: 0.0, steps, batches, plateau: 1.0, best: f64::INFINITY, waited: 0 }
     }
 
-    /// Over the first part of the steps, of this share, the factor of the schedule is multiplied by one that rises from
-    /// 0.1 to 1 in a straight line (Goyal et al., 2017).
-    pub fn warmup(self, share: f32) -> Self {
-        Scheduler { warmup: share, ..self }
+    /// Over the first part of the steps, of this fraction (from 0 to 1), multiplies the factor of the schedule by one
+    /// that increases linearly from 0.1 to 1 (Goyal et al., 2017).
+    pub fn warmup(self, fraction: f32) -> Self {
+        Scheduler { warmup: fraction, ..self }
     }
 
-    /// The factor for this step, counted from 0.
+    /// Returns the factor for this step, counted from 0.
     pub fn factor(&self, step: usize) -> f32 {
         let epoch = step / self.batches.max(1);
         let part = (step as f64 / self.steps.max(1) as f64).min(1.0);
         let factor = match self.schedule {
             Constant => 1.0,
-            Cooldown(share) => ((1.0 - part) / f64::from(share)).min(1.0),
+            Cooldown(fraction) => ((1.0 - part) / f64::from(fraction)).min(1.0),
             Step { epochs, factor } => math::power_f64(f64::from(factor), (epoch / epochs.max(1)) as u64),
             Exponential(factor) => math::power_f64(f64::from(factor), epoch as u64),
             InverseScaling(power) => f64::from(math::exp((-f64::from(power) * math::ln_f64(step as f64 + 1.0)) as f32)),
             Cosine(lowest) => half_wave(1.0, f64::from(lowest), part),
             OneCycle => one_cycle(step as f64, self.steps as f64),
             Plateau { .. } => f64::from(self.plateau),
+            Custom(factor) => factor(part),
         };
         let warm = part / f64::from(self.warmup);
         (if warm < 1.0 { (0.1 + 0.9 * warm) * factor } else { factor }) as f32
     }
 
-    /// Tells the loss of an epoch: on the validation part where there is one.
+    /// Reports the loss of an epoch: on the validation set if there is one.
     pub fn end_epoch(&mut self, loss: f64) {
         let Plateau { patience, factor } = self.schedule else { return };
         if loss < self.best * (1.0 - 1e-4) {
@@ -252,6 +283,15 @@ mod tests {
         // The hundredth step, and the eighty-first.
         let inverse = factors(InverseScaling(0.5));
         assert!((inverse[4] - 0.1).abs() < 1e-7 && (inverse[2] - 1.0 / 9.0).abs() < 1e-7, "{inverse:?}");
+    }
+
+    #[test]
+    fn custom_schedule_is_a_function_of_the_progress() {
+        let line = |progress| 1.0 - progress;
+        let scheduler = Scheduler::new(Custom(line), 10, 10).warmup(0.2);
+        assert_eq!([0, 10, 20, 75, 99].map(|step| scheduler.factor(step)), [0.1, 0.495, 0.8, 0.25, 0.01]);
+        assert_eq!((Custom(line).to_string(), Custom(line).check().is_ok()), ("custom".to_string(), true));
+        assert!("custom".parse::<Schedule>().unwrap_err().to_string().starts_with("unknown schedule `custom`"));
     }
 
     #[test]

@@ -93,7 +93,7 @@ pub(super) fn fit(
                 "the loss is {} at the first weights. Scale features and targets, or look for extreme values in the data",
                 minimiser.value
             );
-            return Err(Error::Diverged { epoch: 1, batch: 1, message, history: History::default() });
+            return Err(Error::diverged(1, 1, message, History::default()));
         }
         // The last step, and whether it was the last of all.
         let (mut step, mut over) = (0.0, false);

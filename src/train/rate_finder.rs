@@ -77,7 +77,7 @@ impl Trainer<'_> {
                 let message = format!(
                     "the loss is {first} before the first step. Scale features and targets, or look for extreme values in the data"
                 );
-                return Err(Error::Diverged { epoch: 1, batch: 1, message, history: History::default() });
+                return Err(Error::diverged(1, 1, message, History::default()));
             }
             for step in 0..STEPS as u64 {
                 if seen == data.len() {

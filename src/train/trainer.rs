@@ -32,7 +32,7 @@ use crate::optim::{Schedule, Scheduler};
 /// let mut network = Network::builder(2).dense(16, Relu).dense(1, Sigmoid).seed(1).build()?;
 /// let history = Trainer::new(Loss::BinaryCrossEntropy, Adam::new(0.01)).epochs(100).fit(&mut network, &data)?;
 /// assert!(history.train_loss() < history.epochs[0].train_loss);
-/// assert!(network.evaluate(&data)?.accuracy() > 0.97);
+/// assert!(network.evaluate(&data)?.accuracy() > Some(0.97));
 /// # Ok::<(), palmnet::Error>(())
 /// ```
 #[derive(Clone, Debug)]
@@ -222,7 +222,7 @@ impl<'a> Trainer<'a> {
         let batches = rows.len().div_ceil(self.batch_size);
         let place = match saved {
             Some(saved) => saved.restore(network, self.epochs, batches, &mut |memory| {
-                optimizer.restore(memory.steps, memory.learning_rate, memory.moments)
+                optimizer.resume(memory.steps, memory.learning_rate, memory.moments)
             }),
             None => Some(Place::default()),
         };
@@ -432,7 +432,7 @@ impl<'a> Trainer<'a> {
                         trials.best = Some((loss, network));
                     }
                 }
-                Err(error @ Error::Diverged { .. }) => drop(failure.get_or_insert(error)),
+                Err(error @ Error::Diverged(_)) => drop(failure.get_or_insert(error)),
                 Err(error) => return Err(error),
             }
         }
@@ -579,5 +579,5 @@ fn diverged(what: &str, batch: usize, rate: f32, place: Place, shared: &Shared<'
     let message = format!(
         "{what}. Lower the learning rate (now {rate}), scale features and targets, or look for extreme values in the data"
     );
-    Error::Diverged { epoch, batch, message, history }
+    Error::diverged(epoch, batch, message, history)
 }

@@ -75,7 +75,8 @@ pub fn summarize(scores: &[Score]) -> Vec<Figure> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::model::metrics::{Classification, Evaluation};
+    use crate::model::classification::Classification;
+    use crate::model::metrics::Evaluation;
 
     #[test]
     fn means_and_standard_deviations() {

@@ -200,8 +200,8 @@ impl Recipe {
             Ok::<_, Error>(model.with_loss(self.trainer.loss()))
         };
         let history = trained.inspect_err(|error| {
-            if let (Error::Diverged { history, .. }, true) = (error, self.restarts == 1)
-                && !history.epochs.is_empty()
+            if let (Error::Diverged(divergence), true) = (error, self.restarts == 1)
+                && !divergence.history.epochs.is_empty()
             {
                 run.salvaged = model(network.clone()).ok();
             }

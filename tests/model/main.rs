@@ -5,6 +5,7 @@ mod damaged;
 mod json;
 mod metrics;
 mod predictions;
+mod probability_metrics;
 mod round_trip;
 mod safetensors;
 #[path = "../support/mod.rs"]

@@ -12,7 +12,7 @@ fn seeds(count: u64) -> std::ops::Range<u64> {
 
 /// Accuracy on the held-out part.
 fn accuracy(network: &Network, data: &Dataset) -> f64 {
-    network.evaluate(data).unwrap().accuracy()
+    network.evaluate(data).unwrap().accuracy().unwrap()
 }
 
 fn standardized(data: Dataset, fraction: f64, seed: u64) -> (Dataset, Dataset) {

@@ -6,6 +6,7 @@ mod lbfgs;
 mod learning;
 mod observer;
 mod optimizer;
+mod optimizer_state;
 mod random;
 mod rate_finder;
 mod regularization;

@@ -205,7 +205,7 @@ fn infinite_batch_statistics_are_divergence() {
     let huge =
         Dataset::from_values(Matrix::from_fn(64, 3, |i, _| if i == 40 { 1e30 } else { 1.0 }), Matrix::zeros(64, 1));
     let error = trainer.fit(&mut network, &huge.unwrap()).unwrap_err();
-    assert!(matches!(error, Error::Diverged { epoch: 1, .. }), "{error}");
+    assert!(matches!(&error, Error::Diverged(found) if found.epoch == 1), "{error}");
     assert_eq!(network, before);
 }
 
@@ -253,7 +253,7 @@ fn custom_loop_matches_the_trainer() {
         .zip(trained.predict(&x).as_slice())
         .fold(0f32, |most, (a, b)| most.max((a - b).abs()));
     assert!(difference < 1e-3, "{difference}");
-    assert!(own.evaluate(&data).unwrap().accuracy() > 0.9);
+    assert!(own.evaluate(&data).unwrap().accuracy() > Some(0.9));
 }
 
 #[test]
@@ -263,7 +263,7 @@ fn noise_and_layer_normalization_train() {
     let builder = Network::builder(64).noise(0.2).dense(60, Identity).layer_norm().activation(Relu).dense(10, Softmax);
     let mut network = builder.build().unwrap();
     Trainer::new(Loss::CrossEntropy, Adam::new(0.01)).epochs(30).fit(&mut network, &train).unwrap();
-    let accuracy = network.evaluate(&test).unwrap().accuracy();
+    let accuracy = network.evaluate(&test).unwrap().accuracy().unwrap();
     assert!(accuracy > 0.93, "{accuracy}");
 }
 
@@ -284,7 +284,7 @@ fn frozen_layers_keep_their_weights() {
         trainer().freeze(frozen).fit(&mut tuned, &renamed).unwrap();
         assert_eq!(tuned.layers()[..first], network.layers()[..first], "{frozen} layers");
         assert!(tuned.layers()[first..].iter().zip(&network.layers()[first..]).any(|(a, b)| a != b));
-        assert!(tuned.evaluate(&renamed).unwrap().accuracy() > 0.9);
+        assert!(tuned.evaluate(&renamed).unwrap().accuracy() > Some(0.9));
     }
     // The layers behind them train as if the frozen layers' outputs were the data.
     let mut tuned = network.clone();

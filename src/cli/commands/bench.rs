@@ -187,7 +187,7 @@ fn train(folder: Option<&str>, batch: usize, epochs: usize, json: bool, out: &mu
     let history = trainer.epochs(epochs).batch_size(batch).fit(&mut network, &train)?;
     let ends: Vec<f64> = history.epochs.iter().map(|epoch| epoch.seconds).collect();
     let times: Vec<f64> = ends.iter().enumerate().map(|(i, end)| end - if i > 0 { ends[i - 1] } else { 0.0 }).collect();
-    let accuracy = folder.map(|_| network.evaluate(&test)).transpose()?.map(|found| found.accuracy());
+    let accuracy = folder.map(|_| network.evaluate(&test)).transpose()?.and_then(|found| found.accuracy());
     if json {
         let line = Json::object([
             ("job", "train".into()),

@@ -2,7 +2,6 @@
 
 use std::io::Write;
 
-use palmnet::Evaluation;
 use palmnet::unversioned::Json;
 
 use crate::cli::Failure;
@@ -44,7 +43,7 @@ pub fn run(arguments: &Arguments, out: &mut dyn Write) -> Result<(), Failure> {
     if arguments.has("--json") {
         let mut members = vec![("examples".to_string(), Json::from(examples))];
         members.extend(score_json(&score).as_object().unwrap_or_default().iter().cloned());
-        if let Evaluation::Classification(found) = &score.evaluation {
+        if let Some(found) = score.evaluation.classification() {
             let row = |row: &Vec<usize>| Json::Array(row.iter().map(|&count| count.into()).collect());
             let classes = names.iter().enumerate().map(|(class, name)| {
                 Json::object([
@@ -60,11 +59,9 @@ pub fn run(arguments: &Arguments, out: &mut dyn Write) -> Result<(), Failure> {
         }
         return Ok(writeln!(out, "{}", Json::Object(members))?);
     }
-    match &score.evaluation {
-        Evaluation::Regression(_) => {
-            write!(out, "{}", wrap(&format!("{}: {}", counted(examples, "example"), score), 0))?
-        }
-        Evaluation::Classification(found) => {
+    match score.evaluation.classification() {
+        None => write!(out, "{}", wrap(&format!("{}: {score}", counted(examples, "example")), 0))?,
+        Some(found) => {
             writeln!(out, "{}\n", counted(examples, "example"))?;
             writeln!(out, "{}\n", found.report(&names, width()).trim_end())?;
             writeln!(out, "{}", found.confusion_table(&names, width()).trim_end())?;
