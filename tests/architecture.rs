@@ -171,3 +171,67 @@ fn files_of_a_folder_form_no_circle() {
         .collect();
     assert!(shown.is_empty(), "these files use each other, directly or in a circle:\n{}", shown.join("\n"));
 }
+
+/// The most lines of a file and of a function: more are two subjects.
+const FILE_LINES: usize = 500;
+const FUNCTION_LINES: usize = 80;
+const PARAMETERS: usize = 5;
+
+/// Every source file of the crate with its lines.
+fn files() -> Vec<(PathBuf, Vec<String>)> {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let mut files = Vec::new();
+    ["src", "tests", "examples"].iter().for_each(|folder| sources(&root.join(folder), &mut files));
+    let read = |path: PathBuf| {
+        let lines = fs::read_to_string(&path).unwrap().lines().map(str::to_string).collect();
+        (path.strip_prefix(root).unwrap().to_path_buf(), lines)
+    };
+    files.into_iter().map(read).collect()
+}
+
+#[test]
+fn files_are_short() {
+    let long: Vec<String> = files()
+        .iter()
+        .filter(|(_, lines)| lines.len() > FILE_LINES)
+        .map(|(path, lines)| format!("{}: {} lines", path.display(), lines.len()))
+        .collect();
+    assert!(long.is_empty(), "files of more than {FILE_LINES} lines:\n{}", long.join("\n"));
+}
+
+#[test]
+fn functions_are_short_and_take_few_parameters() {
+    let mut faults = Vec::new();
+    let mut functions = 0;
+    for (path, lines) in files().iter().filter(|(path, _)| path.starts_with("src")) {
+        for (start, line) in lines.iter().enumerate() {
+            let code = line.trim_start();
+            let is_function = code.split(' ').take_while(|word| !word.ends_with("fn")).count() < 4
+                && (code.starts_with("fn ")
+                    || code.contains(" fn ") && (code.starts_with("pub") || code.starts_with("const fn")));
+            if !is_function || code.starts_with("//") {
+                continue;
+            }
+            functions += 1;
+            let indent = &line[..line.len() - code.len()];
+            let end = lines[start..].iter().position(|line| line.strip_prefix(indent) == Some("}")).unwrap_or(0);
+            // A file's tests may be tables.
+            let is_test = lines[..start].iter().any(|line| line == "#[cfg(test)]");
+            let name = code.split("fn ").nth(1).unwrap_or_default().split(['(', '<']).next().unwrap_or_default();
+            let at = format!("{}:{} {name}", path.display(), start + 1);
+            if end + 1 > FUNCTION_LINES && !is_test && !code.ends_with(';') {
+                faults.push(format!("{at} has {} lines", end + 1));
+            }
+            let head: String =
+                lines[start..].iter().take_while(|line| !line.trim_end().ends_with('{')).cloned().collect();
+            let head = if head.is_empty() { line.clone() } else { head };
+            let parameters =
+                head.matches(": ").count() - head.split("->").nth(1).map_or(0, |rest| rest.matches(": ").count());
+            if parameters > PARAMETERS + 1 && !is_test {
+                faults.push(format!("{at} has {parameters} parameters or so"));
+            }
+        }
+    }
+    assert!(functions > 800, "{functions} functions are too few to have been read rightly");
+    assert!(faults.is_empty(), "{}", faults.join("\n"));
+}

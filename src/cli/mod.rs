@@ -2,6 +2,7 @@
 
 mod arguments;
 mod commands;
+mod files;
 mod format;
 mod input;
 mod options;

@@ -11,9 +11,9 @@ use palmnet::{Dataset, Event, Fit, Hyperparameters, Model, Network, Score};
 
 use super::Failure;
 use super::arguments::Arguments;
+use super::files::OutputFiles;
 use super::format::{counted, duration, exact};
 use super::options::{EVERY, JSON, QUIET};
-use super::output::OutputFiles;
 use super::progress::Progress;
 use super::report::{columns, epoch_line, examples, network_line, score_json};
 use super::terminal::{warn, wrap, write_error};

@@ -37,6 +37,23 @@ pub(crate) fn outputs(network: &Network, features: &Features, prepare: impl Fn(&
     Ok(outputs)
 }
 
+/// As [`outputs`], on the calling thread: a small program that predicts a few rows need not hold the code for threads.
+///
+/// # Panics
+/// If `x` does not have as many columns as the network has inputs.
+pub(crate) fn outputs_here(network: &Network, x: &Matrix, prepare: impl Fn(&mut Matrix)) -> Matrix {
+    let mut outputs = Matrix::zeros(x.rows(), network.outputs());
+    let (mut part, mut scratch) = (Matrix::default(), Scratch::default());
+    let parts = x.as_slice().chunks((CHUNK * x.columns()).max(1));
+    for (rows, outputs) in parts.zip(outputs.as_mut_slice().chunks_mut((CHUNK * network.outputs()).max(1))) {
+        part.reshape(rows.len() / x.columns().max(1), x.columns());
+        part.as_mut_slice().copy_from_slice(rows);
+        prepare(&mut part);
+        outputs.copy_from_slice(network.predict_into(&part, &mut scratch).as_slice());
+    }
+    outputs
+}
+
 impl Network {
     /// The outputs for every example of `data`, examples × outputs.
     ///

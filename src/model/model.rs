@@ -127,14 +127,17 @@ impl Model {
         &self.schema
     }
 
-    /// The predictions for `x`, examples × features in the units of the training data: probabilities of the classes,
-    /// or values in the units of the targets.
+    /// Returns the predictions for `x`, examples × features in the units of the training data: probabilities of the
+    /// classes, or values in the units of the targets. It works on the calling thread; for many examples,
+    /// [`outputs_for`](Self::outputs_for) shares the work.
     ///
     /// # Panics
-    /// When `x` has not as many columns as the schema has features.
+    /// If `x` does not have as many columns as the schema has features.
     pub fn predict(&self, x: &Matrix) -> Matrix {
         assert_eq!(x.columns(), self.schema.width(), "the columns of the data and the features of the model");
-        self.predict_features(&Features::from(x.clone())).expect("as many features as inputs")
+        let mut outputs = evaluate::outputs_here(&self.network, x, |x| self.preprocessing.features().transform(x));
+        self.finish(&mut outputs);
+        outputs
     }
 
     /// From what the network puts out to what the model answers.

@@ -1,7 +1,6 @@
 //! Decisions that somebody has made, and the defaults for all others, which depend on these and on the data.
 
 use super::hyperparameters::{Hyperparameters, Normalization, dense_parameters};
-use super::penalty;
 use crate::data::{Dataset, Features, Targets};
 use crate::model::preprocessing::Scaling;
 use crate::nn::activation::Activation;
@@ -13,6 +12,7 @@ use crate::optim::{Penalty, Rule, Schedule};
 pub(super) const STEPS: usize = 6_000;
 /// From this many images on, one weight decay suits all and is not tuned.
 const MANY_IMAGES: usize = 10_000;
+const MANY_IMAGES_DECAY: f32 = 0.1;
 /// Networks with fewer parameters are started several times: a bad draw of the initial weights can leave so many units
 /// without a gradient that such a network never learns.
 const FEW_PARAMETERS: usize = 300;
@@ -140,7 +140,7 @@ impl Overrides {
     }
 
     fn penalty(&self, optimizer: &Rule) -> Penalty {
-        let usual = if self.is_free() { penalty::MANY_IMAGES_DECAY } else { optimizer.usual_weight_decay() };
+        let usual = if self.is_free() { MANY_IMAGES_DECAY } else { optimizer.usual_weight_decay() };
         let decay = self.weight_decay.unwrap_or(usual);
         Penalty::default().l1(self.l1.unwrap_or(0.0)).l2(self.l2.unwrap_or(0.0)).weight_decay(decay)
     }
@@ -165,7 +165,7 @@ impl Overrides {
             "weight_decay" => format!(
                 "auto, or {} for {MANY_IMAGES} images or more; {} for adamw and 0 for others if --optimizer or --from is \
                  given",
-                penalty::MANY_IMAGES_DECAY,
+                MANY_IMAGES_DECAY,
                 "adamw".parse().map_or(0.0, |rule: Rule| rule.usual_weight_decay())
             ),
             "restarts" => {

@@ -13,8 +13,6 @@ const SHRINKAGES: [f32; 5] = [1e-4, 3e-4, 1e-3, 3e-3, 1e-2];
 const DEFAULT_SHRINKAGE: f32 = 1e-3;
 /// The L1 penalty that is tried too: it leaves out features that carry no information, if most of them do not.
 const L1: f32 = 0.01;
-/// The weight decay for many images.
-pub(super) const MANY_IMAGES_DECAY: f32 = 0.1;
 /// The fraction of the examples that trials are scored on, and the fewest examples for that.
 const SCORED: f64 = 0.2;
 const FEWEST: usize = 50;

@@ -10,8 +10,8 @@ use palmnet::{
 
 use crate::cli::Failure;
 use crate::cli::arguments::{Arguments, Command, Opt, nearest};
+use crate::cli::files::OutputFiles;
 use crate::cli::options::*;
-use crate::cli::output::OutputFiles;
 use crate::cli::pictures;
 use crate::cli::run::{self, Job, OutputMode};
 

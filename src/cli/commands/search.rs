@@ -9,11 +9,11 @@ use palmnet::unversioned::Json;
 
 use crate::cli::Failure;
 use crate::cli::arguments::{Arguments, Command, Group, Opt};
-use crate::cli::commands::train;
+use crate::cli::commands::train::{self, Plan};
+use crate::cli::files::OutputFiles;
 use crate::cli::format::counted;
 use crate::cli::input::{self, Request};
 use crate::cli::options::*;
-use crate::cli::output::OutputFiles;
 use crate::cli::report::{columns, score_json};
 use crate::cli::run::{OutputMode, Results};
 use crate::cli::terminal::{width, wrap};
@@ -95,7 +95,8 @@ pub fn run(arguments: &Arguments, out: &mut dyn Write) -> Result<(), Failure> {
         true => results.line(&Json::object([("event", "best".into()), ("trial", number.into())])),
         false => results.write(&format!("best: trial {number}, now on all examples\n")),
     }
-    train::fit(arguments, &tuned.best, &parts, None, &files, mode, results.out).map(drop)
+    let plan = Plan { arguments, hyperparameters: &tuned.best, parts: &parts, start: None, files: &files, mode };
+    train::fit(&plan, results.out).map(drop)
 }
 
 /// A line of the table, for 40 columns if there are no more.

@@ -9,10 +9,10 @@ use palmnet::{Hyperparameters, Model, Preprocessing};
 
 use crate::cli::Failure;
 use crate::cli::arguments::{Arguments, Command, Opt};
+use crate::cli::files::OutputFiles;
 use crate::cli::format::{counted, duration, significant};
 use crate::cli::input::{self, Parts, Request};
 use crate::cli::options::*;
-use crate::cli::output::OutputFiles;
 use crate::cli::report::{columns, network_line, score_json};
 use crate::cli::run::{self, Job, OutputMode};
 use crate::cli::terminal::{warn, wrap};
@@ -98,7 +98,8 @@ pub fn run(arguments: &Arguments, out: &mut dyn Write) -> Result<(), Failure> {
     let files = OutputFiles::parse(arguments, "model.safetensors", &request.files())?;
     let parts = request.read(seed)?;
     let hyperparameters = resolve(arguments, &overrides, &parts)?;
-    fit(arguments, &hyperparameters, &parts, start.as_ref(), &files, mode, out).map(drop)
+    let (hyperparameters, start) = (&hyperparameters, start.as_ref());
+    fit(&Plan { arguments, hyperparameters, parts: &parts, start, files: &files, mode }, out).map(drop)
 }
 
 /// The hyperparameters for this data, if they suit it.
@@ -110,16 +111,20 @@ pub fn resolve(arguments: &Arguments, overrides: &Overrides, parts: &Parts) -> R
     Ok(overrides.for_data(&parts.train))
 }
 
-/// Trains on the training set, from the network of `start` if there is one.
-pub fn fit(
-    arguments: &Arguments,
-    hyperparameters: &Hyperparameters,
-    parts: &Parts,
-    start: Option<&Model>,
-    files: &OutputFiles,
-    mode: OutputMode,
-    out: &mut dyn Write,
-) -> Result<Model, Failure> {
+/// Everything that a training of hyperparameters follows from.
+pub struct Plan<'a> {
+    pub arguments: &'a Arguments,
+    pub hyperparameters: &'a Hyperparameters,
+    pub parts: &'a Parts,
+    /// The model to train further, if there is one.
+    pub start: Option<&'a Model>,
+    pub files: &'a OutputFiles,
+    pub mode: OutputMode,
+}
+
+/// Warns about the data, trains, reports and saves.
+pub fn fit(plan: &Plan<'_>, out: &mut dyn Write) -> Result<Model, Failure> {
+    let Plan { arguments, hyperparameters, parts, start, files, mode } = *plan;
     if !mode.quiet {
         let preprocessing = match start {
             Some(model) => model.preprocessing().clone(),

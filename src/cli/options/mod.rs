@@ -1,15 +1,20 @@
 //! Every option of the command that more than one command has, or that is a hyperparameter: one declaration each.
 
-use palmnet::tune::Overrides;
-use palmnet::{Activation, Hyperparameters, Init, Rule, Scaling, Schedule};
+mod line;
+#[cfg(test)]
+mod tests;
+mod values;
 
-use super::Failure;
-use super::arguments::Group::{Data, Network, Optimization, Output, Regularization, Training};
-use super::arguments::{Arguments, Opt};
-use super::format::exact;
+pub use line::{check_combinations, repeating_line};
+
 use palmnet::tune::Normalization;
+use palmnet::tune::Overrides;
+use palmnet::{Activation, Init, Rule, Scaling, Schedule};
 
-type Read = Result<(), String>;
+use crate::cli::arguments::Group::{Data, Network, Optimization, Output, Regularization, Training};
+use crate::cli::arguments::Opt;
+use crate::cli::format::exact;
+use values::{FRACTION, finite, fraction, limit, number, positive, set, strength, whole};
 
 /// Why L-BFGS excludes an option.
 const STEPS: &str = "which finds the length of its steps on all of the data";
@@ -418,214 +423,3 @@ pub const EVERY: Opt =
 pub const QUIET: Opt = Opt::new("--quiet", "", Output, "No progress and no warnings.").aliases(&["-q", "--silent"]);
 
 pub const JSON: Opt = Opt::new("--json", "", Output, "JSON lines on standard output.");
-
-/// The hyperparameters, the command line that gives them again, and nothing that changes no weight.
-pub fn repeating_line(arguments: &Arguments, options: &[&'static Opt], found: &Hyperparameters) -> String {
-    let data = arguments.word(0).unwrap_or_default();
-    // A file of such a name is no option.
-    let dash = if data.len() > 1 && data.starts_with('-') { "./" } else { "" };
-    let mut line = format!("palmnet train {dash}{}", shell_word(data));
-    let warm = arguments.has(FROM.name);
-    for option in options {
-        let given = || arguments.text(option.name).map(str::to_string);
-        let value = match option.set {
-            _ if warm && FROM_EXCLUDES.contains(&option.name) => None,
-            None if option.group == Data => given(),
-            None => None,
-            Some(_) => (option.show)(found).or_else(given),
-        };
-        if let Some(value) = value {
-            line += &format!(" {}", option.name);
-            if !option.value.is_empty() {
-                line += &format!(" {}", shell_word(&value));
-            }
-        }
-    }
-    line
-}
-
-/// Checks the combinations that no single option can: L-BFGS, and settings of a model that is not there.
-pub fn check_combinations(arguments: &Arguments, overrides: &Overrides) -> Result<(), Failure> {
-    if let Some(Rule::Lbfgs(_)) = overrides.optimizer
-        && let Some((option, reason)) =
-            arguments.given().find_map(|(option, _)| Some((option.name, option.without_lbfgs?)))
-    {
-        return Err(arguments.misuse(&format!("{option} does not go with --optimizer lbfgs, {reason}")));
-    }
-    if overrides.tune_learning_rate == Some(true) && matches!(overrides.optimizer, Some(Rule::Rprop(_))) {
-        let message = "--lr auto does not go with --optimizer rprop, which adapts its steps as it goes";
-        return Err(arguments.misuse(message));
-    }
-    if overrides.batch_size == Some(1) && overrides.normalization == Some(Normalization::Batch) {
-        let message = "--batch-norm learns nothing from --batch 1: use larger mini-batches, or --layer-norm";
-        return Err(arguments.misuse(message));
-    }
-    if overrides.frozen.is_some() && !overrides.warm_start {
-        return Err(arguments.misuse("--freeze is for the layers of a model that --from names"));
-    }
-    Ok(())
-}
-
-const FRACTION: &str = "expected a fraction of at least 0 and less than 1";
-
-fn set<T>(to: &mut Option<T>, value: palmnet::Result<T>) -> Read {
-    *to = Some(value.map_err(|error| error.to_string())?);
-    Ok(())
-}
-
-fn number(to: &mut Option<f32>, text: &str, good: fn(f32) -> bool, expected: &str) -> Read {
-    *to = Some(text.parse().ok().filter(|&x| good(x)).ok_or_else(|| format!("expected {expected}"))?);
-    Ok(())
-}
-
-fn whole(to: &mut Option<usize>, text: &str) -> Read {
-    *to = Some(text.parse().ok().filter(|&n| n > 0).ok_or("expected a whole number from 1")?);
-    Ok(())
-}
-
-fn fraction(to: &mut Option<f32>, text: &str) -> Read {
-    number(to, text, |p| (0.0..1.0).contains(&p), &FRACTION["expected ".len()..])
-}
-
-fn strength(to: &mut Option<f32>, text: &str) -> Read {
-    number(to, text, |x| x >= 0.0 && x.is_finite(), "a number of at least 0")
-}
-
-fn limit(to: &mut Option<f32>, text: &str) -> Read {
-    number(to, text, |x| x > 0.0, "a number above 0")
-}
-
-fn positive(x: f32) -> Option<String> {
-    (x > 0.0).then(|| exact(x))
-}
-
-fn finite(x: f32) -> Option<String> {
-    x.is_finite().then(|| exact(x))
-}
-
-/// A word as it must be typed for a shell to leave it as it is.
-fn shell_word(word: &str) -> String {
-    let plain = |c: char| c.is_alphanumeric() || "-_./,:=+@%".contains(c);
-    match word.chars().all(plain) && !word.is_empty() {
-        true => word.to_string(),
-        false => format!("'{}'", word.replace('\'', "'\\''")),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::cli::commands::train::OPTIONS;
-    use palmnet::generate;
-
-    /// Overrides with something unusual everywhere, twice: switches exclude each other.
-    fn unusual() -> [Vec<(&'static str, &'static str)>; 2] {
-        let common = [
-            ("--scale", "minmax"),
-            ("--hidden", "7,5"),
-            ("--activation", "leaky_relu:0.2"),
-            ("--init", "uniform:-1:1"),
-            ("--schedule", "step:10:0.5"),
-            ("--warmup", "0.25"),
-            ("--lr", "0.004"),
-            ("--batch", "11"),
-            ("--clip", "2"),
-            ("--clip-value", "0.5"),
-            ("--weight-decay", "0.02"),
-            ("--l1", "0.001"),
-            ("--l2", "0.003"),
-            ("--dropout", "0.1"),
-            ("--noise", "0.2"),
-            ("--max-norm", "3"),
-            ("--label-smoothing", "0.05"),
-            ("--balanced", ""),
-            ("--epochs", "17"),
-            ("--validation", "0.15"),
-            ("--patience", "6"),
-            ("--restarts", "3"),
-            ("--freeze", "1"),
-            ("--seed", "9"),
-        ];
-        let with = |more: &[(&'static str, &'static str)]| common.into_iter().chain(more.iter().copied()).collect();
-        [with(&[("--batch-norm", ""), ("--optimizer", "nadam")]), with(&[("--layer-norm", ""), ("--optimizer", "sgd")])]
-    }
-
-    fn option(name: &str) -> &'static Opt {
-        OPTIONS.iter().find(|option| option.name == name).unwrap()
-    }
-
-    #[test]
-    fn shown_options_give_the_same_hyperparameters() {
-        let data = generate::moons(100, 0.1, 1);
-        for given in unusual() {
-            let mut overrides = Overrides::default();
-            for (name, value) in &given {
-                option(name).set.unwrap()(&mut overrides, value).unwrap();
-            }
-            let found = overrides.for_data(&data);
-            assert_ne!(found, Overrides::default().for_data(&data));
-            let mut again = Overrides::default();
-            for option in OPTIONS {
-                let Some(value) = (option.show)(&found) else { continue };
-                option.set.unwrap()(&mut again, &value).unwrap();
-                assert!(given.iter().any(|(name, _)| *name == option.name), "{} is unusual", option.name);
-            }
-            assert_eq!(again.for_data(&data), found);
-        }
-    }
-
-    #[test]
-    fn every_hyperparameter_option_is_tried() {
-        let tried: Vec<&str> = unusual().iter().flatten().map(|(name, _)| *name).collect();
-        for option in OPTIONS.iter().filter(|option| option.set.is_some() && option.name != FROM.name) {
-            assert!(tried.contains(&option.name), "{}", option.name);
-        }
-    }
-
-    #[test]
-    fn choices_are_understood() {
-        for option in OPTIONS {
-            let Some(set) = option.set else { continue };
-            for choice in (option.choices)() {
-                // A form such as `step:EPOCHS:FACTOR[:…]` stands for a name with numbers.
-                let word = choice.split('[').next().unwrap();
-                let word = word.split(':').map(|part| if part.chars().all(|c| !c.is_lowercase()) { "1" } else { part });
-                let text = word.collect::<Vec<_>>().join(":");
-                set(&mut Overrides::default(), &text).unwrap_or_else(|error| panic!("{} {text}: {error}", option.name));
-            }
-        }
-    }
-
-    #[test]
-    fn names_and_aliases_are_unique() {
-        let mut names: Vec<&str> =
-            OPTIONS.iter().flat_map(|option| option.aliases.iter().copied().chain([option.name])).collect();
-        let count = names.len();
-        names.sort();
-        names.dedup();
-        assert_eq!(names.len(), count);
-        for option in OPTIONS {
-            for other in option.excludes {
-                assert!(OPTIONS.iter().any(|option| option.name == *other), "{} excludes {other}", option.name);
-            }
-        }
-    }
-
-    /// README's table of options, which is made from the declarations.
-    #[test]
-    fn readme_lists_every_option() {
-        let cell = |text: String| text.replace('|', "\\|");
-        let row = |option: &&Opt| {
-            let default = (option.default)();
-            format!(
-                "| `{}` | {} | {} |\n",
-                cell(format!("{} {}", option.name, option.value).trim_end().into()),
-                cell(option.help.into()),
-                cell(default)
-            )
-        };
-        let table: String = OPTIONS.iter().map(row).collect();
-        let readme = include_str!("../../README.md");
-        assert!(readme.contains(&table), "README's table of options should be\n{table}");
-    }
-}

@@ -1,0 +1,65 @@
+//! Options together: combinations that make no sense, and the line that repeats a training.
+
+use palmnet::tune::{Normalization, Overrides};
+use palmnet::{Hyperparameters, Rule};
+
+use super::{FROM, FROM_EXCLUDES};
+use crate::cli::Failure;
+use crate::cli::arguments::Group::Data;
+use crate::cli::arguments::{Arguments, Opt};
+
+/// The hyperparameters, the command line that gives them again, and nothing that changes no weight.
+pub fn repeating_line(arguments: &Arguments, options: &[&'static Opt], found: &Hyperparameters) -> String {
+    let data = arguments.word(0).unwrap_or_default();
+    // A file of such a name is no option.
+    let dash = if data.len() > 1 && data.starts_with('-') { "./" } else { "" };
+    let mut line = format!("palmnet train {dash}{}", shell_word(data));
+    let warm = arguments.has(FROM.name);
+    for option in options {
+        let given = || arguments.text(option.name).map(str::to_string);
+        let value = match option.set {
+            _ if warm && FROM_EXCLUDES.contains(&option.name) => None,
+            None if option.group == Data => given(),
+            None => None,
+            Some(_) => (option.show)(found).or_else(given),
+        };
+        if let Some(value) = value {
+            line += &format!(" {}", option.name);
+            if !option.value.is_empty() {
+                line += &format!(" {}", shell_word(&value));
+            }
+        }
+    }
+    line
+}
+
+/// Checks the combinations that no single option can: L-BFGS, and settings of a model that is not there.
+pub fn check_combinations(arguments: &Arguments, overrides: &Overrides) -> Result<(), Failure> {
+    if let Some(Rule::Lbfgs(_)) = overrides.optimizer
+        && let Some((option, reason)) =
+            arguments.given().find_map(|(option, _)| Some((option.name, option.without_lbfgs?)))
+    {
+        return Err(arguments.misuse(&format!("{option} does not go with --optimizer lbfgs, {reason}")));
+    }
+    if overrides.tune_learning_rate == Some(true) && matches!(overrides.optimizer, Some(Rule::Rprop(_))) {
+        let message = "--lr auto does not go with --optimizer rprop, which adapts its steps as it goes";
+        return Err(arguments.misuse(message));
+    }
+    if overrides.batch_size == Some(1) && overrides.normalization == Some(Normalization::Batch) {
+        let message = "--batch-norm learns nothing from --batch 1: use larger mini-batches, or --layer-norm";
+        return Err(arguments.misuse(message));
+    }
+    if overrides.frozen.is_some() && !overrides.warm_start {
+        return Err(arguments.misuse("--freeze is for the layers of a model that --from names"));
+    }
+    Ok(())
+}
+
+/// A word as it must be typed for a shell to leave it as it is.
+fn shell_word(word: &str) -> String {
+    let plain = |c: char| c.is_alphanumeric() || "-_./,:=+@%".contains(c);
+    match word.chars().all(plain) && !word.is_empty() {
+        true => word.to_string(),
+        false => format!("'{}'", word.replace('\'', "'\\''")),
+    }
+}

@@ -1,0 +1,42 @@
+//! Reading and showing values.
+
+use crate::cli::format::exact;
+
+type Read = Result<(), String>;
+
+pub const FRACTION: &str = "expected a fraction of at least 0 and less than 1";
+
+pub fn set<T>(to: &mut Option<T>, value: palmnet::Result<T>) -> Read {
+    *to = Some(value.map_err(|error| error.to_string())?);
+    Ok(())
+}
+
+pub fn number(to: &mut Option<f32>, text: &str, good: fn(f32) -> bool, expected: &str) -> Read {
+    *to = Some(text.parse().ok().filter(|&x| good(x)).ok_or_else(|| format!("expected {expected}"))?);
+    Ok(())
+}
+
+pub fn whole(to: &mut Option<usize>, text: &str) -> Read {
+    *to = Some(text.parse().ok().filter(|&n| n > 0).ok_or("expected a whole number from 1")?);
+    Ok(())
+}
+
+pub fn fraction(to: &mut Option<f32>, text: &str) -> Read {
+    number(to, text, |p| (0.0..1.0).contains(&p), &FRACTION["expected ".len()..])
+}
+
+pub fn strength(to: &mut Option<f32>, text: &str) -> Read {
+    number(to, text, |x| x >= 0.0 && x.is_finite(), "a number of at least 0")
+}
+
+pub fn limit(to: &mut Option<f32>, text: &str) -> Read {
+    number(to, text, |x| x > 0.0, "a number above 0")
+}
+
+pub fn positive(x: f32) -> Option<String> {
+    (x > 0.0).then(|| exact(x))
+}
+
+pub fn finite(x: f32) -> Option<String> {
+    x.is_finite().then(|| exact(x))
+}
