@@ -12,7 +12,7 @@ use crate::base::error::{Error, Result};
 /// below chooses a lesser one, for tests and comparisons.
 ///
 /// AVX-512, AVX2 and NEON multiply and add with one rounding, so they give the same bits in a product; the others round
-/// twice. Without the crate's feature `fast` there is only what every processor of the target has: on x86-64, SSE2.
+/// twice. Without the crate's feature `simd` there is only what every processor of the target has: on x86-64, SSE2.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Isa {
@@ -35,7 +35,7 @@ impl Isa {
     /// Whether the running processor has these instructions, and the crate was built with code for them.
     pub fn is_available(self) -> bool {
         match self {
-            #[cfg(all(target_arch = "x86_64", feature = "fast"))]
+            #[cfg(all(target_arch = "x86_64", feature = "simd"))]
             Isa::Avx512 => {
                 Isa::Avx2.is_available()
                     && is_x86_feature_detected!("avx512f")
@@ -43,13 +43,13 @@ impl Isa {
                     && is_x86_feature_detected!("avx512bw")
                     && is_x86_feature_detected!("avx512dq")
             }
-            #[cfg(all(target_arch = "x86_64", feature = "fast"))]
+            #[cfg(all(target_arch = "x86_64", feature = "simd"))]
             Isa::Avx2 => is_x86_feature_detected!("avx2") && is_x86_feature_detected!("fma"),
             Isa::Neon => cfg!(all(target_arch = "aarch64", target_feature = "neon")),
             Isa::Sse2 => cfg!(target_arch = "x86_64"),
             // Also in this crate's own tests.
             Isa::Portable => cfg!(test) || !(Isa::Sse2.is_available() || Isa::Neon.is_available()),
-            #[cfg(any(not(target_arch = "x86_64"), not(feature = "fast")))]
+            #[cfg(any(not(target_arch = "x86_64"), not(feature = "simd")))]
             Isa::Avx512 | Isa::Avx2 => false,
         }
     }
