@@ -52,7 +52,7 @@ pub use format::atomic::write_atomic;
 pub use format::json;
 pub use format::safetensors::{Safetensors, Tensor};
 pub use linalg::gemm::{SHARED_PRODUCT, peak_flops};
-pub use linalg::isa::{Isa, check as check_isa, isa};
+pub use linalg::isa::Isa;
 pub use linalg::matrix::Matrix;
 pub use linalg::view::MatrixView;
 pub use model::evaluate::Score;

@@ -108,7 +108,7 @@ fn dispatch(words: impl Iterator<Item = OsString>, out: &mut dyn Write) -> Resul
             let (command, work) = find(name)?;
             match command.parse(words)? {
                 Some(arguments) => {
-                    palmnet::check_isa()?;
+                    palmnet::Isa::current()?;
                     work(&arguments, out)
                 }
                 None => Ok(out.write_all(command.help().as_bytes())?),

@@ -54,6 +54,15 @@ impl Isa {
         }
     }
 
+    /// Returns the instruction set in use.
+    ///
+    /// # Errors
+    /// [`Error::Setting`] if `PALMNET_ISA` holds no instruction set's name, or one that this processor or build lacks.
+    /// The arithmetic then uses the best one available.
+    pub fn current() -> Result<Isa> {
+        std::env::var_os("PALMNET_ISA").map_or(Ok(best()), |wish| choose(&wish))
+    }
+
     fn name(self) -> &'static str {
         match self {
             Isa::Avx512 => "avx512",
@@ -72,18 +81,10 @@ impl fmt::Display for Isa {
     }
 }
 
-/// The instruction set in use: what `PALMNET_ISA` asks for where that is possible, or else the best there is.
-pub fn isa() -> Isa {
+/// The instruction set in use: the one that `PALMNET_ISA` names if that is possible, else the best available.
+pub(crate) fn isa() -> Isa {
     static ISA: OnceLock<Isa> = OnceLock::new();
-    *ISA.get_or_init(|| check().unwrap_or_else(|_| best()))
-}
-
-/// The instruction set in use, or why the one that `PALMNET_ISA` asks for cannot be.
-///
-/// # Errors
-/// [`Error::Setting`] when the variable holds no instruction set's name, or one that this processor lacks.
-pub fn check() -> Result<Isa> {
-    std::env::var_os("PALMNET_ISA").map_or(Ok(best()), |wish| choose(&wish))
+    *ISA.get_or_init(|| Isa::current().unwrap_or_else(|_| best()))
 }
 
 fn best() -> Isa {
