@@ -3,7 +3,7 @@
 use super::{Dataset, Features};
 use crate::base::error::{Error, Result};
 use crate::linalg::matrix::Matrix;
-use crate::linalg::vectorize::{Vectorized, vectorize};
+use crate::linalg::vectorize::vectorized;
 
 /// A linear map of each column: (x − offset) · factor.
 ///
@@ -141,7 +141,7 @@ impl Scaler {
 
     /// Widens a row of bytes, with the arithmetic of [`transform`](Self::transform).
     pub(super) fn widen(&self, bytes: &[u8], x: &mut [f32]) {
-        vectorize(Widen { scaler: self, bytes, x });
+        widen(self, bytes, x);
     }
 
     /// This scaler and then another one, as one.
@@ -159,19 +159,10 @@ impl Scaler {
     }
 }
 
-struct Widen<'a> {
-    scaler: &'a Scaler,
-    bytes: &'a [u8],
-    x: &'a mut [f32],
-}
-
-impl Vectorized for Widen<'_> {
-    type Output = ();
-
-    #[inline(always)]
-    fn run(self) {
-        let scales = self.scaler.offset.iter().zip(&self.scaler.factor);
-        for ((x, &byte), (offset, factor)) in self.x.iter_mut().zip(self.bytes).zip(scales) {
+vectorized! {
+    fn widen(scaler: &Scaler, bytes: &[u8], x: &mut [f32]) {
+        let scales = scaler.offset.iter().zip(&scaler.factor);
+        for ((x, &byte), (offset, factor)) in x.iter_mut().zip(bytes).zip(scales) {
             *x = (f32::from(byte) - offset) * factor;
         }
     }

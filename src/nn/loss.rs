@@ -6,7 +6,8 @@ use std::str::FromStr;
 use crate::base::error::{Error, Result};
 use crate::base::math;
 use crate::linalg::matrix::Matrix;
-use crate::linalg::vectorize::{Vectorized, vectorize};
+use crate::linalg::reduce::sum;
+use crate::linalg::vectorize::vectorized;
 use crate::nn::activation::Activation;
 
 /// The loss of predictions against targets, both examples × outputs.
@@ -91,7 +92,7 @@ impl Loss {
             CrossEntropy | CrossEntropyLogits => examples,
             _ => examples * prediction.columns(),
         };
-        vectorize(Rows {
+        compute(Rows {
             loss: self,
             prediction: prediction.as_slice(),
             target: target.as_slice(),
@@ -156,7 +157,7 @@ macro_rules! each {
             *loss = $loss;
         }
         for (loss, entries) in losses.iter_mut().zip(gradient.chunks_exact(columns.max(1))) {
-            *loss = sum(entries) / columns as f64;
+            *loss = sum::<f64, 8>(entries) / columns as f64;
         }
         for ((slope, &$p), &$y) in gradient.iter_mut().zip(prediction).zip(target) {
             *slope = $slope * factor;
@@ -164,34 +165,32 @@ macro_rules! each {
     }};
 }
 
-impl Vectorized for Rows<'_> {
-    type Output = ();
-
-    #[inline(always)]
-    fn run(self) {
-        match self.loss {
-            MeanSquaredError => each!(self, p, y, (p - y) * (p - y), 2.0 * (p - y)),
-            MeanAbsoluteError => each!(self, p, y, (p - y).abs(), sign(p - y)),
-            Huber(delta) => each!(self, p, y, huber(p - y, delta), huber_slope(p - y, delta)),
+vectorized! {
+    /// Writes the loss of each row, and the gradient if it is asked for.
+    fn compute(rows: Rows<'_>) {
+        match rows.loss {
+            MeanSquaredError => each!(rows, p, y, (p - y) * (p - y), 2.0 * (p - y)),
+            MeanAbsoluteError => each!(rows, p, y, (p - y).abs(), math::sign(p - y)),
+            Huber(delta) => each!(rows, p, y, huber(p - y, delta), huber_slope(p - y, delta)),
             BinaryCrossEntropy => each!(
-                self,
+                rows,
                 p,
                 y,
                 -y * log(p) - (1.0 - y) * log(1.0 - p),
                 (p - y) / math::select(p * (1.0 - p) < 1e-12, 1e-12, p * (1.0 - p))
             ),
-            BinaryCrossEntropyLogits => each!(self, z, y, math::softplus(z) - y * z, math::sigmoid(z) - y),
+            BinaryCrossEntropyLogits => each!(rows, z, y, math::softplus(z) - y * z, math::sigmoid(z) - y),
             // The floor is so low that a probability of sigmoid(-60) still learns, and so high that y / p is finite.
             CrossEntropy => {
-                let (losses, columns) = (self.losses, self.columns as f64);
-                let rows = Rows { losses: &mut *losses, ..self };
+                let (losses, columns) = (rows.losses, rows.columns as f64);
+                let rows = Rows { losses: &mut *losses, ..rows };
                 each!(rows, p, y, -y * log(p), -y / math::select(p < 1e-30, 1e-30, p));
                 // Not a mean over the classes.
                 for loss in losses {
                     *loss *= columns;
                 }
             }
-            CrossEntropyLogits => self.cross_entropy_logits(),
+            CrossEntropyLogits => rows.cross_entropy_logits(),
         }
     }
 }
@@ -234,24 +233,6 @@ impl Rows<'_> {
     }
 }
 
-/// In eight sums, which a vector can hold.
-#[inline(always)]
-fn sum(entries: &[f32]) -> f64 {
-    let mut sums = [0.0; 8];
-    for entries in entries.chunks(8) {
-        for (sum, &entry) in sums.iter_mut().zip(entries) {
-            *sum += f64::from(entry);
-        }
-    }
-    sums.iter().sum()
-}
-
-/// The sign, zero at zero, NaN for NaN.
-#[inline(always)]
-fn sign(x: f32) -> f32 {
-    math::select(x == 0.0 || x.is_nan(), x, 1f32.copysign(x))
-}
-
 #[inline(always)]
 fn log(p: f32) -> f32 {
     let log = math::ln(p);
@@ -265,7 +246,7 @@ fn huber(error: f32, delta: f32) -> f32 {
 
 #[inline(always)]
 fn huber_slope(error: f32, delta: f32) -> f32 {
-    math::select(error.abs() <= delta, error, delta * sign(error))
+    math::select(error.abs() <= delta, error, delta * math::sign(error))
 }
 
 impl fmt::Display for Loss {

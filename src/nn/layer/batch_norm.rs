@@ -5,7 +5,7 @@
 //! the same numbers for any blocks that consist of whole groups.
 
 use crate::linalg::matrix::Matrix;
-use crate::linalg::vectorize::{Vectorized, vectorize};
+use crate::linalg::vectorize::vectorized;
 
 /// Rows of a batch that are summed up at once.
 pub(crate) const GROUP: usize = 8;
@@ -91,32 +91,20 @@ impl BatchNorm {
 
     /// The layer in prediction, in place.
     pub(crate) fn predict(&self, x: &mut Matrix) {
-        vectorize(Predict { norm: self, columns: x.columns(), x: x.as_mut_slice() });
+        predict(self, x.columns(), x.as_mut_slice());
     }
 
     /// The layer in training, on rows of a batch with these moments: `normalised` is what the backward pass needs.
     pub(crate) fn forward(&self, moments: &Moments, x: &Matrix, normalised: &mut Matrix, output: &mut Matrix) {
         normalised.reshape(x.rows(), x.columns());
         output.reshape(x.rows(), x.columns());
-        vectorize(Forward {
-            norm: self,
-            moments,
-            x: x.as_slice(),
-            normalised: normalised.as_mut_slice(),
-            output: output.as_mut_slice(),
-        });
+        forward(self, moments, x.as_slice(), normalised.as_mut_slice(), output.as_mut_slice());
     }
 
     /// The gradient with respect to the input, from that with respect to the output.
     pub(crate) fn backward(&self, moments: &Moments, normalised: &Matrix, delta: &Matrix, input_delta: &mut Matrix) {
         input_delta.reshape(delta.rows(), delta.columns());
-        vectorize(Backward {
-            scale: &self.scale,
-            moments,
-            normalised: normalised.as_slice(),
-            delta: delta.as_slice(),
-            input_delta: input_delta.as_mut_slice(),
-        });
+        backward(&self.scale, moments, normalised.as_slice(), delta.as_slice(), input_delta.as_mut_slice());
     }
 
     /// Lets a batch contribute to the running mean and variance.
@@ -136,7 +124,7 @@ impl BatchNorm {
 /// Describes rows of a batch: of each group the mean of every column, then the sums of squared deviations from it.
 pub(crate) fn describe(x: &Matrix, groups: &mut Vec<f32>) {
     groups.resize(x.rows().div_ceil(GROUP) * 2 * x.columns(), 0.0);
-    vectorize(Describe { x: x.as_slice(), columns: x.columns(), groups });
+    describe_rows(x.as_slice(), x.columns(), groups);
 }
 
 /// Sums up the backward pass over rows of a batch: of each group the gradient's sums, then those of its product with the
@@ -155,7 +143,7 @@ pub(crate) fn sum_up(delta: &Matrix, normalised: &Matrix, groups: &mut Vec<f32>)
 
 /// Adds the gradients with respect to scale and shift, row by row.
 pub(crate) fn add_gradient(delta: &[f32], normalised: &[f32], scale: &mut [f32], shift: &mut [f32]) {
-    vectorize(AddGradient { delta, normalised, scale, shift });
+    add_gradient_rows(delta, normalised, scale, shift);
 }
 
 impl Moments {
@@ -224,19 +212,10 @@ fn zero(values: &mut Vec<f32>, length: usize) {
     values.resize(length, 0.0);
 }
 
-struct Describe<'a> {
-    x: &'a [f32],
-    columns: usize,
-    groups: &'a mut [f32],
-}
-
-impl Vectorized for Describe<'_> {
-    type Output = ();
-
-    #[inline(always)]
-    fn run(self) {
-        let columns = self.columns.max(1);
-        for (rows, group) in self.x.chunks(GROUP * columns).zip(self.groups.chunks_exact_mut(2 * columns)) {
+vectorized! {
+    fn describe_rows(x: &[f32], columns: usize, groups: &mut [f32]) {
+        let columns = columns.max(1);
+        for (rows, group) in x.chunks(GROUP * columns).zip(groups.chunks_exact_mut(2 * columns)) {
             let count = (rows.len() / columns) as f32;
             group.fill(0.0);
             let (means, squares) = group.split_at_mut(columns);
@@ -257,21 +236,11 @@ impl Vectorized for Describe<'_> {
     }
 }
 
-struct AddGradient<'a> {
-    delta: &'a [f32],
-    normalised: &'a [f32],
-    scale: &'a mut [f32],
-    shift: &'a mut [f32],
-}
-
-impl Vectorized for AddGradient<'_> {
-    type Output = ();
-
-    #[inline(always)]
-    fn run(self) {
-        let columns = self.scale.len().max(1);
-        for (delta, normalised) in self.delta.chunks_exact(columns).zip(self.normalised.chunks_exact(columns)) {
-            let sums = self.scale.iter_mut().zip(self.shift.iter_mut());
+vectorized! {
+    fn add_gradient_rows(delta: &[f32], normalised: &[f32], scale: &mut [f32], shift: &mut [f32]) {
+        let columns = scale.len().max(1);
+        for (delta, normalised) in delta.chunks_exact(columns).zip(normalised.chunks_exact(columns)) {
+            let sums = scale.iter_mut().zip(shift.iter_mut());
             for ((scale, shift), (delta, normalised)) in sums.zip(delta.iter().zip(normalised)) {
                 *scale += delta * normalised;
                 *shift += delta;
@@ -280,23 +249,11 @@ impl Vectorized for AddGradient<'_> {
     }
 }
 
-struct Forward<'a> {
-    norm: &'a BatchNorm,
-    moments: &'a Moments,
-    x: &'a [f32],
-    normalised: &'a mut [f32],
-    output: &'a mut [f32],
-}
-
 /// Columns that are worked on at once, so that what belongs to a column is computed once and kept in a register or so.
 const STRIPE: usize = 64;
 
-impl Vectorized for Forward<'_> {
-    type Output = ();
-
-    #[inline(always)]
-    fn run(self) {
-        let Forward { norm, moments, x, normalised, output } = self;
+vectorized! {
+    fn forward(norm: &BatchNorm, moments: &Moments, x: &[f32], normalised: &mut [f32], output: &mut [f32]) {
         let columns = norm.columns().max(1);
         for first in (0..columns).step_by(STRIPE) {
             let stripe = first..columns.min(first + STRIPE);
@@ -320,20 +277,8 @@ impl Vectorized for Forward<'_> {
     }
 }
 
-struct Backward<'a> {
-    scale: &'a [f32],
-    moments: &'a Moments,
-    normalised: &'a [f32],
-    delta: &'a [f32],
-    input_delta: &'a mut [f32],
-}
-
-impl Vectorized for Backward<'_> {
-    type Output = ();
-
-    #[inline(always)]
-    fn run(self) {
-        let Backward { scale, moments, normalised, delta, input_delta } = self;
+vectorized! {
+    fn backward(scale: &[f32], moments: &Moments, normalised: &[f32], delta: &[f32], input_delta: &mut [f32]) {
         let columns = scale.len().max(1);
         for first in (0..columns).step_by(STRIPE) {
             let stripe = first..columns.min(first + STRIPE);
@@ -356,18 +301,8 @@ impl Vectorized for Backward<'_> {
     }
 }
 
-struct Predict<'a> {
-    norm: &'a BatchNorm,
-    columns: usize,
-    x: &'a mut [f32],
-}
-
-impl Vectorized for Predict<'_> {
-    type Output = ();
-
-    #[inline(always)]
-    fn run(self) {
-        let Predict { norm, columns, x } = self;
+vectorized! {
+    fn predict(norm: &BatchNorm, columns: usize, x: &mut [f32]) {
         for first in (0..columns).step_by(STRIPE) {
             let stripe = first..columns.min(first + STRIPE);
             let mut lines = ([0.0; STRIPE], [0.0; STRIPE]);

@@ -1,7 +1,8 @@
 //! Layer normalisation (Ba, Kiros, Hinton, 2016).
 
 use crate::linalg::matrix::Matrix;
-use crate::linalg::vectorize::{Vectorized, vectorize};
+use crate::linalg::reduce::{inner_product, squared_deviations, sum};
+use crate::linalg::vectorize::vectorized;
 
 /// Keeps the division defined; PyTorch's.
 const EPSILON: f32 = 1e-5;
@@ -48,8 +49,8 @@ impl LayerNorm {
     pub(crate) fn predict(&self, x: &mut Matrix) {
         let columns = x.columns().max(1);
         for row in x.as_mut_slice().chunks_exact_mut(columns) {
-            vectorize(Normalise { row: &mut *row });
-            vectorize(Stretch { norm: self, row });
+            normalize(row);
+            stretch(self, row);
         }
     }
 
@@ -61,9 +62,9 @@ impl LayerNorm {
         output.reshape(x.rows(), x.columns());
         inverse.resize(x.rows(), 0.0);
         for (i, inverse) in inverse.iter_mut().enumerate() {
-            *inverse = vectorize(Normalise { row: normalised.row_mut(i) });
+            *inverse = normalize(normalised.row_mut(i));
             output.row_mut(i).copy_from_slice(normalised.row(i));
-            vectorize(Stretch { norm: self, row: output.row_mut(i) });
+            stretch(self, output.row_mut(i));
         }
     }
 
@@ -72,91 +73,41 @@ impl LayerNorm {
         input_delta.reshape(delta.rows(), delta.columns());
         for (i, &inverse) in inverse.iter().enumerate() {
             let (normalised, delta) = (normalised.row(i), delta.row(i));
-            vectorize(Backward { scale: &self.scale, inverse, normalised, delta, to: input_delta.row_mut(i) });
+            backward(&self.scale, inverse, normalised, delta, input_delta.row_mut(i));
         }
     }
 }
 
-/// Sums side by side, because one would wait for itself at every addition; as many on every processor, so that the bits
-/// are the same.
+/// The number of sums side by side: see [`reduce`](crate::linalg::reduce).
 const SUMS: usize = 16;
 
-/// Gives a row mean 0 and variance 1; the inverse of its standard deviation.
-struct Normalise<'a> {
-    row: &'a mut [f32],
-}
-
-impl Vectorized for Normalise<'_> {
-    type Output = f32;
-
-    #[inline(always)]
-    fn run(self) -> f32 {
-        let count = self.row.len() as f32;
-        let mut sums = [0.0; SUMS];
-        for part in self.row.chunks(SUMS) {
-            for (sum, x) in sums.iter_mut().zip(part) {
-                *sum += x;
-            }
-        }
-        let mean = sums.iter().sum::<f32>() / count;
-        let mut sums = [0.0; SUMS];
-        for part in self.row.chunks(SUMS) {
-            for (sum, x) in sums.iter_mut().zip(part) {
-                *sum += (x - mean) * (x - mean);
-            }
-        }
-        let inverse = 1.0 / (sums.iter().sum::<f32>() / count + EPSILON).sqrt();
-        for x in self.row.iter_mut() {
+vectorized! {
+    /// Gives a row mean 0 and variance 1; returns the inverse of its standard deviation.
+    fn normalize(row: &mut [f32]) -> f32 {
+        let count = row.len() as f32;
+        let mean = sum::<f32, SUMS>(row) / count;
+        let inverse = 1.0 / (squared_deviations::<SUMS>(row, mean) / count + EPSILON).sqrt();
+        for x in row.iter_mut() {
             *x = (*x - mean) * inverse;
         }
         inverse
     }
-}
 
-/// A normalised row becomes the layer's output.
-struct Stretch<'a> {
-    norm: &'a LayerNorm,
-    row: &'a mut [f32],
-}
-
-impl Vectorized for Stretch<'_> {
-    type Output = ();
-
-    #[inline(always)]
-    fn run(self) {
-        for ((x, scale), shift) in self.row.iter_mut().zip(&self.norm.scale).zip(&self.norm.shift) {
+    /// Turns a normalized row into the layer's output.
+    fn stretch(norm: &LayerNorm, row: &mut [f32]) {
+        for ((x, scale), shift) in row.iter_mut().zip(&norm.scale).zip(&norm.shift) {
             *x = *x * scale + shift;
         }
     }
-}
 
-struct Backward<'a> {
-    scale: &'a [f32],
-    inverse: f32,
-    normalised: &'a [f32],
-    delta: &'a [f32],
-    to: &'a mut [f32],
-}
-
-impl Vectorized for Backward<'_> {
-    type Output = ();
-
-    #[inline(always)]
-    fn run(self) {
-        let Backward { scale, inverse, normalised, delta, to } = self;
+    fn backward(scale: &[f32], inverse: f32, normalized: &[f32], delta: &[f32], to: &mut [f32]) {
         for ((to, scale), delta) in to.iter_mut().zip(scale).zip(delta) {
             *to = scale * delta;
         }
-        let (mut sums, mut products) = ([0.0; SUMS], [0.0; SUMS]);
-        for (part, normalised) in to.chunks(SUMS).zip(normalised.chunks(SUMS)) {
-            for (((sum, product), x), y) in sums.iter_mut().zip(&mut products).zip(part).zip(normalised) {
-                *sum += x;
-                *product += x * y;
-            }
-        }
         let count = to.len() as f32;
-        let (mean, product) = (sums.iter().sum::<f32>() / count, products.iter().sum::<f32>() / count);
-        for (x, y) in to.iter_mut().zip(normalised) {
+        let mean = sum::<f32, SUMS>(to) / count;
+        let product = inner_product::<f32, SUMS>(to, normalized) / count;
+        for (x, y) in to.iter_mut().zip(normalized) {
             *x = inverse * (*x - mean - y * product);
         }
     }
