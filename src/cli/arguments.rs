@@ -174,19 +174,10 @@ impl Arguments {
         })
     }
 
-    /// The value of an option that is one of these names with numbers after colons where it takes them.
-    pub fn named<T: FromStr<Err = palmnet::Error>>(&self, option: &str, names: &[&str]) -> Result<Option<T>, Failure> {
+    /// The value of an option that the library reads by name.
+    pub fn named<T: FromStr<Err = palmnet::Error>>(&self, option: &str) -> Result<Option<T>, Failure> {
         let Some(text) = self.text(option) else { return Ok(None) };
-        text.parse().map(Some).map_err(|error| self.unknown(option, text, names, &error))
-    }
-
-    #[inline(never)]
-    fn unknown(&self, option: &str, text: &str, names: &[&str], error: &palmnet::Error) -> Failure {
-        let hint = match text.split(':').next() {
-            Some(name) if !names.contains(&name) => nearest(name, names),
-            _ => String::new(),
-        };
-        self.misuse(&format!("{option}: {error}{hint}"))
+        text.parse().map(Some).map_err(|error| self.misuse(&format!("{option}: {error}")))
     }
 
     /// The failure for a misuse of this command.

@@ -67,36 +67,6 @@ pub const OPTIMIZERS: [(&str, f32); 11] = [
     ("lbfgs", 1.0),
 ];
 
-const SCHEDULES: [&str; 8] =
-    ["constant", "cooldown", "step", "exponential", "inverse_scaling", "cosine", "one_cycle", "plateau"];
-
-const ACTIVATIONS: [&str; 12] = [
-    "relu",
-    "leaky_relu",
-    "elu",
-    "selu",
-    "sigmoid",
-    "tanh",
-    "softplus",
-    "silu",
-    "gelu",
-    "hard_sigmoid",
-    "softmax",
-    "identity",
-];
-const INITS: [&str; 10] = [
-    "xavier_uniform",
-    "xavier_normal",
-    "he_uniform",
-    "he_normal",
-    "lecun_uniform",
-    "lecun_normal",
-    "normal",
-    "truncated_normal",
-    "uniform",
-    "constant",
-];
-
 impl Options {
     pub fn parse(arguments: &Arguments) -> Result<Self, Failure> {
         let hidden = match arguments.text("--hidden") {
@@ -178,12 +148,12 @@ impl Options {
         let validation = validation.unwrap_or(usual_validation);
         Ok(Options {
             hidden,
-            activation: arguments.named("--activation", &ACTIVATIONS)?.unwrap_or(Activation::Relu),
-            init: arguments.named("--init", &INITS)?,
+            activation: arguments.named("--activation")?.unwrap_or(Activation::Relu),
+            init: arguments.named("--init")?,
             optimizer,
             learning_rate: rate,
             auto_rate,
-            schedule: arguments.named("--schedule", &SCHEDULES)?.unwrap_or_default(),
+            schedule: arguments.named("--schedule")?.unwrap_or_default(),
             warmup: warmup.unwrap_or(0.0),
             l1: strength("--l1")?.unwrap_or(0.0),
             l2: strength("--l2")?.unwrap_or(0.0),

@@ -62,7 +62,7 @@ pub const COMMAND: Command = Command {
         choice(
             "--schedule",
             "NAME",
-            "Course of the learning rate: cooldown[:SHARE] (falls to zero over the last fifth, when not given), constant, step:EPOCHS:FACTOR, exponential:FACTOR (for each epoch), inverse_scaling[:POWER], cosine[:LOWEST], one_cycle, plateau[:EPOCHS[:FACTOR]] (lower when the loss has not fallen for 10 epochs, a tenth).",
+            "Course of the learning rate: cooldown[:FRACTION] (falls to zero over the last fifth, when not given), constant, step:EPOCHS:FACTOR, exponential:FACTOR (for each epoch), inverse_scaling[:POWER], cosine[:LOWEST], one_cycle, plateau[:EPOCHS[:FACTOR]] (lower when the loss has not fallen for 10 epochs, a tenth).",
         ),
         choice(
             "--warmup",

@@ -5,16 +5,19 @@ use std::str::FromStr;
 
 use crate::base::error::{Error, Result};
 use crate::base::math;
+use crate::base::names::{Names, named, parameter};
 use crate::linalg::vectorize::vectorized;
 
 /// The function g in A = g(Z), element by element except for [`Softmax`](Self::Softmax).
 ///
-/// Its text form is the lower-case name, with the parameter after a colon where there is one:
+/// Its text form is the lower-case name, with the parameter after a colon if there is one. Case, dashes and underscores
+/// make no difference, and `logistic`, `swish`, `linear` and `none` are understood too.
 ///
 /// ```
 /// use palmnet::Activation;
 /// assert_eq!("leaky_relu:0.2".parse::<Activation>()?, Activation::LeakyRelu(0.2));
 /// assert_eq!("leaky_relu".parse::<Activation>()?, Activation::LeakyRelu(0.01));
+/// assert_eq!("LeakyReLU".parse::<Activation>()?, Activation::LeakyRelu(0.01));
 /// assert_eq!(Activation::Gelu.to_string(), "gelu");
 /// # Ok::<(), palmnet::Error>(())
 /// ```
@@ -52,21 +55,23 @@ use Activation::*;
 const SELU_SCALE: f32 = 1.050_701;
 const SELU_ALPHA: f32 = 1.673_263_2;
 
-/// Every name, with the parameter's usual value where there is one.
-const NAMES: [(&str, Activation); 12] = [
-    ("identity", Identity),
-    ("relu", Relu),
-    ("leaky_relu", LeakyRelu(0.01)),
-    ("elu", Elu(1.0)),
-    ("selu", Selu),
-    ("sigmoid", Sigmoid),
-    ("tanh", Tanh),
-    ("softplus", Softplus),
-    ("silu", Silu),
-    ("gelu", Gelu),
-    ("hard_sigmoid", HardSigmoid),
-    ("softmax", Softmax),
-];
+const NAMES: Names<Activation> = Names {
+    kind: "activation",
+    known: &[
+        named("relu", &[], Relu),
+        named("leaky_relu[:SLOPE]", &[], LeakyRelu(0.01)),
+        named("elu[:ALPHA]", &[], Elu(1.0)),
+        named("selu", &[], Selu),
+        named("sigmoid", &["logistic"], Sigmoid),
+        named("tanh", &[], Tanh),
+        named("softplus", &[], Softplus),
+        named("silu", &["swish"], Silu),
+        named("gelu", &[], Gelu),
+        named("hard_sigmoid", &[], HardSigmoid),
+        named("softmax", &[], Softmax),
+        named("identity", &["linear", "none"], Identity),
+    ],
+};
 
 /// Every entry of a slice becomes a function of itself. A macro, because a closure is not certain to be compiled as
 /// part of the loop, and so for its instructions.
@@ -89,6 +94,11 @@ macro_rules! scale {
 }
 
 impl Activation {
+    /// Returns the names of all activations, each with the form of its parameter: `leaky_relu[:SLOPE]`.
+    pub fn names() -> impl Iterator<Item = &'static str> {
+        NAMES.forms()
+    }
+
     /// g(z) in place, over rows of `columns` entries.
     ///
     /// # Panics
@@ -207,8 +217,7 @@ fn softmax(row: &mut [f32]) {
 
 impl fmt::Display for Activation {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let same = |other: &Activation| std::mem::discriminant(self) == std::mem::discriminant(other);
-        let name = NAMES.iter().find(|(_, activation)| same(activation)).map_or("", |(name, _)| name);
+        let name = NAMES.name_of(*self);
         match self {
             LeakyRelu(parameter) | Elu(parameter) => write!(f, "{name}:{parameter}"),
             _ => f.write_str(name),
@@ -220,18 +229,14 @@ impl FromStr for Activation {
     type Err = Error;
 
     fn from_str(text: &str) -> Result<Self> {
-        let (name, parameter) = text.split_once(':').map_or((text, None), |(name, p)| (name, Some(p)));
-        let known = NAMES.iter().find(|(known, _)| *known == name).map(|&(_, activation)| activation);
-        let parameter = parameter.map(str::parse::<f32>);
-        let activation = match (known, parameter) {
-            (Some(LeakyRelu(_)), Some(Ok(slope))) => LeakyRelu(slope),
-            (Some(Elu(_)), Some(Ok(alpha))) => Elu(alpha),
-            (Some(activation), None) => activation,
-            _ => {
-                let names: Vec<&str> = NAMES.iter().map(|&(name, _)| name).collect();
-                return Err(Error::Setting(format!("no activation \"{text}\"; there are {}", names.join(", "))));
+        let activation = NAMES.parse(text, |activation, parameters| {
+            let number = parameter(parameters[0])?;
+            match activation {
+                LeakyRelu(_) => Some(LeakyRelu(number)),
+                Elu(_) => Some(Elu(number)),
+                _ => None,
             }
-        };
+        })?;
         activation.check().map(|()| activation)
     }
 }
@@ -242,20 +247,28 @@ mod tests {
 
     #[test]
     fn text_round_trip() {
-        for (_, activation) in NAMES {
+        for activation in NAMES.known.iter().map(|named| named.value) {
             assert_eq!(activation.to_string().parse::<Activation>().unwrap(), activation);
         }
         assert_eq!(Elu(0.3).to_string(), "elu:0.3");
+        for (text, activation) in
+            [("logistic", Sigmoid), ("Swish", Silu), ("linear", Identity), ("hard-sigmoid", HardSigmoid)]
+        {
+            assert_eq!(text.parse::<Activation>().unwrap(), activation);
+        }
         for bad in ["", "rellu", "relu:1", "elu:", "elu:x", "leaky_relu:-1", "elu:NaN"] {
             assert!(bad.parse::<Activation>().is_err(), "{bad}");
         }
         let message = "rellu".parse::<Activation>().unwrap_err().to_string();
-        assert!(message.contains("\"rellu\"") && message.contains("leaky_relu"), "{message}");
+        assert!(
+            message.contains("`rellu` (did you mean `relu`?)") && message.contains("leaky_relu[:SLOPE],"),
+            "{message}"
+        );
     }
 
     #[test]
     fn nothing_overflows() {
-        for (_, activation) in NAMES {
+        for activation in NAMES.known.iter().map(|named| named.value) {
             let mut a = [800.0, -800.0, 0.0, 1e37, -1e37, 1.0];
             activation.forward(&mut a, 6);
             assert!(a.iter().all(|a| a.is_finite()), "{activation}: {a:?}");
@@ -268,7 +281,7 @@ mod tests {
 
     #[test]
     fn nan_is_not_hidden() {
-        for (_, activation) in NAMES {
+        for activation in NAMES.known.iter().map(|named| named.value) {
             let mut a = [f32::NAN, 1.0];
             activation.forward(&mut a, 2);
             assert!(a[0].is_nan(), "{activation}");

@@ -1,8 +1,10 @@
 //! How weights and biases start.
 
+use std::fmt;
 use std::str::FromStr;
 
 use crate::base::error::{Error, Result};
+use crate::base::names::{Names, named, parameter};
 use crate::base::rng::Rng;
 use crate::nn::activation::Activation;
 
@@ -36,6 +38,11 @@ pub enum Init {
 }
 
 impl Init {
+    /// Returns the names of all methods, each with the form of its parameters: `normal:DEVIATION`.
+    pub fn names() -> impl Iterator<Item = &'static str> {
+        NAMES.forms()
+    }
+
     /// The method that suits the activation that follows the layer: He for ReLU and its kin, LeCun for SELU,
     /// Xavier for the rest.
     pub fn for_activation(activation: Activation) -> Self {
@@ -54,9 +61,8 @@ impl Init {
             Init::Constant(value) => value.is_finite(),
             _ => true,
         };
-        let message = || {
-            format!("initialisation {self:?}: the numbers must be finite, deviations not negative, low at most high")
-        };
+        let message =
+            || format!("initialization {self}: the numbers must be finite, deviations not negative, low at most high");
         if good { Ok(()) } else { Err(Error::Setting(message())) }
     }
 
@@ -80,33 +86,51 @@ impl Init {
     }
 }
 
-/// The lower-case name, numbers after colons: `he_normal`, `normal:0.05`, `uniform:-0.1:0.1`.
+const NAMES: Names<Init> = Names {
+    kind: "initialization",
+    known: &[
+        named("xavier_uniform", &["glorot_uniform"], Init::XavierUniform),
+        named("xavier_normal", &["glorot_normal"], Init::XavierNormal),
+        named("he_uniform", &["kaiming_uniform"], Init::HeUniform),
+        named("he_normal", &["kaiming_normal"], Init::HeNormal),
+        named("lecun_uniform", &[], Init::LecunUniform),
+        named("lecun_normal", &[], Init::LecunNormal),
+        named("normal:DEVIATION", &["random_normal"], Init::Normal(0.0)),
+        named("truncated_normal:DEVIATION", &["trunc_normal"], Init::TruncatedNormal(0.0)),
+        named("uniform:LOW:HIGH", &["random_uniform"], Init::Uniform(0.0, 0.0)),
+        named("constant:VALUE", &[], Init::Constant(0.0)),
+    ],
+};
+
+impl fmt::Display for Init {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let name = NAMES.name_of(*self);
+        match self {
+            Init::Normal(number) | Init::TruncatedNormal(number) | Init::Constant(number) => {
+                write!(f, "{name}:{number}")
+            }
+            Init::Uniform(low, high) => write!(f, "{name}:{low}:{high}"),
+            _ => f.write_str(name),
+        }
+    }
+}
+
+/// The lower-case name, numbers after colons: `he_normal`, `normal:0.05`, `uniform:-0.1:0.1`. Case, dashes and
+/// underscores make no difference, and `glorot` and `kaiming` are understood for `xavier` and `he`.
 impl FromStr for Init {
     type Err = Error;
 
     fn from_str(text: &str) -> Result<Self> {
-        let unknown = || {
-            let names = "xavier_uniform, xavier_normal, he_uniform, he_normal, lecun_uniform, lecun_normal, \
-                 normal:DEVIATION, truncated_normal:DEVIATION, uniform:LOW:HIGH, constant:VALUE";
-            Error::Setting(format!("no initialisation \"{text}\"; there are {names}"))
-        };
-        let mut words = text.split(':');
-        let name = words.next().unwrap_or_default();
-        let numbers = words.map(|word| word.parse().ok().filter(|number: &f32| number.is_finite()));
-        let numbers = numbers.collect::<Option<Vec<f32>>>().ok_or_else(unknown)?;
-        let init = match (name, &numbers[..]) {
-            ("xavier_uniform", []) => Init::XavierUniform,
-            ("xavier_normal", []) => Init::XavierNormal,
-            ("he_uniform", []) => Init::HeUniform,
-            ("he_normal", []) => Init::HeNormal,
-            ("lecun_uniform", []) => Init::LecunUniform,
-            ("lecun_normal", []) => Init::LecunNormal,
-            ("normal", &[deviation]) => Init::Normal(deviation),
-            ("truncated_normal", &[deviation]) => Init::TruncatedNormal(deviation),
-            ("uniform", &[low, high]) => Init::Uniform(low, high),
-            ("constant", &[value]) => Init::Constant(value),
-            _ => return Err(unknown()),
-        };
+        let init = NAMES.parse(text, |init, parameters| {
+            let numbers = parameters.iter().map(|text| parameter(text).filter(|number: &f32| number.is_finite()));
+            match (init, &numbers.collect::<Option<Vec<f32>>>()?[..]) {
+                (Init::Normal(_), &[deviation]) => Some(Init::Normal(deviation)),
+                (Init::TruncatedNormal(_), &[deviation]) => Some(Init::TruncatedNormal(deviation)),
+                (Init::Uniform(..), &[low, high]) => Some(Init::Uniform(low, high)),
+                (Init::Constant(_), &[value]) => Some(Init::Constant(value)),
+                _ => None,
+            }
+        })?;
         init.check().map(|()| init)
     }
 }
@@ -167,8 +191,22 @@ mod tests {
     fn names() {
         assert_eq!("he_uniform".parse::<Init>().unwrap(), Init::HeUniform);
         assert_eq!("uniform:-0.1:0.2".parse::<Init>().unwrap(), Init::Uniform(-0.1, 0.2));
-        for bad in ["he", "normal", "normal:x", "uniform:1", "constant:inf", "he_normal:2"] {
-            assert!(bad.parse::<Init>().unwrap_err().to_string().contains("truncated_normal:DEVIATION"), "{bad}");
+        assert_eq!("glorot_uniform".parse::<Init>().unwrap(), Init::XavierUniform);
+        assert_eq!("Kaiming-Normal".parse::<Init>().unwrap(), Init::HeNormal);
+        for named in NAMES.known {
+            assert_eq!(named.value.to_string().parse::<Init>().unwrap(), named.value);
+        }
+        for (bad, remedy) in [
+            ("he", "truncated_normal:DEVIATION, uniform:LOW:HIGH"),
+            ("normal", "expected `normal:DEVIATION`"),
+            ("normal:x", "expected `normal:DEVIATION`"),
+            ("uniform:1", "expected `uniform:LOW:HIGH`"),
+            ("constant:inf", "expected `constant:VALUE`"),
+            ("he_normal:2", "expected `he_normal`"),
+            ("uniform:2:1", "low at most high"),
+        ] {
+            let message = bad.parse::<Init>().unwrap_err().to_string();
+            assert!(message.contains(remedy), "{bad}: {message}");
         }
     }
 

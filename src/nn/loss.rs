@@ -5,6 +5,7 @@ use std::str::FromStr;
 
 use crate::base::error::{Error, Result};
 use crate::base::math;
+use crate::base::names::{Names, named, parameter};
 use crate::linalg::matrix::Matrix;
 use crate::linalg::reduce::sum;
 use crate::linalg::vectorize::vectorized;
@@ -44,17 +45,33 @@ pub enum Loss {
 
 use Loss::*;
 
-const NAMES: [(&str, Loss); 7] = [
-    ("mean_squared_error", MeanSquaredError),
-    ("mean_absolute_error", MeanAbsoluteError),
-    ("huber", Huber(1.0)),
-    ("binary_cross_entropy", BinaryCrossEntropy),
-    ("binary_cross_entropy_logits", BinaryCrossEntropyLogits),
-    ("cross_entropy", CrossEntropy),
-    ("cross_entropy_logits", CrossEntropyLogits),
-];
+const NAMES: Names<Loss> = Names {
+    kind: "loss",
+    known: &[
+        named("mean_squared_error", &["mse", "squared_error", "mse_loss"], MeanSquaredError),
+        named("mean_absolute_error", &["mae", "absolute_error", "l1_loss"], MeanAbsoluteError),
+        named("huber[:DELTA]", &["huber_loss"], Huber(1.0)),
+        named("binary_cross_entropy", &["bce", "bce_loss"], BinaryCrossEntropy),
+        named(
+            "binary_cross_entropy_logits",
+            &["bce_logits", "bce_with_logits", "bce_with_logits_loss"],
+            BinaryCrossEntropyLogits,
+        ),
+        named(
+            "cross_entropy",
+            &["log_loss", "categorical_cross_entropy", "sparse_categorical_cross_entropy"],
+            CrossEntropy,
+        ),
+        named("cross_entropy_logits", &[], CrossEntropyLogits),
+    ],
+};
 
 impl Loss {
+    /// Returns the names of all losses, each with the form of its parameter: `huber[:DELTA]`.
+    pub fn names() -> impl Iterator<Item = &'static str> {
+        NAMES.forms()
+    }
+
     /// The loss of `prediction` (logits for the `…Logits` forms) against `target`. Zero for no examples.
     ///
     /// # Panics
@@ -251,8 +268,7 @@ fn huber_slope(error: f32, delta: f32) -> f32 {
 
 impl fmt::Display for Loss {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let same = |other: &Loss| std::mem::discriminant(self) == std::mem::discriminant(other);
-        let name = NAMES.iter().find(|(_, loss)| same(loss)).map_or("", |(name, _)| name);
+        let name = NAMES.name_of(*self);
         match self {
             Huber(delta) => write!(f, "{name}:{delta}"),
             _ => f.write_str(name),
@@ -260,15 +276,15 @@ impl fmt::Display for Loss {
     }
 }
 
+/// Case, dashes and underscores make no difference, and names that other libraries use are understood, such as `mse`,
+/// `mae`, `bce` and `log_loss`.
 impl FromStr for Loss {
     type Err = Error;
 
     fn from_str(text: &str) -> Result<Self> {
-        let huber = || text.strip_prefix("huber:")?.parse().ok().filter(|&delta| delta > 0.0).map(Huber);
-        let known = NAMES.iter().find(|(name, _)| *name == text).map(|&(_, loss)| loss);
-        known.or_else(huber).ok_or_else(|| {
-            let names: Vec<&str> = NAMES.iter().map(|&(name, _)| name).collect();
-            Error::Setting(format!("no loss \"{text}\"; there are {}", names.join(", ")))
+        NAMES.parse(text, |loss, parameters| match loss {
+            Huber(_) => parameter(parameters[0]).filter(|&delta| delta > 0.0).map(Huber),
+            _ => None,
         })
     }
 }

@@ -1,12 +1,14 @@
 //! AdaGrad.
 
 use super::check::above_zero;
+use super::field::Field;
 use super::update::Update;
 use crate::base::error::Result;
 
 /// AdaGrad (Duchi, Hazan, Singer, 2011): the gradient divided by the root of the sum of all its squares so far, so that
 /// rare features get large steps and every step is smaller than the one before.
 #[derive(Clone, Copy, Debug, PartialEq)]
+#[must_use]
 pub struct AdaGrad {
     pub(super) learning_rate: f32,
     epsilon: f32,
@@ -14,13 +16,17 @@ pub struct AdaGrad {
 
 impl AdaGrad {
     /// AdaGrad at this learning rate, with ε = 10⁻¹⁰.
-    pub fn new(learning_rate: f32) -> Self {
+    pub const fn new(learning_rate: f32) -> Self {
         AdaGrad { learning_rate, epsilon: 1e-10 }
     }
 
     /// What is added to the root before it divides.
     pub fn epsilon(self, epsilon: f32) -> Self {
         AdaGrad { epsilon, ..self }
+    }
+
+    pub(super) fn fields(&mut self) -> [(&'static str, Field<'_>); 2] {
+        [("learning_rate", Field::Number(&mut self.learning_rate)), ("epsilon", Field::Number(&mut self.epsilon))]
     }
 
     pub(super) fn check(self) -> Result<()> {

@@ -1,6 +1,7 @@
 //! Adam and its relatives with two running means.
 
 use super::check::{above_zero, below_one};
+use super::field::Field;
 use super::update::Update;
 use crate::base::error::Result;
 use crate::base::math;
@@ -10,18 +11,27 @@ use crate::base::math;
 ///
 /// With [`Penalty::weight_decay`](crate::Penalty::weight_decay) it is AdamW.
 #[derive(Clone, Copy, Debug, PartialEq)]
+#[must_use]
 pub struct Adam {
     pub(super) learning_rate: f32,
     beta1: f32,
     beta2: f32,
     epsilon: f32,
     pub(super) amsgrad: bool,
+    /// Whether it is meant as AdamW. It changes the name alone, and is never set together with `amsgrad`.
+    decoupled: bool,
 }
 
 impl Adam {
     /// Adam at this learning rate, with β₁ = 0.9, β₂ = 0.999, ε = 10⁻⁸.
-    pub fn new(learning_rate: f32) -> Self {
-        Adam { learning_rate, beta1: 0.9, beta2: 0.999, epsilon: 1e-8, amsgrad: false }
+    pub const fn new(learning_rate: f32) -> Self {
+        Adam { learning_rate, beta1: 0.9, beta2: 0.999, epsilon: 1e-8, amsgrad: false, decoupled: false }
+    }
+
+    /// Adam under the name of AdamW (Loshchilov, Hutter, 2017): it computes as Adam does, and goes with
+    /// [`Penalty::weight_decay`](crate::Penalty::weight_decay).
+    pub const fn adamw(learning_rate: f32) -> Self {
+        Adam { decoupled: true, ..Adam::new(learning_rate) }
     }
 
     /// The decay of the running mean (β₁) and of the running mean square (β₂) of the gradient.
@@ -35,8 +45,25 @@ impl Adam {
     }
 
     /// Divides by the largest root mean square so far, so that steps never grow again (Reddi, Kale, Kumar, 2018).
-    pub fn amsgrad(self) -> Self {
-        Adam { amsgrad: true, ..self }
+    pub const fn amsgrad(self) -> Self {
+        Adam { amsgrad: true, decoupled: false, ..self }
+    }
+
+    pub(super) fn name(&self) -> &'static str {
+        match (self.amsgrad, self.decoupled) {
+            (true, _) => "amsgrad",
+            (false, true) => "adamw",
+            (false, false) => "adam",
+        }
+    }
+
+    pub(super) fn fields(&mut self) -> [(&'static str, Field<'_>); 4] {
+        [
+            ("learning_rate", Field::Number(&mut self.learning_rate)),
+            ("beta1", Field::Number(&mut self.beta1)),
+            ("beta2", Field::Number(&mut self.beta2)),
+            ("epsilon", Field::Number(&mut self.epsilon)),
+        ]
     }
 
     pub(super) fn check(self) -> Result<()> {
@@ -108,6 +135,7 @@ impl Update<3> for AdamStep {
 /// Adam whose momentum looks ahead as Nesterov's does (Dozat, 2016). As in the paper, the momentum grows from half of
 /// β₁ to β₁ over the first thousands of steps.
 #[derive(Clone, Copy, Debug, PartialEq)]
+#[must_use]
 pub struct NAdam {
     pub(super) learning_rate: f32,
     beta1: f32,
@@ -117,7 +145,7 @@ pub struct NAdam {
 
 impl NAdam {
     /// NAdam at this learning rate, with β₁ = 0.9, β₂ = 0.999, ε = 10⁻⁸.
-    pub fn new(learning_rate: f32) -> Self {
+    pub const fn new(learning_rate: f32) -> Self {
         NAdam { learning_rate, beta1: 0.9, beta2: 0.999, epsilon: 1e-8 }
     }
 
@@ -129,6 +157,15 @@ impl NAdam {
     /// What is added to the root mean square before it divides.
     pub fn epsilon(self, epsilon: f32) -> Self {
         NAdam { epsilon, ..self }
+    }
+
+    pub(super) fn fields(&mut self) -> [(&'static str, Field<'_>); 4] {
+        [
+            ("learning_rate", Field::Number(&mut self.learning_rate)),
+            ("beta1", Field::Number(&mut self.beta1)),
+            ("beta2", Field::Number(&mut self.beta2)),
+            ("epsilon", Field::Number(&mut self.epsilon)),
+        ]
     }
 
     pub(super) fn check(self) -> Result<()> {

@@ -3,6 +3,7 @@
 use std::collections::VecDeque;
 
 use super::check::{above_zero, wrong};
+use super::field::Field;
 use super::line_search::{Point, search};
 use crate::base::error::Result;
 use crate::linalg::reduce::{add_scaled, dot};
@@ -32,6 +33,7 @@ use crate::linalg::reduce::{add_scaled, dot};
 /// # Ok::<(), palmnet::Error>(())
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq)]
+#[must_use]
 pub struct Lbfgs {
     pub(super) memory: usize,
     gradient: f32,
@@ -44,11 +46,15 @@ const MOST_IDLE: usize = 5;
 /// Ten steps remembered; an end at a gradient of 10⁻⁶ or at changes of the loss by 10⁻⁷ of itself.
 impl Default for Lbfgs {
     fn default() -> Self {
-        Lbfgs { memory: 10, gradient: 1e-6, change: 1e-7 }
+        Lbfgs::new()
     }
 }
 
 impl Lbfgs {
+    pub(super) const fn new() -> Self {
+        Lbfgs { memory: 10, gradient: 1e-6, change: 1e-7 }
+    }
+
     /// How many steps are remembered, each with two numbers for every parameter.
     pub fn memory(self, steps: usize) -> Self {
         Lbfgs { memory: steps, ..self }
@@ -58,6 +64,14 @@ impl Lbfgs {
     /// by no more than `change` times itself.
     pub fn tolerance(self, gradient: f32, change: f32) -> Self {
         Lbfgs { gradient, change, ..self }
+    }
+
+    pub(super) fn fields(&mut self) -> [(&'static str, Field<'_>); 3] {
+        [
+            ("memory", Field::Count(&mut self.memory)),
+            ("gradient_tolerance", Field::Number(&mut self.gradient)),
+            ("change_tolerance", Field::Number(&mut self.change)),
+        ]
     }
 
     pub(super) fn check(self) -> Result<()> {

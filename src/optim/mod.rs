@@ -4,6 +4,7 @@ mod adagrad;
 mod adam;
 mod check;
 pub(crate) mod clip;
+mod field;
 pub(crate) mod lbfgs;
 mod line_search;
 mod optimizer;

@@ -14,6 +14,7 @@ use crate::base::error::Result;
 /// let trainer = Trainer::new(Loss::CrossEntropy, Adam::new(0.001)).penalty(Penalty::default().weight_decay(0.01));
 /// ```
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
+#[must_use]
 pub struct Penalty {
     pub(crate) l1: f32,
     pub(crate) l2: f32,

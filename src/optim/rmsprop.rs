@@ -1,11 +1,13 @@
 //! RMSProp.
 
 use super::check::{above_zero, below_one};
+use super::field::Field;
 use super::update::Update;
 use crate::base::error::Result;
 
 /// RMSProp (Tieleman, Hinton, 2012): the gradient divided by its running root mean square.
 #[derive(Clone, Copy, Debug, PartialEq)]
+#[must_use]
 pub struct RmsProp {
     pub(super) learning_rate: f32,
     decay: f32,
@@ -14,7 +16,7 @@ pub struct RmsProp {
 
 impl RmsProp {
     /// RMSProp at this learning rate, with a decay of 0.99 and ε = 10⁻⁸.
-    pub fn new(learning_rate: f32) -> Self {
+    pub const fn new(learning_rate: f32) -> Self {
         RmsProp { learning_rate, decay: 0.99, epsilon: 1e-8 }
     }
 
@@ -26,6 +28,14 @@ impl RmsProp {
     /// What is added to the root mean square before it divides.
     pub fn epsilon(self, epsilon: f32) -> Self {
         RmsProp { epsilon, ..self }
+    }
+
+    pub(super) fn fields(&mut self) -> [(&'static str, Field<'_>); 3] {
+        [
+            ("learning_rate", Field::Number(&mut self.learning_rate)),
+            ("decay", Field::Number(&mut self.decay)),
+            ("epsilon", Field::Number(&mut self.epsilon)),
+        ]
     }
 
     pub(super) fn check(self) -> Result<()> {

@@ -1,6 +1,7 @@
 //! Rprop.
 
 use super::check::wrong;
+use super::field::Field;
 use super::update::Update;
 use crate::base::error::Result;
 use crate::base::math::sign;
@@ -12,6 +13,7 @@ use crate::base::math::sign;
 /// [`batch_size(usize::MAX)`](crate::Trainer::batch_size) does. The learning rate is the size of the first step; a
 /// schedule has no say after that.
 #[derive(Clone, Copy, Debug, PartialEq)]
+#[must_use]
 pub struct Rprop {
     pub(super) learning_rate: f32,
     shrink: f32,
@@ -22,7 +24,7 @@ pub struct Rprop {
 
 impl Rprop {
     /// Rprop with first steps of this size, which grow by 1.2 and shrink by 0.5, from 10⁻⁶ to 50.
-    pub fn new(learning_rate: f32) -> Self {
+    pub const fn new(learning_rate: f32) -> Self {
         Rprop { learning_rate, shrink: 0.5, grow: 1.2, smallest: 1e-6, largest: 50.0 }
     }
 
@@ -34,6 +36,16 @@ impl Rprop {
     /// The smallest and the largest step.
     pub fn steps(self, smallest: f32, largest: f32) -> Self {
         Rprop { smallest, largest, ..self }
+    }
+
+    pub(super) fn fields(&mut self) -> [(&'static str, Field<'_>); 5] {
+        [
+            ("learning_rate", Field::Number(&mut self.learning_rate)),
+            ("shrink", Field::Number(&mut self.shrink)),
+            ("grow", Field::Number(&mut self.grow)),
+            ("smallest", Field::Number(&mut self.smallest)),
+            ("largest", Field::Number(&mut self.largest)),
+        ]
     }
 
     pub(super) fn check(self) -> Result<()> {

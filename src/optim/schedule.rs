@@ -6,6 +6,7 @@ use std::str::FromStr;
 
 use crate::base::error::{Error, Result};
 use crate::base::math;
+use crate::base::names::{Names, named, parameter};
 
 /// The course of the learning rate, as a factor of the one that was set. [`Scheduler`] follows it.
 ///
@@ -23,7 +24,7 @@ use crate::base::math;
 pub enum Schedule {
     /// `constant`: the same rate throughout.
     Constant,
-    /// `cooldown[:SHARE]`: the same rate until the last part of the steps, of this share, over which it falls to zero
+    /// `cooldown[:FRACTION]`: the same rate until the last part of the steps, of this share, over which it falls to zero
     /// in a straight line (Hägele et al., 2024). The small steps at the end take out the noise that the large ones
     /// leave in the weights. The usual share is 0.2.
     Cooldown(f32),
@@ -55,17 +56,19 @@ pub enum Schedule {
 
 use Schedule::*;
 
-/// Every schedule's name with its usual numbers, and the numbers that it takes.
-const NAMES: [(&str, Schedule, &str); 8] = [
-    ("constant", Constant, ""),
-    ("cooldown", Cooldown(0.2), "[:SHARE]"),
-    ("step", Step { epochs: 30, factor: 0.1 }, ":EPOCHS:FACTOR"),
-    ("exponential", Exponential(0.95), ":FACTOR"),
-    ("inverse_scaling", InverseScaling(0.5), "[:POWER]"),
-    ("cosine", Cosine(0.0), "[:LOWEST]"),
-    ("one_cycle", OneCycle, ""),
-    ("plateau", Plateau { patience: 10, factor: 0.1 }, "[:EPOCHS[:FACTOR]]"),
-];
+const NAMES: Names<Schedule> = Names {
+    kind: "schedule",
+    known: &[
+        named("constant", &[], Constant),
+        named("cooldown[:FRACTION]", &[], Cooldown(0.2)),
+        named("step:EPOCHS:FACTOR", &["step_lr"], Step { epochs: 30, factor: 0.1 }),
+        named("exponential:FACTOR", &["exponential_lr"], Exponential(0.95)),
+        named("inverse_scaling[:POWER]", &["invscaling"], InverseScaling(0.5)),
+        named("cosine[:LOWEST]", &["cosine_annealing", "cosine_annealing_lr"], Cosine(0.0)),
+        named("one_cycle", &["one_cycle_lr"], OneCycle),
+        named("plateau[:EPOCHS[:FACTOR]]", &["reduce_lr_on_plateau"], Plateau { patience: 10, factor: 0.1 }),
+    ],
+};
 
 /// A cooldown over the last fifth.
 impl Default for Schedule {
@@ -75,6 +78,11 @@ impl Default for Schedule {
 }
 
 impl Schedule {
+    /// Returns the names of all schedules, each with the form of its parameters: `cooldown[:FRACTION]`.
+    pub fn names() -> impl Iterator<Item = &'static str> {
+        NAMES.forms()
+    }
+
     pub(crate) fn check(self) -> Result<()> {
         let wrong = |message: String| Err(Error::Setting(message));
         match self {
@@ -115,31 +123,19 @@ impl FromStr for Schedule {
     type Err = Error;
 
     fn from_str(text: &str) -> Result<Self> {
-        let mut parts = text.split(':');
-        let name = parts.next().unwrap_or_default();
-        let numbers: Vec<&str> = parts.collect();
-        let usual = NAMES.iter().find(|(known, ..)| *known == name).map(|&(_, usual, _)| usual);
-        let number = |text: &str| text.parse::<f32>().ok();
-        let whole = |text: &str| text.parse::<usize>().ok();
-        let schedule = match (usual, &numbers[..]) {
-            (Some(Step { .. }), [epochs, factor]) => {
-                whole(epochs).zip(number(factor)).map(|(epochs, factor)| Step { epochs, factor })
-            }
-            (Some(Exponential(_)), [factor]) => number(factor).map(Exponential),
-            (Some(Step { .. } | Exponential(_)), _) => None,
-            (Some(usual), []) => Some(usual),
-            (Some(Cooldown(_)), [share]) => number(share).map(Cooldown),
-            (Some(InverseScaling(_)), [power]) => number(power).map(InverseScaling),
-            (Some(Cosine(_)), [lowest]) => number(lowest).map(Cosine),
-            (Some(Plateau { factor, .. }), [patience]) => whole(patience).map(|patience| Plateau { patience, factor }),
-            (Some(Plateau { .. }), [patience, factor]) => {
-                whole(patience).zip(number(factor)).map(|(patience, factor)| Plateau { patience, factor })
-            }
-            _ => None,
-        };
-        let schedule = schedule.ok_or_else(|| {
-            let forms: Vec<String> = NAMES.iter().map(|(name, _, numbers)| format!("{name}{numbers}")).collect();
-            Error::Setting(format!("no schedule \"{text}\"; there are {}", forms.join(", ")))
+        let schedule = NAMES.parse(text, |schedule, parameters| {
+            Some(match (schedule, parameters) {
+                (Step { .. }, [epochs, factor]) => Step { epochs: parameter(epochs)?, factor: parameter(factor)? },
+                (Exponential(_), [factor]) => Exponential(parameter(factor)?),
+                (Cooldown(_), [fraction]) => Cooldown(parameter(fraction)?),
+                (InverseScaling(_), [power]) => InverseScaling(parameter(power)?),
+                (Cosine(_), [lowest]) => Cosine(parameter(lowest)?),
+                (Plateau { factor, .. }, [patience]) => Plateau { patience: parameter(patience)?, factor },
+                (Plateau { .. }, [patience, factor]) => {
+                    Plateau { patience: parameter(patience)?, factor: parameter(factor)? }
+                }
+                _ => return None,
+            })
         })?;
         schedule.check().map(|()| schedule)
     }
@@ -285,7 +281,7 @@ mod tests {
 
     #[test]
     fn short_trainings_and_long_ones() {
-        for (_, schedule, _) in NAMES {
+        for schedule in NAMES.known.iter().map(|named| named.value) {
             for epochs in 0..5 {
                 let scheduler = Scheduler::new(schedule, epochs, 1);
                 let factors: Vec<f32> = (0..10).map(|step| scheduler.factor(step)).collect();
@@ -297,8 +293,8 @@ mod tests {
 
     #[test]
     fn text() {
-        for (name, schedule, _) in NAMES {
-            assert_eq!(schedule.to_string().parse::<Schedule>().unwrap(), schedule, "{name}");
+        for schedule in NAMES.known.iter().map(|named| named.value) {
+            assert_eq!(schedule.to_string().parse::<Schedule>().unwrap(), schedule);
         }
         for (text, schedule) in [
             ("constant", Constant),
@@ -308,6 +304,9 @@ mod tests {
             ("exponential:0.9", Exponential(0.9)),
             ("inverse_scaling", InverseScaling(0.5)),
             ("cosine:0.01", Cosine(0.01)),
+            ("one-cycle", OneCycle),
+            ("invscaling", InverseScaling(0.5)),
+            ("ReduceLROnPlateau:3", Plateau { patience: 3, factor: 0.1 }),
             ("plateau", Plateau { patience: 10, factor: 0.1 }),
             ("plateau:3", Plateau { patience: 3, factor: 0.1 }),
             ("plateau:0:0.5", Plateau { patience: 0, factor: 0.5 }),
@@ -321,6 +320,9 @@ mod tests {
             assert!(bad.parse::<Schedule>().is_err(), "{bad}");
         }
         let message = "cosin".parse::<Schedule>().unwrap_err().to_string();
-        assert!(message.contains("\"cosin\"") && message.contains("cosine[:LOWEST], one_cycle,"), "{message}");
+        assert!(
+            message.contains("`cosin` (did you mean `cosine`?)") && message.contains("cosine[:LOWEST], one_cycle,"),
+            "{message}"
+        );
     }
 }

@@ -1,11 +1,13 @@
 //! Gradient descent.
 
 use super::check::{below_one, wrong};
+use super::field::Field;
 use super::update::Update;
 use crate::base::error::Result;
 
 /// Stochastic gradient descent: w ← w - rate · gradient, with momentum where asked.
 #[derive(Clone, Copy, Debug, PartialEq)]
+#[must_use]
 pub struct Sgd {
     pub(super) learning_rate: f32,
     pub(super) momentum: f32,
@@ -14,19 +16,31 @@ pub struct Sgd {
 
 impl Sgd {
     /// Plain gradient descent at this learning rate.
-    pub fn new(learning_rate: f32) -> Self {
+    pub const fn new(learning_rate: f32) -> Self {
         Sgd { learning_rate, momentum: 0.0, nesterov: false }
     }
 
     /// v ← momentum · v + gradient; w ← w - rate · v (Polyak, 1964). The usual momentum is 0.9.
-    pub fn momentum(self, momentum: f32) -> Self {
+    pub const fn momentum(self, momentum: f32) -> Self {
         Sgd { momentum, ..self }
     }
 
     /// Looks ahead along the velocity: w ← w - rate · (gradient + momentum · v) (Nesterov, 1983, in the form of
     /// Sutskever et al., 2013).
-    pub fn nesterov(self) -> Self {
+    pub const fn nesterov(self) -> Self {
         Sgd { nesterov: true, ..self }
+    }
+
+    pub(super) fn name(&self) -> &'static str {
+        match self {
+            Sgd { nesterov: true, .. } => "nesterov",
+            Sgd { momentum: 0.0, .. } => "sgd",
+            _ => "momentum",
+        }
+    }
+
+    pub(super) fn fields(&mut self) -> [(&'static str, Field<'_>); 2] {
+        [("learning_rate", Field::Number(&mut self.learning_rate)), ("momentum", Field::Number(&mut self.momentum))]
     }
 
     pub(super) fn check(self) -> Result<()> {
