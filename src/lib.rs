@@ -60,12 +60,12 @@ pub use model::metrics::{Classification, Evaluation, Regression, Scores};
 pub use model::model::Model;
 pub use model::preprocessing::{Preprocessing, Scaling};
 pub use nn::activation::Activation;
-pub use nn::backprop::Workspace;
-pub use nn::builder::NetworkBuilder;
+pub use nn::builder::{DenseConfig, NetworkBuilder};
 pub use nn::init::Init;
 pub use nn::layer::{BatchNorm, Dense, Dropout, Layer, LayerNorm, Noise};
 pub use nn::loss::Loss;
 pub use nn::network::{Network, Scratch};
+pub use nn::workspace::Workspace;
 pub use optim::{
     AdaGrad, Adam, Lbfgs, NAdam, Optimizer, Penalty, RmsProp, Rprop, Rule, Schedule, Scheduler, Sgd, clip_norm,
 };

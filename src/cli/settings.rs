@@ -1,8 +1,8 @@
 //! What suits the data where the command line says nothing, and the network and trainer that follow.
 
 use palmnet::{
-    Activation, AdaGrad, Adam, Dataset, Features, Lbfgs, Loss, Model, NAdam, Network, NetworkBuilder, Penalty, RmsProp,
-    Rng, Rprop, Rule, Scaler, Sgd, Targets, Trainer, Weights,
+    Activation, AdaGrad, Adam, Dataset, Dense, Features, Lbfgs, Loss, Model, NAdam, Network, NetworkBuilder, Penalty,
+    RmsProp, Rng, Rprop, Rule, Scaler, Sgd, Targets, Trainer, Weights,
 };
 
 use super::arguments::Arguments;
@@ -161,8 +161,8 @@ impl Settings {
             builder = builder.noise(noise);
         }
         let dense = |builder: NetworkBuilder, units, activation| {
-            let builder = builder.dense(units, activation);
-            if let Some(init) = init { builder.init(init) } else { builder }
+            let layer = Dense::units(units, activation);
+            builder.dense_with(if let Some(init) = init { layer.init(init) } else { layer })
         };
         for &units in &self.hidden {
             builder = match norm {

@@ -146,6 +146,12 @@ impl Matrix {
         self.data.resize(area(rows, columns));
     }
 
+    /// Makes this a copy of `other`, in the memory that it has if that is enough.
+    pub(crate) fn copy_from(&mut self, other: &Matrix) {
+        self.reshape(other.rows, other.columns);
+        self.data.copy_from_slice(&other.data);
+    }
+
     /// The same matrix, its entries moved to the start of a cache line if they are not there.
     pub(crate) fn align(self) -> Matrix {
         Matrix { data: self.data.align(), ..self }
@@ -159,14 +165,6 @@ impl Matrix {
     /// `function` of every entry.
     pub fn map(&self, function: impl FnMut(f32) -> f32) -> Matrix {
         Matrix { data: self.data.iter().copied().map(function).collect(), ..*self }
-    }
-
-    /// The element-wise (Hadamard) product.
-    ///
-    /// # Panics
-    /// When the shapes differ.
-    pub fn hadamard(&self, other: &Matrix) -> Matrix {
-        self.zip(other, "hadamard", |a, b| a * b)
     }
 
     /// The matrix product, cache-blocked, and shared among [`threads`](crate::threads) where it is large.
@@ -282,7 +280,6 @@ mod tests {
         assert_eq!((&a + &b).row(1), [6.0, 7.0, 8.0]);
         assert_eq!((&a - &b).row(0), [-1.0, 0.0, 1.0]);
         assert_eq!((&a * 0.5).row(0), [0.5, 1.0, 1.5]);
-        assert_eq!(a.hadamard(&b), &a + &a);
         assert_eq!(a.map(|x| -x)[(1, 2)], -6.0);
         assert_eq!(a.select_rows(&[1, 0, 1]).shape(), (3, 3));
         assert_eq!(a.transpose().shape(), (3, 2));

@@ -14,7 +14,7 @@ use crate::base::parallel::{self, Team, lock, read, write};
 use crate::data::Dataset;
 use crate::linalg::matrix::Matrix;
 use crate::linalg::reduce::square_sum;
-use crate::nn::backprop::{Part, Pass};
+use crate::nn::backprop::{Batch, Part, Pass};
 use crate::nn::layer::Layer;
 use crate::nn::layer::batch_norm::{GROUP, Moments};
 use crate::nn::network::{Network, Scratch};
@@ -176,11 +176,15 @@ impl<'a> Shared<'a> {
                         pass.weights.extend(rows.iter().map(|&row| self.extras.weights[row]));
                     }
                 }
+                let batch = Batch { x, first, number, moments: &moments };
                 if !backward {
-                    pass.forward(&network, x, first, number, section, &moments);
+                    pass.forward(&network, &batch, section);
+                }
+                if section + 1 == self.sections {
+                    pass.judge(y, examples);
                 }
                 if backward || section + 1 == self.sections {
-                    pass.backward(&network, x, y, first, examples, section, &moments);
+                    pass.backward(&network, &batch, section);
                 }
             }
             Round::Gradients { blocks } => {

@@ -1,6 +1,9 @@
 //! The fully connected layer.
+//!
+//! It needs no cache: its gradient is made of its input, which lies beside it in the stack, and of the gradient with
+//! respect to its output.
 
-use std::ops::Range;
+use super::GradientPart;
 
 use crate::base::rng::Rng;
 use crate::linalg::gemm;
@@ -64,8 +67,8 @@ impl Dense {
         [self.weights.as_mut_slice(), &mut self.bias]
     }
 
-    /// `output` = `activation`(`input`·W + b).
-    pub(crate) fn forward(&self, input: &Matrix, activation: Activation, output: &mut Matrix) {
+    /// In prediction and in training alike: `output` = `activation`(`input`·W + b).
+    pub(crate) fn predict(&self, input: &Matrix, activation: Activation, output: &mut Matrix) {
         output.reshape(input.rows(), self.outputs());
         let (a, w) = (input.operand(), self.weights.operand());
         // Softmax needs whole rows; every other activation is applied while its entries are in the cache.
@@ -80,31 +83,31 @@ impl Dense {
         }
     }
 
-    /// Scales down every unit's incoming weights whose Euclidean norm is above `limit` (Srivastava et al., 2014).
-    pub(crate) fn limit_norm(&mut self, limit: f32) {
-        let columns = self.outputs();
-        limit_columns(self.weights.as_mut_slice(), columns, limit);
-    }
-
     /// From `delta`, the gradient of the loss with respect to Z: writes that with respect to the input into
     /// `input_delta`.
-    pub(crate) fn backward(&self, delta: &Matrix, input_delta: &mut Matrix) {
+    pub(super) fn backward(&self, delta: &Matrix, input_delta: &mut Matrix) {
         input_delta.reshape(delta.rows(), self.inputs());
         gemm::product(delta.operand(), self.weights.operand().transposed(), input_delta.as_mut_slice());
     }
 
-    /// The gradient with respect to the weights of the inputs `rows` and, after the last of them, the bias: for the
-    /// examples of `input` and `delta`, added to that of earlier ones where `resume` says so.
-    pub(crate) fn gradient(input: &Matrix, delta: &Matrix, rows: Range<usize>, resume: bool, gradient: &mut [f32]) {
-        let (weights, bias) = gradient.split_at_mut(rows.len() * delta.columns());
-        let input = input.operand().transposed().select_rows(rows);
-        if resume {
+    /// The gradient with respect to the part's rows of the weights and, after the last of them, the bias: for the
+    /// examples of `input` and `delta`.
+    pub(super) fn gradient(input: &Matrix, delta: &Matrix, part: GradientPart<'_>) {
+        let (weights, bias) = part.values.split_at_mut(part.rows.len() * delta.columns());
+        let input = input.operand().transposed().select_rows(part.rows);
+        if part.resume {
             gemm::add_product(input, delta.operand(), weights);
         } else {
             gemm::product(input, delta.operand(), weights);
             bias.fill(0.0);
         }
         add_columns(delta.as_slice(), bias);
+    }
+
+    /// Scales down every unit's incoming weights whose Euclidean norm is above `limit` (Srivastava et al., 2014).
+    pub(crate) fn limit_norm(&mut self, limit: f32) {
+        let columns = self.outputs();
+        limit_columns(self.weights.as_mut_slice(), columns, limit);
     }
 }
 
