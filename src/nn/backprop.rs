@@ -58,7 +58,6 @@ pub(crate) struct Pass {
     norms: Vec<usize>,
     /// The layers before this one work as in prediction, and are not trained.
     frozen: usize,
-    /// The gradient with respect to the inputs, after [`to_inputs`](Self::to_inputs).
     input_delta: Matrix,
     /// The loss of each example.
     losses: Vec<f64>,
@@ -170,9 +169,13 @@ impl Pass {
         &self.slots.last().expect(STACK).trace.output
     }
 
-    /// The output of the step that ends with this layer; `None` if the layer's output is not kept.
+    /// The output of this layer, or of the step that ends with it; `None` if it is not kept.
     pub(crate) fn activations(&self, network: &Network, layer: usize) -> Option<&Matrix> {
-        let ends = |slot: &&Slot| Step::of_training(network.layers(), slot.layer, self.to_logits).1 == layer + 1;
+        let layers = network.layers();
+        // Without the last activation, the last step puts out what the layer before that does.
+        let is_left_out = self.to_logits && matches!(layers.last(), Some(Layer::Activation(_)));
+        let end = layers.len() - usize::from(is_left_out);
+        let ends = |slot: &&Slot| Step::of_training(layers, slot.layer, self.to_logits).1.min(end) == layer + 1;
         self.slots.iter().find(ends).map(|slot| &slot.trace.output)
     }
 
@@ -244,8 +247,9 @@ impl Pass {
         }
     }
 
-    /// Goes on from where all sections of the backward pass have stopped to the gradient with respect to the inputs.
-    pub(crate) fn to_inputs(&mut self, network: &Network, batch: &Batch<'_>) -> &Matrix {
+    /// Goes on from where all sections of the backward pass have stopped to the gradient with respect to the inputs; once
+    /// for each backward pass.
+    pub(crate) fn to_inputs(&mut self, network: &Network, batch: &Batch<'_>) {
         let first_trained = self.first_trained(network);
         let stop = self.slots.iter().position(|slot| slot.layer >= first_trained).unwrap_or(self.slots.len() - 1);
         for i in (0..=stop).rev() {
@@ -254,6 +258,10 @@ impl Pass {
             }
             self.hand_over(network, batch, i);
         }
+    }
+
+    /// The gradient with respect to the inputs, after [`to_inputs`](Self::to_inputs).
+    pub(crate) fn input_delta(&self) -> &Matrix {
         &self.input_delta
     }
 

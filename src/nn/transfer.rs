@@ -110,3 +110,74 @@ fn has_same_shape(a: &Layer, b: &Layer) -> bool {
     let shape = |layer: &Layer| (std::mem::discriminant(layer), layer.inputs(), layer.outputs(0));
     shape(a) == shape(b)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::linalg::matrix::Matrix;
+    use crate::nn::activation::Activation::{Elu, Identity, Relu, Softmax};
+    use crate::nn::builder::NetworkBuilder;
+
+    fn builder() -> NetworkBuilder {
+        Network::builder(3).dense(5, Identity).batch_norm().activation(Relu).dense(4, Relu).dense(2, Softmax)
+    }
+
+    #[test]
+    fn copy_and_blend_act_on_every_tensor() {
+        let (start, mut other) = (builder().seed(1).build().unwrap(), builder().seed(2).build().unwrap());
+        other.change_tensors(|values| values.iter_mut().for_each(|x| *x += 1.0));
+        let mut copy = start.clone();
+        copy.copy_parameters_from(&other).unwrap();
+        assert_eq!(copy, other);
+        let mut blend = start.clone();
+        blend.blend_parameters(&other, 0.25).unwrap();
+        for ((a, b), blend) in start.tensors().zip(other.tensors()).zip(blend.tensors()) {
+            for ((a, b), blend) in a.iter().zip(b).zip(blend) {
+                assert!((blend - (0.75 * a + 0.25 * b)).abs() < 1e-6, "{blend} of {a} and {b}");
+            }
+        }
+    }
+
+    #[test]
+    fn other_shapes_are_refused() {
+        let mut network = builder().build().unwrap();
+        let before = network.clone();
+        for (other, part) in [
+            (Network::builder(3).dense(2, Softmax), "2 there"),
+            (Network::builder(4).dense(5, Identity).batch_norm().activation(Relu).dense(4, Relu), "4 and 5 there"),
+            (
+                Network::builder(3).dense(5, Identity).layer_norm().activation(Relu).dense(4, Relu).dense(2, Softmax),
+                "batch_norm(5) here, layer_norm(5) there",
+            ),
+            (
+                Network::builder(3).dense(5, Identity).batch_norm().activation(Relu).dense(4, Relu).dense(3, Softmax),
+                "dense(4,2) here, dense(4,3) there",
+            ),
+        ] {
+            let message = network.copy_parameters_from(&other.build().unwrap()).unwrap_err().to_string();
+            assert!(message.contains(part), "{message}");
+        }
+        for fraction in [-0.1, 1.1, f32::NAN] {
+            assert!(network.blend_parameters(&before, fraction).is_err());
+        }
+        assert_eq!(network, before);
+    }
+
+    #[test]
+    fn new_head_keeps_the_features() {
+        let before = builder().seed(1).build().unwrap();
+        let mut network = before.clone();
+        network.replace_head(7, Identity, 3).unwrap();
+        let text: Vec<String> = network.layers().iter().map(Layer::to_string).collect();
+        assert_eq!(text.join(" "), "dense(3,5) batch_norm(5) relu dense(5,4) relu dense(4,7)");
+        let x = Matrix::from_fn(4, 3, |i, j| (i + j) as f32);
+        assert_eq!(network.activations(&x, 4), before.activations(&x, 4));
+        // As the layer would start in a network of its own.
+        let alone = Network::builder(4).dense(7, Identity).seed(3).build().unwrap();
+        assert_eq!(network.layers()[5], alone.layers()[0]);
+        let now = network.clone();
+        assert!(network.replace_head(1, Elu(-1.0), 1).is_err());
+        assert!(network.replace_head(usize::MAX, Relu, 1).is_err());
+        assert_eq!(network, now);
+    }
+}
