@@ -12,7 +12,7 @@ use crate::base::error::{Error, Result};
 /// below chooses a lesser one, for tests and comparisons.
 ///
 /// AVX-512, AVX2 and NEON multiply and add with one rounding, so they give the same bits in a product; the others round
-/// twice. Without the crate's feature `simd` there is only what every processor of the target has: on x86-64, SSE2.
+/// twice. Without the crate's feature `simd` there are only the instructions of every processor of the target: on x86-64, SSE2.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Isa {
@@ -24,7 +24,7 @@ pub enum Isa {
     Sse2,
     /// `neon`: 64-bit ARM.
     Neon,
-    /// `portable`: what the compiler makes of plain arrays, on any other processor.
+    /// `portable`: plain arrays as the compiler vectorizes them, on any other processor.
     Portable,
 }
 

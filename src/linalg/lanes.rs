@@ -25,7 +25,7 @@ pub(crate) trait Lanes: Copy {
     /// The first `COUNT` vectors as the rows of a square, rows and columns exchanged.
     fn transpose(square: [Self; 16]) -> [Self; 16];
 
-    /// The first `COUNT` numbers of a slice, and zeros where it is too short.
+    /// The first `COUNT` numbers of a slice, and zeros if it is too short.
     #[inline(always)]
     fn load_partial(from: &[f32]) -> Self {
         let mut padded = [0.0; 16];
@@ -65,7 +65,7 @@ pub(crate) trait Task {
 /// Runs `task` with the instructions of `isa`.
 ///
 /// # Panics
-/// When the processor lacks them.
+/// If the processor lacks them.
 pub(crate) fn run_on<T: Task>(isa: Isa, task: T) -> T::Output {
     assert!(isa.is_available(), "this processor has no {isa}");
     match isa {
@@ -83,10 +83,10 @@ pub(crate) fn run_on<T: Task>(isa: Isa, task: T) -> T::Output {
     }
 }
 
-/// Asks the memory for what will be read soon, where the processor has an instruction for that.
+/// Asks the memory for what will be read soon, if the processor has an instruction for that.
 pub(crate) fn prefetch<T>(data: &[T]) {
     const LINE: usize = 64;
-    // What is longer, the processor sees coming by itself.
+    // Anything longer, the processor's own prefetcher detects.
     const LONGEST: usize = 64 * LINE;
     let first = data.as_ptr().cast::<i8>();
     for offset in (0..size_of_val(data).min(LONGEST)).step_by(LINE) {

@@ -2,7 +2,7 @@
 //!
 //! A loop is vectorized for the instructions of the function that it is compiled into, and the crate is compiled for
 //! what every processor of the target has. So each loop that matters is compiled once per instruction set, in a function
-//! that enables the instructions, and the running processor chooses among the copies. What is to be compiled is handed
+//! that enables the instructions, and the running processor chooses among the copies. The work is handed
 //! over as a value with an inlined method ([`Vectorized`]); the macro [`vectorized`] writes such a value for a function:
 //!
 //! ```text

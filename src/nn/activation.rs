@@ -84,7 +84,7 @@ macro_rules! map {
     };
 }
 
-/// Every gradient is multiplied by a function of what was seen.
+/// Every gradient is multiplied by a function of the input or output that was seen.
 macro_rules! scale {
     ($seen:ident => $slope:expr, $values:expr, $delta:expr) => {
         for (&$seen, delta) in $values.iter().zip($delta.iter_mut()) {
@@ -102,7 +102,7 @@ impl Activation {
     /// g(z) in place, over rows of `columns` entries.
     ///
     /// # Panics
-    /// When `z` does not consist of whole rows.
+    /// If `z` does not consist of whole rows.
     pub fn forward(self, z: &mut [f32], columns: usize) {
         assert!(z.len().is_multiple_of(columns.max(1)), "{} entries in rows of {columns}", z.len());
         forward(self, z, columns);
@@ -114,10 +114,10 @@ impl Activation {
     }
 
     /// Turns `delta`, the gradient of the loss with respect to a, into that with respect to z, in place.
-    /// `seen` is a where [`reads_output`](Self::reads_output) says so, else z.
+    /// `seen` is a if [`reads_output`](Self::reads_output) says so, else z.
     ///
     /// # Panics
-    /// When `seen` and `delta` differ in length, or do not consist of whole rows.
+    /// If `seen` and `delta` differ in length, or do not consist of whole rows.
     pub fn backward(self, seen: &[f32], delta: &mut [f32], columns: usize) {
         assert_eq!(seen.len(), delta.len(), "one gradient for each entry");
         assert!(seen.len().is_multiple_of(columns.max(1)), "{} entries in rows of {columns}", seen.len());

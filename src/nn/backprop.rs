@@ -249,7 +249,7 @@ impl Pass {
 
     /// Goes on from where all sections of the backward pass have stopped to the gradient with respect to the inputs; once
     /// for each backward pass.
-    pub(crate) fn to_inputs(&mut self, network: &Network, batch: &Batch<'_>) {
+    pub(crate) fn continue_to_inputs(&mut self, network: &Network, batch: &Batch<'_>) {
         let first_trained = self.first_trained(network);
         let stop = self.slots.iter().position(|slot| slot.layer >= first_trained).unwrap_or(self.slots.len() - 1);
         for i in (0..=stop).rev() {
@@ -260,7 +260,7 @@ impl Pass {
         }
     }
 
-    /// The gradient with respect to the inputs, after [`to_inputs`](Self::to_inputs).
+    /// The gradient with respect to the inputs, after [`continue_to_inputs`](Self::continue_to_inputs).
     pub(crate) fn input_delta(&self) -> &Matrix {
         &self.input_delta
     }

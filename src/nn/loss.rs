@@ -188,7 +188,7 @@ struct Rows<'a> {
     prediction: &'a [f32],
     target: &'a [f32],
     columns: usize,
-    /// What the gradient is multiplied by; `None` if it is not asked for.
+    /// The factor of the gradient; `None` if it is not asked for.
     factor: Option<f32>,
     /// Receives the gradient, and serves as memory in any case.
     gradient: &'a mut [f32],
@@ -375,7 +375,7 @@ mod tests {
         ] {
             let prediction = Matrix::from_vec(3, 1, prediction.to_vec());
             let value = Pinball(alpha).value_and_gradient(&prediction, &target, &mut gradient);
-            assert!((value - f64::from(expected)).abs() < 1e-7, "{value} for {expected}");
+            assert!((value - expected).abs() < 1e-7, "{value} for {expected}");
             for (i, slope) in gradient.as_slice().iter().enumerate() {
                 let error = prediction[(i, 0)] - target[(i, 0)];
                 let expected = if error < 0.0 {

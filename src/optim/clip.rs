@@ -2,7 +2,7 @@
 
 use crate::linalg::reduce::square_sum;
 
-/// Scales `gradient` down to the Euclidean norm `limit` where its norm is above that, and returns the norm that it had
+/// Scales `gradient` down to the Euclidean norm `limit` if its norm is above that, and returns the norm that it had
 /// (Pascanu, Mikolov, Bengio, 2013). It is for the whole gradient of a network, before the optimizer's step.
 ///
 /// ```

@@ -21,7 +21,7 @@ use crate::linalg::reduce::{add_scaled, dot};
 /// - The loss of an epoch is that after its step, its learning rate the length of the step in relation to what the
 ///   curvature suggests, and its only batch the whole of the data.
 /// - Of penalties, L2 goes with it. What changes the loss from step to step or is no part of it is refused: L1, whose
-///   slope jumps at zero, weight decay, clipping, max-norm, warm-up, dropout, noise and batch normalisation.
+///   slope jumps at zero, weight decay, clipping, max-norm, warm-up, dropout, noise and batch normalization.
 /// - Schedule and batch size have no influence.
 ///
 /// ```

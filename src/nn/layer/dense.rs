@@ -23,7 +23,7 @@ impl Dense {
     /// A layer of these parameters: `weights` are inputs × outputs, `bias` has one entry per output.
     ///
     /// # Panics
-    /// When `bias` is not as long as `weights` has columns.
+    /// If `bias` is not as long as `weights` has columns.
     pub fn new(weights: Matrix, bias: Vec<f32>) -> Self {
         assert_eq!(weights.columns(), bias.len(), "a bias needs one entry per output");
         Dense { weights: weights.align(), bias }

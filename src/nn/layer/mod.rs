@@ -161,7 +161,7 @@ impl Layer {
     }
 
     /// From the gradient with respect to the output, in `trace`: writes that with respect to the input into
-    /// `input_delta`. What `trace` then holds is of use only to [`Trace::gradient`].
+    /// `input_delta`. Afterwards `trace` is of use only to [`Trace::gradient`].
     pub(crate) fn backward(&self, input: &Matrix, moments: &Moments, trace: &mut Trace, input_delta: &mut Matrix) {
         let Trace { output, delta, cache } = trace;
         match (self, cache) {
