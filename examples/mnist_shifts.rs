@@ -26,7 +26,7 @@ fn main() -> palmnet::Result<()> {
     let builder = Network::builder(SIDE * SIDE).dense(512, Identity).batch_norm().activation(Relu).dropout(0.2);
     let builder = builder.dense(512, Identity).batch_norm().activation(Relu).dropout(0.2);
     let mut network = builder.dense(10, Softmax).seed(seed).build()?;
-    let mut workspace = Workspace::new(&network, Loss::CrossEntropy, seed)?;
+    let mut workspace = Workspace::new(&network, seed);
     let mut optimizer = Optimizer::new(Adam::new(RATE), &network).penalty(Penalty::default().weight_decay(0.01));
     let batches = train.len().div_ceil(BATCH);
     let scheduler = Scheduler::new(Schedule::OneCycle, epochs, batches);
@@ -41,9 +41,7 @@ fn main() -> palmnet::Result<()> {
             train.gather(rows, &mut x);
             train.gather_targets(rows, 10, &mut y);
             shift(&mut x, &mut rng);
-            workspace.forward(&network, &x);
-            loss += workspace.backward(&network, &x, &y) / batches as f64;
-            workspace.update_running(&mut network);
+            loss += workspace.step(&mut network, Loss::CrossEntropy, &x, &y)? / batches as f64;
             optimizer.set_learning_rate(RATE * scheduler.factor(epoch * batches + i));
             optimizer.step(&mut network, workspace.gradient());
         }

@@ -17,7 +17,7 @@ fn main() -> palmnet::Result<()> {
     };
     train.scale(&Scaler::divide_by(784, 255.0));
     let network = Network::builder(784).dense(128, Relu).dense(128, Relu).dense(10, Softmax).build()?;
-    println!("{}, 784-128-128-10, {} examples", palmnet::isa(), train.len());
+    println!("{}, 784-128-128-10, {} examples", palmnet::Isa::current()?, train.len());
     let all = threads();
     let counts = if all > 1 { vec![1, all] } else { vec![1] };
     for batch in [64, 1000] {

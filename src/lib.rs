@@ -53,7 +53,7 @@ pub use format::atomic::write_atomic;
 pub use format::json;
 pub use format::safetensors::{Safetensors, Tensor};
 pub use linalg::gemm::{SHARED_PRODUCT, peak_flops};
-pub use linalg::isa::{Isa, check as check_isa, isa};
+pub use linalg::isa::Isa;
 pub use linalg::matrix::Matrix;
 pub use linalg::view::MatrixView;
 pub use model::classification::{Classification, Scores};
@@ -63,12 +63,12 @@ pub use model::model::Model;
 pub use model::preprocessing::{Preprocessing, Scaling};
 pub use model::regression::Regression;
 pub use nn::activation::Activation;
-pub use nn::backprop::Workspace;
-pub use nn::builder::NetworkBuilder;
+pub use nn::builder::{DenseConfig, NetworkBuilder};
 pub use nn::init::Init;
 pub use nn::layer::{BatchNorm, Dense, Dropout, Layer, LayerNorm, Noise};
 pub use nn::loss::Loss;
 pub use nn::network::{Network, Scratch};
+pub use nn::workspace::Workspace;
 pub use optim::{
     AdaGrad, Adam, Lbfgs, NAdam, Optimizer, Penalty, RmsProp, Rprop, Rule, Schedule, Scheduler, Sgd, clip_norm,
 };

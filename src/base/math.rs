@@ -11,6 +11,12 @@ pub(crate) fn select(condition: bool, yes: f32, no: f32) -> f32 {
     if condition { yes } else { no }
 }
 
+/// -1, 0 or 1; NaN for NaN.
+#[inline(always)]
+pub(crate) fn sign(x: f32) -> f32 {
+    select(x == 0.0 || x.is_nan(), x, 1f32.copysign(x))
+}
+
 /// eˣ, within 1 unit in the last place for normal results; 0 below -104, infinite above 88.73.
 #[inline(always)]
 pub(crate) fn exp(x: f32) -> f32 {

@@ -3,7 +3,7 @@
 use super::{Dataset, Features};
 use crate::base::error::{Error, Result};
 use crate::linalg::matrix::Matrix;
-use crate::linalg::vectorize::{Vectorized, vectorize};
+use crate::linalg::vectorize::vectorized;
 
 /// A linear map of each column: (x − offset) · factor.
 ///
@@ -62,7 +62,7 @@ impl Scaler {
     /// Division of `columns` columns by `divisor`: 255 brings pixels to [0, 1].
     ///
     /// # Panics
-    /// When `divisor` is zero, not finite, or so small that its reciprocal is not.
+    /// If `divisor` is zero, not finite, or so small that its reciprocal is not.
     pub fn divide_by(columns: usize, divisor: f32) -> Scaler {
         let factor = 1.0 / divisor;
         assert!(factor.is_normal(), "division of columns by {divisor}");
@@ -72,7 +72,7 @@ impl Scaler {
     /// A scaler of its parts, one entry per column each.
     ///
     /// # Errors
-    /// When the lengths differ, an entry is not finite, or a factor is zero.
+    /// If the lengths differ, an entry is not finite, or a factor is zero.
     pub fn from_parts(offset: Vec<f32>, factor: Vec<f32>) -> Result<Scaler> {
         if offset.len() != factor.len() {
             return Err(Error::Mismatch(format!("a scaler of {} offsets and {} factors", offset.len(), factor.len())));
@@ -86,12 +86,12 @@ impl Scaler {
         Ok(Scaler { offset, factor })
     }
 
-    /// What is subtracted from each column.
+    /// The offset that is subtracted from each column.
     pub fn offset(&self) -> &[f32] {
         &self.offset
     }
 
-    /// What each column is then multiplied by.
+    /// The factor that each column is then multiplied by.
     pub fn factor(&self) -> &[f32] {
         &self.factor
     }
@@ -104,7 +104,7 @@ impl Scaler {
     /// A copy of `dataset` with scaled features; [`Dataset::scale`] makes no copy.
     ///
     /// # Panics
-    /// When the number of features differs.
+    /// If the number of features differs.
     pub fn apply(&self, dataset: &Dataset) -> Dataset {
         let mut scaled = dataset.clone();
         scaled.scale(self);
@@ -114,7 +114,7 @@ impl Scaler {
     /// Scales every row in place.
     ///
     /// # Panics
-    /// When the number of columns differs.
+    /// If the number of columns differs.
     pub fn transform(&self, matrix: &mut Matrix) {
         self.each_row(matrix, |x, offset, factor| (x - offset) * factor);
     }
@@ -122,7 +122,7 @@ impl Scaler {
     /// Undoes [`transform`](Self::transform), up to rounding.
     ///
     /// # Panics
-    /// When the number of columns differs.
+    /// If the number of columns differs.
     pub fn invert(&self, matrix: &mut Matrix) {
         self.each_row(matrix, |x, offset, factor| x / factor + offset);
     }
@@ -141,13 +141,13 @@ impl Scaler {
 
     /// Widens a row of bytes, with the arithmetic of [`transform`](Self::transform).
     pub(super) fn widen(&self, bytes: &[u8], x: &mut [f32]) {
-        vectorize(Widen { scaler: self, bytes, x });
+        widen(self, bytes, x);
     }
 
     /// This scaler and then another one, as one.
     ///
     /// # Panics
-    /// When the numbers of columns differ.
+    /// If the numbers of columns differ.
     pub(super) fn then(&self, next: &Scaler) -> Scaler {
         assert_eq!(self.columns(), next.columns(), "the columns of two scalers");
         // ((x - o) f - p) g = (x - (o + p / f)) f g
@@ -159,25 +159,16 @@ impl Scaler {
     }
 }
 
-struct Widen<'a> {
-    scaler: &'a Scaler,
-    bytes: &'a [u8],
-    x: &'a mut [f32],
-}
-
-impl Vectorized for Widen<'_> {
-    type Output = ();
-
-    #[inline(always)]
-    fn run(self) {
-        let scales = self.scaler.offset.iter().zip(&self.scaler.factor);
-        for ((x, &byte), (offset, factor)) in self.x.iter_mut().zip(self.bytes).zip(scales) {
+vectorized! {
+    fn widen(scaler: &Scaler, bytes: &[u8], x: &mut [f32]) {
+        let scales = scaler.offset.iter().zip(&scaler.factor);
+        for ((x, &byte), (offset, factor)) in x.iter_mut().zip(bytes).zip(scales) {
             *x = (f32::from(byte) - offset) * factor;
         }
     }
 }
 
-/// The factor that brings a spread to 1; 1 where there is no spread or none that single precision can bring there.
+/// The factor that brings a spread to 1; 1 if there is no spread or none that single precision can bring there.
 fn factor(spread: f64) -> f32 {
     let factor = (1.0 / spread) as f32;
     if factor.is_normal() { factor } else { 1.0 }

@@ -21,7 +21,7 @@ impl Aligned {
         numbers
     }
 
-    /// Makes this `length` numbers of unspecified content, in the memory that it has where that is enough.
+    /// Makes this `length` numbers of unspecified content, in the memory that it has if that is enough.
     pub(crate) fn resize(&mut self, length: usize) {
         self.resize_with(length, 0.0);
     }
@@ -52,7 +52,7 @@ impl Aligned {
     }
 }
 
-/// The numbers where they are, on a cache line or not.
+/// The numbers, on a cache line or not.
 impl From<Vec<f32>> for Aligned {
     fn from(numbers: Vec<f32>) -> Self {
         Aligned { padded: numbers, start: 0 }

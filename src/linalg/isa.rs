@@ -12,7 +12,7 @@ use crate::base::error::{Error, Result};
 /// below chooses a lesser one, for tests and comparisons.
 ///
 /// AVX-512, AVX2 and NEON multiply and add with one rounding, so they give the same bits in a product; the others round
-/// twice. Without the crate's feature `fast` there is only what every processor of the target has: on x86-64, SSE2.
+/// twice. Without the crate's feature `simd` there are only the instructions of every processor of the target: on x86-64, SSE2.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Isa {
@@ -24,7 +24,7 @@ pub enum Isa {
     Sse2,
     /// `neon`: 64-bit ARM.
     Neon,
-    /// `portable`: what the compiler makes of plain arrays, on any other processor.
+    /// `portable`: plain arrays as the compiler vectorizes them, on any other processor.
     Portable,
 }
 
@@ -35,7 +35,7 @@ impl Isa {
     /// Whether the running processor has these instructions, and the crate was built with code for them.
     pub fn is_available(self) -> bool {
         match self {
-            #[cfg(all(target_arch = "x86_64", feature = "fast"))]
+            #[cfg(all(target_arch = "x86_64", feature = "simd"))]
             Isa::Avx512 => {
                 Isa::Avx2.is_available()
                     && is_x86_feature_detected!("avx512f")
@@ -43,15 +43,24 @@ impl Isa {
                     && is_x86_feature_detected!("avx512bw")
                     && is_x86_feature_detected!("avx512dq")
             }
-            #[cfg(all(target_arch = "x86_64", feature = "fast"))]
+            #[cfg(all(target_arch = "x86_64", feature = "simd"))]
             Isa::Avx2 => is_x86_feature_detected!("avx2") && is_x86_feature_detected!("fma"),
             Isa::Neon => cfg!(all(target_arch = "aarch64", target_feature = "neon")),
             Isa::Sse2 => cfg!(target_arch = "x86_64"),
             // Also in this crate's own tests.
             Isa::Portable => cfg!(test) || !(Isa::Sse2.is_available() || Isa::Neon.is_available()),
-            #[cfg(any(not(target_arch = "x86_64"), not(feature = "fast")))]
+            #[cfg(any(not(target_arch = "x86_64"), not(feature = "simd")))]
             Isa::Avx512 | Isa::Avx2 => false,
         }
+    }
+
+    /// Returns the instruction set in use.
+    ///
+    /// # Errors
+    /// [`Error::Setting`] if `PALMNET_ISA` holds no instruction set's name, or one that this processor or build lacks.
+    /// The arithmetic then uses the best one available.
+    pub fn current() -> Result<Isa> {
+        std::env::var_os("PALMNET_ISA").map_or(Ok(best()), |wish| choose(&wish))
     }
 
     fn name(self) -> &'static str {
@@ -72,18 +81,10 @@ impl fmt::Display for Isa {
     }
 }
 
-/// The instruction set in use: what `PALMNET_ISA` asks for where that is possible, or else the best there is.
-pub fn isa() -> Isa {
+/// The instruction set in use: the one that `PALMNET_ISA` names if that is possible, else the best available.
+pub(crate) fn isa() -> Isa {
     static ISA: OnceLock<Isa> = OnceLock::new();
-    *ISA.get_or_init(|| check().unwrap_or_else(|_| best()))
-}
-
-/// The instruction set in use, or why the one that `PALMNET_ISA` asks for cannot be.
-///
-/// # Errors
-/// [`Error::Setting`] when the variable holds no instruction set's name, or one that this processor lacks.
-pub fn check() -> Result<Isa> {
-    std::env::var_os("PALMNET_ISA").map_or(Ok(best()), |wish| choose(&wish))
+    *ISA.get_or_init(|| Isa::current().unwrap_or_else(|_| best()))
 }
 
 fn best() -> Isa {

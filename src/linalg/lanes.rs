@@ -25,7 +25,7 @@ pub(crate) trait Lanes: Copy {
     /// The first `COUNT` vectors as the rows of a square, rows and columns exchanged.
     fn transpose(square: [Self; 16]) -> [Self; 16];
 
-    /// The first `COUNT` numbers of a slice, and zeros where it is too short.
+    /// The first `COUNT` numbers of a slice, and zeros if it is too short.
     #[inline(always)]
     fn load_partial(from: &[f32]) -> Self {
         let mut padded = [0.0; 16];
@@ -65,13 +65,13 @@ pub(crate) trait Task {
 /// Runs `task` with the instructions of `isa`.
 ///
 /// # Panics
-/// When the processor lacks them.
+/// If the processor lacks them.
 pub(crate) fn run_on<T: Task>(isa: Isa, task: T) -> T::Output {
     assert!(isa.is_available(), "this processor has no {isa}");
     match isa {
-        #[cfg(all(target_arch = "x86_64", feature = "fast"))]
+        #[cfg(all(target_arch = "x86_64", feature = "simd"))]
         Isa::Avx512 => x86::Avx512::call(task),
-        #[cfg(all(target_arch = "x86_64", feature = "fast"))]
+        #[cfg(all(target_arch = "x86_64", feature = "simd"))]
         Isa::Avx2 => x86::Avx2::call(task),
         #[cfg(target_arch = "x86_64")]
         Isa::Sse2 => x86::Sse2::call(task),
@@ -83,10 +83,10 @@ pub(crate) fn run_on<T: Task>(isa: Isa, task: T) -> T::Output {
     }
 }
 
-/// Asks the memory for what will be read soon, where the processor has an instruction for that.
+/// Asks the memory for what will be read soon, if the processor has an instruction for that.
 pub(crate) fn prefetch<T>(data: &[T]) {
     const LINE: usize = 64;
-    // What is longer, the processor sees coming by itself.
+    // Anything longer, the processor's own prefetcher detects.
     const LONGEST: usize = 64 * LINE;
     let first = data.as_ptr().cast::<i8>();
     for offset in (0..size_of_val(data).min(LONGEST)).step_by(LINE) {
@@ -112,12 +112,12 @@ mod x86 {
     use std::arch::x86_64::*;
 
     #[derive(Clone, Copy)]
-    #[cfg(feature = "fast")]
+    #[cfg(feature = "simd")]
     pub(super) struct Avx512(__m512);
 
     // SAFETY, for every block here: an `Avx512` is reachable only inside `run_on`, which made sure that the
     // processor has the instructions, and the slices are as long as what is read or written.
-    #[cfg(feature = "fast")]
+    #[cfg(feature = "simd")]
     impl Lanes for Avx512 {
         const COUNT: usize = 16;
         const ROWS: usize = 14;
@@ -198,18 +198,18 @@ mod x86 {
     }
 
     /// The lowest `count` of 16 bits.
-    #[cfg(feature = "fast")]
+    #[cfg(feature = "simd")]
     #[inline(always)]
     fn mask(count: usize) -> u16 {
         if count < 16 { (1 << count) - 1 } else { u16::MAX }
     }
 
     #[derive(Clone, Copy)]
-    #[cfg(feature = "fast")]
+    #[cfg(feature = "simd")]
     pub(super) struct Avx2(__m256);
 
     // SAFETY: as above.
-    #[cfg(feature = "fast")]
+    #[cfg(feature = "simd")]
     impl Lanes for Avx2 {
         const COUNT: usize = 8;
         const ROWS: usize = 6;
@@ -279,7 +279,7 @@ mod x86 {
     // SAFETY: SSE2 is part of the target, and the slices are as long as what is read or written.
     impl Lanes for Sse2 {
         const COUNT: usize = 4;
-        const ROWS: usize = if cfg!(feature = "fast") { 4 } else { 2 };
+        const ROWS: usize = if cfg!(feature = "simd") { 4 } else { 2 };
         const BLOCK: usize = 64 * 1024;
 
         #[inline(always)]
@@ -335,7 +335,7 @@ mod arm {
     // SAFETY, for every block here: NEON is part of the target, and the slices are as long as what is read or written.
     impl Lanes for Neon {
         const COUNT: usize = 4;
-        const ROWS: usize = if cfg!(feature = "fast") { 12 } else { 2 };
+        const ROWS: usize = if cfg!(feature = "simd") { 12 } else { 2 };
         const BLOCK: usize = 64 * 1024;
 
         #[inline(always)]

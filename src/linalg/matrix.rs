@@ -27,7 +27,7 @@ impl Matrix {
     /// A `rows` × `columns` matrix of zeros.
     ///
     /// # Panics
-    /// When it has more entries than the machine can count.
+    /// If it has more entries than the machine can count.
     pub fn zeros(rows: usize, columns: usize) -> Self {
         Matrix::filled(rows, columns, 0.0)
     }
@@ -35,7 +35,7 @@ impl Matrix {
     /// A `rows` × `columns` matrix that holds `value` everywhere.
     ///
     /// # Panics
-    /// When it has more entries than the machine can count.
+    /// If it has more entries than the machine can count.
     pub fn filled(rows: usize, columns: usize, value: f32) -> Self {
         Matrix { rows, columns, data: Aligned::filled(area(rows, columns), value) }
     }
@@ -43,7 +43,7 @@ impl Matrix {
     /// A matrix of `data`, which holds one row after the other.
     ///
     /// # Panics
-    /// When `data` does not have `rows` × `columns` entries.
+    /// If `data` does not have `rows` × `columns` entries.
     pub fn from_vec(rows: usize, columns: usize, data: Vec<f32>) -> Self {
         assert_eq!(data.len(), area(rows, columns), "a {rows} × {columns} matrix from {} numbers", data.len());
         Matrix { rows, columns, data: data.into() }
@@ -52,7 +52,7 @@ impl Matrix {
     /// A matrix of these rows, each an array or a vector.
     ///
     /// # Panics
-    /// When the rows differ in length.
+    /// If the rows differ in length.
     pub fn from_rows<R: AsRef<[f32]>>(rows: &[R]) -> Self {
         let columns = rows.first().map_or(0, |row| row.as_ref().len());
         let mut data = Vec::with_capacity(rows.len() * columns);
@@ -66,12 +66,12 @@ impl Matrix {
     /// A matrix whose entry at (row, column) is `entry(row, column)`.
     ///
     /// # Panics
-    /// When it has more entries than the machine can count.
+    /// If it has more entries than the machine can count.
     pub fn from_fn(rows: usize, columns: usize, mut entry: impl FnMut(usize, usize) -> f32) -> Self {
         let mut matrix = Matrix::zeros(rows, columns);
-        let mut places = matrix.data.iter_mut();
+        let mut entries = matrix.data.iter_mut();
         for i in 0..rows {
-            places.by_ref().take(columns).enumerate().for_each(|(j, place)| *place = entry(i, j));
+            entries.by_ref().take(columns).enumerate().for_each(|(j, to)| *to = entry(i, j));
         }
         matrix
     }
@@ -94,7 +94,7 @@ impl Matrix {
     /// Row `row`.
     ///
     /// # Panics
-    /// When there is no such row.
+    /// If there is no such row.
     pub fn row(&self, row: usize) -> &[f32] {
         assert!(row < self.rows, "row {row} of {}", self.rows);
         &self.data[row * self.columns..][..self.columns]
@@ -103,7 +103,7 @@ impl Matrix {
     /// Row `row`, to be changed.
     ///
     /// # Panics
-    /// When there is no such row.
+    /// If there is no such row.
     pub fn row_mut(&mut self, row: usize) -> &mut [f32] {
         assert!(row < self.rows, "row {row} of {}", self.rows);
         &mut self.data[row * self.columns..][..self.columns]
@@ -132,18 +132,24 @@ impl Matrix {
     /// The matrix of these rows, in this order; a row may be taken more than once.
     ///
     /// # Panics
-    /// When there is no such row.
+    /// If there is no such row.
     pub fn select_rows(&self, rows: &[usize]) -> Matrix {
         let mut data = Vec::with_capacity(rows.len() * self.columns);
         rows.iter().for_each(|&row| data.extend_from_slice(self.row(row)));
         Matrix { rows: rows.len(), columns: self.columns, data: data.into() }
     }
 
-    /// Makes this a `rows` × `columns` matrix of unspecified content, in the memory that it has where that is enough.
+    /// Makes this a `rows` × `columns` matrix of unspecified content, in the memory that it has if that is enough.
     pub(crate) fn reshape(&mut self, rows: usize, columns: usize) {
         self.rows = rows;
         self.columns = columns;
         self.data.resize(area(rows, columns));
+    }
+
+    /// Makes this a copy of `other`, in the memory that it has if that is enough.
+    pub(crate) fn copy_from(&mut self, other: &Matrix) {
+        self.reshape(other.rows, other.columns);
+        self.data.copy_from_slice(&other.data);
     }
 
     /// The same matrix, its entries moved to the start of a cache line if they are not there.
@@ -161,18 +167,10 @@ impl Matrix {
         Matrix { data: self.data.iter().copied().map(function).collect(), ..*self }
     }
 
-    /// The element-wise (Hadamard) product.
+    /// The matrix product, cache-blocked, and shared among [`threads`](crate::threads) if it is large.
     ///
     /// # Panics
-    /// When the shapes differ.
-    pub fn hadamard(&self, other: &Matrix) -> Matrix {
-        self.zip(other, "hadamard", |a, b| a * b)
-    }
-
-    /// The matrix product, cache-blocked, and shared among [`threads`](crate::threads) where it is large.
-    ///
-    /// # Panics
-    /// When `self` has not as many columns as `other` has rows.
+    /// If `self` has not as many columns as `other` has rows.
     pub fn matmul(&self, other: &Matrix) -> Matrix {
         self.product(other, gemm::shared_product)
     }
@@ -181,7 +179,7 @@ impl Matrix {
     /// is tested against.
     ///
     /// # Panics
-    /// When `self` has not as many columns as `other` has rows.
+    /// If `self` has not as many columns as `other` has rows.
     pub fn matmul_naive(&self, other: &Matrix) -> Matrix {
         self.product(other, gemm::naive_product)
     }
@@ -195,7 +193,7 @@ impl Matrix {
     }
 
     /// Makes this the product of two matrices, either of them transposed without a copy, in the memory that it has
-    /// where that is enough. Large products are shared among [`threads`](crate::threads).
+    /// if that is enough. Large products are shared among [`threads`](crate::threads).
     ///
     /// ```
     /// use palmnet::Matrix;
@@ -206,7 +204,7 @@ impl Matrix {
     /// ```
     ///
     /// # Panics
-    /// When the first factor has not as many columns as the second has rows.
+    /// If the first factor has not as many columns as the second has rows.
     pub fn set_product(&mut self, a: MatrixView<'_>, b: MatrixView<'_>) {
         self.reshape(a.rows(), b.columns());
         gemm::shared_product(a, b, &mut self.data);
@@ -263,7 +261,7 @@ impl IndexMut<(usize, usize)> for Matrix {
     }
 }
 
-/// The shape, and the entries where there are few.
+/// The shape, and the entries if there are few.
 impl fmt::Debug for Matrix {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "Matrix {} × {}", self.rows, self.columns)?;
@@ -282,7 +280,6 @@ mod tests {
         assert_eq!((&a + &b).row(1), [6.0, 7.0, 8.0]);
         assert_eq!((&a - &b).row(0), [-1.0, 0.0, 1.0]);
         assert_eq!((&a * 0.5).row(0), [0.5, 1.0, 1.5]);
-        assert_eq!(a.hadamard(&b), &a + &a);
         assert_eq!(a.map(|x| -x)[(1, 2)], -6.0);
         assert_eq!(a.select_rows(&[1, 0, 1]).shape(), (3, 3));
         assert_eq!(a.transpose().shape(), (3, 2));

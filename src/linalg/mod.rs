@@ -5,5 +5,6 @@ pub(crate) mod gemm;
 pub(crate) mod isa;
 pub(crate) mod lanes;
 pub(crate) mod matrix;
+pub(crate) mod reduce;
 pub(crate) mod vectorize;
 pub(crate) mod view;

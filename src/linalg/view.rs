@@ -10,7 +10,7 @@ pub struct MatrixView<'a> {
     pub(super) data: &'a [f32],
     pub(super) rows: usize,
     pub(super) columns: usize,
-    /// From a row to the next, or from a column to the next where it is transposed.
+    /// From a row to the next, or from a column to the next if it is transposed.
     pub(super) stride: usize,
     pub(super) transposed: bool,
 }
@@ -22,11 +22,11 @@ impl<'a> MatrixView<'a> {
         MatrixView { data, rows, columns, stride: columns, transposed: false }
     }
 
-    /// These rows alone, of the transpose where it is transposed.
+    /// These rows alone, of the transpose if it is transposed.
     pub(crate) fn select_rows(self, rows: Range<usize>) -> Self {
         assert!(rows.start <= rows.end && rows.end <= self.rows, "rows {rows:?} of {}", self.rows);
         let start = rows.start * if self.transposed { 1 } else { self.stride };
-        // Nothing lies at the start of no rows where these are the last.
+        // Nothing lies at the start of no rows if these are the last.
         MatrixView { data: self.data.get(start..).unwrap_or_default(), rows: rows.len(), ..self }
     }
 
@@ -35,12 +35,12 @@ impl<'a> MatrixView<'a> {
         MatrixView { rows: self.columns, columns: self.rows, transposed: !self.transposed, ..self }
     }
 
-    /// The number of rows, of the transpose where it is transposed.
+    /// The number of rows, of the transpose if it is transposed.
     pub fn rows(self) -> usize {
         self.rows
     }
 
-    /// The number of columns, of the transpose where it is transposed.
+    /// The number of columns, of the transpose if it is transposed.
     pub fn columns(self) -> usize {
         self.columns
     }
@@ -53,7 +53,7 @@ impl<'a> MatrixView<'a> {
 /// The number of entries of a `rows` × `columns` matrix. A product that wrapped around would pass for a small matrix.
 ///
 /// # Panics
-/// When the machine cannot count so far.
+/// If the machine cannot count so far.
 pub(crate) fn area(rows: usize, columns: usize) -> usize {
     rows.checked_mul(columns).unwrap_or_else(|| panic!("a matrix of {rows} × {columns} is too large"))
 }

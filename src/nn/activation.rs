@@ -6,7 +6,7 @@ use std::str::FromStr;
 use crate::base::error::{Error, Result};
 use crate::base::math;
 use crate::base::names::{Names, named, parameter};
-use crate::linalg::vectorize::{Vectorized, vectorize};
+use crate::linalg::vectorize::vectorized;
 
 /// The function g in A = g(Z), element by element except for [`Softmax`](Self::Softmax).
 ///
@@ -84,7 +84,7 @@ macro_rules! map {
     };
 }
 
-/// Every gradient is multiplied by a function of what was seen.
+/// Every gradient is multiplied by a function of the input or output that was seen.
 macro_rules! scale {
     ($seen:ident => $slope:expr, $values:expr, $delta:expr) => {
         for (&$seen, delta) in $values.iter().zip($delta.iter_mut()) {
@@ -102,10 +102,10 @@ impl Activation {
     /// g(z) in place, over rows of `columns` entries.
     ///
     /// # Panics
-    /// When `z` does not consist of whole rows.
+    /// If `z` does not consist of whole rows.
     pub fn forward(self, z: &mut [f32], columns: usize) {
         assert!(z.len().is_multiple_of(columns.max(1)), "{} entries in rows of {columns}", z.len());
-        vectorize(Forward { activation: self, z, columns });
+        forward(self, z, columns);
     }
 
     /// Whether [`backward`](Self::backward) reads the output a = g(z) rather than the input z.
@@ -114,14 +114,14 @@ impl Activation {
     }
 
     /// Turns `delta`, the gradient of the loss with respect to a, into that with respect to z, in place.
-    /// `seen` is a where [`reads_output`](Self::reads_output) says so, else z.
+    /// `seen` is a if [`reads_output`](Self::reads_output) says so, else z.
     ///
     /// # Panics
-    /// When `seen` and `delta` differ in length, or do not consist of whole rows.
+    /// If `seen` and `delta` differ in length, or do not consist of whole rows.
     pub fn backward(self, seen: &[f32], delta: &mut [f32], columns: usize) {
         assert_eq!(seen.len(), delta.len(), "one gradient for each entry");
         assert!(seen.len().is_multiple_of(columns.max(1)), "{} entries in rows of {columns}", seen.len());
-        vectorize(Backward { activation: self, seen, delta, columns });
+        backward(self, seen, delta, columns);
     }
 
     /// [`forward`](Self::forward) for code that is compiled for the widest instructions already.
@@ -183,34 +183,13 @@ impl Activation {
     }
 }
 
-struct Forward<'a> {
-    activation: Activation,
-    z: &'a mut [f32],
-    columns: usize,
-}
-
-impl Vectorized for Forward<'_> {
-    type Output = ();
-
-    #[inline(always)]
-    fn run(self) {
-        self.activation.forward_inline(self.z, self.columns);
+vectorized! {
+    fn forward(activation: Activation, z: &mut [f32], columns: usize) {
+        activation.forward_inline(z, columns);
     }
-}
 
-struct Backward<'a> {
-    activation: Activation,
-    seen: &'a [f32],
-    delta: &'a mut [f32],
-    columns: usize,
-}
-
-impl Vectorized for Backward<'_> {
-    type Output = ();
-
-    #[inline(always)]
-    fn run(self) {
-        self.activation.backward_inline(self.seen, self.delta, self.columns);
+    fn backward(activation: Activation, seen: &[f32], delta: &mut [f32], columns: usize) {
+        activation.backward_inline(seen, delta, columns);
     }
 }
 

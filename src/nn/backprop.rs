@@ -1,163 +1,91 @@
 //! The forward and the backward pass through the stack (Rumelhart, Hinton, Williams, 1986).
+//!
+//! # Problem
+//!
+//! A training step has many rows and many parameters, and several threads. The passes of one row do not depend on other
+//! rows, but the gradient of a parameter is a sum over all rows, whose bits depend on the order of the terms. And batch
+//! normalization makes every row depend on all others.
+//!
+//! # Idea
+//!
+//! Some rows of a batch, a block, go through the whole stack by themselves, with a [`Pass`] of their own. It keeps a
+//! [`Slot`] for each step of the stack: its output, the gradient with respect to that (`delta`), and the layer's cache.
+//! No gradient of a parameter is computed on the way: after all blocks have gone back, the parameters are cut into
+//! [`Part`]s, and whoever computes a part visits the blocks in the order of the rows. So the gradient is the same for any
+//! number of threads, and no two threads write to the same numbers.
+//!
+//! ```text
+//!            slot 0            slot 1            slot 2
+//!   x ───▶ dense, relu ───▶   dropout    ───▶ dense, softmax ───▶ loss      forward: writes output and cache
+//!            delta 0   ◀───    delta 1   ◀───    delta 2     ◀───┘          backward: writes the delta before
+//!               │                                   │
+//!        part 0, part 1                          part 2                     gradient: input × delta
+//! ```
+//!
+//! The pass walks steps ([`Step`]) and knows no kind of layer, but for one thing: at every batch normalization both
+//! passes are cut, because all blocks must meet there (see [`batch_norm`](super::layer::batch_norm)). A pass is a
+//! sequence of *sections*, each of which begins at a batch normalization, except for the first.
+//!
+//! # Why not otherwise
+//!
+//! - A gradient for each block, added up in the end, needs memory for all parameters in every block, and its bits depend
+//!   on the blocks.
+//! - A recorded graph of operations (a tape) would allow any architecture; a stack needs none, and its steps allocate
+//!   nothing.
 
 use std::ops::Range;
 
+use super::layer::batch_norm::Moments;
+use super::layer::{Cache, GradientPart, Layer, Trace};
+use super::loss::Loss;
 use super::network::{Network, Scratch};
 use super::steps::Step;
 use crate::base::error::Result;
 use crate::base::parallel::cut;
 use crate::base::rng::{Rng, purpose};
 use crate::linalg::matrix::Matrix;
-use crate::nn::activation::Activation;
-use crate::nn::layer::batch_norm::{self, Moments};
-use crate::nn::layer::{Dense, Layer};
-use crate::nn::loss::{self, Loss};
 
-/// What one training step needs besides the network: every layer's output, the gradients, the random state of
-/// dropout. Its memory is taken at the first batch and reused: further steps allocate nothing. It works on the thread
-/// that calls it, but for very large products; [`Trainer`](crate::Trainer) shares whole steps among several.
-///
-/// ```
-/// use palmnet::{Activation::*, Loss, Matrix, Network, Optimizer, Sgd, Workspace};
-/// let x = Matrix::from_rows(&[[0.0, 0.0], [0.0, 1.0], [1.0, 0.0], [1.0, 1.0]]);
-/// let y = Matrix::from_rows(&[[0.0], [1.0], [1.0], [0.0]]);
-/// let mut network = Network::builder(2).dense(8, Tanh).dense(1, Sigmoid).seed(1).build()?;
-/// let mut workspace = Workspace::new(&network, Loss::BinaryCrossEntropy, 1)?;
-/// let mut optimizer = Optimizer::new(Sgd::new(0.5).momentum(0.9), &network);
-/// let mut loss = 0.0;
-/// for _ in 0..500 {
-///     workspace.forward(&network, &x);
-///     loss = workspace.backward(&network, &x, &y);
-///     optimizer.step(&mut network, workspace.gradient());
-/// }
-/// assert!(loss < 0.01);
-/// # Ok::<(), palmnet::Error>(())
-/// ```
-#[derive(Clone, Debug)]
-pub struct Workspace {
-    pass: Pass,
-    parts: Vec<Part>,
-    /// What batch normalisation knows of the batch.
-    moments: Vec<Moments>,
-    gradient: Vec<f32>,
-    /// The forward passes so far.
-    passes: u64,
-}
-
-impl Workspace {
-    /// A workspace for this network and loss; `seed` is dropout's.
-    ///
-    /// # Errors
-    /// When the loss is not defined for what the network puts out.
-    pub fn new(network: &Network, loss: Loss, seed: u64) -> Result<Self> {
-        let pass = Pass::new(network, loss, seed)?;
-        let parts = pass.parts(network, |_| usize::MAX);
-        let moments = vec![Moments::default(); pass.sections() - 1];
-        Ok(Workspace { pass, parts, moments, gradient: vec![0.0; network.parameter_count()], passes: 0 })
-    }
-
-    /// The forward pass in training: dropout is at work, and batch normalisation takes its means and variances from `x`.
-    /// Returns the outputs, or the logits where the loss is computed from those.
-    ///
-    /// # Panics
-    /// When `x` has not as many columns as the network has inputs, or the network is not the workspace's.
-    pub fn forward(&mut self, network: &Network, x: &Matrix) -> &Matrix {
-        assert_eq!(x.columns(), network.inputs(), "the network has {} inputs", network.inputs());
-        self.passes += 1;
-        let last = self.moments.len();
-        for section in 0..last {
-            self.pass.forward(network, x, 0, self.passes - 1, section, &self.moments);
-            let (groups, columns) = self.pass.groups(section);
-            self.moments[section].put_together(x.rows(), columns, |visit| visit(x.rows(), groups));
-        }
-        self.pass.forward(network, x, 0, self.passes - 1, last, &self.moments);
-        self.pass.output()
-    }
-
-    /// The backward pass after [`forward`](Self::forward) of the same `x`: the mean loss against `target`; its
-    /// gradient is then in [`gradient`](Self::gradient).
-    ///
-    /// # Panics
-    /// When `target` has not the shape of the outputs.
-    pub fn backward(&mut self, network: &Network, x: &Matrix, target: &Matrix) -> f64 {
-        for section in (0..self.pass.sections()).rev() {
-            self.pass.backward(network, x, target, 0, x.rows(), section, &self.moments);
-            if let Some(before) = section.checked_sub(1) {
-                let (groups, columns) = self.pass.groups(before);
-                self.moments[before].put_together_gradients(columns, |visit| visit(x.rows(), groups));
-            }
-        }
-        for part in &self.parts {
-            self.pass.gradient(part, x, false, &mut self.gradient[part.parameters.clone()]);
-        }
-        loss::mean(self.pass.losses())
-    }
-
-    /// Lets the last batch contribute to the running means and variances of batch normalisation, which
-    /// [`Trainer`](crate::Trainer) does with every step; a network without that is left as it is.
-    pub fn update_running(&self, network: &mut Network) {
-        let norms = network.layers_mut().iter_mut().filter_map(Layer::as_batch_norm_mut);
-        norms.zip(&self.moments).for_each(|(norm, moments)| norm.follow(moments));
-    }
-
-    /// The gradient of the last [`backward`](Self::backward), to be changed before the optimizer sees it, as
-    /// [`clip_norm`](crate::clip_norm) does.
-    pub fn gradient_mut(&mut self) -> &mut [f32] {
-        &mut self.gradient
-    }
-
-    /// The gradient of the last [`backward`](Self::backward), one tensor after the other in the order of
-    /// [`Network::parameters`].
-    pub fn gradient(&self) -> &[f32] {
-        &self.gradient
-    }
-
-    /// The loss of the network's outputs for `x` against `target` without training: nothing is dropped or kept.
-    ///
-    /// # Panics
-    /// When the shapes do not fit the network.
-    pub fn loss(&self, network: &Network, x: &Matrix, target: &Matrix, scratch: &mut Scratch) -> f64 {
-        self.pass.loss(network, x, target, scratch)
-    }
-}
-
-/// Both passes of one set of examples, which may be some rows of a batch: everything but the gradient of the
-/// parameters, which is a sum over the whole batch.
+/// Both passes of one block of examples: everything but the gradient of the parameters, which is a sum over the whole
+/// batch.
 #[derive(Clone, Debug)]
 pub(crate) struct Pass {
-    /// The loss as it is computed: of logits where the last activation fuses with it.
-    loss: Loss,
+    /// The loss as it is computed: of logits if the last activation fuses with it. `None` if others compute it.
+    loss: Option<Loss>,
+    /// Whether the last activation is left out.
     to_logits: bool,
     slots: Vec<Slot>,
-    /// Where batch normalisation is in the slots. Each begins a section of its own: what it does needs the whole batch's
-    /// section before.
+    /// The slots with a trained batch normalization, each of which begins a section.
     norms: Vec<usize>,
     /// The layers before this one work as in prediction, and are not trained.
     frozen: usize,
-    /// Of each example.
+    input_delta: Matrix,
+    /// The loss of each example.
     losses: Vec<f64>,
-    /// How much each example counts; empty where all count alike.
+    /// The weight of each example; empty if all count alike.
     pub weights: Vec<f32>,
-    /// Where the keys of dropout come from, together with the number of the pass.
-    dropout: u64,
+    /// The seed of the keys of dropout and noise, together with the number of the pass.
+    seed: u64,
 }
 
-/// What the passes leave of one step.
-#[derive(Clone, Debug, Default)]
+/// A step of the stack, and what the passes leave of it.
+#[derive(Clone, Debug)]
 struct Slot {
     /// The layer that the step begins with.
     layer: usize,
-    output: Matrix,
-    /// What the derivative needs besides the output: what came into the activation, or the normalised input.
-    kept: Matrix,
-    /// Of each row, what layer normalisation multiplied by.
-    inverse: Vec<f32>,
-    /// What batch normalisation wants to know of these rows.
-    groups: Vec<f32>,
-    /// The gradient of the loss with respect to what the step's layer puts out before any activation.
-    delta: Matrix,
-    /// Chooses the entries that dropout drops, or the noise.
-    key: u32,
+    trace: Trace,
+}
+
+/// The rows of a batch that go through the network.
+#[derive(Clone, Copy)]
+pub(crate) struct Batch<'a> {
+    /// The features of these rows.
+    pub x: &'a Matrix,
+    /// The index of the first of them in the batch.
+    pub first: usize,
+    /// The number of the pass, which chooses what is dropped.
+    pub number: u64,
+    /// The statistics of the whole batch at every batch normalization.
+    pub moments: &'a [Moments],
 }
 
 /// Parameters of one layer that lie together, whose gradient is computed at once: rows of the weights and, after the
@@ -166,50 +94,60 @@ struct Slot {
 pub(crate) struct Part {
     slot: usize,
     pub layer: usize,
-    /// Of a normalisation: scale and shift, as one row of weights and a bias.
-    norm: bool,
     pub rows: Range<usize>,
-    /// Their places among all parameters.
+    /// Their indices among all parameters.
     pub parameters: Range<usize>,
 }
 
-/// What [`Network::from_layers`] sees to.
+/// [`Network::from_layers`] makes sure of it.
 const STACK: &str = "a network has a dense layer";
 
 impl Pass {
+    /// A pass for training `network` on this loss.
+    ///
+    /// # Errors
+    /// If the loss is not defined for the network's outputs.
     pub(crate) fn new(network: &Network, loss: Loss, seed: u64) -> Result<Self> {
         let output = network.output_activation();
         loss.check(output)?;
         let fused = loss.fused(output);
+        Ok(Pass { loss: fused.or(Some(loss)), to_logits: fused.is_some(), ..Pass::to_logits(network, seed) })
+    }
+
+    /// A pass without the last activation and without a loss: see [`output_delta`](Self::output_delta).
+    pub(crate) fn to_logits(network: &Network, seed: u64) -> Self {
+        let layers = network.layers();
         let mut slots = Vec::new();
         let mut layer = 0;
-        while layer < network.layers().len() {
-            slots.push(Slot { layer, ..Slot::default() });
-            layer = Step::at(network.layers(), layer, false).1;
+        while layer < layers.len() {
+            slots.push(Slot { layer, trace: layers[layer].trace(false) });
+            layer = Step::of_training(layers, layer, true).1;
         }
-        let dropout = Rng::stream(seed, purpose::DROPOUT).next_u64();
-        let is_norm = |slot: &Slot| matches!(network.layers()[slot.layer], Layer::BatchNorm(_));
-        let norms = (0..slots.len()).filter(|&i| is_norm(&slots[i])).collect();
-        Ok(Pass {
-            loss: fused.unwrap_or(loss),
-            to_logits: fused.is_some(),
+        let norms = (0..slots.len()).filter(|&i| slots[i].trace.batch_norm().is_some()).collect();
+        Pass {
+            loss: None,
+            to_logits: true,
             slots,
             norms,
             frozen: 0,
+            input_delta: Matrix::default(),
             losses: Vec::new(),
             weights: Vec::new(),
-            dropout,
-        })
+            seed: Rng::stream(seed, purpose::DROPOUT).next_u64(),
+        }
     }
 
     /// The same pass with the first `layers` of the network as they are in prediction, and not trained.
-    pub(crate) fn freeze(mut self, layers: usize) -> Self {
+    pub(crate) fn freeze(mut self, network: &Network, layers: usize) -> Self {
         self.frozen = layers;
+        for slot in &mut self.slots {
+            slot.trace = network.layers()[slot.layer].trace(slot.layer < layers);
+        }
         self.norms.retain(|&slot| self.slots[slot].layer >= layers);
         self
     }
 
-    /// Into how many sections both passes are cut. Between them, all rows of the batch must meet: see
+    /// The number of sections that both passes are cut into. Between them, all rows of the batch must meet: see
     /// [`groups`](Self::groups).
     pub(crate) fn sections(&self) -> usize {
         self.norms.len() + 1
@@ -220,170 +158,139 @@ impl Pass {
         start..self.norms.get(section).copied().unwrap_or(self.slots.len())
     }
 
-    /// What the batch normalisation after this section wants to know of these rows, and the number of its columns: of the
-    /// last pass, be it forward to or backward from it.
+    /// The description of these rows for the batch normalization after this section, and the number of its columns: of
+    /// the last pass, be it forward to or backward from it.
     pub(crate) fn groups(&self, section: usize) -> (&[f32], usize) {
-        let slot = &self.slots[self.norms[section]];
-        (&slot.groups, slot.kept.columns())
+        self.slots[self.norms[section]].trace.batch_norm().map_or((&[], 0), |cache| cache.groups())
     }
 
-    /// The outputs, or the logits where the loss is computed from those.
+    /// The outputs, or the logits if the loss is computed from those.
     pub(crate) fn output(&self) -> &Matrix {
-        &self.slots.last().expect(STACK).output
+        &self.slots.last().expect(STACK).trace.output
     }
 
-    /// A section of the forward pass with this number, of the examples `x`, of which the first is the batch's `first`.
-    pub(crate) fn forward(
-        &mut self,
-        network: &Network,
-        x: &Matrix,
-        first: usize,
-        number: u64,
-        section: usize,
-        moments: &[Moments],
-    ) {
+    /// The output of this layer, or of the step that ends with it; `None` if it is not kept.
+    pub(crate) fn activations(&self, network: &Network, layer: usize) -> Option<&Matrix> {
+        let layers = network.layers();
+        // Without the last activation, the last step puts out what the layer before that does.
+        let is_left_out = self.to_logits && matches!(layers.last(), Some(Layer::Activation(_)));
+        let end = layers.len() - usize::from(is_left_out);
+        let ends = |slot: &&Slot| Step::of_training(layers, slot.layer, self.to_logits).1.min(end) == layer + 1;
+        self.slots.iter().find(ends).map(|slot| &slot.trace.output)
+    }
+
+    /// A section of the forward pass.
+    pub(crate) fn forward(&mut self, network: &Network, batch: &Batch<'_>, section: usize) {
+        let layers = network.layers();
         if section == 0 {
-            self.draw_keys(network, number);
+            let mut keys = Rng::stream(self.seed, batch.number);
+            for Slot { layer, trace } in &mut self.slots {
+                layers[*layer].draw(&mut keys, batch.first, &mut trace.cache);
+            }
         }
+        let moments = moments_before(batch.moments, section);
         let slots = self.section(section);
         for i in slots.clone() {
             let (before, rest) = self.slots.split_at_mut(i);
-            let input = before.last().map_or(x, |slot| &slot.output);
-            let slot = &mut rest[0];
-            match Step::at(network.layers(), slot.layer, self.to_logits).0 {
-                Step::Dense(dense, activation) if activation.reads_output() => {
-                    dense.forward(input, activation, &mut slot.output);
-                }
-                Step::Dense(dense, activation) => {
-                    dense.forward(input, Activation::Identity, &mut slot.kept);
-                    copy(&slot.kept, &mut slot.output);
-                    activation.forward(slot.output.as_mut_slice(), slot.kept.columns());
-                }
-                Step::Activation(activation) => {
-                    copy(input, &mut slot.output);
-                    activation.forward(slot.output.as_mut_slice(), input.columns());
-                }
-                Step::Dropout(_) | Step::Noise(_) if slot.layer < self.frozen => copy(input, &mut slot.output),
-                Step::Dropout(dropout) => {
-                    copy(input, &mut slot.output);
-                    dropout.mask(slot.output.as_mut_slice(), slot.key, first * input.columns());
-                }
-                Step::Noise(noise) => {
-                    copy(input, &mut slot.output);
-                    noise.add(slot.output.as_mut_slice(), input.columns(), slot.key, first);
-                }
-                Step::BatchNorm(norm, activation) if slot.layer < self.frozen => {
-                    copy(input, &mut slot.output);
-                    norm.predict(&mut slot.output);
-                    activation.forward(slot.output.as_mut_slice(), input.columns());
-                }
-                Step::BatchNorm(norm, activation) => {
-                    norm.forward(&moments[section - 1], input, &mut slot.kept, &mut slot.output);
-                    activation.forward(slot.output.as_mut_slice(), input.columns());
-                }
-                Step::LayerNorm(norm) => norm.forward(input, &mut slot.kept, &mut slot.inverse, &mut slot.output),
-            }
+            let input = before.last().map_or(batch.x, |slot| &slot.trace.output);
+            let step = Step::of_training(layers, rest[0].layer, self.to_logits).0;
+            step.forward(input, moments, &mut rest[0].trace);
         }
-        if section < self.norms.len() {
-            let (before, rest) = self.slots.split_at_mut(slots.end);
-            let input = before.last().map_or(x, |slot| &slot.output);
-            rest[0].kept.reshape(input.rows(), input.columns());
-            batch_norm::describe(input, &mut rest[0].groups);
+        // The cut: the batch normalization that begins the next section needs the whole batch.
+        let (before, rest) = self.slots.split_at_mut(slots.end);
+        if let Some(Slot { trace: Trace { cache: Cache::BatchNorm(cache), .. }, .. }) = rest.first_mut() {
+            cache.describe(before.last().map_or(batch.x, |slot| &slot.trace.output));
         }
     }
 
-    fn draw_keys(&mut self, network: &Network, number: u64) {
-        let mut keys = Rng::stream(self.dropout, number);
-        for slot in &mut self.slots {
-            if let Layer::Dropout(_) | Layer::Noise(_) = network.layers()[slot.layer] {
-                slot.key = keys.next_u64() as u32;
-            }
+    /// Computes the losses of these rows, as a part of a batch of `examples`, and with what the backward pass begins.
+    pub(crate) fn judge(&mut self, target: &Matrix, examples: usize) {
+        let loss = self.loss.expect("a pass that computes the loss");
+        let last = &mut self.slots.last_mut().expect(STACK).trace;
+        loss.of_rows(&last.output, target, examples, &mut last.delta, &mut self.losses);
+        for (i, weight) in self.weights.iter().enumerate() {
+            last.delta.row_mut(i).iter_mut().for_each(|slope| *slope *= weight);
+            self.losses[i] *= f64::from(*weight);
         }
     }
 
-    /// A section of the backward pass after [`forward`](Self::forward) of the same `x` and `first`, as a part of a batch of
-    /// `examples`; the last section is the first to go backward.
-    #[expect(clippy::too_many_arguments)]
-    pub(crate) fn backward(
-        &mut self,
-        network: &Network,
-        x: &Matrix,
-        target: &Matrix,
-        first: usize,
-        examples: usize,
-        section: usize,
-        moments: &[Moments],
-    ) {
-        // Nobody needs the gradient with respect to the inputs: the pass stops at the first trained layer.
-        let trained = |layer: &Layer| layer.parameters().next().is_some();
-        let after_frozen = network.layers().iter().skip(self.frozen);
-        let first_trained = self.frozen + after_frozen.take_while(|layer| !trained(layer)).count();
-        let section_slots = self.section(section);
-        let Pass { loss, to_logits, slots, losses, weights, .. } = self;
-        if section_slots.end == slots.len() {
-            let last = slots.last_mut().expect(STACK);
-            loss.of_rows(&last.output, target, examples, &mut last.delta, losses);
-            for (i, weight) in weights.iter().enumerate() {
-                last.delta.row_mut(i).iter_mut().for_each(|slope| *slope *= weight);
-                losses[i] *= f64::from(*weight);
-            }
-        } else {
-            let (before, rest) = slots.split_at_mut(section_slots.end);
-            let slot = &rest[0];
-            if slot.layer <= first_trained {
+    /// The output, and the gradient of a loss with respect to it, to be set before the backward pass if no
+    /// [`judge`](Self::judge) does.
+    pub(crate) fn output_delta(&mut self) -> (&Matrix, &mut Matrix) {
+        let last = &mut self.slots.last_mut().expect(STACK).trace;
+        (&last.output, &mut last.delta)
+    }
+
+    /// A section of the backward pass after [`forward`](Self::forward) of the same batch; the last section is the first
+    /// to go backward.
+    pub(crate) fn backward(&mut self, network: &Network, batch: &Batch<'_>, section: usize) {
+        let first_trained = self.first_trained(network);
+        let slots = self.section(section);
+        if slots.end < self.slots.len() {
+            // The batch normalization after this section, now that the whole batch has come so far.
+            if self.slots[slots.end].layer <= first_trained {
                 return;
             }
-            if let (Some(before), Layer::BatchNorm(norm)) = (before.last_mut(), &network.layers()[slot.layer]) {
-                norm.backward(&moments[section], &slot.kept, &slot.delta, &mut before.delta);
-            }
+            self.hand_over(network, batch, slots.end);
         }
-        for i in section_slots.rev() {
-            let (before, rest) = slots.split_at_mut(i);
-            let (mut before, slot) = (before.last_mut(), &mut rest[0]);
-            let columns = slot.delta.columns();
-            let is_first = slot.layer == first_trained;
-            match Step::at(network.layers(), slot.layer, *to_logits).0 {
-                Step::Dense(dense, activation) => {
-                    let seen = if activation.reads_output() { &slot.output } else { &slot.kept };
-                    activation.backward(seen.as_slice(), slot.delta.as_mut_slice(), columns);
-                    if let (Some(before), false) = (before, is_first) {
-                        dense.backward(&slot.delta, &mut before.delta);
-                    }
-                }
-                Step::BatchNorm(_, activation) => {
-                    activation.backward(slot.output.as_slice(), slot.delta.as_mut_slice(), columns);
-                    // What follows needs the whole batch.
-                    batch_norm::sum_up(&slot.delta, &slot.kept, &mut slot.groups);
-                }
-                Step::LayerNorm(norm) => {
-                    if let (Some(before), false) = (before, is_first) {
-                        norm.backward(&slot.kept, &slot.inverse, &slot.delta, &mut before.delta);
-                    }
-                }
-                step => {
-                    match step {
-                        Step::Activation(activation) => {
-                            let input = before.as_ref().map_or(x, |before| &before.output);
-                            let seen = if activation.reads_output() { &slot.output } else { input };
-                            activation.backward(seen.as_slice(), slot.delta.as_mut_slice(), columns);
-                        }
-                        Step::Dropout(dropout) => {
-                            dropout.mask(slot.delta.as_mut_slice(), slot.key, first * columns);
-                        }
-                        _ => {}
-                    }
-                    if let Some(before) = &mut before {
-                        std::mem::swap(&mut slot.delta, &mut before.delta);
-                    }
-                }
+        for i in slots.clone().rev() {
+            self.backward_activation(network, i);
+            let Trace { cache, delta, .. } = &mut self.slots[i].trace;
+            if let (true, Cache::BatchNorm(cache)) = (i == slots.start, cache) {
+                return cache.describe_gradient(delta);
             }
-            if is_first {
+            // Nobody needs the gradient with respect to the inputs: the pass stops at the first trained layer.
+            if self.slots[i].layer <= first_trained {
                 return;
             }
+            self.hand_over(network, batch, i);
         }
     }
 
-    /// The loss of each example, after [`backward`](Self::backward).
+    /// Goes on from where all sections of the backward pass have stopped to the gradient with respect to the inputs; once
+    /// for each backward pass.
+    pub(crate) fn continue_to_inputs(&mut self, network: &Network, batch: &Batch<'_>) {
+        let first_trained = self.first_trained(network);
+        let stop = self.slots.iter().position(|slot| slot.layer >= first_trained).unwrap_or(self.slots.len() - 1);
+        for i in (0..=stop).rev() {
+            if i < stop {
+                self.backward_activation(network, i);
+            }
+            self.hand_over(network, batch, i);
+        }
+    }
+
+    /// The gradient with respect to the inputs, after [`continue_to_inputs`](Self::continue_to_inputs).
+    pub(crate) fn input_delta(&self) -> &Matrix {
+        &self.input_delta
+    }
+
+    fn backward_activation(&mut self, network: &Network, slot: usize) {
+        let Slot { layer, trace } = &mut self.slots[slot];
+        Step::of_training(network.layers(), *layer, self.to_logits).0.backward_activation(trace);
+    }
+
+    /// The backward pass of a slot's layer, to the slot before or to the inputs.
+    fn hand_over(&mut self, network: &Network, batch: &Batch<'_>, slot: usize) {
+        let section = self.norms.iter().filter(|&&norm| norm <= slot).count();
+        let moments = moments_before(batch.moments, section);
+        let (before, rest) = self.slots.split_at_mut(slot);
+        let (input, input_delta) = match before.last_mut() {
+            Some(Slot { trace: Trace { output, delta, .. }, .. }) => (&*output, delta),
+            None => (batch.x, &mut self.input_delta),
+        };
+        let Slot { layer, trace } = &mut rest[0];
+        let step = Step::of_training(network.layers(), *layer, self.to_logits).0;
+        step.layer.backward(input, moments, trace, input_delta);
+    }
+
+    /// The first layer with parameters that are trained.
+    fn first_trained(&self, network: &Network) -> usize {
+        let has_parameters = |layer: &Layer| layer.weight_shape().is_some();
+        self.frozen + network.layers().iter().skip(self.frozen).take_while(|layer| !has_parameters(layer)).count()
+    }
+
+    /// The loss of each example, after [`judge`](Self::judge).
     pub(crate) fn losses(&self) -> &[f64] {
         &self.losses
     }
@@ -393,28 +300,17 @@ impl Pass {
         let mut parts = Vec::new();
         let mut start = 0;
         for (slot, &Slot { layer, .. }) in self.slots.iter().enumerate() {
-            let layer_norm = match &network.layers()[layer] {
-                Layer::BatchNorm(norm) => Some(norm.columns()),
-                Layer::LayerNorm(norm) => Some(norm.columns()),
-                _ => None,
-            };
+            let Some((inputs, outputs)) = network.layers()[layer].weight_shape() else { continue };
             if layer < self.frozen {
-                start += network.layers()[layer].parameters().map(|(_, values)| values.len()).sum::<usize>();
+                start += (inputs + 1) * outputs;
                 continue;
             }
-            if let Some(columns) = layer_norm {
-                let end = start + 2 * columns;
-                parts.push(Part { slot, layer, norm: true, rows: 0..1, parameters: start..end });
-                start = end;
-            }
-            let Layer::Dense(dense) = &network.layers()[layer] else { continue };
-            let (inputs, outputs) = (dense.inputs(), dense.outputs());
             let count = inputs.div_ceil(rows(outputs).max(1)).max(1);
             for i in 0..count {
                 let rows = cut(inputs, count, i)..cut(inputs, count, i + 1);
                 let bias = if rows.end == inputs { outputs } else { 0 };
                 let end = start + rows.len() * outputs + bias;
-                parts.push(Part { slot, layer, norm: false, rows, parameters: start..end });
+                parts.push(Part { slot, layer, rows, parameters: start..end });
                 start = end;
             }
         }
@@ -422,28 +318,22 @@ impl Pass {
     }
 
     /// The gradient of a part, after [`backward`](Self::backward) of the same `x`; added to that of earlier rows of the
-    /// batch where `resume` says so.
-    pub(crate) fn gradient(&self, part: &Part, x: &Matrix, resume: bool, gradient: &mut [f32]) {
-        let slot = &self.slots[part.slot];
-        if part.norm {
-            let (scale, shift) = gradient.split_at_mut(slot.delta.columns());
-            if !resume {
-                scale.fill(0.0);
-                shift.fill(0.0);
-            }
-            return batch_norm::add_gradient(slot.delta.as_slice(), slot.kept.as_slice(), scale, shift);
-        }
-        let input = if part.slot == 0 { x } else { &self.slots[part.slot - 1].output };
-        Dense::gradient(input, &slot.delta, part.rows.clone(), resume, gradient);
+    /// batch if it is to `resume`.
+    pub(crate) fn gradient(&self, part: &Part, x: &Matrix, resume: bool, values: &mut [f32]) {
+        let input = if part.slot == 0 { x } else { &self.slots[part.slot - 1].trace.output };
+        self.slots[part.slot].trace.gradient(input, GradientPart { rows: part.rows.clone(), values, resume });
     }
 
-    /// As [`Workspace::loss`].
+    /// The loss of the network's outputs for `x` without training: nothing is dropped, and nothing is kept.
     pub(crate) fn loss(&self, network: &Network, x: &Matrix, target: &Matrix, scratch: &mut Scratch) -> f64 {
-        self.loss.value(network.run(x, scratch, self.to_logits), target)
+        let loss = self.loss.expect("a pass that computes the loss");
+        loss.value(network.run(x, scratch, self.to_logits), target)
     }
 }
 
-fn copy(from: &Matrix, to: &mut Matrix) {
-    to.reshape(from.rows(), from.columns());
-    to.as_mut_slice().copy_from_slice(from.as_slice());
+/// The statistics for the batch normalization that this section begins with.
+fn moments_before(moments: &[Moments], section: usize) -> &Moments {
+    // The first section begins with none.
+    static NONE: Moments = Moments::NONE;
+    section.checked_sub(1).map_or(&NONE, |before| &moments[before])
 }

@@ -14,8 +14,66 @@ impl Network {
     }
 }
 
-/// What [`Network::builder`] collects.
+impl Dense {
+    /// Describes a dense layer of `outputs` units and the activation that follows it, for
+    /// [`NetworkBuilder::dense_with`].
+    pub fn units(outputs: usize, activation: Activation) -> DenseConfig {
+        DenseConfig { outputs, activation, init: None, bias_init: Init::Constant(0.0) }
+    }
+}
+
+/// The description of a dense layer that is to be made: see [`Dense::units`].
+#[derive(Clone, Copy, Debug, PartialEq)]
+#[must_use = "its methods return a changed copy"]
+pub struct DenseConfig {
+    outputs: usize,
+    activation: Activation,
+    init: Option<Init>,
+    bias_init: Init,
+}
+
+impl DenseConfig {
+    /// How the weights start; as suits the activation ([`Init::for_activation`]) if not given.
+    pub fn init(self, init: Init) -> Self {
+        DenseConfig { init: Some(init), ..self }
+    }
+
+    /// How the bias starts; at zero if not given.
+    pub fn bias_init(self, bias_init: Init) -> Self {
+        DenseConfig { bias_init, ..self }
+    }
+
+    /// Draws the layer for `inputs` inputs; `next` is the activation that its outputs go through first.
+    ///
+    /// # Errors
+    /// If an initialization is out of range, or the layer does not fit into memory.
+    pub(super) fn build(self, inputs: usize, next: Activation, rng: &mut Rng) -> Result<Dense> {
+        let DenseConfig { outputs, init, bias_init, .. } = self;
+        // The sizes may come from a command line: a failed allocation would end the process.
+        let count = inputs.checked_add(1).and_then(|rows| rows.checked_mul(outputs));
+        if count.is_none_or(|count| Vec::<f32>::new().try_reserve_exact(count).is_err()) {
+            return Err(Error::Setting(format!(
+                "a layer of {inputs} inputs and {outputs} units does not fit into memory: choose fewer units"
+            )));
+        }
+        let init = init.unwrap_or_else(|| Init::for_activation(next));
+        init.check()?;
+        bias_init.check()?;
+        Ok(Dense::random(inputs, outputs, init, bias_init, rng))
+    }
+}
+
+/// A description of a network, which [`Network::builder`] begins.
+///
+/// ```
+/// use palmnet::{Activation::*, Dense, Init, Network};
+/// let builder = Network::builder(4).dense(32, Identity).batch_norm().activation(Relu).dropout(0.2);
+/// let builder = builder.dense_with(Dense::units(16, Relu).init(Init::HeNormal)).dense(3, Softmax);
+/// assert_eq!(builder.seed(42).build()?.layers().len(), 8);
+/// # Ok::<(), palmnet::Error>(())
+/// ```
 #[derive(Clone, Debug)]
+#[must_use = "it describes a network, which `build` makes"]
 pub struct NetworkBuilder {
     inputs: usize,
     plan: Vec<Plan>,
@@ -24,7 +82,7 @@ pub struct NetworkBuilder {
 
 #[derive(Clone, Debug)]
 enum Plan {
-    Dense { outputs: usize, activation: Activation, init: Option<Init>, bias_init: Init },
+    Dense(DenseConfig),
     Activation(Activation),
     Dropout(f32),
     Noise(f32),
@@ -34,33 +92,15 @@ enum Plan {
 
 impl NetworkBuilder {
     /// A dense layer of `outputs` units and the activation that follows it. Weights start as suits the activation
-    /// ([`Init::for_activation`]), biases at zero; [`init`](Self::init) and [`bias_init`](Self::bias_init) change that.
-    pub fn dense(mut self, outputs: usize, activation: Activation) -> Self {
-        self.plan.push(Plan::Dense { outputs, activation, init: None, bias_init: Init::Constant(0.0) });
-        self
+    /// ([`Init::for_activation`]), biases at zero; [`dense_with`](Self::dense_with) changes that.
+    pub fn dense(self, outputs: usize, activation: Activation) -> Self {
+        self.dense_with(Dense::units(outputs, activation))
     }
 
-    /// How the weights of the dense layer before start.
-    ///
-    /// # Panics
-    /// When the last call was not [`dense`](Self::dense).
-    pub fn init(mut self, init: Init) -> Self {
-        match self.plan.last_mut() {
-            Some(Plan::Dense { init: slot, .. }) => *slot = Some(init),
-            _ => panic!("init() belongs after dense()"),
-        }
-        self
-    }
-
-    /// How the bias of the dense layer before starts.
-    ///
-    /// # Panics
-    /// When the last call was not [`dense`](Self::dense).
-    pub fn bias_init(mut self, init: Init) -> Self {
-        match self.plan.last_mut() {
-            Some(Plan::Dense { bias_init, .. }) => *bias_init = init,
-            _ => panic!("bias_init() belongs after dense()"),
-        }
+    /// A dense layer with initializations of its own:
+    /// `.dense_with(Dense::units(16, Relu).init(Init::HeNormal))`.
+    pub fn dense_with(mut self, layer: DenseConfig) -> Self {
+        self.plan.push(Plan::Dense(layer));
         self
     }
 
@@ -76,32 +116,32 @@ impl NetworkBuilder {
         self
     }
 
-    /// Gaussian noise of this standard deviation while training: on the inputs where it comes first.
+    /// Gaussian noise of this standard deviation, zero or more, while training; as the first layer, on the inputs.
     pub fn noise(mut self, deviation: f32) -> Self {
         self.plan.push(Plan::Noise(deviation));
         self
     }
 
-    /// Batch normalisation, as a rule between a dense layer and its activation:
+    /// Batch normalization, usually between a dense layer and its activation:
     /// `.dense(256, Identity).batch_norm().activation(Relu)`.
     pub fn batch_norm(mut self) -> Self {
         self.plan.push(Plan::BatchNorm);
         self
     }
 
-    /// Layer normalisation, at the same place.
+    /// Layer normalization, usually between a dense layer and its activation.
     pub fn layer_norm(mut self) -> Self {
         self.plan.push(Plan::LayerNorm);
         self
     }
 
-    /// The seed of the initial weights; 0 when not given.
+    /// The seed of the initial weights; 0 if not given.
     pub fn seed(mut self, seed: u64) -> Self {
         self.seed = seed;
         self
     }
 
-    /// The same description with the `index`-th of the seeds that follow from its own; its own for 0.
+    /// The same description with the seed number `index` of those that follow from its own; its own for 0.
     pub(crate) fn reseeded(self, index: u64) -> Self {
         let starts = Rng::stream(self.seed, purpose::STARTS).next_u64();
         let seed = if index == 0 { self.seed } else { Rng::stream(starts, index).next_u64() };
@@ -111,28 +151,18 @@ impl NetworkBuilder {
     /// Draws the initial weights.
     ///
     /// # Errors
-    /// When there is no dense layer, a layer's setting is out of range, or a layer does not fit into memory.
+    /// If there is no dense layer, a layer's setting is out of range, or a layer does not fit into memory.
     pub fn build(&self) -> Result<Network> {
         let mut rng = Rng::stream(self.seed, purpose::WEIGHTS);
         let (mut layers, mut width) = (Vec::new(), self.inputs);
         for (i, plan) in self.plan.iter().enumerate() {
             match *plan {
-                Plan::Dense { outputs, activation, init, bias_init } => {
-                    // The sizes may come from a command line: a failed allocation would end the process.
-                    let count = width.checked_add(1).and_then(|rows| rows.checked_mul(outputs));
-                    if count.is_none_or(|count| Vec::<f32>::new().try_reserve_exact(count).is_err()) {
-                        return Err(Error::Setting(format!(
-                            "a layer of {width} inputs and {outputs} units does not fit into memory: choose fewer units"
-                        )));
+                Plan::Dense(config) => {
+                    layers.push(Layer::Dense(config.build(width, self.activation_after(i), &mut rng)?));
+                    if config.activation != Activation::Identity {
+                        layers.push(Layer::Activation(config.activation));
                     }
-                    let init = init.unwrap_or_else(|| Init::for_activation(self.activation_after(i)));
-                    init.check()?;
-                    bias_init.check()?;
-                    layers.push(Layer::Dense(Dense::random(width, outputs, init, bias_init, &mut rng)));
-                    if activation != Activation::Identity {
-                        layers.push(Layer::Activation(activation));
-                    }
-                    width = outputs;
+                    width = config.outputs;
                 }
                 Plan::Activation(activation) => layers.push(Layer::Activation(activation)),
                 Plan::Dropout(rate) => layers.push(Layer::Dropout(Dropout::new(rate)?)),
@@ -144,13 +174,13 @@ impl NetworkBuilder {
         Network::from_layers(self.inputs, layers)
     }
 
-    /// The activation that the outputs of the dense layer at this place go through first.
-    fn activation_after(&self, place: usize) -> Activation {
-        let own = match self.plan[place] {
-            Plan::Dense { activation, .. } if activation != Activation::Identity => Some(activation),
+    /// The activation that the outputs of the dense layer with this index go through first.
+    fn activation_after(&self, index: usize) -> Activation {
+        let own = match self.plan[index] {
+            Plan::Dense(config) if config.activation != Activation::Identity => Some(config.activation),
             _ => None,
         };
-        let mut next = self.plan[place + 1..].iter().take_while(|plan| !matches!(plan, Plan::Dense { .. }));
+        let mut next = self.plan[index + 1..].iter().take_while(|plan| !matches!(plan, Plan::Dense(_)));
         let own = own.or_else(|| {
             next.find_map(|plan| match *plan {
                 Plan::Activation(activation) => Some(activation),

@@ -5,9 +5,9 @@ use crate::nn::layer::{Dense, Layer};
 use crate::nn::network::Network;
 
 impl Network {
-    /// The same function with fewer layers: batch normalisation becomes part of the dense layer before it, or else of the
-    /// one after it, and dropout and noise are left out. Outputs are the same but for rounding. What is next to no dense
-    /// layer stays, and so does layer normalisation, which is not linear.
+    /// The same function with fewer layers: batch normalization becomes part of the dense layer before it, or else of the
+    /// one after it, and dropout and noise are left out. Outputs are the same but for rounding. A batch normalization next to no dense
+    /// layer stays, and so does layer normalization, which is not linear.
     ///
     /// ```
     /// use palmnet::{Activation::*, Matrix, Network};

@@ -66,7 +66,8 @@ impl Init {
         if good { Ok(()) } else { Err(Error::Setting(message())) }
     }
 
-    /// Fills `values` of a layer with `fan_in` inputs and `fan_out` outputs.
+    /// Fills `values` of a layer with `fan_in` inputs and `fan_out` outputs: `fan_in` × `fan_out` weights, or `fan_out`
+    /// biases. Any other number of values is drawn from the same distribution.
     pub fn fill(self, values: &mut [f32], fan_in: usize, fan_out: usize, rng: &mut Rng) {
         let (fan_in, fans) = (fan_in.max(1) as f64, (fan_in + fan_out).max(1) as f64);
         for value in values {

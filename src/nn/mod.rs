@@ -8,4 +8,6 @@ pub(crate) mod init;
 pub(crate) mod layer;
 pub(crate) mod loss;
 pub(crate) mod network;
-pub(crate) mod steps;
+mod steps;
+mod transfer;
+pub(crate) mod workspace;

@@ -7,6 +7,7 @@ use crate::base::error::{Error, Result};
 use crate::linalg::matrix::Matrix;
 use crate::nn::activation::Activation;
 use crate::nn::layer::Layer;
+use crate::nn::loss::Loss;
 
 /// A multilayer perceptron.
 ///
@@ -28,21 +29,15 @@ impl Network {
     /// A network of these layers for `inputs` features.
     ///
     /// # Errors
-    /// When there is no dense layer, when a layer's inputs are not the outputs of the layer before, or when an
+    /// If there is no dense layer, if a layer's inputs are not the outputs of the layer before, or if an
     /// activation's parameter is out of range.
     pub fn from_layers(inputs: usize, layers: Vec<Layer>) -> Result<Self> {
         let mut width = inputs;
         for (i, layer) in layers.iter().enumerate() {
-            let expected = match layer {
-                Layer::Dense(dense) => dense.inputs(),
-                Layer::BatchNorm(norm) => norm.columns(),
-                Layer::LayerNorm(norm) => norm.columns(),
-                Layer::Activation(activation) => {
-                    activation.check()?;
-                    width
-                }
-                Layer::Dropout(_) | Layer::Noise(_) => width,
-            };
+            if let Layer::Activation(activation) = layer {
+                activation.check()?;
+            }
+            let expected = layer.inputs().unwrap_or(width);
             if expected != width {
                 return Err(Error::Mismatch(format!("layer {i} expects {expected} inputs and is given {width}")));
             }
@@ -73,7 +68,7 @@ impl Network {
         &mut self.layers
     }
 
-    /// The activation that the outputs have passed through; the identity where the last layer is dense.
+    /// The activation that the outputs have passed through; the identity if the last layer is none.
     pub fn output_activation(&self) -> Activation {
         match self.layers.last() {
             Some(Layer::Activation(activation)) => *activation,
@@ -96,7 +91,7 @@ impl Network {
         self.layers.iter_mut().flat_map(Layer::parameters_mut)
     }
 
-    /// Everything that training changes, in the order of the layers: what must be kept to come back to this network.
+    /// Everything that training changes, in the order of the layers: enough to return to this network.
     pub(crate) fn tensors(&self) -> impl Iterator<Item = &[f32]> {
         self.layers.iter().flat_map(|layer| layer.parameters().chain(layer.state())).map(|(_, values)| values)
     }
@@ -112,7 +107,7 @@ impl Network {
     /// The outputs for `x`, which holds one example per row: a matrix of examples × outputs.
     ///
     /// # Panics
-    /// When `x` has not as many columns as the network has inputs.
+    /// If `x` has not as many columns as the network has inputs.
     pub fn predict(&self, x: &Matrix) -> Matrix {
         let mut scratch = Scratch::default();
         self.predict_into(x, &mut scratch);
@@ -122,45 +117,70 @@ impl Network {
     /// As [`predict`](Self::predict), in memory that is kept for the next call.
     ///
     /// # Panics
-    /// When `x` has not as many columns as the network has inputs.
+    /// If `x` has not as many columns as the network has inputs.
     pub fn predict_into<'s>(&self, x: &Matrix, scratch: &'s mut Scratch) -> &'s Matrix {
         self.run(x, scratch, false)
     }
 
-    /// The forward pass without training: up to the logits, that is without the last activation, where asked.
+    /// The mean loss of the outputs for `x` against `target`, as in prediction: nothing is dropped. Softmax and
+    /// cross-entropy, or sigmoid and binary cross-entropy, are computed together from the logits.
+    ///
+    /// # Errors
+    /// If the loss is not defined for the network's outputs.
+    ///
+    /// # Panics
+    /// If `x` has not as many columns as the network has inputs, or `target` has not the shape of the outputs.
+    pub fn loss(&self, loss: Loss, x: &Matrix, target: &Matrix, scratch: &mut Scratch) -> Result<f64> {
+        let output = self.output_activation();
+        loss.check(output)?;
+        let fused = loss.fused(output);
+        Ok(fused.unwrap_or(loss).value(self.run(x, scratch, fused.is_some()), target))
+    }
+
+    /// The outputs of `layer`, an index into [`layers`](Self::layers), for `x`, as in prediction: a matrix of examples ×
+    /// the layer's outputs. A network without its last layers is an encoder: they are features of the examples.
+    ///
+    /// ```
+    /// use palmnet::{Activation::*, Matrix, Network};
+    /// let network = Network::builder(4).dense(16, Relu).dense(3, Softmax).build()?;
+    /// let x = Matrix::zeros(2, 4);
+    /// assert_eq!(network.activations(&x, 1).shape(), (2, 16));
+    /// assert_eq!(network.activations(&x, 3), network.predict(&x));
+    /// # Ok::<(), palmnet::Error>(())
+    /// ```
+    ///
+    /// # Panics
+    /// If `x` has not as many columns as the network has inputs, or there is no such layer.
+    pub fn activations(&self, x: &Matrix, layer: usize) -> Matrix {
+        assert!(layer < self.layers.len(), "layer {layer} of {}", self.layers.len());
+        let mut scratch = Scratch::default();
+        self.run_layers(&self.layers[..=layer], x, &mut scratch, false);
+        scratch.output
+    }
+
+    /// The forward pass without training: up to the logits, that is without the last activation, if asked for.
     pub(crate) fn run<'s>(&self, x: &Matrix, scratch: &'s mut Scratch, to_logits: bool) -> &'s Matrix {
+        self.run_layers(&self.layers, x, scratch, to_logits)
+    }
+
+    /// The forward pass without training through the first of the layers.
+    fn run_layers<'s>(&self, layers: &[Layer], x: &Matrix, scratch: &'s mut Scratch, to_logits: bool) -> &'s Matrix {
         assert_eq!(x.columns(), self.inputs, "the network has {} inputs, the data {}", self.inputs, x.columns());
         let Scratch { output, input } = scratch;
         let (mut layer, mut first) = (0, true);
-        while layer < self.layers.len() {
-            let (step, next) = Step::at(&self.layers, layer, to_logits);
-            match step {
-                Step::Dense(dense, activation) => {
-                    // The last step's output is this one's input.
-                    std::mem::swap(input, output);
-                    dense.forward(if first { x } else { input }, activation, output);
-                    first = false;
-                }
-                Step::Dropout(_) | Step::Noise(_) => {}
-                _ if first => {
-                    // All others work in place.
-                    output.reshape(x.rows(), x.columns());
-                    output.as_mut_slice().copy_from_slice(x.as_slice());
-                    first = false;
-                    continue;
-                }
-                Step::Activation(activation) => {
-                    let columns = output.columns();
-                    activation.forward(output.as_mut_slice(), columns);
-                }
-                Step::BatchNorm(norm, activation) => {
-                    norm.predict(output);
-                    let columns = output.columns();
-                    activation.forward(output.as_mut_slice(), columns);
-                }
-                Step::LayerNorm(norm) => norm.predict(output),
-            }
+        while layer < layers.len() {
+            let (step, next) = Step::of_prediction(layers, layer, to_logits);
             layer = next;
+            if step.is_only_for_training() {
+                continue;
+            }
+            // The last step's output is this one's input.
+            std::mem::swap(input, output);
+            step.predict(if first { x } else { input }, output);
+            first = false;
+        }
+        if first {
+            output.copy_from(x);
         }
         output
     }

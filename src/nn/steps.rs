@@ -1,39 +1,75 @@
 //! Which layers run together.
 
 use super::activation::Activation;
-use super::layer::{BatchNorm, Dense, Dropout, Layer, LayerNorm, Noise};
+use super::layer::batch_norm::Moments;
+use super::layer::{Layer, Trace};
+use crate::linalg::matrix::Matrix;
 
-/// A piece of work that the forward and the backward pass do in one go: a layer, or a dense layer together with the
-/// activation that follows it.
+/// A piece of work that a pass does in one go: a layer, or a dense layer or batch normalization together with the
+/// activation that follows it, which is then applied to its output in place.
 #[derive(Clone, Copy)]
-pub(crate) enum Step<'a> {
-    Dense(&'a Dense, Activation),
-    Activation(Activation),
-    Dropout(Dropout),
-    Noise(Noise),
-    BatchNorm(&'a BatchNorm, Activation),
-    LayerNorm(&'a LayerNorm),
+pub(crate) struct Step<'a> {
+    pub(crate) layer: &'a Layer,
+    /// The activation that runs together with the layer; the identity if there is none.
+    activation: Activation,
 }
 
+static IDENTITY: Layer = Layer::Activation(Activation::Identity);
+
 impl<'a> Step<'a> {
-    /// The step that begins at `layer`, and the layer after it.
-    pub(crate) fn at(layers: &'a [Layer], layer: usize, to_logits: bool) -> (Self, usize) {
-        let drop_last = |index: usize, activation| {
-            if to_logits && index + 1 == layers.len() { Activation::Identity } else { activation }
-        };
-        match (&layers[layer], layers.get(layer + 1)) {
-            (Layer::Dense(dense), Some(&Layer::Activation(activation))) => {
-                (Step::Dense(dense, drop_last(layer + 1, activation)), layer + 2)
+    /// The step of a prediction that begins at `layer`, and the layer after it. The last activation is left out
+    /// `to_logits`.
+    pub(crate) fn of_prediction(layers: &'a [Layer], layer: usize, to_logits: bool) -> (Self, usize) {
+        Step::at(layers, layer, to_logits, |_| true)
+    }
+
+    /// The step of a training that begins at `layer`, and the layer after it. An activation whose derivative is computed
+    /// from its input runs by itself, so that the input is kept.
+    pub(crate) fn of_training(layers: &'a [Layer], layer: usize, to_logits: bool) -> (Self, usize) {
+        Step::at(layers, layer, to_logits, Activation::reads_output)
+    }
+
+    fn at(layers: &'a [Layer], first: usize, to_logits: bool, fits: fn(Activation) -> bool) -> (Self, usize) {
+        let is_dropped = |index: usize| to_logits && index + 1 == layers.len();
+        match (&layers[first], layers.get(first + 1)) {
+            (layer @ (Layer::Dense(_) | Layer::BatchNorm(_)), Some(&Layer::Activation(next))) if fits(next) => {
+                let activation = if is_dropped(first + 1) { Activation::Identity } else { next };
+                (Step { layer, activation }, first + 2)
             }
-            (Layer::Dense(dense), _) => (Step::Dense(dense, Activation::Identity), layer + 1),
-            (Layer::BatchNorm(norm), Some(&Layer::Activation(activation))) if activation.reads_output() => {
-                (Step::BatchNorm(norm, drop_last(layer + 1, activation)), layer + 2)
+            (Layer::Activation(_), _) if is_dropped(first) => {
+                (Step { layer: &IDENTITY, activation: Activation::Identity }, first + 1)
             }
-            (Layer::BatchNorm(norm), _) => (Step::BatchNorm(norm, Activation::Identity), layer + 1),
-            (Layer::LayerNorm(norm), _) => (Step::LayerNorm(norm), layer + 1),
-            (&Layer::Noise(noise), _) => (Step::Noise(noise), layer + 1),
-            (&Layer::Activation(activation), _) => (Step::Activation(drop_last(layer, activation)), layer + 1),
-            (&Layer::Dropout(dropout), _) => (Step::Dropout(dropout), layer + 1),
+            (layer, _) => (Step { layer, activation: Activation::Identity }, first + 1),
         }
+    }
+
+    /// Whether a prediction may leave it out.
+    pub(crate) fn is_only_for_training(self) -> bool {
+        matches!(self.layer, Layer::Dropout(_) | Layer::Noise(_))
+    }
+
+    /// The step in prediction.
+    pub(crate) fn predict(self, input: &Matrix, output: &mut Matrix) {
+        if let Layer::Dense(dense) = self.layer {
+            return dense.predict(input, self.activation, output);
+        }
+        self.layer.predict(input, output);
+        self.activation.forward(output.as_mut_slice(), input.columns());
+    }
+
+    /// The step in training, on some rows of a batch with these moments.
+    pub(crate) fn forward(self, input: &Matrix, moments: &Moments, trace: &mut Trace) {
+        if let Layer::Dense(dense) = self.layer {
+            return dense.predict(input, self.activation, &mut trace.output);
+        }
+        self.layer.forward(input, moments, trace);
+        self.activation.forward(trace.output.as_mut_slice(), input.columns());
+    }
+
+    /// The backward pass of the activation: turns the gradient with respect to the step's output, in `trace`, into that
+    /// with respect to the layer's.
+    pub(crate) fn backward_activation(self, trace: &mut Trace) {
+        let columns = trace.delta.columns();
+        self.activation.backward(trace.output.as_slice(), trace.delta.as_mut_slice(), columns);
     }
 }

@@ -6,7 +6,7 @@ use super::check::{above_zero, wrong};
 use super::field::Field;
 use super::line_search::{Point, search};
 use crate::base::error::Result;
-use crate::linalg::vectorize::{Vectorized, vectorize};
+use crate::linalg::reduce::{add_scaled, dot};
 
 /// Limited-memory BFGS (Liu, Nocedal, 1989): the last steps and the changes of the gradient over them tell how the loss
 /// bends, and with that where its minimum is. For small networks and some hundred examples it gets lower in fewer passes
@@ -21,7 +21,7 @@ use crate::linalg::vectorize::{Vectorized, vectorize};
 /// - The loss of an epoch is that after its step, its learning rate the length of the step in relation to what the
 ///   curvature suggests, and its only batch the whole of the data.
 /// - Of penalties, L2 goes with it. What changes the loss from step to step or is no part of it is refused: L1, whose
-///   slope jumps at zero, weight decay, clipping, max-norm, warm-up, dropout, noise and batch normalisation.
+///   slope jumps at zero, weight decay, clipping, max-norm, warm-up, dropout, noise and batch normalization.
 /// - Schedule and batch size have no influence.
 ///
 /// ```
@@ -200,7 +200,7 @@ impl Minimiser {
         direction.iter_mut().zip(&*gradient).for_each(|(d, g)| *d = -g);
         for pair in pairs.iter_mut().rev() {
             pair.share = dot(&pair.step, direction) / pair.product;
-            add(direction, -pair.share, &pair.change);
+            add_scaled(direction, (-pair.share) as f32, &pair.change);
         }
         if let Some(last) = pairs.back() {
             let scale = (last.product / dot(&last.change, &last.change)) as f32;
@@ -208,7 +208,7 @@ impl Minimiser {
         }
         for pair in &*pairs {
             let back = dot(&pair.change, direction) / pair.product;
-            add(direction, pair.share - back, &pair.step);
+            add_scaled(direction, (pair.share - back) as f32, &pair.step);
         }
     }
 
@@ -244,49 +244,6 @@ impl Minimiser {
 fn subtract(a: &[f32], b: &[f32], to: &mut Vec<f32>) {
     to.clear();
     to.extend(a.iter().zip(b).map(|(a, b)| a - b));
-}
-
-/// `to` = `to` + `factor` · `of`.
-fn add(to: &mut [f32], factor: f64, of: &[f32]) {
-    vectorize(Add { to, factor: factor as f32, of });
-}
-
-/// The product of two vectors, in an order of additions that is the same on every processor.
-fn dot(a: &[f32], b: &[f32]) -> f64 {
-    vectorize(Dot(a, b))
-}
-
-struct Add<'a> {
-    to: &'a mut [f32],
-    factor: f32,
-    of: &'a [f32],
-}
-
-impl Vectorized for Add<'_> {
-    type Output = ();
-
-    #[inline(always)]
-    fn run(self) {
-        self.to.iter_mut().zip(self.of).for_each(|(to, of)| *to += self.factor * of);
-    }
-}
-
-struct Dot<'a>(&'a [f32], &'a [f32]);
-
-impl Vectorized for Dot<'_> {
-    type Output = f64;
-
-    #[inline(always)]
-    fn run(self) -> f64 {
-        // Sixteen sums side by side: one would wait for itself at every addition.
-        let mut sums = [0.0; 16];
-        for (a, b) in self.0.chunks(16).zip(self.1.chunks(16)) {
-            for ((sum, &a), &b) in sums.iter_mut().zip(a).zip(b) {
-                *sum += f64::from(a) * f64::from(b);
-            }
-        }
-        sums.iter().sum()
-    }
 }
 
 #[cfg(test)]
@@ -346,14 +303,5 @@ mod tests {
         };
         let (short, long) = (iterations(1), iterations(10));
         assert!(long <= 40 && 2 * long < short, "{long} and {short}");
-    }
-
-    #[test]
-    fn products_of_any_length() {
-        for length in [0, 1, 15, 16, 17, 100] {
-            let (a, b): (Vec<f32>, Vec<f32>) = (0..length).map(|i| (i as f32, 2.0 - i as f32)).unzip();
-            let truth: f64 = (0..length).map(|i| f64::from(i) * (2.0 - f64::from(i))).sum();
-            assert_eq!(dot(&a, &b), truth);
-        }
     }
 }

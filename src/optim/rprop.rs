@@ -2,8 +2,9 @@
 
 use super::check::wrong;
 use super::field::Field;
-use super::update::{Update, sign};
+use super::update::Update;
 use crate::base::error::Result;
+use crate::base::math::sign;
 
 /// Resilient propagation (Riedmiller, Braun, 1993): only the gradient's sign counts. Every parameter has a step of its
 /// own, which grows while the sign stays and shrinks when it turns; after a turn the parameter rests for one step.

@@ -1,6 +1,7 @@
 //! One pass over some parameters and all that belongs to them.
 
 use super::penalty::Adjustment;
+use crate::base::math::sign;
 use crate::linalg::vectorize::{Vectorized, vectorize};
 
 /// A rule at one step, for any single parameter with its `N` moments.
@@ -31,12 +32,6 @@ impl Before for Adjustment {
         let g = if g < -self.limit { -self.limit } else { g };
         (self.kept * w, g + self.l2 * w + self.l1 * sign(w))
     }
-}
-
-/// -1, 0 or 1; 0 for NaN.
-#[inline(always)]
-pub(super) fn sign(x: f32) -> f32 {
-    (if x > 0.0 { 1.0 } else { 0.0 }) - (if x < 0.0 { 1.0 } else { 0.0 })
 }
 
 /// Some parameters, and what belongs to them.

@@ -66,7 +66,7 @@ impl Trainer<'_> {
         let probe = rows[..rows.len().min(PROBE)].to_vec();
         let mut trial = network.clone();
         let extras = self.extras_for(network, data)?;
-        let pass = Pass::new(&trial, self.loss, self.seed)?.freeze(extras.frozen);
+        let pass = Pass::new(&trial, self.loss, self.seed)?.freeze(&trial, extras.frozen);
         let mut optimizer = Optimizer::new(self.rule, &trial).penalty(self.penalty).clip_value(self.clip_value);
         let shared = Shared::new(&mut trial, &pass, self.batch_size, (data, rows), (data, probe), extras);
         parallel::team(shared.threads, &|round, piece| shared.work(round, piece), |team| {

@@ -13,12 +13,12 @@ use super::snapshot::{Snapshot, set_parameters};
 use crate::base::parallel::{self, Team, lock, read, write};
 use crate::data::Dataset;
 use crate::linalg::matrix::Matrix;
-use crate::nn::backprop::{Part, Pass};
+use crate::linalg::reduce::square_sum;
+use crate::nn::backprop::{Batch, Part, Pass};
 use crate::nn::layer::Layer;
 use crate::nn::layer::batch_norm::{GROUP, Moments};
 use crate::nn::network::{Network, Scratch};
 use crate::optim::Optimizer;
-use crate::optim::clip::square_sum;
 
 /// One thread does a step of fewer multiply-adds sooner than two can agree on it.
 const SHARED_WORK: usize = 1_000_000;
@@ -176,11 +176,15 @@ impl<'a> Shared<'a> {
                         pass.weights.extend(rows.iter().map(|&row| self.extras.weights[row]));
                     }
                 }
+                let batch = Batch { x, first, number, moments: &moments };
                 if !backward {
-                    pass.forward(&network, x, first, number, section, &moments);
+                    pass.forward(&network, &batch, section);
+                }
+                if section + 1 == self.sections {
+                    pass.judge(y, examples);
                 }
                 if backward || section + 1 == self.sections {
-                    pass.backward(&network, x, y, first, examples, section, &moments);
+                    pass.backward(&network, &batch, section);
                 }
             }
             Round::Gradients { blocks } => {

@@ -213,7 +213,7 @@ impl<'a> Trainer<'a> {
             }
         };
         let extras = self.extras_for(network, data)?;
-        let pass = Pass::new(network, self.loss, self.seed)?.freeze(extras.frozen);
+        let pass = Pass::new(network, self.loss, self.seed)?.freeze(network, extras.frozen);
         if let Rule::Lbfgs(rule) = self.rule {
             let lbfgs = lbfgs::Start { rule, saved, extras };
             return lbfgs::fit(self, lbfgs, network, &pass, (data, rows), (validation, held_back), keeper);

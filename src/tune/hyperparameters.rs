@@ -7,6 +7,7 @@ use crate::model::preprocessing::Scaling;
 use crate::nn::activation::Activation;
 use crate::nn::builder::NetworkBuilder;
 use crate::nn::init::Init;
+use crate::nn::layer::Dense;
 use crate::nn::loss::Loss;
 use crate::nn::network::Network;
 use crate::optim::{Penalty, Rule, Schedule};
@@ -106,8 +107,8 @@ impl Hyperparameters {
             Targets::Values(values) => (values.columns(), Activation::Identity),
         };
         let dense = |builder: NetworkBuilder, units, activation| {
-            let builder = builder.dense(units, activation);
-            if let Some(init) = self.init { builder.init(init) } else { builder }
+            let layer = Dense::units(units, activation);
+            builder.dense_with(self.init.map_or(layer, |init| layer.init(init)))
         };
         let mut builder = Network::builder(train.features().columns()).seed(self.seed);
         if self.noise > 0.0 {

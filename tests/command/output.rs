@@ -102,7 +102,10 @@ fn numbers_have_few_digits() {
     let folder = Folder::new();
     let save = |weight: f32, outputs: Output, activation| {
         let count = if let Output::Classes { classes, .. } = &outputs { classes.len() } else { outputs.names().len() };
-        let network = Network::builder(1).dense(count, activation).init(Init::Constant(weight)).build().unwrap();
+        let network = Network::builder(1)
+            .dense_with(palmnet::Dense::units(count, activation).init(Init::Constant(weight)))
+            .build()
+            .unwrap();
         let schema = Schema::numbers(["x"], outputs).unwrap();
         let model = Model::new(network, Scaler::identity(1), schema).unwrap();
         model.save(folder.path("model.safetensors")).unwrap();

@@ -119,7 +119,8 @@ fn split_is_stratified() {
 #[test]
 fn validation_set_is_stratified() {
     let data = labeled((0..40).map(|i| u32::from(i % 20 == 7)).collect());
-    let mut network = Network::builder(1).dense(3, Softmax).init(Init::Constant(0.0)).build().unwrap();
+    let mut network =
+        Network::builder(1).dense_with(palmnet::Dense::units(3, Softmax).init(Init::Constant(0.0))).build().unwrap();
     network.parameters_mut().nth(1).unwrap().copy_from_slice(&[2f32.ln(), 0.0, 0.0]);
     for seed in 0..5 {
         let mut trainer = Trainer::new(Loss::CrossEntropy, Sgd::new(1e-20)).validation(0.5).epochs(1).seed(seed);

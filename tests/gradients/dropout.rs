@@ -7,7 +7,7 @@ use palmnet::{Activation, Layer, Loss, Matrix, Network, Rng, Workspace};
 /// the hidden layer as it is. The same seed and shape have the same mask.
 fn mask(inputs: usize, width: usize, rate: f32, x: &Matrix, seed: u64) -> Vec<Vec<f64>> {
     let network = dropout_network(inputs, &[Dense(width), Function(Activation::Sigmoid)], rate, &[], 5);
-    let mut workspace = Workspace::new(&network, Loss::MeanSquaredError, seed).unwrap();
+    let mut workspace = Workspace::new(&network, seed);
     let (dropped, whole) = (workspace.forward(&network, x), network.predict(x));
     let ratio = dropped.as_slice().iter().zip(whole.as_slice()).map(|(d, w)| f64::from(d / w)).collect::<Vec<_>>();
     let kept = 1.0 / (1.0 - f64::from(rate));
@@ -44,9 +44,9 @@ fn dropout_mask_is_the_same_in_the_backward_pass() {
         let mut layers = copy(inputs, &[&before[..], &after[..]].concat(), &network);
         layers.insert(before.len(), oracle::Layer::Mask(mask));
 
-        let mut workspace = Workspace::new(&network, Loss::CrossEntropy, seed).unwrap();
+        let mut workspace = Workspace::new(&network, seed);
         workspace.forward(&network, &x);
-        let loss = workspace.backward(&network, &x, &y);
+        let loss = workspace.backward(&network, Loss::CrossEntropy, &y).unwrap();
         let (x, y) = (double(&x), double(&y));
         let (outputs, value, _) = oracle::run(&layers, Loss::CrossEntropy, &x, &y);
         assert!((loss - value).abs() < 1e-5 * value, "loss {loss} for {value}");
@@ -62,7 +62,7 @@ fn dropout_keeps_the_expectation() {
     let network = dropout_network(3, &[Dense(7), Function(Activation::Sigmoid)], rate, &[], 9);
     let x = normals(2, 3, &mut Rng::new(9));
     let whole = network.predict(&x);
-    let mut workspace = Workspace::new(&network, Loss::MeanSquaredError, 9).unwrap();
+    let mut workspace = Workspace::new(&network, 9);
     let passes = 20_000;
     let mut sum = [0.0; 14];
     let mut pairs = 0;

@@ -36,9 +36,9 @@ fn gradients_of_extreme_logits() {
             for (loss, last) in forms {
                 let network = logits(z, last);
                 let (x, y) = (Matrix::filled(1, 1, 1.0), Matrix::from_rows(&[y]));
-                let mut workspace = Workspace::new(&network, loss, 0).unwrap();
+                let mut workspace = Workspace::new(&network, 0);
                 workspace.forward(&network, &x);
-                let got = workspace.backward(&network, &x, &y);
+                let got = workspace.backward(&network, loss, &y).unwrap();
                 assert!((got - value).abs() <= 1e-6 * value, "{loss} of {z:?}: {got}");
                 // The gradient by the weights is that by the logits, and so is that by the bias.
                 assert_eq!(workspace.gradient(), [gradient, gradient].concat(), "{loss} of {z:?}");
@@ -53,9 +53,9 @@ fn gradients_of_extreme_logits() {
 fn tiny_probability_still_has_a_gradient() {
     let network = logits(&[-40.0], Activation::Sigmoid);
     let one = Matrix::filled(1, 1, 1.0);
-    let mut workspace = Workspace::new(&network, Loss::CrossEntropy, 0).unwrap();
+    let mut workspace = Workspace::new(&network, 0);
     workspace.forward(&network, &one);
-    let loss = workspace.backward(&network, &one, &one);
+    let loss = workspace.backward(&network, Loss::CrossEntropy, &one).unwrap();
     assert!((loss - 40.0).abs() < 1e-4, "{loss}");
     workspace.gradient().iter().for_each(|g| assert!((g + 1.0).abs() < 1e-5, "{g}"));
 }
@@ -67,9 +67,9 @@ fn extreme_gradients_stay_finite() {
             for y in [[1.0, 0.0, 0.0, 1.0], [0.0, 1.0, 1.0, 0.0], [0.5; 4]] {
                 let network = logits(&[800.0, -800.0, 0.0, 80.0], g);
                 let (x, y) = (Matrix::filled(1, 1, 1.0), Matrix::from_rows(&[y]));
-                let mut workspace = Workspace::new(&network, loss, 0).unwrap();
+                let mut workspace = Workspace::new(&network, 0);
                 workspace.forward(&network, &x);
-                let value = workspace.backward(&network, &x, &y);
+                let value = workspace.backward(&network, loss, &y).unwrap();
                 let gradient = workspace.gradient();
                 assert!(value.is_finite() && gradient.iter().all(|g| g.is_finite()), "{loss} of {g}: {gradient:?}");
             }

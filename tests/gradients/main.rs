@@ -136,7 +136,9 @@ fn copy(inputs: usize, items: &[Item], network: &Network) -> Vec<oracle::Layer> 
 
 fn build(inputs: usize, items: &[Item], seed: u64) -> Network {
     let builder = items.iter().fold(Network::builder(inputs), |builder, item| match *item {
-        Dense(outputs) => builder.dense(outputs, Activation::Identity).bias_init(Init::Normal(0.3)),
+        Dense(outputs) => {
+            builder.dense_with(palmnet::Dense::units(outputs, Activation::Identity).bias_init(Init::Normal(0.3)))
+        }
         Function(g) => builder.activation(g),
         NoDropout => builder.dropout(0.0),
         BatchNorm => builder.batch_norm(),

@@ -145,12 +145,11 @@ fn network(seed: u64) -> Network {
 /// One epoch of one batch, as the trainer does it, in a custom loop.
 fn custom_step(optimizer: impl FnOnce(Optimizer) -> Optimizer, data: &Dataset) -> (Vec<f32>, f64) {
     let mut network = network(1);
-    let mut workspace = Workspace::new(&network, Loss::MeanSquaredError, 0).unwrap();
+    let mut workspace = Workspace::new(&network, 0);
     let mut optimizer = optimizer(Optimizer::new(Sgd::new(0.5), &network));
     let (x, mut y) = (data.to_matrix(), Matrix::default());
     data.gather_targets(&(0..data.len()).collect::<Vec<_>>(), 3, &mut y);
-    workspace.forward(&network, &x);
-    let loss = workspace.backward(&network, &x, &y);
+    let loss = workspace.step(&mut network, Loss::MeanSquaredError, &x, &y).unwrap();
     optimizer.step(&mut network, workspace.gradient());
     (flat(&network), loss)
 }

@@ -56,7 +56,12 @@ fn rejected_draws_match_the_reference() {
 /// Bit by bit: standard normals for two inputs and ReLU (He), then the uniform numbers of Xavier.
 #[test]
 fn initial_weights_match_the_reference() {
-    let network = Network::builder(2).dense(2, Relu).init(Init::HeNormal).dense(1, Tanh).seed(0).build().unwrap();
+    let network = Network::builder(2)
+        .dense_with(palmnet::Dense::units(2, Relu).init(Init::HeNormal))
+        .dense(1, Tanh)
+        .seed(0)
+        .build()
+        .unwrap();
     let weights: Vec<u32> = network.parameters().step_by(2).flatten().map(|w| w.to_bits()).collect();
     assert_eq!(weights, [0xBEC8_1CCC, 0xBFC3_D84C, 0xBF93_9FD7, 0x3DB1_C517, 0xBE02_D6C4, 0xBF79_E0D4]);
 }

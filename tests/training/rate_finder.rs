@@ -74,8 +74,11 @@ fn rate_finder_without_a_rate() {
     assert!(found.rate.is_some() && found.curve.len() > 50, "{found:?}");
     assert!(trainer(Adam::new(0.1).into()).batch_size(3).find_rate(&network(), &xor).unwrap().rate.is_some());
     // Where nothing can be learned, no rate is as good as any.
-    let dead =
-        Network::builder(2).dense(4, Relu).init(palmnet::Init::Constant(-1.0)).dense(1, Sigmoid).build().unwrap();
+    let dead = Network::builder(2)
+        .dense_with(palmnet::Dense::units(4, Relu).init(palmnet::Init::Constant(-1.0)))
+        .dense(1, Sigmoid)
+        .build()
+        .unwrap();
     assert_eq!(trainer(Sgd::new(0.1).into()).find_rate(&dead, &xor).unwrap().rate, None);
     for rule in [Rule::from(Rprop::new(0.1)), Lbfgs::default().into()] {
         let Err(Error::Setting(message)) = trainer(rule).find_rate(&network(), &xor) else { panic!("{rule:?}") };

@@ -25,9 +25,9 @@ fn gradient(network: &Network, data: &Dataset, change: impl Fn(&mut Matrix)) -> 
     let (x, mut y) = (data.to_matrix(), Matrix::zeros(0, 0));
     data.gather_targets(&(0..data.len()).collect::<Vec<_>>(), network.outputs(), &mut y);
     change(&mut y);
-    let mut workspace = Workspace::new(network, Loss::CrossEntropy, 0).unwrap();
+    let mut workspace = Workspace::new(network, 0);
     workspace.forward(network, &x);
-    workspace.backward(network, &x, &y);
+    workspace.backward(network, Loss::CrossEntropy, &y).unwrap();
     workspace.gradient().to_vec()
 }
 
@@ -218,10 +218,9 @@ fn early_stopping_restores_running_means() {
     let trainer = Trainer::new(Loss::CrossEntropy, Adam::new(0.03)).epochs(60).validation_data(&validation);
     let history = { trainer }.early_stopping(8).fit(&mut network, &train).unwrap();
     assert!(history.best_epoch < history.epochs.len());
-    let workspace = Workspace::new(&network, Loss::CrossEntropy, 0).unwrap();
     let mut y = Matrix::zeros(0, 0);
     validation.gather_targets(&(0..validation.len()).collect::<Vec<_>>(), 10, &mut y);
-    let loss = workspace.loss(&network, &validation.to_matrix(), &y, &mut Default::default());
+    let loss = network.loss(Loss::CrossEntropy, &validation.to_matrix(), &y, &mut Default::default()).unwrap();
     let best = history.epochs[history.best_epoch - 1].validation_loss.unwrap();
     assert!((loss / best - 1.0).abs() < 1e-6, "{loss} for {best}");
 }
@@ -232,15 +231,13 @@ fn custom_loop_matches_the_trainer() {
     let data = scaled_digits(256);
     let builder = Network::builder(64).dense(30, Identity).batch_norm().activation(Relu).dense(10, Softmax).seed(2);
     let mut own = builder.build().unwrap();
-    let mut workspace = Workspace::new(&own, Loss::CrossEntropy, 0).unwrap();
+    let mut workspace = Workspace::new(&own, 0);
     let mut optimizer = Optimizer::new(Sgd::new(0.5), &own);
     let (x, mut y) = (data.to_matrix(), Matrix::zeros(0, 0));
     data.gather_targets(&(0..256).collect::<Vec<_>>(), 10, &mut y);
     for _ in 0..20 {
-        workspace.forward(&own, &x);
-        workspace.backward(&own, &x, &y);
+        workspace.step(&mut own, Loss::CrossEntropy, &x, &y).unwrap();
         optimizer.step(&mut own, workspace.gradient());
-        workspace.update_running(&mut own);
     }
     let mut trained = builder.build().unwrap();
     let trainer = Trainer::new(Loss::CrossEntropy, Sgd::new(0.5)).schedule(Schedule::Constant).epochs(20);

@@ -2,7 +2,7 @@
 
 use palmnet::Activation::*;
 use palmnet::{
-    Adam, Dataset, Features, Init, Loss, Matrix, Network, Optimizer, Rng, Rule, Scaler, Sgd, Trainer, Weights,
+    Adam, Dataset, Dense, Features, Init, Loss, Matrix, Network, Optimizer, Rng, Rule, Scaler, Sgd, Trainer, Weights,
     Workspace, generate, set_threads,
 };
 
@@ -65,15 +65,17 @@ fn train(seed: u64, dropout_seed: u64, rule: Rule) -> Vec<u64> {
     let mut rng = Rng::new(99);
     let x = Matrix::from_fn(24, 6, |_, _| rng.normal() as f32);
     let y = Matrix::from_fn(24, 3, |i, j| f32::from(i % 3 == j));
-    let builder = Network::builder(6).dense(16, Relu).dropout(0.4).dense(12, Tanh).bias_init(Init::Uniform(-0.1, 0.1));
+    let builder = Network::builder(6)
+        .dense(16, Relu)
+        .dropout(0.4)
+        .dense_with(Dense::units(12, Tanh).bias_init(Init::Uniform(-0.1, 0.1)));
     let mut network = builder.dropout(0.2).dense(3, Softmax).seed(seed).build().unwrap();
-    let mut workspace = Workspace::new(&network, Loss::CrossEntropy, dropout_seed).unwrap();
+    let mut workspace = Workspace::new(&network, dropout_seed);
     let mut optimizer = Optimizer::new(rule, &network);
     let bits = |network: &Network| network_bits(network).into_iter().map(u64::from);
     let mut all: Vec<u64> = bits(&network).collect();
     for _ in 0..20 {
-        workspace.forward(&network, &x);
-        all.push(workspace.backward(&network, &x, &y).to_bits());
+        all.push(workspace.step(&mut network, Loss::CrossEntropy, &x, &y).unwrap().to_bits());
         optimizer.step(&mut network, workspace.gradient());
     }
     all.extend(bits(&network));

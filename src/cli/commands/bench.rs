@@ -84,7 +84,7 @@ const PRODUCTS: [(Form, [usize; 3]); 14] = [
 ];
 
 fn gemm(json: bool, out: &mut dyn Write) -> Result<(), Failure> {
-    let isa = palmnet::isa();
+    let isa = palmnet::Isa::current()?;
     if !json {
         writeln!(out, "products, {isa}")?;
         writeln!(out, "{:>5}{:>6}{:>6}{:>12}{:>9}", "m", "k", "n", "GFLOP/s", "of peak")?;
@@ -194,7 +194,7 @@ fn train(folder: Option<&str>, batch: usize, epochs: usize, json: bool, out: &mu
             ("layers", layers()),
             ("batch", batch.into()),
             ("threads", threads().into()),
-            ("isa", palmnet::isa().to_string().into()),
+            ("isa", palmnet::Isa::current()?.to_string().into()),
             ("epoch_s", Json::Array(times.into_iter().map(Json::from).collect())),
             ("test_accuracy", accuracy.map_or(Json::Null, Json::from)),
         ]);
@@ -237,7 +237,7 @@ fn infer(batches: &[usize], json: bool, out: &mut dyn Write) -> Result<(), Failu
                 ("layers", layers()),
                 ("batch", batch.into()),
                 ("threads", 1usize.into()),
-                ("isa", palmnet::isa().to_string().into()),
+                ("isa", palmnet::Isa::current()?.to_string().into()),
                 ("us", us.into()),
             ]);
             writeln!(out, "{line}")?;

@@ -33,7 +33,7 @@ pub(super) struct Panels<'a> {
     pub step: usize,
 }
 
-/// A block of A as the kernel reads it: its rows, or its columns where it is transposed.
+/// A block of A as the kernel reads it: its rows, or its columns if it is transposed.
 #[derive(Clone, Copy)]
 pub(super) struct Left<'a> {
     pub data: &'a [f32],
@@ -240,7 +240,7 @@ fn store<L: Lanes, const ROWS: usize, const VECTORS: usize>(
     }
 }
 
-/// `slice[start..][..length]`, with one place for every complaint: a kernel has dozens of these.
+/// `slice[start..][..length]`, with one message for every mistake: a kernel has dozens of these.
 #[inline(always)]
 fn part(slice: &[f32], start: usize, length: usize) -> &[f32] {
     match slice.get(start..).and_then(|slice| slice.get(..length)) {

@@ -16,7 +16,7 @@ use crate::base::parallel::{share, threads};
 use crate::linalg::lanes::run_on;
 use driver::Product;
 
-/// What is done to the entries of a product as soon as they are final, while they are in the first-level cache: it
+/// Work on the entries of a product as soon as they are final, while they are in the first-level cache: it
 /// gets entries, row by row, and of which rows and columns of C they are.
 pub(crate) type Epilogue<'a> = dyn Fn(&mut [f32], Range<usize>, Range<usize>) + 'a;
 
@@ -25,7 +25,7 @@ fn nothing(_entries: &mut [f32], _rows: Range<usize>, _columns: Range<usize>) {}
 /// C = A · B. `c` is row-major, rows of A × columns of B, and is overwritten.
 ///
 /// # Panics
-/// When the shapes do not fit.
+/// If the shapes do not fit.
 pub(crate) fn product(a: MatrixView<'_>, b: MatrixView<'_>, c: &mut [f32]) {
     product_with(a, b, c, &nothing);
 }
@@ -36,11 +36,11 @@ pub(crate) fn product_with(a: MatrixView<'_>, b: MatrixView<'_>, c: &mut [f32], 
 }
 
 /// The multiply-adds (rows × depth × columns) from which on a matrix product is shared among
-/// [`threads`], if the first factor has more than 64 rows, or 128 where the second is large or transposed. Of less work,
+/// [`threads`], if the first factor has more than 64 rows, or 128 if the second is large or transposed. Of less work,
 /// one thread has done a good part before another has started.
 pub const SHARED_PRODUCT: usize = 1 << 26;
 
-/// As [`product`], shared among threads where it is large.
+/// As [`product`], shared among threads if it is large.
 pub(crate) fn shared_product(a: MatrixView<'_>, b: MatrixView<'_>, c: &mut [f32]) {
     // A large B is packed, for each piece anew: fewer rows would not repay that.
     let packed = b.transposed || b.rows * b.columns > 1 << 17;

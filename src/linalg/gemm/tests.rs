@@ -8,7 +8,7 @@ use crate::linalg::matrix::Matrix;
 use crate::linalg::vectorize::{Vectorized, vectorize};
 
 /// Adds to every entry a number that tells where it is, and doubles it: an epilogue that runs twice, not at all,
-/// or at the wrong place shows.
+/// or at the wrong index shows.
 fn marking(entries: &mut [f32], rows: Range<usize>, columns: Range<usize>) {
     assert_eq!(entries.len(), rows.len() * columns.len());
     let places = rows.flat_map(|row| columns.clone().map(move |column| (row, column)));

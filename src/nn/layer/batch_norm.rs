@@ -1,17 +1,51 @@
-//! Batch normalisation (Ioffe, Szegedy, 2015).
+//! Batch normalization (Ioffe, Szegedy, 2015).
 //!
-//! In training, what it does to a row depends on all rows of the batch, which may lie in blocks with different threads.
-//! So every block describes its rows in groups of [`GROUP`], and the groups are put together in the order of the rows:
-//! the same numbers for any blocks that consist of whole groups.
+//! # Problem
+//!
+//! In training, the layer's output for a row depends on the mean and the variance of every column over *all* rows of the
+//! batch; its gradient depends on two more means over all rows. But a step is shared among threads, each of which takes
+//! some rows, a block, all the way through the network. So the blocks must meet at this layer, twice; and since a sum in
+//! single precision depends on the order of its terms, the result must not depend on how the batch was cut into blocks.
+//!
+//! # Idea
+//!
+//! The passes are cut into sections at every batch normalization. Each block describes its rows in *groups* of
+//! [`GROUP`] rows, counted from the start of the batch. Blocks consist of whole groups (the last group of a batch may be
+//! smaller), so the groups are the same for any blocks. When all blocks have arrived, one thread puts the groups
+//! together in the order of the rows ([`Moments`]); then the blocks go on with the common result.
+//!
+//! ```text
+//! forward    block 0   rows  0..16   groups 0, 1: mean, squared deviations ─┐
+//!            block 1   rows 16..32   groups 2, 3: mean, squared deviations ─┼─ Moments: mean, variance
+//!            block 2   rows 32..36   group  4:    mean, squared deviations ─┘      │
+//!            every block:  x̂ = (x - mean) / √(variance + ε)   y = scale · x̂ + shift
+//!
+//! backward   every block:  of each group Σ dy and Σ dy · x̂  ────────────────── Moments: mean dy, mean dy · x̂
+//!            every block:  dx = scale / √(variance + ε) · (dy - mean dy - x̂ · mean(dy · x̂))
+//! ```
+//!
+//! The variance is put together from the groups' own deviations and the distances of their means (Chan, Golub, LeVeque,
+//! 1979): the difference between the mean square and the square of the mean would lose everything to rounding for columns
+//! far from zero.
+//!
+//! # Why not otherwise
+//!
+//! - Statistics of each block alone would need no meeting, but the result would depend on the number of threads.
+//! - One thread for all rows would need none either, but this layer would then be most of a step.
+//! - Sums in double precision would depend on the order less often, not never; and they are half as many to a vector.
 
+use super::GradientPart;
+use super::affine::{Affine, add_gradient};
 use crate::linalg::matrix::Matrix;
-use crate::linalg::vectorize::{Vectorized, vectorize};
+use crate::linalg::vectorize::vectorized;
 
 /// Rows of a batch that are summed up at once.
 pub(crate) const GROUP: usize = 8;
+/// Columns that are worked on at once, so that the numbers of a column are computed once and kept in a register or so.
+const STRIPE: usize = 64;
 /// Keeps the division defined; PyTorch's.
 const EPSILON: f32 = 1e-5;
-/// The share of a new batch in the running mean and variance; PyTorch's.
+/// The fraction of a new batch in the running mean and variance; PyTorch's.
 const MOMENTUM: f32 = 0.1;
 
 /// y = scale · (x - mean) / √(variance + 10⁻⁵) + shift, column by column (Ioffe, Szegedy, 2015).
@@ -21,13 +55,20 @@ const MOMENTUM: f32 = 0.1;
 /// learned from it.
 #[derive(Clone, Debug, PartialEq)]
 pub struct BatchNorm {
-    scale: Vec<f32>,
-    shift: Vec<f32>,
+    affine: Affine,
     mean: Vec<f32>,
     variance: Vec<f32>,
 }
 
-/// Of every column of a batch.
+/// The normalized input, and the description of these rows' groups: first that of the forward pass, then that of the
+/// backward pass.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Cache {
+    normalized: Matrix,
+    groups: Vec<f32>,
+}
+
+/// The statistics of a batch, one entry per column each.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Moments {
     examples: usize,
@@ -36,41 +77,40 @@ pub(crate) struct Moments {
     variance: Vec<f32>,
     /// The mean of the gradient with respect to the output.
     delta: Vec<f32>,
-    /// The mean of its product with the normalised input.
+    /// The mean of its product with the normalized input.
     product: Vec<f32>,
 }
 
 impl BatchNorm {
-    /// The layer of so many columns that changes nothing but their mean and variance.
+    /// The layer of `columns` columns with scale 1 and shift 0, running means 0 and running variances 1.
     pub fn new(columns: usize) -> Self {
-        let (zeros, ones) = (vec![0.0; columns], vec![1.0; columns]);
-        BatchNorm { scale: ones.clone(), shift: zeros.clone(), mean: zeros, variance: ones }
+        BatchNorm { affine: Affine::identity(columns), mean: vec![0.0; columns], variance: vec![1.0; columns] }
     }
 
     /// The layer of these tensors, one entry per column each: the trained ones, and the running mean and variance.
     ///
     /// # Panics
-    /// When they differ in length, or a variance is negative.
+    /// If they differ in length, or a variance is negative.
     pub fn from_parts(scale: Vec<f32>, shift: Vec<f32>, mean: Vec<f32>, variance: Vec<f32>) -> Self {
         let lengths = [&shift, &mean, &variance].map(Vec::len);
         assert_eq!(lengths, [scale.len(); 3], "scale, shift, mean and variance need one entry per column");
         assert!(variance.iter().all(|&v| v >= 0.0), "a variance is negative");
-        BatchNorm { scale, shift, mean, variance }
+        BatchNorm { affine: Affine::new(scale, shift), mean, variance }
     }
 
     /// The number of columns.
     pub fn columns(&self) -> usize {
-        self.scale.len()
+        self.affine.columns()
     }
 
     /// Scale and shift by name.
     pub fn parameters(&self) -> [(&'static str, &[f32]); 2] {
-        [("scale", &self.scale), ("shift", &self.shift)]
+        self.affine.parameters()
     }
 
     /// Scale and shift, to be changed.
     pub fn parameters_mut(&mut self) -> [&mut [f32]; 2] {
-        [&mut self.scale, &mut self.shift]
+        self.affine.parameters_mut()
     }
 
     /// The running mean and variance by name.
@@ -83,40 +123,44 @@ impl BatchNorm {
         [&mut self.mean, &mut self.variance]
     }
 
-    /// What prediction does to column `j`: the factor, and what is added then.
+    /// The factor and the constant by which prediction maps column `j`: y = factor · x + constant.
     pub(crate) fn line(&self, j: usize) -> (f32, f32) {
-        let factor = self.scale[j] / (self.variance[j] + EPSILON).sqrt();
-        (factor, self.shift[j] - self.mean[j] * factor)
+        let factor = self.affine.scale[j] / (self.variance[j] + EPSILON).sqrt();
+        (factor, self.affine.shift[j] - self.mean[j] * factor)
     }
 
-    /// The layer in prediction, in place.
-    pub(crate) fn predict(&self, x: &mut Matrix) {
-        vectorize(Predict { norm: self, columns: x.columns(), x: x.as_mut_slice() });
+    /// The layer in prediction.
+    pub(super) fn predict(&self, input: &Matrix, output: &mut Matrix) {
+        output.reshape(input.rows(), input.columns());
+        predict(self, input.as_slice(), output.as_mut_slice());
     }
 
-    /// The layer in training, on rows of a batch with these moments: `normalised` is what the backward pass needs.
-    pub(crate) fn forward(&self, moments: &Moments, x: &Matrix, normalised: &mut Matrix, output: &mut Matrix) {
-        normalised.reshape(x.rows(), x.columns());
-        output.reshape(x.rows(), x.columns());
-        vectorize(Forward {
-            norm: self,
-            moments,
-            x: x.as_slice(),
-            normalised: normalised.as_mut_slice(),
-            output: output.as_mut_slice(),
-        });
+    /// The layer in training, on rows of a batch with these moments.
+    pub(super) fn forward(&self, input: &Matrix, moments: &Moments, cache: &mut Cache, output: &mut Matrix) {
+        cache.normalized.reshape(input.rows(), input.columns());
+        output.reshape(input.rows(), input.columns());
+        forward(self, moments, input.as_slice(), cache.normalized.as_mut_slice(), output.as_mut_slice());
     }
 
-    /// The gradient with respect to the input, from that with respect to the output.
-    pub(crate) fn backward(&self, moments: &Moments, normalised: &Matrix, delta: &Matrix, input_delta: &mut Matrix) {
+    /// From `delta`, the gradient with respect to the output: writes that with respect to the input into `input_delta`.
+    pub(super) fn backward(&self, moments: &Moments, cache: &Cache, delta: &Matrix, input_delta: &mut Matrix) {
         input_delta.reshape(delta.rows(), delta.columns());
-        vectorize(Backward {
-            scale: &self.scale,
-            moments,
-            normalised: normalised.as_slice(),
-            delta: delta.as_slice(),
-            input_delta: input_delta.as_mut_slice(),
-        });
+        let (normalized, to) = (cache.normalized.as_slice(), input_delta.as_mut_slice());
+        backward(&self.affine.scale, moments, normalized, delta.as_slice(), to);
+    }
+
+    /// As [`backward`](Self::backward) for the layer in prediction, where the moments do not depend on the input.
+    pub(super) fn backward_fixed(&self, delta: &Matrix, input_delta: &mut Matrix) {
+        input_delta.copy_from(delta);
+        for row in 0..delta.rows() {
+            input_delta.row_mut(row).iter_mut().enumerate().for_each(|(j, delta)| *delta *= self.line(j).0);
+        }
+    }
+
+    /// The gradient with respect to scale and shift, which are one part.
+    pub(super) fn gradient(cache: &Cache, delta: &Matrix, part: GradientPart<'_>) {
+        let (scale, shift) = part.started().split_at_mut(delta.columns());
+        add_gradient(cache.normalized.as_slice(), delta.as_slice(), scale, shift);
     }
 
     /// Lets a batch contribute to the running mean and variance.
@@ -133,34 +177,42 @@ impl BatchNorm {
     }
 }
 
-/// Describes rows of a batch: of each group the mean of every column, then the sums of squared deviations from it.
-pub(crate) fn describe(x: &Matrix, groups: &mut Vec<f32>) {
-    groups.resize(x.rows().div_ceil(GROUP) * 2 * x.columns(), 0.0);
-    vectorize(Describe { x: x.as_slice(), columns: x.columns(), groups });
-}
+impl Cache {
+    /// Describes rows of a batch, the layer's input: of each group the mean of every column, then the sums of squared
+    /// deviations from it.
+    pub(crate) fn describe(&mut self, input: &Matrix) {
+        self.normalized.reshape(input.rows(), input.columns());
+        self.groups.resize(input.rows().div_ceil(GROUP) * 2 * input.columns(), 0.0);
+        describe(input.as_slice(), input.columns(), &mut self.groups);
+    }
 
-/// Sums up the backward pass over rows of a batch: of each group the gradient's sums, then those of its product with the
-/// normalised input.
-pub(crate) fn sum_up(delta: &Matrix, normalised: &Matrix, groups: &mut Vec<f32>) {
-    let columns = delta.columns();
-    groups.resize(delta.rows().div_ceil(GROUP) * 2 * columns, 0.0);
-    let rows = delta.as_slice().chunks(GROUP * columns.max(1));
-    let groups = groups.chunks_exact_mut(2 * columns.max(1));
-    for ((delta, normalised), group) in rows.zip(normalised.as_slice().chunks(GROUP * columns.max(1))).zip(groups) {
-        group.fill(0.0);
-        let (shift, scale) = group.split_at_mut(columns);
-        add_gradient(delta, normalised, scale, shift);
+    /// Describes the gradient with respect to the layer's output: of each group its sums, then those of its product with
+    /// the normalized input.
+    pub(crate) fn describe_gradient(&mut self, delta: &Matrix) {
+        let columns = delta.columns();
+        self.groups.resize(delta.rows().div_ceil(GROUP) * 2 * columns, 0.0);
+        let rows = delta.as_slice().chunks(GROUP * columns.max(1));
+        let normalized = self.normalized.as_slice().chunks(GROUP * columns.max(1));
+        for ((delta, normalized), group) in rows.zip(normalized).zip(self.groups.chunks_exact_mut(2 * columns.max(1))) {
+            group.fill(0.0);
+            let (shift, scale) = group.split_at_mut(columns);
+            add_gradient(normalized, delta, scale, shift);
+        }
+    }
+
+    /// The last description, and the number of its columns.
+    pub(crate) fn groups(&self) -> (&[f32], usize) {
+        (&self.groups, self.normalized.columns())
     }
 }
 
-/// Adds the gradients with respect to scale and shift, row by row.
-pub(crate) fn add_gradient(delta: &[f32], normalised: &[f32], scale: &mut [f32], shift: &mut [f32]) {
-    vectorize(AddGradient { delta, normalised, scale, shift });
-}
-
 impl Moments {
-    /// Of a batch of so many examples, from the groups of its blocks. `blocks` visits these in the order of the rows, each
-    /// with its number of rows.
+    /// No statistics, for sections that need none.
+    pub(crate) const NONE: Moments =
+        Moments { examples: 0, mean: Vec::new(), variance: Vec::new(), delta: Vec::new(), product: Vec::new() };
+
+    /// Puts mean and variance of a batch of `examples` together, from the groups of its blocks. `blocks` visits these in
+    /// the order of the rows, each with its number of rows.
     pub(crate) fn put_together(
         &mut self,
         examples: usize,
@@ -196,7 +248,7 @@ impl Moments {
         self.mean.iter().chain(&self.variance).all(|x| x.is_finite())
     }
 
-    /// Likewise for the backward pass of the same batch.
+    /// Puts the means of the backward pass of the same batch together, from the groups of its blocks.
     pub(crate) fn put_together_gradients(&mut self, columns: usize, blocks: impl Fn(&mut dyn FnMut(usize, &[f32]))) {
         let Moments { delta, product, .. } = self;
         zero(delta, columns);
@@ -224,19 +276,10 @@ fn zero(values: &mut Vec<f32>, length: usize) {
     values.resize(length, 0.0);
 }
 
-struct Describe<'a> {
-    x: &'a [f32],
-    columns: usize,
-    groups: &'a mut [f32],
-}
-
-impl Vectorized for Describe<'_> {
-    type Output = ();
-
-    #[inline(always)]
-    fn run(self) {
-        let columns = self.columns.max(1);
-        for (rows, group) in self.x.chunks(GROUP * columns).zip(self.groups.chunks_exact_mut(2 * columns)) {
+vectorized! {
+    fn describe(x: &[f32], columns: usize, groups: &mut [f32]) {
+        let columns = columns.max(1);
+        for (rows, group) in x.chunks(GROUP * columns).zip(groups.chunks_exact_mut(2 * columns)) {
             let count = (rows.len() / columns) as f32;
             group.fill(0.0);
             let (means, squares) = group.split_at_mut(columns);
@@ -255,48 +298,8 @@ impl Vectorized for Describe<'_> {
             }
         }
     }
-}
 
-struct AddGradient<'a> {
-    delta: &'a [f32],
-    normalised: &'a [f32],
-    scale: &'a mut [f32],
-    shift: &'a mut [f32],
-}
-
-impl Vectorized for AddGradient<'_> {
-    type Output = ();
-
-    #[inline(always)]
-    fn run(self) {
-        let columns = self.scale.len().max(1);
-        for (delta, normalised) in self.delta.chunks_exact(columns).zip(self.normalised.chunks_exact(columns)) {
-            let sums = self.scale.iter_mut().zip(self.shift.iter_mut());
-            for ((scale, shift), (delta, normalised)) in sums.zip(delta.iter().zip(normalised)) {
-                *scale += delta * normalised;
-                *shift += delta;
-            }
-        }
-    }
-}
-
-struct Forward<'a> {
-    norm: &'a BatchNorm,
-    moments: &'a Moments,
-    x: &'a [f32],
-    normalised: &'a mut [f32],
-    output: &'a mut [f32],
-}
-
-/// Columns that are worked on at once, so that what belongs to a column is computed once and kept in a register or so.
-const STRIPE: usize = 64;
-
-impl Vectorized for Forward<'_> {
-    type Output = ();
-
-    #[inline(always)]
-    fn run(self) {
-        let Forward { norm, moments, x, normalised, output } = self;
+    fn forward(norm: &BatchNorm, moments: &Moments, x: &[f32], normalized: &mut [f32], output: &mut [f32]) {
         let columns = norm.columns().max(1);
         for first in (0..columns).step_by(STRIPE) {
             let stripe = first..columns.min(first + STRIPE);
@@ -304,36 +307,22 @@ impl Vectorized for Forward<'_> {
             for (inverse, variance) in inverse.iter_mut().zip(&moments.variance[stripe.clone()]) {
                 *inverse = 1.0 / (variance + EPSILON).sqrt();
             }
-            let (mean, scale) = (&moments.mean[stripe.clone()], &norm.scale[stripe.clone()]);
-            let (inverse, shift) = (&inverse[..stripe.len()], &norm.shift[stripe.clone()]);
-            let rows = x.chunks_exact(columns).zip(normalised.chunks_exact_mut(columns));
-            for ((x, normalised), output) in rows.zip(output.chunks_exact_mut(columns)) {
-                let (x, normalised, output) =
-                    (&x[stripe.clone()], &mut normalised[stripe.clone()], &mut output[stripe.clone()]);
-                for j in 0..x.len().min(normalised.len()).min(output.len()).min(mean.len()) {
+            let (mean, scale) = (&moments.mean[stripe.clone()], &norm.affine.scale[stripe.clone()]);
+            let (inverse, shift) = (&inverse[..stripe.len()], &norm.affine.shift[stripe.clone()]);
+            let rows = x.chunks_exact(columns).zip(normalized.chunks_exact_mut(columns));
+            for ((x, normalized), output) in rows.zip(output.chunks_exact_mut(columns)) {
+                let (x, normalized, output) =
+                    (&x[stripe.clone()], &mut normalized[stripe.clone()], &mut output[stripe.clone()]);
+                for j in 0..x.len().min(normalized.len()).min(output.len()).min(mean.len()) {
                     let y = (x[j] - mean[j]) * inverse[j];
-                    normalised[j] = y;
+                    normalized[j] = y;
                     output[j] = y * scale[j] + shift[j];
                 }
             }
         }
     }
-}
 
-struct Backward<'a> {
-    scale: &'a [f32],
-    moments: &'a Moments,
-    normalised: &'a [f32],
-    delta: &'a [f32],
-    input_delta: &'a mut [f32],
-}
-
-impl Vectorized for Backward<'_> {
-    type Output = ();
-
-    #[inline(always)]
-    fn run(self) {
-        let Backward { scale, moments, normalised, delta, input_delta } = self;
+    fn backward(scale: &[f32], moments: &Moments, normalized: &[f32], delta: &[f32], input_delta: &mut [f32]) {
         let columns = scale.len().max(1);
         for first in (0..columns).step_by(STRIPE) {
             let stripe = first..columns.min(first + STRIPE);
@@ -344,40 +333,31 @@ impl Vectorized for Backward<'_> {
             }
             let factors = &factors[..stripe.len()];
             let (mean, product) = (&moments.delta[stripe.clone()], &moments.product[stripe.clone()]);
-            let rows = normalised.chunks_exact(columns).zip(delta.chunks_exact(columns));
-            for ((normalised, delta), to) in rows.zip(input_delta.chunks_exact_mut(columns)) {
-                let (normalised, delta, to) =
-                    (&normalised[stripe.clone()], &delta[stripe.clone()], &mut to[stripe.clone()]);
-                for j in 0..to.len().min(normalised.len()).min(delta.len()).min(mean.len()) {
-                    to[j] = factors[j] * (delta[j] - mean[j] - normalised[j] * product[j]);
+            let rows = normalized.chunks_exact(columns).zip(delta.chunks_exact(columns));
+            for ((normalized, delta), to) in rows.zip(input_delta.chunks_exact_mut(columns)) {
+                let (normalized, delta, to) =
+                    (&normalized[stripe.clone()], &delta[stripe.clone()], &mut to[stripe.clone()]);
+                for j in 0..to.len().min(normalized.len()).min(delta.len()).min(mean.len()) {
+                    to[j] = factors[j] * (delta[j] - mean[j] - normalized[j] * product[j]);
                 }
             }
         }
     }
-}
 
-struct Predict<'a> {
-    norm: &'a BatchNorm,
-    columns: usize,
-    x: &'a mut [f32],
-}
-
-impl Vectorized for Predict<'_> {
-    type Output = ();
-
-    #[inline(always)]
-    fn run(self) {
-        let Predict { norm, columns, x } = self;
-        for first in (0..columns).step_by(STRIPE) {
+    fn predict(norm: &BatchNorm, input: &[f32], output: &mut [f32]) {
+        let columns = norm.columns().max(1);
+        for first in (0..norm.columns()).step_by(STRIPE) {
             let stripe = first..columns.min(first + STRIPE);
-            let mut lines = ([0.0; STRIPE], [0.0; STRIPE]);
+            let (mut factors, mut constants) = ([0.0; STRIPE], [0.0; STRIPE]);
             for j in stripe.clone() {
-                (lines.0[j - first], lines.1[j - first]) = norm.line(j);
+                (factors[j - first], constants[j - first]) = norm.line(j);
             }
-            let (factors, constants) = (&lines.0[..stripe.len()], &lines.1[..stripe.len()]);
-            for row in x.chunks_exact_mut(columns) {
-                for ((x, factor), constant) in row[stripe.clone()].iter_mut().zip(factors).zip(constants) {
-                    *x = *x * factor + constant;
+            let (factors, constants) = (&factors[..stripe.len()], &constants[..stripe.len()]);
+            for (input, output) in input.chunks_exact(columns).zip(output.chunks_exact_mut(columns)) {
+                let lines = factors.iter().zip(constants);
+                let entries = output[stripe.clone()].iter_mut().zip(&input[stripe.clone()]);
+                for ((y, x), (factor, constant)) in entries.zip(lines) {
+                    *y = x * factor + constant;
                 }
             }
         }

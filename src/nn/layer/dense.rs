@@ -1,11 +1,14 @@
 //! The fully connected layer.
+//!
+//! It needs no cache: its gradient is made of its input, which lies beside it in the stack, and of the gradient with
+//! respect to its output.
 
-use std::ops::Range;
+use super::GradientPart;
 
 use crate::base::rng::Rng;
 use crate::linalg::gemm;
 use crate::linalg::matrix::Matrix;
-use crate::linalg::vectorize::{Vectorized, vectorize};
+use crate::linalg::vectorize::vectorized;
 use crate::nn::activation::Activation;
 use crate::nn::init::Init;
 
@@ -20,7 +23,7 @@ impl Dense {
     /// A layer of these parameters: `weights` are inputs × outputs, `bias` has one entry per output.
     ///
     /// # Panics
-    /// When `bias` is not as long as `weights` has columns.
+    /// If `bias` is not as long as `weights` has columns.
     pub fn new(weights: Matrix, bias: Vec<f32>) -> Self {
         assert_eq!(weights.columns(), bias.len(), "a bias needs one entry per output");
         Dense { weights: weights.align(), bias }
@@ -64,15 +67,15 @@ impl Dense {
         [self.weights.as_mut_slice(), &mut self.bias]
     }
 
-    /// `output` = `activation`(`input`·W + b).
-    pub(crate) fn forward(&self, input: &Matrix, activation: Activation, output: &mut Matrix) {
+    /// In prediction and in training alike: `output` = `activation`(`input`·W + b).
+    pub(crate) fn predict(&self, input: &Matrix, activation: Activation, output: &mut Matrix) {
         output.reshape(input.rows(), self.outputs());
         let (a, w) = (input.operand(), self.weights.operand());
         // Softmax needs whole rows; every other activation is applied while its entries are in the cache.
         let fused = if activation == Activation::Softmax { Activation::Identity } else { activation };
         gemm::product_with(a, w, output.as_mut_slice(), &|entries, _, columns| {
             let width = columns.len();
-            vectorize(AddRow { row: &self.bias[columns], entries });
+            add_row(&self.bias[columns], entries);
             fused.forward(entries, width);
         });
         if activation == Activation::Softmax {
@@ -80,48 +83,59 @@ impl Dense {
         }
     }
 
-    /// Scales down every unit's incoming weights whose Euclidean norm is above `limit` (Srivastava et al., 2014).
-    pub(crate) fn limit_norm(&mut self, limit: f32) {
-        let columns = self.outputs();
-        vectorize(LimitColumns { weights: self.weights.as_mut_slice(), columns, limit });
-    }
-
     /// From `delta`, the gradient of the loss with respect to Z: writes that with respect to the input into
     /// `input_delta`.
-    pub(crate) fn backward(&self, delta: &Matrix, input_delta: &mut Matrix) {
+    pub(super) fn backward(&self, delta: &Matrix, input_delta: &mut Matrix) {
         input_delta.reshape(delta.rows(), self.inputs());
         gemm::product(delta.operand(), self.weights.operand().transposed(), input_delta.as_mut_slice());
     }
 
-    /// The gradient with respect to the weights of the inputs `rows` and, after the last of them, the bias: for the
-    /// examples of `input` and `delta`, added to that of earlier ones where `resume` says so.
-    pub(crate) fn gradient(input: &Matrix, delta: &Matrix, rows: Range<usize>, resume: bool, gradient: &mut [f32]) {
-        let (weights, bias) = gradient.split_at_mut(rows.len() * delta.columns());
-        let input = input.operand().transposed().select_rows(rows);
-        if resume {
+    /// The gradient with respect to the part's rows of the weights and, after the last of them, the bias: for the
+    /// examples of `input` and `delta`.
+    pub(super) fn gradient(input: &Matrix, delta: &Matrix, part: GradientPart<'_>) {
+        let (weights, bias) = part.values.split_at_mut(part.rows.len() * delta.columns());
+        let input = input.operand().transposed().select_rows(part.rows);
+        if part.resume {
             gemm::add_product(input, delta.operand(), weights);
         } else {
             gemm::product(input, delta.operand(), weights);
             bias.fill(0.0);
         }
-        vectorize(AddColumns { matrix: delta, sums: bias });
+        add_columns(delta.as_slice(), bias);
+    }
+
+    /// Scales down every unit's incoming weights whose Euclidean norm is above `limit` (Srivastava et al., 2014).
+    pub(crate) fn limit_norm(&mut self, limit: f32) {
+        let columns = self.outputs();
+        limit_columns(self.weights.as_mut_slice(), columns, limit);
     }
 }
 
-/// Scales down every unit's incoming weights whose Euclidean norm is above `limit`.
-struct LimitColumns<'a> {
-    weights: &'a mut [f32],
-    columns: usize,
-    limit: f32,
-}
+vectorized! {
+    /// Adds `row` to every row of `entries`.
+    fn add_row(row: &[f32], entries: &mut [f32]) {
+        for entries in entries.chunks_exact_mut(row.len()) {
+            for (entry, value) in entries.iter_mut().zip(row) {
+                *entry += value;
+            }
+        }
+    }
 
-impl Vectorized for LimitColumns<'_> {
-    type Output = ();
+    /// Adds each column of `matrix` to its entry of `sums`, if there are any.
+    fn add_columns(matrix: &[f32], sums: &mut [f32]) {
+        if sums.is_empty() {
+            return;
+        }
+        for row in matrix.chunks_exact(sums.len()) {
+            for (sum, value) in sums.iter_mut().zip(row) {
+                *sum += value;
+            }
+        }
+    }
 
-    #[inline(always)]
-    fn run(self) {
+    /// Scales down every column of `weights` whose Euclidean norm is above `limit`.
+    fn limit_columns(weights: &mut [f32], columns: usize, limit: f32) {
         const STRIPE: usize = 64;
-        let LimitColumns { weights, columns, limit } = self;
         for first in (0..columns).step_by(STRIPE) {
             let stripe = first..columns.min(first + STRIPE);
             let mut sums = [0.0; STRIPE];
@@ -143,47 +157,6 @@ impl Vectorized for LimitColumns<'_> {
                 for (w, factor) in row[stripe.clone()].iter_mut().zip(factors) {
                     *w *= factor;
                 }
-            }
-        }
-    }
-}
-
-/// Adds `row` to every row of `entries`.
-struct AddRow<'a> {
-    row: &'a [f32],
-    entries: &'a mut [f32],
-}
-
-impl Vectorized for AddRow<'_> {
-    type Output = ();
-
-    #[inline(always)]
-    fn run(self) {
-        for entries in self.entries.chunks_exact_mut(self.row.len()) {
-            for (entry, value) in entries.iter_mut().zip(self.row) {
-                *entry += value;
-            }
-        }
-    }
-}
-
-/// Adds each column of `matrix` to its entry of `sums`, if there are any.
-struct AddColumns<'a> {
-    matrix: &'a Matrix,
-    sums: &'a mut [f32],
-}
-
-impl Vectorized for AddColumns<'_> {
-    type Output = ();
-
-    #[inline(always)]
-    fn run(self) {
-        if self.sums.is_empty() {
-            return;
-        }
-        for row in self.matrix.as_slice().chunks_exact(self.sums.len()) {
-            for (sum, value) in self.sums.iter_mut().zip(row) {
-                *sum += value;
             }
         }
     }

@@ -1,6 +1,7 @@
 //! Dropout.
 
 use crate::base::error::{Error, Result};
+use crate::linalg::matrix::Matrix;
 
 /// While training, sets each entry to zero with probability `rate` and divides the others by 1 - `rate`, so that
 /// their expectation stays (Srivastava et al., 2014). Prediction leaves everything as it is.
@@ -9,9 +10,19 @@ pub struct Dropout {
     rate: f32,
 }
 
+/// The choice of the entries that are dropped. The backward pass makes the same choice again: no mask is stored.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Cache {
+    pub(super) key: u32,
+    /// The index of the first of these rows in the batch.
+    pub(super) first: usize,
+}
+
 impl Dropout {
+    /// A layer that drops entries with probability `rate`, in [0, 1).
+    ///
     /// # Errors
-    /// When `rate` is not in [0, 1).
+    /// If `rate` is not in [0, 1).
     pub fn new(rate: f32) -> Result<Self> {
         if (0.0..1.0).contains(&rate) {
             Ok(Dropout { rate })
@@ -25,9 +36,21 @@ impl Dropout {
         self.rate
     }
 
-    /// Drops the entries that `key` chooses; `first` is the place of the first of them among all of the batch. The same
-    /// is done to the gradient in the backward pass, so that no mask is stored.
-    pub(crate) fn mask(self, values: &mut [f32], key: u32, first: usize) {
+    /// The layer in training.
+    pub(super) fn forward(self, input: &Matrix, cache: &Cache, output: &mut Matrix) {
+        output.copy_from(input);
+        self.mask(output.as_mut_slice(), cache.key, cache.first * input.columns());
+    }
+
+    /// Turns `delta`, the gradient with respect to the output, into that with respect to the input, and hands it over.
+    pub(super) fn backward(self, cache: &Cache, delta: &mut Matrix, input_delta: &mut Matrix) {
+        let first = cache.first * delta.columns();
+        self.mask(delta.as_mut_slice(), cache.key, first);
+        std::mem::swap(delta, input_delta);
+    }
+
+    /// Drops the entries that `key` chooses; `first` is the index of the first of them among all of the batch.
+    fn mask(self, values: &mut [f32], key: u32, first: usize) {
         let threshold = (f64::from(self.rate) * f64::from(u32::MAX)) as u32;
         let factor = 1.0 / (1.0 - self.rate);
         for (i, value) in values.iter_mut().enumerate() {
@@ -52,7 +75,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn drops_its_share_and_keeps_the_expectation() {
+    fn drops_its_fraction_and_keeps_the_expectation() {
         let dropout = Dropout::new(0.3).unwrap();
         let mut output = vec![1.0; 100_000];
         dropout.mask(&mut output, 17, 0);

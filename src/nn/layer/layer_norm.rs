@@ -1,7 +1,10 @@
-//! Layer normalisation (Ba, Kiros, Hinton, 2016).
+//! Layer normalization (Ba, Kiros, Hinton, 2016).
 
+use super::GradientPart;
+use super::affine::{Affine, add_gradient};
 use crate::linalg::matrix::Matrix;
-use crate::linalg::vectorize::{Vectorized, vectorize};
+use crate::linalg::reduce::{inner_product, squared_deviations, sum};
+use crate::linalg::vectorize::vectorized;
 
 /// Keeps the division defined; PyTorch's.
 const EPSILON: f32 = 1e-5;
@@ -10,153 +13,114 @@ const EPSILON: f32 = 1e-5;
 /// 2016): the same in training and in prediction, and for any batch size.
 #[derive(Clone, Debug, PartialEq)]
 pub struct LayerNorm {
-    scale: Vec<f32>,
-    shift: Vec<f32>,
+    affine: Affine,
+}
+
+/// The normalized input, and the inverse of each row's standard deviation.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Cache {
+    normalized: Matrix,
+    inverse: Vec<f32>,
 }
 
 impl LayerNorm {
-    /// The layer of so many columns that changes nothing but the mean and the variance of a row.
+    /// The layer of `columns` columns with scale 1 and shift 0.
     pub fn new(columns: usize) -> Self {
-        LayerNorm { scale: vec![1.0; columns], shift: vec![0.0; columns] }
+        LayerNorm { affine: Affine::identity(columns) }
     }
 
     /// The layer of these tensors, one entry per column each.
     ///
     /// # Panics
-    /// When they differ in length.
+    /// If they differ in length.
     pub fn from_parts(scale: Vec<f32>, shift: Vec<f32>) -> Self {
-        assert_eq!(scale.len(), shift.len(), "scale and shift need one entry per column");
-        LayerNorm { scale, shift }
+        LayerNorm { affine: Affine::new(scale, shift) }
     }
 
     /// The number of columns.
     pub fn columns(&self) -> usize {
-        self.scale.len()
+        self.affine.columns()
     }
 
     /// Scale and shift by name.
     pub fn parameters(&self) -> [(&'static str, &[f32]); 2] {
-        [("scale", &self.scale), ("shift", &self.shift)]
+        self.affine.parameters()
     }
 
     /// Scale and shift, to be changed.
     pub fn parameters_mut(&mut self) -> [&mut [f32]; 2] {
-        [&mut self.scale, &mut self.shift]
+        self.affine.parameters_mut()
     }
 
-    /// The layer in prediction, in place.
-    pub(crate) fn predict(&self, x: &mut Matrix) {
-        let columns = x.columns().max(1);
-        for row in x.as_mut_slice().chunks_exact_mut(columns) {
-            vectorize(Normalise { row: &mut *row });
-            vectorize(Stretch { norm: self, row });
+    /// The layer in prediction.
+    pub(super) fn predict(&self, input: &Matrix, output: &mut Matrix) {
+        output.copy_from(input);
+        let columns = input.columns().max(1);
+        for row in output.as_mut_slice().chunks_exact_mut(columns) {
+            normalize(row);
+            stretch(&self.affine, row);
         }
     }
 
-    /// The layer in training: `normalised` is what the backward pass needs, and the inverse of each row's standard
-    /// deviation.
-    pub(crate) fn forward(&self, x: &Matrix, normalised: &mut Matrix, inverse: &mut Vec<f32>, output: &mut Matrix) {
-        normalised.reshape(x.rows(), x.columns());
-        normalised.as_mut_slice().copy_from_slice(x.as_slice());
-        output.reshape(x.rows(), x.columns());
-        inverse.resize(x.rows(), 0.0);
+    /// The layer in training.
+    pub(super) fn forward(&self, input: &Matrix, cache: &mut Cache, output: &mut Matrix) {
+        let Cache { normalized, inverse } = cache;
+        normalized.copy_from(input);
+        output.reshape(input.rows(), input.columns());
+        inverse.resize(input.rows(), 0.0);
         for (i, inverse) in inverse.iter_mut().enumerate() {
-            *inverse = vectorize(Normalise { row: normalised.row_mut(i) });
-            output.row_mut(i).copy_from_slice(normalised.row(i));
-            vectorize(Stretch { norm: self, row: output.row_mut(i) });
+            *inverse = normalize(normalized.row_mut(i));
+            output.row_mut(i).copy_from_slice(normalized.row(i));
+            stretch(&self.affine, output.row_mut(i));
         }
     }
 
-    /// The gradient with respect to the input, from that with respect to the output.
-    pub(crate) fn backward(&self, normalised: &Matrix, inverse: &[f32], delta: &Matrix, input_delta: &mut Matrix) {
+    /// From `delta`, the gradient with respect to the output: writes that with respect to the input into `input_delta`.
+    pub(super) fn backward(&self, cache: &Cache, delta: &Matrix, input_delta: &mut Matrix) {
         input_delta.reshape(delta.rows(), delta.columns());
-        for (i, &inverse) in inverse.iter().enumerate() {
-            let (normalised, delta) = (normalised.row(i), delta.row(i));
-            vectorize(Backward { scale: &self.scale, inverse, normalised, delta, to: input_delta.row_mut(i) });
+        for (i, &inverse) in cache.inverse.iter().enumerate() {
+            let (normalized, delta) = (cache.normalized.row(i), delta.row(i));
+            backward(&self.affine.scale, inverse, normalized, delta, input_delta.row_mut(i));
         }
+    }
+
+    /// The gradient with respect to scale and shift, which are one part.
+    pub(super) fn gradient(cache: &Cache, delta: &Matrix, part: GradientPart<'_>) {
+        let (scale, shift) = part.started().split_at_mut(delta.columns());
+        add_gradient(cache.normalized.as_slice(), delta.as_slice(), scale, shift);
     }
 }
 
-/// Sums side by side, because one would wait for itself at every addition; as many on every processor, so that the bits
-/// are the same.
+/// The number of sums side by side: see [`reduce`](crate::linalg::reduce).
 const SUMS: usize = 16;
 
-/// Gives a row mean 0 and variance 1; the inverse of its standard deviation.
-struct Normalise<'a> {
-    row: &'a mut [f32],
-}
-
-impl Vectorized for Normalise<'_> {
-    type Output = f32;
-
-    #[inline(always)]
-    fn run(self) -> f32 {
-        let count = self.row.len() as f32;
-        let mut sums = [0.0; SUMS];
-        for part in self.row.chunks(SUMS) {
-            for (sum, x) in sums.iter_mut().zip(part) {
-                *sum += x;
-            }
-        }
-        let mean = sums.iter().sum::<f32>() / count;
-        let mut sums = [0.0; SUMS];
-        for part in self.row.chunks(SUMS) {
-            for (sum, x) in sums.iter_mut().zip(part) {
-                *sum += (x - mean) * (x - mean);
-            }
-        }
-        let inverse = 1.0 / (sums.iter().sum::<f32>() / count + EPSILON).sqrt();
-        for x in self.row.iter_mut() {
+vectorized! {
+    /// Gives a row mean 0 and variance 1; returns the inverse of its standard deviation.
+    fn normalize(row: &mut [f32]) -> f32 {
+        let count = row.len() as f32;
+        let mean = sum::<f32, SUMS>(row) / count;
+        let inverse = 1.0 / (squared_deviations::<SUMS>(row, mean) / count + EPSILON).sqrt();
+        for x in row.iter_mut() {
             *x = (*x - mean) * inverse;
         }
         inverse
     }
-}
 
-/// A normalised row becomes the layer's output.
-struct Stretch<'a> {
-    norm: &'a LayerNorm,
-    row: &'a mut [f32],
-}
-
-impl Vectorized for Stretch<'_> {
-    type Output = ();
-
-    #[inline(always)]
-    fn run(self) {
-        for ((x, scale), shift) in self.row.iter_mut().zip(&self.norm.scale).zip(&self.norm.shift) {
+    /// Turns a normalized row into the layer's output.
+    fn stretch(affine: &Affine, row: &mut [f32]) {
+        for ((x, scale), shift) in row.iter_mut().zip(&affine.scale).zip(&affine.shift) {
             *x = *x * scale + shift;
         }
     }
-}
 
-struct Backward<'a> {
-    scale: &'a [f32],
-    inverse: f32,
-    normalised: &'a [f32],
-    delta: &'a [f32],
-    to: &'a mut [f32],
-}
-
-impl Vectorized for Backward<'_> {
-    type Output = ();
-
-    #[inline(always)]
-    fn run(self) {
-        let Backward { scale, inverse, normalised, delta, to } = self;
+    fn backward(scale: &[f32], inverse: f32, normalized: &[f32], delta: &[f32], to: &mut [f32]) {
         for ((to, scale), delta) in to.iter_mut().zip(scale).zip(delta) {
             *to = scale * delta;
         }
-        let (mut sums, mut products) = ([0.0; SUMS], [0.0; SUMS]);
-        for (part, normalised) in to.chunks(SUMS).zip(normalised.chunks(SUMS)) {
-            for (((sum, product), x), y) in sums.iter_mut().zip(&mut products).zip(part).zip(normalised) {
-                *sum += x;
-                *product += x * y;
-            }
-        }
         let count = to.len() as f32;
-        let (mean, product) = (sums.iter().sum::<f32>() / count, products.iter().sum::<f32>() / count);
-        for (x, y) in to.iter_mut().zip(normalised) {
+        let mean = sum::<f32, SUMS>(to) / count;
+        let product = inner_product::<f32, SUMS>(to, normalized) / count;
+        for (x, y) in to.iter_mut().zip(normalized) {
             *x = inverse * (*x - mean - y * product);
         }
     }

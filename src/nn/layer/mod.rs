@@ -1,6 +1,20 @@
-//! The kinds of layer. The stack is an enum: saving, printing and differentiating it walk it with `match`, which
-//! shows what a new kind still lacks.
+//! The kinds of layer, one file each.
+//!
+//! Every file has the same parts in the same order: a `Cache` of what the layer's backward pass needs (if it needs
+//! anything beside the layer's input and output), then
+//!
+//! ```text
+//! predict   input → output                        in prediction
+//! forward   input → output, cache                 in training; absent if it is the same as predict
+//! backward  gradient at the output → at the input
+//! gradient  of the layer's parameters             for layers that have any
+//! ```
+//!
+//! The stack is an enum: saving, printing and differentiating it walk it with `match`. A new kind of layer is a file, a
+//! variant of [`Layer`] and of [`Cache`], and the arms that the compiler then asks for.
 
+mod activation;
+mod affine;
 pub(crate) mod batch_norm;
 mod dense;
 mod dropout;
@@ -14,7 +28,11 @@ pub use layer_norm::LayerNorm;
 pub use noise::Noise;
 
 use std::fmt;
+use std::ops::Range;
 
+use self::batch_norm::Moments;
+use crate::base::rng::Rng;
+use crate::linalg::matrix::Matrix;
 use crate::nn::activation::Activation;
 
 /// One layer of a [`Network`](crate::Network).
@@ -29,18 +47,162 @@ pub enum Layer {
     Dropout(Dropout),
     /// Adds random numbers while training.
     Noise(Noise),
-    /// Gives every column mean 0 and variance 1, then those that are learned.
+    /// Gives every column mean 0 and variance 1, then a trained mean and standard deviation.
     BatchNorm(BatchNorm),
-    /// Gives every row mean 0 and variance 1, then those that are learned.
+    /// Gives every row mean 0 and variance 1, then a trained scale and shift per column.
     LayerNorm(LayerNorm),
 }
 
+/// Everything that a layer's passes need besides input and output.
+#[derive(Clone, Debug)]
+pub(crate) enum Cache {
+    Dense,
+    Activation,
+    Dropout(dropout::Cache),
+    Noise(noise::Cache),
+    BatchNorm(batch_norm::Cache),
+    LayerNorm(layer_norm::Cache),
+    /// Of a layer that is not trained and differs in training: it works as in prediction.
+    Fixed,
+}
+
+/// The numbers that the passes leave of one layer.
+#[derive(Clone, Debug)]
+pub(crate) struct Trace {
+    pub(crate) output: Matrix,
+    /// The gradient of the loss with respect to the output.
+    pub(crate) delta: Matrix,
+    pub(crate) cache: Cache,
+}
+
+/// Where a gradient goes: that of some rows of a layer's weights and, after the last of them, its bias.
+pub(crate) struct GradientPart<'a> {
+    pub(crate) rows: Range<usize>,
+    pub(crate) values: &'a mut [f32],
+    /// Whether it is added to what `values` hold, that of earlier examples.
+    pub(crate) resume: bool,
+}
+
+impl<'a> GradientPart<'a> {
+    /// The values, to which may be added.
+    fn started(self) -> &'a mut [f32] {
+        if !self.resume {
+            self.values.fill(0.0);
+        }
+        self.values
+    }
+}
+
+impl Trace {
+    /// The gradient of a part of the layer's parameters, after the layer's backward pass.
+    pub(crate) fn gradient(&self, input: &Matrix, part: GradientPart<'_>) {
+        match &self.cache {
+            Cache::Dense => Dense::gradient(input, &self.delta, part),
+            Cache::BatchNorm(cache) => BatchNorm::gradient(cache, &self.delta, part),
+            Cache::LayerNorm(cache) => LayerNorm::gradient(cache, &self.delta, part),
+            Cache::Activation | Cache::Dropout(_) | Cache::Noise(_) | Cache::Fixed => {}
+        }
+    }
+
+    /// The cache of a batch normalization that is trained.
+    pub(crate) fn batch_norm(&self) -> Option<&batch_norm::Cache> {
+        if let Cache::BatchNorm(cache) = &self.cache { Some(cache) } else { None }
+    }
+}
+
 impl Layer {
+    /// The memory for the layer's passes; as in prediction if it is `frozen`.
+    pub(crate) fn trace(&self, frozen: bool) -> Trace {
+        let cache = match self {
+            Layer::Dense(_) => Cache::Dense,
+            Layer::Activation(_) => Cache::Activation,
+            Layer::LayerNorm(_) => Cache::LayerNorm(Default::default()),
+            _ if frozen => Cache::Fixed,
+            Layer::Dropout(_) => Cache::Dropout(Default::default()),
+            Layer::Noise(_) => Cache::Noise(Default::default()),
+            Layer::BatchNorm(_) => Cache::BatchNorm(Default::default()),
+        };
+        Trace { output: Matrix::default(), delta: Matrix::default(), cache }
+    }
+
+    /// Draws the random choices of a pass; `first` is the index of its first row in the batch.
+    pub(crate) fn draw(&self, keys: &mut Rng, first: usize, cache: &mut Cache) {
+        let (Layer::Dropout(_) | Layer::Noise(_)) = self else { return };
+        // One that is frozen draws too, so that the others' choices do not depend on it.
+        let key = keys.next_u64() as u32;
+        match cache {
+            Cache::Dropout(cache) => *cache = dropout::Cache { key, first },
+            Cache::Noise(cache) => *cache = noise::Cache { key, first },
+            _ => {}
+        }
+    }
+
+    /// The layer in prediction.
+    pub(crate) fn predict(&self, input: &Matrix, output: &mut Matrix) {
+        match self {
+            Layer::Dense(dense) => dense.predict(input, Activation::Identity, output),
+            Layer::Activation(g) => activation::predict(*g, input, output),
+            Layer::Dropout(_) | Layer::Noise(_) => output.copy_from(input),
+            Layer::BatchNorm(norm) => norm.predict(input, output),
+            Layer::LayerNorm(norm) => norm.predict(input, output),
+        }
+    }
+
+    /// The layer in training, on some rows of a batch with these moments.
+    pub(crate) fn forward(&self, input: &Matrix, moments: &Moments, trace: &mut Trace) {
+        let Trace { output, cache, .. } = trace;
+        match (self, cache) {
+            (Layer::Dropout(dropout), Cache::Dropout(cache)) => dropout.forward(input, cache, output),
+            (Layer::Noise(noise), Cache::Noise(cache)) => noise.forward(input, cache, output),
+            (Layer::BatchNorm(norm), Cache::BatchNorm(cache)) => norm.forward(input, moments, cache, output),
+            (Layer::LayerNorm(norm), Cache::LayerNorm(cache)) => norm.forward(input, cache, output),
+            _ => self.predict(input, output),
+        }
+    }
+
+    /// From the gradient with respect to the output, in `trace`: writes that with respect to the input into
+    /// `input_delta`. Afterwards `trace` is of use only to [`Trace::gradient`].
+    pub(crate) fn backward(&self, input: &Matrix, moments: &Moments, trace: &mut Trace, input_delta: &mut Matrix) {
+        let Trace { output, delta, cache } = trace;
+        match (self, cache) {
+            (Layer::Dense(dense), _) => dense.backward(delta, input_delta),
+            (Layer::Activation(g), _) => activation::backward(*g, input, output, delta, input_delta),
+            (Layer::Dropout(dropout), Cache::Dropout(cache)) => dropout.backward(cache, delta, input_delta),
+            (Layer::Noise(noise), _) => noise.backward(delta, input_delta),
+            (Layer::BatchNorm(norm), Cache::BatchNorm(cache)) => norm.backward(moments, cache, delta, input_delta),
+            (Layer::BatchNorm(norm), _) => norm.backward_fixed(delta, input_delta),
+            (Layer::LayerNorm(norm), Cache::LayerNorm(cache)) => norm.backward(cache, delta, input_delta),
+            (Layer::Dropout(_) | Layer::LayerNorm(_), _) => std::mem::swap(delta, input_delta),
+        }
+    }
+
+    /// The rows and the columns of the weights, which a bias of as many columns follows; `None` without parameters. A
+    /// normalization's scale is taken for one row of weights, its shift for the bias.
+    pub(crate) fn weight_shape(&self) -> Option<(usize, usize)> {
+        match self {
+            Layer::Dense(dense) => Some((dense.inputs(), dense.outputs())),
+            Layer::BatchNorm(norm) => Some((1, norm.columns())),
+            Layer::LayerNorm(norm) => Some((1, norm.columns())),
+            Layer::Activation(_) | Layer::Dropout(_) | Layer::Noise(_) => None,
+        }
+    }
+
+    /// The layer, if it is a batch normalization.
     pub(crate) fn as_batch_norm_mut(&mut self) -> Option<&mut BatchNorm> {
         if let Layer::BatchNorm(norm) = self { Some(norm) } else { None }
     }
 
-    /// The number of outputs for each example when it has `inputs` inputs.
+    /// The number of inputs for each example; `None` if any number fits.
+    pub(crate) fn inputs(&self) -> Option<usize> {
+        match self {
+            Layer::Dense(dense) => Some(dense.inputs()),
+            Layer::BatchNorm(norm) => Some(norm.columns()),
+            Layer::LayerNorm(norm) => Some(norm.columns()),
+            Layer::Activation(_) | Layer::Dropout(_) | Layer::Noise(_) => None,
+        }
+    }
+
+    /// The number of outputs for each example that has `inputs` inputs.
     pub fn outputs(&self, inputs: usize) -> usize {
         match self {
             Layer::Dense(dense) => dense.outputs(),

@@ -2,6 +2,7 @@
 
 use crate::base::error::{Error, Result};
 use crate::base::rng::Rng;
+use crate::linalg::matrix::Matrix;
 
 /// While training, adds a normal random number to each entry, with this standard deviation: on the inputs it is a
 /// penalty on steep functions (Bishop, 1995). Prediction leaves everything as it is.
@@ -10,9 +11,19 @@ pub struct Noise {
     deviation: f32,
 }
 
+/// The choice of the noise.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Cache {
+    pub(super) key: u32,
+    /// The index of the first of these rows in the batch.
+    pub(super) first: usize,
+}
+
 impl Noise {
+    /// A layer that adds noise of this standard deviation, zero or more.
+    ///
     /// # Errors
-    /// When `deviation` is negative or not finite.
+    /// If `deviation` is negative or not finite.
     pub fn new(deviation: f32) -> Result<Self> {
         if deviation.is_finite() && deviation >= 0.0 {
             Ok(Noise { deviation })
@@ -26,8 +37,19 @@ impl Noise {
         self.deviation
     }
 
-    /// Adds the noise that `key` chooses; `first` is the place of the first row among all of the batch.
-    pub(crate) fn add(self, rows: &mut [f32], columns: usize, key: u32, first: usize) {
+    /// The layer in training.
+    pub(super) fn forward(self, input: &Matrix, cache: &Cache, output: &mut Matrix) {
+        output.copy_from(input);
+        self.add(output.as_mut_slice(), input.columns(), cache.key, cache.first);
+    }
+
+    /// Hands the gradient over: the noise does not depend on the input.
+    pub(super) fn backward(self, delta: &mut Matrix, input_delta: &mut Matrix) {
+        std::mem::swap(delta, input_delta);
+    }
+
+    /// Adds the noise that `key` chooses; `first` is the index of the first row in the batch.
+    fn add(self, rows: &mut [f32], columns: usize, key: u32, first: usize) {
         for (i, row) in rows.chunks_exact_mut(columns.max(1)).enumerate() {
             // A stream for every row: its noise is the same in whatever block it lies.
             let mut rng = Rng::stream(u64::from(key), (first + i) as u64);
