@@ -47,7 +47,7 @@ pub use base::history::{Epoch, History};
 pub use base::parallel::{set_threads, threads};
 pub use base::rng::Rng;
 pub use data::generate;
-pub use data::{Bytes, Column, Dataset, Features, Kind, Missing, Output, Scaler, Schema, Table, Target, Targets};
+pub use data::{Column, Dataset, Features, Imputer, Kind, Missing, Output, Scaler, Schema, Table, Target, Targets};
 pub use format::atomic::write_atomic;
 pub use format::json;
 pub use format::safetensors::{Safetensors, Tensor};
