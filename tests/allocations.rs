@@ -1,14 +1,18 @@
-//! Once training has started, a step takes no memory; neither does a prediction. A counting allocator watches. Of several
-//! threads each takes its own memory once, the first time that it does a kind of work.
+//! Once training has started, a step allocates nothing; neither does a prediction. A counting allocator checks that. Of
+//! several threads, each allocates its buffers once, when it first does a kind of work.
+
+mod support;
 
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::ops::ControlFlow;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use palmnet::{
-    Activation::*, AdaGrad, Adam, Dataset, Event, Features, Loss, Matrix, NAdam, Network, Penalty, RmsProp, Rng, Rprop,
-    Rule, Scaler, Scratch, Sgd, Trainer, Weights, generate, set_threads,
+    Activation::*, Adam, Dataset, Event, Features, Loss, Matrix, Network, Penalty, Rng, Scratch, Trainer, Weights,
+    generate, set_threads,
 };
+
+use support::{rules, scaled_digits};
 
 struct Counting;
 
@@ -34,7 +38,7 @@ unsafe impl GlobalAlloc for Counting {
 #[global_allocator]
 static ALLOCATOR: Counting = Counting;
 
-/// The allocations of each epoch but the first, told by the observer's calls.
+/// The allocations of each epoch but the first, counted between the observer's calls.
 fn allocations_per_epoch(network: &mut Network, trainer: Trainer<'_>, data: &Dataset, epochs: usize) -> Vec<usize> {
     let (mut counts, mut start) = (Vec::with_capacity(100), 0);
     // Batches of 48 do not divide the examples: the last batch of an epoch is smaller, the next epoch's are not.
@@ -55,31 +59,19 @@ fn allocations_per_epoch(network: &mut Network, trainer: Trainer<'_>, data: &Dat
 
 // One test, because a second one at the same time would be counted too.
 #[test]
-fn steps_and_predictions_take_no_memory() {
+fn steps_and_predictions_do_not_allocate() {
     set_threads(1);
-    let mut classes = generate::digits();
-    classes.scale(&Scaler::divide_by(64, 16.0));
+    let classes = scaled_digits(1797);
     assert!(matches!(classes.features(), Features::Bytes { .. }));
     let activations = [Relu, LeakyRelu(0.1), Elu(1.0), Selu, Sigmoid, Tanh, Softplus, Silu, Gelu, HardSigmoid];
-    let rules = [
-        Rule::from(Sgd::new(0.01)),
-        Sgd::new(0.01).momentum(0.9).into(),
-        Sgd::new(0.01).momentum(0.9).nesterov().into(),
-        Adam::new(0.001).into(),
-        Adam::new(0.001).amsgrad().into(),
-        NAdam::new(0.001).into(),
-        AdaGrad::new(0.01).into(),
-        RmsProp::new(0.001).into(),
-        Rprop::new(0.001).into(),
-    ];
-    for (activation, rule) in activations.into_iter().zip(rules.into_iter().cycle()) {
+    for (activation, rule) in activations.into_iter().zip(rules(0.1).into_iter().cycle()) {
         let layers = Network::builder(64).dense(130, activation).dropout(0.2).dense(33, activation).dense(10, Softmax);
         let mut network = layers.build().unwrap();
         let counts = allocations_per_epoch(&mut network, Trainer::new(Loss::CrossEntropy, rule), &classes, 6);
         assert_eq!(counts, [0; 5], "{activation}, {rule:?}");
     }
 
-    // Whatever else a step does.
+    // Everything else that a step can do.
     let adam = |loss| Trainer::new(loss, Adam::new(0.001));
     let layers = Network::builder(64).noise(0.1).dense(70, Identity).batch_norm().activation(Relu).dropout(0.2);
     let layers = layers.dense(33, Identity).layer_norm().activation(Silu).batch_norm().dense(10, Softmax);

@@ -44,7 +44,7 @@ impl Golden {
         self.tensors.get(tensor).unwrap_or_else(|| panic!("{} has no {tensor}", self.name))
     }
 
-    /// Holds `got` against a tensor: within 10⁻⁵ relative or 10⁻⁶ absolute.
+    /// Compares `got` with a tensor: within 10⁻⁵ relative plus 10⁻⁶ absolute.
     fn expect(&self, tensor: &str, got: &[f32]) {
         agree(&format!("{}: {tensor}", self.name), got, self.get(tensor).as_slice());
     }
@@ -64,7 +64,7 @@ fn integers(list: &str) -> Vec<usize> {
 }
 
 #[test]
-fn activations() {
+fn activations_match_pytorch() {
     for (name, activation) in [
         ("relu", Activation::Relu),
         ("leaky_relu", Activation::LeakyRelu(0.01)),
@@ -90,7 +90,7 @@ fn activations() {
 }
 
 #[test]
-fn losses() {
+fn losses_match_pytorch() {
     for (name, loss) in [
         ("mean_squared_error", Loss::MeanSquaredError),
         ("mean_absolute_error", Loss::MeanAbsoluteError),
@@ -115,7 +115,7 @@ fn losses() {
 /// PyTorch has the cross-entropy of logits only: that of probabilities must be the same number, and its gradient,
 /// carried back through the softmax, the same gradient.
 #[test]
-fn cross_entropy_of_probabilities() {
+fn cross_entropy_of_probabilities_matches_pytorch() {
     let golden = Golden::read("loss_cross_entropy_logits");
     let (mut p, target) = (golden.get("prediction").clone(), golden.get("target"));
     Activation::Softmax.forward(p.as_mut_slice(), 4);
@@ -172,7 +172,7 @@ fn network(name: &str, activations: &[Activation], loss: Loss) {
 }
 
 #[test]
-fn networks() {
+fn networks_match_pytorch() {
     use Activation::*;
     network("tanh_mse", &[Tanh, Identity], Loss::MeanSquaredError);
     network("sigmoid_deep_mse", &[Sigmoid; 4], Loss::MeanSquaredError);
@@ -201,7 +201,7 @@ fn parameters_after(golden: &Golden, rule: impl Into<Rule>, penalty: Penalty, st
 }
 
 #[test]
-fn optimizers() {
+fn optimizers_match_pytorch() {
     // PyTorch's penalties are for biases too.
     let (none, all) = (Penalty::default(), Penalty::default().biases());
     let rules: [(&str, Rule, Penalty); 9] = [
@@ -221,9 +221,9 @@ fn optimizers() {
     }
 }
 
-/// What PyTorch has in double precision after steps with the gradients of `optimizer_adam`.
+/// PyTorch's parameters in double precision after steps with the gradients of `optimizer_adam`.
 #[test]
-fn optimizers_without_a_file() {
+fn other_optimizers_match_pytorch() {
     let golden = Golden::read("optimizer_adam");
     let (none, all) = (Penalty::default(), Penalty::default().biases());
     let adam = Adam::new(0.01);
@@ -287,7 +287,7 @@ fn optimizers_without_a_file() {
 }
 
 #[test]
-fn schedules() {
+fn schedules_match_pytorch() {
     let of = |schedule| Scheduler::new(schedule, 50, 1);
     for (name, scheduler) in [
         ("step", of(Schedule::Step { epochs: 10, factor: 0.5 })),

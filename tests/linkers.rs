@@ -1,4 +1,4 @@
-//! What `.cargo/config.toml` links with, on desktops, in Termux and on boards. The compilers are fakes that write down
+//! The linkers of `.cargo/config.toml`, on desktops, in Termux and on boards. The compilers are fakes that record
 //! how they were called.
 #![cfg(all(unix, not(target_os = "android")))]
 
@@ -7,6 +7,7 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::Mutex;
+use std::sync::atomic::{AtomicU32, Ordering};
 
 const ANDROID: [(&str, &str); 3] = [
     ("aarch64-linux-android", "aarch64-linux-android24-clang"),
@@ -22,7 +23,7 @@ const BOARDS: [(&str, &str); 2] = [
 const TERMUX: [(&str, &str); 2] =
     [("HOME", "/data/data/com.termux/files/home"), ("PREFIX", "/data/data/com.termux/files/usr")];
 
-/// Nobody starts a program while another writes one: the child would hold the file open, and it could not be run.
+/// Held while a program is written or started: a child started meanwhile would keep the file open for writing.
 static STARTING: Mutex<()> = Mutex::new(());
 
 /// A machine with nothing but a shell and the fakes that it is given.
@@ -30,7 +31,11 @@ struct Machine(PathBuf);
 
 impl Machine {
     fn new(name: &str) -> Machine {
-        let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("linkers {name} {}", std::process::id()));
+        // Two tests may use the same name at the same time.
+        static COUNT: AtomicU32 = AtomicU32::new(0);
+        let number = COUNT.fetch_add(1, Ordering::Relaxed);
+        let name = format!("linkers {name} {}-{number}", std::process::id());
+        let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join(name);
         let _ = fs::remove_dir_all(&folder);
         fs::create_dir_all(folder.join("bin")).unwrap();
         Machine(folder)
@@ -58,7 +63,7 @@ impl Machine {
         self.0.join("record")
     }
 
-    /// Links for a target: the compiler that was called, or the complaint.
+    /// Links for a target: the compiler that was called, or the error message.
     #[track_caller]
     fn link(&self, target: &str, variables: &[(&str, &str)]) -> Result<String, String> {
         let _ = fs::remove_file(self.record());
@@ -94,7 +99,7 @@ fn in_ndk(compiler: &str) -> String {
     format!("ndk/toolchains/llvm/prebuilt/linux-x86_64/bin/{compiler}")
 }
 
-/// What the configuration names for a target. Cargo takes it as relative to the folder that `.cargo` is in.
+/// The linker that the configuration names for a target. Cargo resolves it relative to the folder of `.cargo`.
 #[track_caller]
 fn linker(target: &str) -> PathBuf {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
@@ -105,14 +110,14 @@ fn linker(target: &str) -> PathBuf {
 }
 
 #[test]
-fn in_termux_its_own_clang() {
+fn termux_links_with_its_own_clang() {
     let phone = Machine::new("phone").with("bin/clang", "aarch64-unknown-linux-android24");
     for (target, _) in ANDROID {
         assert_eq!(phone.link(target, &TERMUX).unwrap(), "bin/clang", "{target}");
-        // A session that has lost the variables.
+        // A session without the variables of Termux.
         assert_eq!(phone.link(target, &[]).unwrap(), "bin/clang", "{target}");
     }
-    // Even where somebody has unpacked an NDK: its compilers are for desktops.
+    // An NDK is ignored in Termux: its compilers run on desktops.
     let phone = phone.with_ndk();
     let variables = [TERMUX[0], TERMUX[1], ("ANDROID_NDK_HOME", &phone.ndk())];
     assert_eq!(phone.link("aarch64-linux-android", &variables).unwrap(), "bin/clang");
@@ -121,7 +126,7 @@ fn in_termux_its_own_clang() {
 }
 
 #[test]
-fn on_a_desktop_the_compilers_of_the_ndk() {
+fn desktop_links_with_the_ndk() {
     let desktop = Machine::new("desktop").with_ndk().with("bin/clang", "x86_64-pc-linux-gnu");
     let desktop = desktop.with("bin/cc", "x86_64-linux-gnu");
     let (ndk, home) = (desktop.ndk(), ("HOME", "/home/me"));
@@ -135,7 +140,7 @@ fn on_a_desktop_the_compilers_of_the_ndk() {
 }
 
 #[test]
-fn without_an_ndk_what_to_set() {
+fn missing_ndk_names_the_variables() {
     let desktop = Machine::new("without").with("bin/clang", "x86_64-pc-linux-gnu").with("bin/cc", "x86_64-linux-gnu");
     for (target, clang) in ANDROID {
         for variables in [&[][..], &[("ANDROID_NDK_HOME", "")], &[("PREFIX", "/usr/local")]] {
@@ -149,7 +154,7 @@ fn without_an_ndk_what_to_set() {
 }
 
 #[test]
-fn for_boards_a_cross_compiler() {
+fn boards_are_linked_by_a_cross_compiler() {
     for (target, gcc) in BOARDS {
         let desktop = Machine::new(target).with("bin/cc", "x86_64-linux-gnu");
         let complaint = desktop.link(target, &[]).unwrap_err();
@@ -161,7 +166,7 @@ fn for_boards_a_cross_compiler() {
 }
 
 #[test]
-fn on_boards_their_own_compiler() {
+fn boards_link_with_their_own_compiler() {
     for (target, machines) in [
         (BOARDS[0].0, ["aarch64-linux-gnu", "aarch64-unknown-linux-gnu", "aarch64-redhat-linux"]),
         (BOARDS[1].0, ["arm-linux-gnueabihf", "armv7l-unknown-linux-gnueabihf", "arm-linux-gnueabihf"]),

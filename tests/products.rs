@@ -11,7 +11,7 @@ fn shape() -> impl Strategy<Value = [usize; 3]> {
     prop_oneof![40 => [side(), side(), side()], 2 => deep, 1 => large]
 }
 
-/// What the entries of both factors are like.
+/// The kind of entries of both factors.
 #[derive(Clone, Copy, Debug)]
 enum Content {
     /// Small integers: every product and sum is exact, in any order.
@@ -66,10 +66,10 @@ fn compare(a: &Matrix, b: &Matrix, fast: &Matrix, naive: &Matrix) -> Result<(), 
     Ok(())
 }
 
-/// One of each kind that chance may miss, exact to the bit: a block of the right factor fills a cache, and does not
+/// Shapes that chance may miss, exact to the bit: a block of the right factor fills a cache, and does not
 /// end where a tile does.
 #[test]
-fn blocks_and_their_edges() {
+fn products_across_block_edges() {
     let mut rng = Rng::new(1);
     for [m, k, n] in [[61, 300, 515], [80, 257, 1031], [1, 700, 300], [3, 523, 301]] {
         let (a, b) = (matrix(m, k, Content::Integers, &mut rng), matrix(k, n, Content::Integers, &mut rng));
@@ -86,14 +86,14 @@ proptest! {
     #![proptest_config(config())]
 
     #[test]
-    fn the_definition(
+    fn products_match_the_definition(
         [m, k, n] in shape(),
         content in content(),
         transposed in any::<[bool; 2]>(),
         seed in any::<u64>(),
     ) {
         let mut rng = Rng::new(seed);
-        // Transposed twice, a factor is what it was: its numbers have been moved about.
+        // Some factors are results of a transposition themselves.
         let mut factor = |rows, columns, transposed: bool| {
             if transposed {
                 matrix(columns, rows, content, &mut rng).transpose()
@@ -115,7 +115,7 @@ proptest! {
     /// Training multiplies by transposed factors without copying them: the gradients of x·V·W against the formulas,
     /// on small integers, so that a wrong entry is wrong by 1 at least.
     #[test]
-    fn transposed_factors([n, inputs, width] in shape(), outputs in 1..=40usize, seed in any::<u64>()) {
+    fn products_of_transposed_factors([n, inputs, width] in shape(), outputs in 1..=40usize, seed in any::<u64>()) {
         let (n, inputs, width) = (n.max(1), inputs.max(1), width.max(1));
         let mut rng = Rng::new(seed);
         let mut small = |rows, columns| Matrix::from_fn(rows, columns, |_, _| rng.below(5) as f32 - 2.0);

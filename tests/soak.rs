@@ -23,7 +23,7 @@ fn examples(rng: &mut Rng, rows: usize, columns: usize, classes: usize) -> Datas
 }
 
 #[test]
-fn threads_and_shapes() {
+fn thread_count_does_not_change_bits_of_random_trainings() {
     let rounds = std::env::var("PALMNET_SOAK").map_or(12, |rounds| rounds.parse().expect("a number of rounds"));
     for round in 0..rounds {
         let mut rng = Rng::new(round);

@@ -3,35 +3,35 @@
 use super::*;
 
 #[test]
-fn texts_are_features_too() {
+fn text_columns_are_features() {
     let folder = Folder::new();
-    let colours = ["red", "green", "light blue"];
+    let colors = ["red", "green", "light blue"];
     let rows: String =
-        (0..90).map(|i| format!("{},{},{}\n", i % 7, colours[i % 3], ["warm", "mild", "cold"][i % 3])).collect();
-    folder.write("weather.csv", format!("size,colour,feel\n{rows}"));
+        (0..90).map(|i| format!("{},{},{}\n", i % 7, colors[i % 3], ["warm", "mild", "cold"][i % 3])).collect();
+    folder.write("weather.csv", format!("size,color,feel\n{rows}"));
     folder.run("train weather.csv --hidden 16 --quiet --lr 0.01").ok();
-    folder.write("new.csv", "colour,size\nred,3\nlight blue,3\n\"green\",6\n");
+    folder.write("new.csv", "color,size\nred,3\nlight blue,3\n\"green\",6\n");
     assert_eq!(folder.run("predict model.safetensors new.csv").ok(), "warm\ncold\nmild\n");
-    folder.write("new.csv", "colour,size\nred,3\npink,3\n");
+    folder.write("new.csv", "color,size\nred,3\npink,3\n");
     folder
         .run("predict model.safetensors new.csv")
-        .fails(1, &["new.csv, line 3, column colour", "`pink`", "`light blue`"]);
-    folder.write("new.csv", "colour,weight\nred,3\n");
+        .fails(1, &["new.csv, line 3, column color", "`pink`", "`light blue`"]);
+    folder.write("new.csv", "color,weight\nred,3\n");
     folder.run("predict model.safetensors new.csv").fails(1, &["new.csv", "lacks", "`size`", "`weight`"]);
     folder.run("eval model.safetensors new.csv").fails(1, &["lacks", "`size`", "`feel`"]);
-    folder.write("new.csv", "size,colour,feel\n1,red,warm\n2,red,hot\n");
+    folder.write("new.csv", "size,color,feel\n1,red,warm\n2,red,hot\n");
     folder.run("eval model.safetensors new.csv").fails(1, &["new.csv, line 3, column feel", "`hot`", "`cold`"]);
 }
 
 #[test]
-fn names_that_need_quotes() {
+fn quoted_names_round_trip() {
     let folder = Folder::new();
     let rows: String =
         (0..40).map(|i| format!("{i},{}\n", if i < 20 { "\"a, \"\"b\"\"\"" } else { "\"two\nlines\"" })).collect();
     folder.write("odd.csv", format!("\"x, y\",\"the, class\"\n{rows}"));
     folder.run("train odd.csv --hidden 16 --quiet --lr 0.01").ok();
     let out = folder.run("predict model.safetensors odd.csv").ok();
-    // As in CSV, so that the output can be read as the input was.
+    // Quoted as in CSV, so that the output can be read back.
     assert!(out.starts_with("\"a, \"\"b\"\"\"\n") && out.ends_with("\"two\nlines\"\n"), "{out}");
     let out = folder.run("predict model.safetensors odd.csv --probabilities").ok();
     assert!(out.starts_with("\"the, class\",\"a, \"\"b\"\"\",\"two\nlines\"\n"), "{out}");
@@ -42,7 +42,7 @@ fn names_that_need_quotes() {
     run.ok();
 }
 
-/// The numbers of a model, without what is said about it.
+/// The tensors of a model file, without the header.
 fn tensors(folder: &Folder, name: &str) -> Vec<u8> {
     let bytes = folder.bytes(name);
     let header = u64::from_le_bytes(bytes[..8].try_into().unwrap()) as usize;
@@ -50,11 +50,11 @@ fn tensors(folder: &Folder, name: &str) -> Vec<u8> {
 }
 
 #[test]
-fn every_dialect() {
+fn csv_dialects_give_the_same_model() {
     let folder = Folder::of_irises();
     folder.run("train iris.csv --hidden 16 --quiet --epochs 30").ok();
     let model = tensors(&folder, "model.safetensors");
-    let predictions = folder.run("predict model.safetensors unlabelled.csv").ok();
+    let predictions = folder.run("predict model.safetensors unlabeled.csv").ok();
     for (name, text) in [
         ("iris.tsv", IRIS.replace(',', "\t")),
         ("semicolons.csv", IRIS.replace(',', ";")),
@@ -67,12 +67,12 @@ fn every_dialect() {
         assert_eq!(tensors(&folder, "other"), model, "{name}");
         assert_eq!(folder.run(&format!("predict model.safetensors {name}")).ok(), predictions, "{name}");
     }
-    // Without a header: the same columns by their places.
+    // Without a header, columns are found by index.
     let bare = IRIS.split_once('\n').unwrap().1;
     folder.write("bare.csv", bare);
-    folder.write("bare_unlabelled.csv", without_last_column(bare));
+    folder.write("bare_unlabeled.csv", without_last_column(bare));
     folder.run("train bare.csv --hidden 16 --quiet --epochs 30 -o bare").ok();
-    assert_eq!(folder.run("predict bare bare_unlabelled.csv").ok(), predictions);
+    assert_eq!(folder.run("predict bare bare_unlabeled.csv").ok(), predictions);
     assert_eq!(folder.run("predict model.safetensors bare.csv").ok(), predictions);
     assert_eq!(folder.run("predict bare iris.csv").ok(), predictions);
     folder.run_with_input("train - --hidden 16 --quiet --epochs 30 -o piped", IRIS).ok();
@@ -80,7 +80,7 @@ fn every_dialect() {
 }
 
 #[test]
-fn bad_tables() {
+fn malformed_tables_are_errors() {
     let folder = Folder::of_irises();
     folder.run("train iris.csv --quiet --epochs 1").ok();
     let bad = |content: &[u8], parts: &[&str]| {
@@ -115,12 +115,12 @@ fn bad_tables() {
     folder.run("train one.csv").fails(1, &["one.csv", "only one class"]);
     folder.write("narrow.csv", "x\n1\n2\n");
     folder.run("train narrow.csv").fails(1, &["narrow.csv", "no feature"]);
-    // Nothing was written on the way.
+    // No model was written.
     assert!(!folder.has("bad.safetensors"));
 }
 
 #[test]
-fn few_rows_are_enough() {
+fn tiny_tables_can_be_trained() {
     let folder = Folder::new();
     for rows in ["1,2\n", "1,2\n3,4\n", "1,2\n3,4\n5,9.5\n"] {
         folder.write("few.csv", rows);
@@ -132,7 +132,7 @@ fn few_rows_are_enough() {
 }
 
 #[test]
-fn a_folder_of_images() {
+fn image_folder_is_trained_and_predicted() {
     let folder = Folder::new();
     write_images(&folder, "images");
     let lines = folder.run("train images --hidden 16 --epochs 60 --batch 16 --lr 0.01 --json").json();
@@ -148,7 +148,7 @@ fn a_folder_of_images() {
     let out = folder.run("train images --quiet --epochs 1").ok();
     assert!(out.contains("16 features → label (4 classes)\ntrain 200, test 60 examples\n"), "{out}");
     assert!(folder.run("info model.safetensors").ok().contains("pixel0"));
-    // A table of the same pixels is as good.
+    // A table of the same pixels gives the same prediction.
     let header: Vec<String> = (0..16).map(|pixel| format!("pixel{pixel}")).collect();
     let row: Vec<String> = folder.bytes("images/t10k-images-idx3-ubyte")[16..32].iter().map(u8::to_string).collect();
     folder.write("one.csv", format!("{}\n{}\n", header.join(","), row.join(",")));
@@ -163,9 +163,9 @@ fn a_folder_of_images() {
     folder.run("predict model.safetensors images").fails(1, &["4 inputs", "16 features"]);
 }
 
-/// What overflows in the network is no prediction.
+/// Overflow in the network is an error, not a prediction.
 #[test]
-fn predictions_that_are_not_numbers() {
+fn non_finite_predictions_are_errors() {
     let folder = Folder::new();
     folder.write("iris.csv", IRIS);
     folder.run("train iris.csv --quiet --epochs 1 --hidden 64,64").ok();
@@ -178,7 +178,7 @@ fn predictions_that_are_not_numbers() {
 }
 
 #[test]
-fn bad_folders_of_images() {
+fn damaged_image_folders_are_errors() {
     let folder = Folder::new();
     write_images(&folder, "images");
     let (images, labels) = ("images/train-images-idx3-ubyte", "images/train-labels-idx1-ubyte");
@@ -208,7 +208,7 @@ fn bad_folders_of_images() {
 }
 
 #[test]
-fn bad_model_files() {
+fn damaged_model_files_are_errors() {
     let folder = Folder::of_irises();
     folder.run("train iris.csv --quiet --epochs 1").ok();
     let good = folder.bytes("model.safetensors");
@@ -236,9 +236,9 @@ fn bad_model_files() {
     folder.run("info sub").fails(1, &["sub"]);
 }
 
-/// What a file says must not move the cursor of whoever looks at it.
+/// Text from a file must not control the terminal.
 #[test]
-fn names_cannot_move_the_cursor() {
+fn control_characters_in_names_are_not_printed() {
     let folder = Folder::new();
     folder.write("evil.csv", "\u{1b}[31mred,y\n1,\u{1b}[2Ja\n2,b\n3,\u{1b}[2Ja\n4,b\n");
     let run = folder.run("train evil.csv --epochs 1");

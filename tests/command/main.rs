@@ -1,27 +1,32 @@
-//! The command as a user has it: words in, text and JSON lines out, exit status 0, 1 or 2.
+//! The command from outside: arguments, text and JSON lines, exit status 0, 1 or 2.
 
 mod data;
 mod digests;
+mod divergence;
+mod json;
 mod killed;
 mod missing;
+mod output;
 mod selection;
+mod settings;
+#[path = "../support/mod.rs"]
+mod support;
 mod terminal;
 mod train;
+mod tuning;
 mod words;
 
 use std::fs;
 use std::io::{Read, Write};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::{Command, Stdio};
-use std::sync::atomic::{AtomicU32, Ordering};
 
 use palmnet::json::Json;
 use palmnet::{Rng, Safetensors};
 
-const IRIS: &str = include_str!("../data/iris.csv");
+use support::{Folder, emulated, network_bits, runner};
 
-/// An empty folder in which the command runs, gone afterwards.
-struct Folder(PathBuf);
+const IRIS: &str = include_str!("../data/iris.csv");
 
 /// How a command ended.
 struct Run {
@@ -31,38 +36,14 @@ struct Run {
     err: String,
 }
 
+/// The command runs in a temporary folder.
 impl Folder {
-    fn new() -> Folder {
-        static COUNT: AtomicU32 = AtomicU32::new(0);
-        let name = format!("palmnet-command-{}-{}", std::process::id(), COUNT.fetch_add(1, Ordering::Relaxed));
-        let path = std::env::temp_dir().join(name);
-        let _ = fs::remove_dir_all(&path);
-        fs::create_dir_all(&path).unwrap();
-        Folder(path)
-    }
-
-    /// A folder with the irises, labelled and not.
+    /// A folder with the irises, labeled and unlabeled.
     fn of_irises() -> Folder {
         let folder = Folder::new();
         folder.write("iris.csv", IRIS);
-        folder.write("unlabelled.csv", without_last_column(IRIS));
+        folder.write("unlabeled.csv", without_last_column(IRIS));
         folder
-    }
-
-    fn path(&self, name: &str) -> PathBuf {
-        self.0.join(name)
-    }
-
-    fn write(&self, name: &str, content: impl AsRef<[u8]>) {
-        fs::write(self.path(name), content).unwrap();
-    }
-
-    fn bytes(&self, name: &str) -> Vec<u8> {
-        fs::read(self.path(name)).unwrap()
-    }
-
-    fn has(&self, name: &str) -> bool {
-        self.path(name).exists()
     }
 
     fn command(&self, words: &str) -> Command {
@@ -72,7 +53,7 @@ impl Folder {
         command
     }
 
-    /// Runs `palmnet` with these words, which have spaces between them.
+    /// Runs `palmnet` with these words, which are separated by spaces.
     fn run(&self, words: &str) -> Run {
         Run::of(&mut self.command(words), words)
     }
@@ -83,15 +64,9 @@ impl Folder {
 
     fn run_with_input(&self, words: &str, input: &str) -> Run {
         let mut child = piped(self.command(words).stdin(Stdio::piped())).spawn().unwrap();
-        // What does not read its input ends early: that is no failure of the writer.
+        // A command that does not read its input may end before it is written.
         let _ = child.stdin.take().unwrap().write_all(input.as_bytes());
         Run::from_output(child.wait_with_output().unwrap(), words)
-    }
-}
-
-impl Drop for Folder {
-    fn drop(&mut self) {
-        let _ = fs::remove_dir_all(&self.0);
     }
 }
 
@@ -106,14 +81,14 @@ impl Run {
         Run { words: words.to_string(), status: output.status.code(), out, err }
     }
 
-    /// The standard output of what must have succeeded.
+    /// The standard output of a command that must have succeeded.
     #[track_caller]
     fn ok(self) -> String {
         assert_eq!(self.status, Some(0), "palmnet {}: {}", self.words, self.err);
         self.out
     }
 
-    /// Standard error of what must have ended with this status, in one line at the end, which says all of `parts`.
+    /// The standard error of a command that must have ended with this status; its last line contains all of `parts`.
     #[track_caller]
     fn fails(self, status: i32, parts: &[&str]) -> String {
         let Run { words, err, .. } = self;
@@ -126,7 +101,7 @@ impl Run {
         err
     }
 
-    /// The JSON lines of what must have succeeded; nothing else may stand among them.
+    /// The JSON lines of a command that must have succeeded; standard output may contain nothing else.
     #[track_caller]
     fn json(self) -> Vec<Json> {
         let words = self.words.clone();
@@ -145,20 +120,6 @@ fn bare_command() -> Command {
     let mut command = Command::new(words[0]);
     command.args(&words[1..]);
     command
-}
-
-fn emulated() -> bool {
-    runner().is_some()
-}
-
-fn runner() -> Option<String> {
-    let arch = std::env::consts::ARCH.to_uppercase();
-    let (system, android) = (std::env::consts::OS.to_uppercase(), cfg!(target_os = "android"));
-    std::env::vars().find_map(|(name, runner)| {
-        let triple = name.strip_prefix("CARGO_TARGET_")?.strip_suffix("_RUNNER")?;
-        let ours = triple.starts_with(&arch) && triple.contains(&system) && triple.contains("ANDROID") == android;
-        ours.then_some(runner)
-    })
 }
 
 fn piped(command: &mut Command) -> &mut Command {
@@ -192,7 +153,7 @@ fn strings(json: &Json) -> Vec<&str> {
     json.as_array().unwrap().iter().map(|item| item.as_str().unwrap()).collect()
 }
 
-/// Two numbers and what follows from them: `a,b,sum,difference`.
+/// Two numbers, their sum and their difference: `a,b,sum,difference`.
 fn sums(rows: usize) -> String {
     let mut rng = Rng::new(11);
     let mut row = || {

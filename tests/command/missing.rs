@@ -2,7 +2,7 @@
 
 use super::*;
 
-/// The irises with a number, and with every tenth length missing and one species.
+/// The irises with an identifier, every tenth length missing, and one species missing.
 fn gaps() -> String {
     let row = |(i, line): (usize, &str)| match i {
         0 => format!("id,{line}\n"),
@@ -14,7 +14,7 @@ fn gaps() -> String {
 }
 
 #[test]
-fn gaps_are_dropped_or_filled() {
+fn missing_cells_are_dropped_or_imputed() {
     let folder = Folder::new();
     folder.write("gaps.csv", gaps());
     folder
@@ -27,10 +27,10 @@ fn gaps_are_dropped_or_filled() {
     folder.run("eval model.safetensors gaps.csv").fails(1, &["line 11", "train with --missing fill"]);
 
     folder.write(
-        "labelled.csv",
+        "labeled.csv",
         gaps().lines().filter(|line| !line.ends_with(',')).fold(String::new(), |text, line| text + line + "\n"),
     );
-    let run = folder.run("train gaps.csv --hidden 8 --ignore id --missing fill --test labelled.csv");
+    let run = folder.run("train gaps.csv --hidden 8 --ignore id --missing fill --test labeled.csv");
     assert!(run.err.contains("note: 1 of 150 rows are left out"), "{}", run.err);
     assert!(run.err.contains("note: 14 missing cells are filled in."), "{}", run.err);
     assert!(run.out.contains("train 149, test 149 examples\n"), "{}", run.out);
@@ -38,13 +38,13 @@ fn gaps_are_dropped_or_filled() {
     assert_eq!(folder.run("predict model.safetensors gaps.csv").ok().lines().count(), 150);
     folder.write("one.csv", "petal_width,petal_length,sepal_width,sepal_length\n0.2,1.4,3.5,NA\n");
     assert_eq!(folder.run("predict model.safetensors one.csv").ok(), "setosa\n");
-    folder.run("eval model.safetensors labelled.csv").ok();
+    folder.run("eval model.safetensors labeled.csv").ok();
     folder.run("eval model.safetensors gaps.csv").fails(1, &["line 91, column species: is empty", "--missing drop"]);
     let run = folder.run("eval model.safetensors gaps.csv --missing drop");
     assert!(run.err == "note: 1 of 150 rows are left out: a cell of theirs is missing.\n", "{}", run.err);
     assert!(run.ok().starts_with("149 examples\n"));
     folder.run("eval none gaps.csv --missing fill").fails(2, &["--missing fill: expected error or drop"]);
-    // The training part is another for another seed, and so is its median.
+    // Another seed gives another training part, and another median.
     let fill = |words: &str| {
         folder.run(&format!("train gaps.csv --ignore 1 --missing fill --epochs 1 --quiet {words}")).ok();
         let info = &folder.run("info model.safetensors --json").json()[0];

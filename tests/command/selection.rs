@@ -1,9 +1,9 @@
-//! Folds, search, the history of a training, and going on with a model.
+//! Cross-validation, random search, the history of a training, and fine-tuning.
 
 use super::*;
 
 #[test]
-fn folds() {
+fn cross_validation_in_json() {
     let folder = Folder::of_irises();
     let lines = folder.run("train iris.csv --hidden 16 --folds 5 --epochs 40 --lr 0.01 --json").json();
     let (done, folds) = lines.split_last().unwrap();
@@ -20,13 +20,17 @@ fn folds() {
         assert!(deviation > 0.0);
     }
     assert!(number(done, "mean.accuracy") > 0.9, "{done}");
-    // A part of 30 has ten of each: what a part's accuracy may be.
+    // Each fold tests 30 examples, so its accuracy is a multiple of 1/30.
     assert!(folds.iter().all(|line| (number(line, "test.accuracy") * 30.0).fract() < 1e-9));
     let again = folder.run("train iris.csv --hidden 16 --folds 5 --epochs 40 --lr 0.01 --json").json();
     assert_eq!(number(again.last().unwrap(), "mean.loss"), number(done, "mean.loss"));
     let other = folder.run("train iris.csv --hidden 16 --folds 5 --epochs 40 --lr 0.01 --json --seed 1").json();
     assert_ne!(number(other.last().unwrap(), "mean.loss"), number(done, "mean.loss"));
+}
 
+#[test]
+fn cross_validation_in_text() {
+    let folder = Folder::of_irises();
     let out = folder.run("train iris.csv --hidden 16 --folds 3 --epochs 20").ok();
     assert!(out.contains("--folds 3") && out.contains("\n3 folds of 150 examples\n"), "{out}");
     assert!(out.contains("\nfold 3: loss ") && out.contains("\nmean loss ") && out.contains(", accuracy 0."), "{out}");
@@ -38,7 +42,11 @@ fn folds() {
     write_images(&folder, "images");
     let lines = folder.run("train images --hidden 16 --folds 4 --epochs 30 --json").json();
     assert!(number(&lines[4], "mean.accuracy") > 0.9, "{}", lines[4]);
+}
 
+#[test]
+fn cross_validation_errors() {
+    let folder = Folder::of_irises();
     folder.run("train iris.csv --folds 151").fails(1, &["151 folds of 150 examples"]);
     for folds in ["1", "0", "x", "-2"] {
         folder.run(&format!("train none.csv --folds {folds}")).fails(2, &["--folds", "a whole number from 2"]);
@@ -50,7 +58,7 @@ fn folds() {
 }
 
 #[test]
-fn history() {
+fn history_file() {
     let folder = Folder::of_irises();
     let words = "train iris.csv --hidden 16 --epochs 12 --validation 0.2 --patience 0";
     let lines = folder.run(&format!("{words} --json --history h.csv")).json();
@@ -62,14 +70,19 @@ fn history() {
         for (cell, name) in [(0, "epoch"), (1, "train_loss"), (2, "validation_loss"), (4, "seconds")] {
             assert!((cells[cell] - number(line, name)).abs() < 1e-9, "{cells:?} {line}");
         }
-        // The rate falls over the last fifth only, and there from step to step.
+        // The rate falls over the last fifth only, in every step.
         assert!(if row < 9 { cells[3] == 0.003 } else { (0.0..0.003).contains(&cells[3]) }, "{cells:?}");
     }
     let out = folder.run("train iris.csv --epochs 2 --history h.csv").ok();
     assert!(out.ends_with("saved model.safetensors\nsaved h.csv\n") && !out.contains("--history"), "{out}");
     let text = String::from_utf8(folder.bytes("h.csv")).unwrap();
     assert!(text.lines().count() == 3 && text.lines().nth(1).unwrap().contains(",,0.003,"), "{text}");
-    // Nothing but an older history is replaced, and that is said first.
+}
+
+#[test]
+fn history_does_not_overwrite_other_files() {
+    let folder = Folder::of_irises();
+    // Only an older history is replaced, and other files are an error before the training.
     folder.write("notes.txt", "dear diary");
     for (file, parts) in [
         ("iris.csv", &["is the data: choose another --history"][..]),
@@ -83,14 +96,19 @@ fn history() {
     assert_eq!(folder.bytes("iris.csv"), IRIS.as_bytes());
 }
 
-#[test]
-fn a_model_is_trained_further() {
+/// A folder with a model of the irises, and two thirds of the irises, which have a different mean.
+fn first_model() -> Folder {
     let folder = Folder::of_irises();
     folder.run("train iris.csv --quiet --epochs 20 --hidden 12 --test 0 -o first").ok();
-    // Other rows, of which the mean is another: the model's scaling stays.
     let some: String =
         IRIS.lines().enumerate().filter(|(i, _)| i % 3 != 1).map(|(_, line)| format!("{line}\n")).collect();
     folder.write("some.csv", some);
+    folder
+}
+
+#[test]
+fn fine_tuning_keeps_scaling_and_lowers_the_loss() {
+    let folder = first_model();
     let info = |model: &str| folder.run(&format!("info {model} --json")).json().remove(0);
     let loss = |model: &str| number(&folder.run(&format!("eval {model} iris.csv --json")).json()[0], "loss");
     let out = folder.run("train some.csv --quiet --epochs 60 --from first -o second").ok();
@@ -98,22 +116,33 @@ fn a_model_is_trained_further() {
     assert!(words.contains("--from first") && !words.contains("--hidden") && words.contains("network 4-12-3"), "{out}");
     assert_eq!(member(&info("second"), "scaler").to_string(), member(&info("first"), "scaler").to_string());
     assert!(loss("second") < 0.8 * loss("first"), "{} {}", loss("second"), loss("first"));
+}
+
+#[test]
+fn fine_tuning_with_frozen_layers() {
+    let folder = first_model();
     folder.run("train some.csv --quiet --epochs 60 --from first --freeze 1 -o third").ok();
     let layers = |model: &str| palmnet::Model::load(folder.path(model)).unwrap().network().layers().to_vec();
     assert_eq!(layers("third")[0], layers("first")[0]);
     assert_ne!(layers("third")[2], layers("first")[2]);
     folder.run("train some.csv --quiet --from first --freeze 2 -o fourth").fails(1, &["2 of 2 dense layers"]);
-    // With a step of nothing the weights are those of the model.
+}
+
+#[test]
+fn fine_tuning_starts_from_the_weights_of_the_model() {
+    let folder = first_model();
+    // With a learning rate of nearly zero the weights stay those of the model.
     folder.run("train iris.csv --quiet --epochs 1 --lr 1e-30 --from first -o same").ok();
-    let weights = |model: &str| {
-        let model = palmnet::Model::load(folder.path(model)).unwrap();
-        model.network().parameters().flatten().map(|w| w.to_bits()).collect::<Vec<u32>>()
-    };
+    let weights = |model: &str| network_bits(palmnet::Model::load(folder.path(model)).unwrap().network());
     assert_eq!(weights("same"), weights("first"));
-    // In place.
+    // The model may be replaced by its successor.
     folder.run("train iris.csv --quiet --epochs 5 --from first -o first").ok();
     assert_ne!(weights("same"), weights("first"));
-    // Values, with the scaling of the targets.
+}
+
+#[test]
+fn fine_tuning_of_regression_and_images() {
+    let folder = Folder::new();
     folder.write("sums.csv", sums(300));
     folder.run("train sums.csv --hidden 16 --quiet --target sum --ignore difference --epochs 30 -o sum").ok();
     let before = number(&folder.run("eval sum sums.csv --json").json()[0], "rmse");
@@ -123,7 +152,13 @@ fn a_model_is_trained_further() {
     write_images(&folder, "images");
     folder.run("train images --quiet --epochs 2 -o pixels").ok();
     folder.run("train images --quiet --epochs 2 --from pixels -o pixels").ok();
+}
 
+#[test]
+fn fine_tuning_errors() {
+    let folder = first_model();
+    folder.write("sums.csv", sums(300));
+    write_images(&folder, "images");
     folder.write("roses.csv", format!("{IRIS}1,2,3,4,rosa\n"));
     for (words, parts) in [
         ("roses.csv --from first", &["line 152, column species: `rosa` is not a known class"][..]),
@@ -143,7 +178,7 @@ fn a_model_is_trained_further() {
 }
 
 #[test]
-fn search() {
+fn random_search_reports_the_best_trial() {
     let folder = Folder::of_irises();
     let lines = folder.run("search iris.csv --trials 6 --epochs 30 --seed 3 --json -o first").json();
     let (trials, rest) = lines.split_at(6);
@@ -151,20 +186,20 @@ fn search() {
     let best = (0..6).min_by(|&a, &b| loss(&trials[a]).total_cmp(&loss(&trials[b]))).unwrap();
     assert_eq!((text(&rest[0], "event"), number(&rest[0], "trial")), ("best", best as f64 + 1.0));
     assert_eq!((text(&rest[1], "event"), text(rest.last().unwrap(), "event"), rest.len()), ("epoch", "done", 32));
-    // The first is what `train` does.
-    let usual = folder.run("train iris.csv --epochs 1").ok();
-    assert!(usual.contains("--hidden 64,64,64") && numbers(member(&trials[0], "hidden")) == [64.0; 3], "{usual}");
+    // The first trial has the defaults of `train`.
+    let default = folder.run("train iris.csv --epochs 1").ok();
+    assert!(default.contains("--hidden 64,64,64") && numbers(member(&trials[0], "hidden")) == [64.0; 3], "{default}");
     assert_eq!((number(&trials[0], "lr"), number(&trials[0], "dropout")), (0.003, 0.0));
     for trial in &trials[1..] {
         assert!((1..=3).contains(&numbers(member(trial, "hidden")).len()), "{trial}");
         assert!((2.9e-4..=3.01e-2).contains(&number(trial, "lr")), "{trial}");
         assert!((0.0..=0.5).contains(&number(trial, "dropout")), "{trial}");
-        // A step takes off from a hundred thousandth to a thirtieth.
+        // The rate times the decay is between 1e-5 and 1/30.
         assert!((0.0033..=11.0).contains(&number(trial, "weight_decay")), "{trial}");
     }
     let different = |name: &str| trials.iter().any(|trial| member(trial, name) != member(&trials[0], name));
     assert!(["hidden", "lr", "batch", "dropout", "weight_decay"].into_iter().all(different));
-    // The same again, in text; and its note is the training that makes the very file.
+    // The same search in text gives the same file, and so does the training that the model's note names.
     let out = folder.run("search iris.csv --trials 6 --epochs 30 --seed 3 -o second").ok();
     assert!(out.contains("6 trials, judged on 24 of 120 examples\n"), "{out}");
     assert!(out.contains(&format!("\nbest: trial {}, ", best + 1)), "{out}");
@@ -172,13 +207,22 @@ fn search() {
     let info = &folder.run("info first --json").json()[0];
     folder.run(&format!("{} --quiet -o third", text(info, "notes.settings").strip_prefix("palmnet ").unwrap())).ok();
     assert!(folder.bytes("first") == folder.bytes("third"));
-    // What is given is not drawn.
+}
+
+#[test]
+fn random_search_does_not_draw_given_settings() {
+    let folder = Folder::of_irises();
     let words = "search iris.csv --trials 3 --epochs 3 --json --hidden 7,5 --batch 11 --dropout 0.2 --lr 0.004";
     for trial in &folder.run(&format!("{words} --weight-decay 0.003 --optimizer sgd")).json()[..3] {
         assert_eq!(numbers(member(trial, "hidden")), [7.0, 5.0]);
         let found = ["batch", "dropout", "lr", "weight_decay"].map(|name| number(trial, name) as f32);
         assert_eq!(found, [11.0, 0.2, 0.004, 0.003]);
     }
+}
+
+#[test]
+fn random_search_errors() {
+    let folder = Folder::of_irises();
     folder.run_with_input("search - --trials 2 --epochs 2 --quiet", IRIS).ok();
     for (words, parts) in [
         ("none.csv --trials 0", &["--trials 0", "a whole number from 1", "palmnet search --help"][..]),
@@ -190,9 +234,9 @@ fn search() {
     }
 }
 
-/// A trial that diverges has lost, and nothing else has happened.
+/// A diverged trial loses, and the search continues.
 #[test]
-fn trials_may_fail() {
+fn diverged_trials_count_as_failed() {
     let folder = Folder::new();
     folder.write("steep.csv", sums(120).lines().map(|line| line.to_string() + "\n").collect::<String>());
     let words =

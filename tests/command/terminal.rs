@@ -2,9 +2,9 @@
 
 use super::*;
 
-/// As `palmnet … | head -1` does: reads a little, then closes its end. What is trained is saved all the same.
+/// As in `palmnet … | head -1`, the reader closes the pipe early. The model is saved all the same.
 #[test]
-fn a_reader_that_has_seen_enough() {
+fn closed_pipe_does_not_stop_the_training() {
     let folder = Folder::of_irises();
     folder.write("many.csv", format!("{}{}", IRIS, IRIS.split_once('\n').unwrap().1.repeat(200)));
     folder.run("train iris.csv --quiet --epochs 1").ok();
@@ -24,7 +24,7 @@ fn a_reader_that_has_seen_enough() {
         assert_eq!((run.status, run.err.contains("palmnet:")), (Some(0), false), "{words}: {}", run.err);
         if let Some(model) = model {
             let info = &folder.run(&format!("info {model} --json")).json()[0];
-            // To the end, and not only as far as somebody read.
+            // Trained to the end, not only until the pipe was closed.
             assert!(words.starts_with("demo") || text(info, "notes.epochs") == "3000", "{info}");
         }
     }
@@ -32,7 +32,7 @@ fn a_reader_that_has_seen_enough() {
 
 #[cfg(target_os = "linux")]
 #[test]
-fn a_full_disk_behind_standard_output() {
+fn full_disk_behind_standard_output_is_an_error() {
     let folder = Folder::of_irises();
     for words in ["train iris.csv --epochs 5 --json", "train iris.csv --epochs 5", "demo xor -o model.safetensors"] {
         let full = fs::OpenOptions::new().write(true).open("/dev/full").unwrap();
@@ -43,10 +43,10 @@ fn a_full_disk_behind_standard_output() {
     }
 }
 
-/// On a terminal, which `script` makes.
+/// `script` provides the terminal.
 #[cfg(target_os = "linux")]
 #[test]
-fn on_a_terminal() {
+fn progress_on_a_terminal() {
     let folder = Folder::of_irises();
     let run = |words: &str| {
         let mut command = Command::new("script");
@@ -55,18 +55,17 @@ fn on_a_terminal() {
         command.env("SHELL", "/bin/sh").output()
     };
     if emulated() || run("--version").is_ok_and(|output| !output.status.success()) || run("--version").is_err() {
-        println!("no terminal to try: there is no `script` that could start the command");
-        return;
+        return eprintln!("progress on a terminal is not tested: there is no `script` that could start the command");
     }
     let text = |words: &str| String::from_utf8(run(words).unwrap().stdout).unwrap().replace("\r\n", "\n");
     let progress = text("train iris.csv --epochs 40 --weight-decay 0.1");
     let last = progress.lines().find(|line| line.contains('\r')).unwrap().rsplit('\r').next().unwrap();
     assert!(last.starts_with("40/40 loss ") && last.ends_with("\x1b[K"), "{progress:?}");
-    // Trials leave nothing behind.
+    // The progress of trials is erased.
     let trials = text("train iris.csv --epochs 40");
     assert!(trials.starts_with("\rweight decay: trial 1 of 6\x1b[K\rweight decay: trial 2 of 6\x1b[K"), "{trials:?}");
     assert!(trials.contains("\rweight decay: trial 6 of 6\x1b[K\r\x1b[Kpalmnet train "), "{trials:?}");
-    // An error after a redrawn line begins on a line of its own, and is broken where it is too long.
+    // An error after a redrawn line starts on a new line, and is wrapped.
     for options in ["--restarts 1", "--restarts 3"] {
         let failed = text(&format!("train iris.csv --quiet --lr 1e30 {options}"));
         assert!(failed.contains("\npalmnet: training diverged in epoch 1"), "{failed:?}");
@@ -77,9 +76,9 @@ fn on_a_terminal() {
     }
 }
 
-/// `palmnet train … 2>&1 >result | head -1`: who stops reading the progress does not stop the training.
+/// As in `palmnet train … 2>&1 >result | head -1`, the reader of the progress is gone.
 #[test]
-fn nobody_reads_the_progress() {
+fn closed_standard_error_does_not_stop_the_training() {
     let folder = Folder::of_irises();
     for words in ["train iris.csv --epochs 200 --hidden 8 --weight-decay 0.1 --every 1", "train none.csv", "trian"] {
         let mut child = piped(&mut folder.command(words)).spawn().unwrap();
@@ -94,7 +93,7 @@ fn nobody_reads_the_progress() {
 }
 
 #[test]
-fn nothing_is_wider_than_a_phone() {
+fn output_fits_40_columns() {
     let folder = Folder::of_irises();
     folder.write("sums.csv", sums(50).replace("difference", "difference_of_the_two"));
     let narrow = [("COLUMNS", "40")];
@@ -115,7 +114,7 @@ fn nothing_is_wider_than_a_phone() {
     let table = folder.path("digits.csv");
     write_digits(&table);
     if emulated() {
-        println!("the digits are trained for one epoch, moons and spirals are left out: they would take minutes");
+        eprintln!("digits are trained for one epoch, moons and spirals are not tested: they would take minutes");
         run("train digits.csv --epochs 1 --hidden 128 -o digits.safetensors");
     } else {
         ["demo", "demo moons", "demo spirals --every 50"].into_iter().for_each(|words| drop(run(words)));
@@ -131,7 +130,7 @@ fn nothing_is_wider_than_a_phone() {
     run("train iris.csv --folds 12 --epochs 2");
     run("train sums.csv --hidden 8 --target sum,difference_of_the_two --folds 3");
     assert!(run("search sums.csv --trials 101 --epochs 1").matches('×').count() > 20);
-    // The confusion of ten classes.
+    // The confusion matrix of ten classes.
     let info = run("info digits.safetensors");
     assert!(info.contains("dense(64,128)"), "{info}");
     let out = run("eval digits.safetensors digits.csv");

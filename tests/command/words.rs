@@ -1,9 +1,9 @@
-//! The command line: demos, benchmarks, help, and what it makes of wrong words.
+//! The command line: demos, benchmarks, help, and errors in arguments.
 
 use super::*;
 
 #[test]
-fn demos() {
+fn demos_default_to_digits() {
     let folder = Folder::new();
     let lines = folder.run("demo --json").json();
     let done = lines.last().unwrap();
@@ -11,7 +11,11 @@ fn demos() {
     assert_eq!(text(done, "model"), "digits.safetensors");
     let out = folder.run("info digits.safetensors").ok();
     assert!(out.contains("palmnet demo digits --seed 0"), "{out}");
+}
 
+#[test]
+fn demos_of_xor() {
+    let folder = Folder::new();
     let out = folder.run("demo xor --quiet").ok();
     for (row, answer) in [("0 xor 0", 0.0), ("0 xor 1", 1.0), ("1 xor 0", 1.0), ("1 xor 1", 0.0)] {
         let line = out.lines().find(|line| line.starts_with(row)).unwrap();
@@ -19,13 +23,17 @@ fn demos() {
         assert!((value - answer).abs() < 0.1, "{line}");
     }
     assert!(folder.has("xor.safetensors"));
+}
 
+#[test]
+fn demos_of_a_neuron() {
+    let folder = Folder::new();
     let run = folder.run("demo neuron --seed 3 -o sub.safetensors");
     assert!(run.out.contains("learned: x·(1, -1.") && run.out.contains("saved sub.safetensors"), "{}", run.out);
     assert!(run.err.contains("epoch 1/"), "{}", run.err);
     let done = &folder.run("demo neuron --json").json();
     assert!(number(done.last().unwrap(), "test.accuracy") >= 0.98);
-    // The map of what is learned: two areas.
+    // The map of the decision regions has two areas.
     let map: Vec<&str> = run.out.lines().filter(|line| line.chars().all(|c| c == '·' || c == '█')).collect();
     assert!(map.len() >= 10 && map.iter().all(|line| line.chars().count() == map[0].chars().count()), "{}", run.out);
     assert!(map.concat().contains('·') && map.concat().contains('█'));
@@ -40,52 +48,74 @@ const BASIC: &str = if cfg!(target_arch = "x86_64") {
     "portable"
 };
 
+/// A line of a benchmark, which names the job, an instruction set, and positive numbers for all of `own`.
+#[track_caller]
+fn check(line: &Json, job: &str, own: &[&str]) {
+    assert_eq!(text(line, "job"), job);
+    assert!(["avx512", "avx2", "sse2", "neon", "portable"].contains(&text(line, "isa")));
+    own.iter().for_each(|name| assert!(number(line, name) > 0.0, "{line}"));
+}
+
 #[test]
-fn benchmarks() {
+fn benchmarks_of_inference() {
     let folder = Folder::new();
-    let check = |line: &Json, job: &str, threads: f64, own: &[&str]| {
-        assert_eq!((text(line, "job"), number(line, "threads")), (job, threads));
-        assert!(["avx512", "avx2", "sse2", "neon", "portable"].contains(&text(line, "isa")));
-        own.iter().for_each(|name| assert!(number(line, name) > 0.0, "{line}"));
-    };
     let lines = folder.run("bench infer --json").json();
+    assert_eq!(lines.len(), 2);
     for (line, batch) in lines.iter().zip([1.0, 1000.0]) {
-        check(line, "infer", 1.0, &["us"]);
+        check(line, "infer", &["us"]);
+        assert_eq!(number(line, "threads"), 1.0);
         assert_eq!((numbers(member(line, "layers")), number(line, "batch")), (vec![784.0, 128.0, 128.0, 10.0], batch));
     }
     let lines = folder.run("bench infer --batch 7 --json").json();
     assert_eq!((lines.len(), number(&lines[0], "batch")), (1, 7.0));
+    let run = folder.run_with("bench infer", &[("PALMNET_ISA", BASIC), ("COLUMNS", "40")]);
+    assert!(run.out.contains("µs") && run.out.lines().all(|line| line.chars().count() <= 40), "{}", run.out);
+}
+
+#[test]
+fn benchmark_errors() {
+    let folder = Folder::new();
     folder.run("bench infer --batch 9999999999999").fails(2, &["--batch", "to 100000"]);
     write_images(&folder, "images");
     folder.run("bench train --data images").fails(1, &["784 inputs", "16 features"]);
     folder.run("bench train --data none").fails(1, &["none"]);
     folder.run("bench speed").fails(2, &["no benchmark \"speed\"", "gemm, train, infer"]);
     folder.run("bench train --batch 0").fails(2, &["--batch 0", "a whole number from 1"]);
-    if emulated() {
-        println!("no benchmark of training and of large products: they would take minutes");
-        return;
-    }
-    let line = &folder.run("bench train --batch 500 --epochs 2 --threads 2 --json").json()[0];
-    check(line, "train", 2.0, &[]);
-    assert_eq!((number(line, "batch"), numbers(member(line, "epoch_s")).len()), (500.0, 2));
-    assert!(numbers(member(line, "epoch_s")).iter().all(|&seconds| seconds > 0.0));
-    assert_eq!(member(line, "test_accuracy"), &Json::Null);
-    let lines = folder.run("bench gemm --threads 3 --json").json();
-    // Large products are measured by one thread and by all.
-    for line in &lines {
-        let [m, k, n] = ["m", "k", "n"].map(|size| number(line, size));
-        let threads = number(line, "threads");
-        assert!(threads == 1.0 || threads == 3.0 && m * k * n >= palmnet::SHARED_PRODUCT as f64, "{line}");
-        check(line, "gemm", threads, &["m", "k", "n", "gflops"]);
-    }
-    let with = |threads| lines.iter().filter(|line| number(line, "threads") == threads).count();
-    assert!(with(1.0) > 5 && (1..with(1.0)).contains(&with(3.0)));
-    let run = folder.run_with("bench infer", &[("PALMNET_ISA", BASIC), ("COLUMNS", "40")]);
-    assert!(run.out.contains("µs") && run.out.lines().all(|line| line.chars().count() <= 40), "{}", run.out);
 }
 
 #[test]
-fn help() {
+fn benchmarks_of_training_and_products() {
+    if emulated() {
+        return eprintln!("benchmarks of training and of products are not tested: they would take minutes");
+    }
+    let folder = Folder::new();
+    let line = &folder.run("bench train --batch 500 --epochs 2 --threads 2 --json").json()[0];
+    check(line, "train", &[]);
+    assert_eq!(number(line, "threads"), 2.0);
+    assert_eq!((number(line, "batch"), numbers(member(line, "epoch_s")).len()), (500.0, 2));
+    assert!(numbers(member(line, "epoch_s")).iter().all(|&seconds| seconds > 0.0));
+    assert_eq!(member(line, "test_accuracy"), &Json::Null);
+    // Large products are measured with one thread and with all, others with one.
+    let mut threads: Vec<(String, f64, Vec<f64>)> = Vec::new();
+    for line in &folder.run("bench gemm --threads 3 --json").json() {
+        check(line, "gemm", &["m", "k", "n", "gflops"]);
+        let [m, k, n] = ["m", "k", "n"].map(|size| number(line, size));
+        let product = format!("{m} × {k} × {n} {}", member(line, "transposed"));
+        match threads.last_mut() {
+            Some((last, _, threads)) if *last == product => threads.push(number(line, "threads")),
+            _ => threads.push((product, m * k * n, vec![number(line, "threads")])),
+        }
+    }
+    for (product, size, threads) in &threads {
+        let expected = if *size >= palmnet::SHARED_PRODUCT as f64 { &[1.0, 3.0][..] } else { &[1.0] };
+        assert_eq!(threads, expected, "{product}");
+    }
+    let large = threads.iter().filter(|(_, _, threads)| threads.len() == 2).count();
+    assert!(threads.len() > 5 && (1..threads.len()).contains(&large), "{threads:?}");
+}
+
+#[test]
+fn help_of_every_command() {
     let folder = Folder::new();
     for (command, option) in [
         ("demo", "--seed"),
@@ -99,10 +129,18 @@ fn help() {
         assert!(out.starts_with(&format!("palmnet {command}")) && out.contains(option), "{out}");
         assert_eq!(folder.run(&format!("help {command}")).ok(), out);
         assert_eq!(folder.run(&format!("{command} -h")).ok(), out);
-        // Even where the rest of the line would not do.
+        // Even if the rest of the line is wrong.
         assert_eq!(folder.run(&format!("{command} a --help b c d")).ok(), out);
         assert!(folder.run("--help").ok().contains(&format!("palmnet {command}")));
     }
+    assert_eq!(folder.run("help").ok(), folder.run("--help").ok());
+    assert_eq!(folder.run("--version").ok(), format!("palmnet {}\n", env!("CARGO_PKG_VERSION")));
+    assert_eq!(folder.run("-V").ok(), folder.run("--version").ok());
+}
+
+#[test]
+fn help_of_train_lists_every_option() {
+    let folder = Folder::new();
     let out = folder.run("train --help").ok();
     for option in
         "--target --task --test --hidden --activation --optimizer --lr --schedule --warmup --l1 --l2 --weight-decay \
@@ -114,6 +152,30 @@ fn help() {
     {
         assert!(out.contains(option), "{option}");
     }
+}
+
+#[test]
+fn options_in_the_help_are_accepted() {
+    let folder = Folder::new();
+    for command in ["train none.csv", "search none.csv", "eval none none.csv", "predict none none.csv", "demo", "bench"]
+    {
+        let help = folder.run(&format!("{command} --help")).ok();
+        let words = help.lines().filter(|line| line.starts_with("  -")).flat_map(|line| line.split([' ', ',', '=']));
+        let options: Vec<&str> = words.filter(|word| word.starts_with('-')).collect();
+        assert!(!options.is_empty(), "{help}");
+        for option in options {
+            // The bad value ends the command before it starts to work, whatever the option.
+            let run = folder.run(&format!("{command} {option}=? --threads=?"));
+            assert!(!run.err.contains("no option"), "{command}: {}", run.err);
+            run.fails(2, &[]);
+        }
+    }
+}
+
+#[test]
+fn help_of_train_states_the_defaults() {
+    let folder = Folder::new();
+    let out = folder.run("train --help").ok();
     let out = out.split_whitespace().collect::<Vec<_>>().join(" ");
     for part in [
         "0.1 for sgd, 0.03 for momentum and nesterov, 0.05 for adagrad, 0.001 for the others",
@@ -130,13 +192,38 @@ fn help() {
     ] {
         assert!(out.contains(part), "{part}");
     }
-    assert_eq!(folder.run("help").ok(), folder.run("--help").ok());
-    assert_eq!(folder.run("--version").ok(), format!("palmnet {}\n", env!("CARGO_PKG_VERSION")));
-    assert_eq!(folder.run("-V").ok(), folder.run("--version").ok());
+}
+
+/// The help names a rate for every optimizer; a training without `--lr` must use it.
+#[test]
+fn learning_rates_in_the_help_are_the_defaults() {
+    let folder = Folder::of_irises();
+    let help = folder.run("train --help").ok().split_whitespace().collect::<Vec<_>>().join(" ");
+    let rates = help.split_once("--lr X|auto").unwrap().1.split_once("When not given: ").unwrap().1;
+    let rates = rates.split_once(" (for rprop").unwrap().0;
+    let mut named = Vec::new();
+    let check = |optimizer: &str, rate: &str| {
+        let words = format!("train iris.csv --optimizer {optimizer} --epochs 1 --hidden 4 --restarts 1 --quiet");
+        let out = folder.run(&words).ok();
+        let settings = out.split_whitespace().collect::<Vec<_>>().join(" ");
+        assert!(settings.contains(&format!(" --lr {rate} ")), "{optimizer}: {out}");
+    };
+    for part in rates.split(", ") {
+        let (rate, optimizers) = part.split_once(" for ").unwrap();
+        if optimizers != "the others" {
+            optimizers.split(" and ").for_each(|optimizer| check(optimizer, rate));
+            named.extend(optimizers.split(" and "));
+        } else {
+            let others = ["adam", "amsgrad", "nadam", "rmsprop", "rprop"];
+            assert!(others.iter().all(|optimizer| !named.contains(optimizer)), "{named:?}");
+            others.iter().for_each(|optimizer| check(optimizer, rate));
+        }
+    }
+    assert_eq!(named, ["adamw", "sgd", "momentum", "nesterov", "adagrad"]);
 }
 
 #[test]
-fn wrong_command_lines() {
+fn wrong_command_lines_are_explained() {
     let folder = Folder::of_irises();
     let run = folder.run("");
     assert_eq!((run.status, run.out.as_str()), (Some(2), ""));
@@ -225,21 +312,21 @@ fn wrong_command_lines() {
         let run = folder.run(words);
         assert_eq!(run.out, "", "{words}");
         run.fails(2, parts);
-        // What is wrong is said before any data is read.
+        // Errors in arguments come before any data is read.
         if !words.contains("more.csv") {
             folder.run(&words.replace("iris.csv", "none.csv")).fails(2, parts);
         }
     }
     folder.run("train iris.csv --target Specis").fails(1, &["no column `Specis`", "did you mean species?"]);
     folder.run("train iris.csv --target color").fails(1, &["no column `color`; it has", "`species`"]);
-    // After two dashes a word is a word.
+    // After `--`, nothing is an option.
     folder.write("-odd.csv", IRIS);
     folder.run("train --quiet --epochs 1 -- -odd.csv").ok();
 }
 
 /// `(sleep 1000; cat iris.csv) | palmnet train - --lr foo`
 #[test]
-fn nobody_waits_for_data_that_is_not_needed() {
+fn errors_come_before_standard_input_is_read() {
     let folder = Folder::new();
     for words in ["train - --lr foo", "train - --every 0", "train - --task cluster", "train - --out ."] {
         let mut child = piped(folder.command(words).stdin(Stdio::piped())).spawn().unwrap();
@@ -257,7 +344,7 @@ fn nobody_waits_for_data_that_is_not_needed() {
 
 #[cfg(unix)]
 #[test]
-fn words_that_are_not_text() {
+fn non_utf8_arguments_are_errors() {
     use std::os::unix::ffi::OsStrExt;
     let folder = Folder::new();
     let word = std::ffi::OsStr::from_bytes(b"\xFF.csv");
@@ -265,7 +352,7 @@ fn words_that_are_not_text() {
 }
 
 #[test]
-fn settings_beyond_all_measure() {
+fn extreme_settings() {
     let folder = Folder::of_irises();
     let most = usize::MAX;
     for hidden in [format!("{most}"), format!("{}", most / 8), "3000000000,4000000000".to_string()] {
@@ -273,7 +360,7 @@ fn settings_beyond_all_measure() {
     }
     let lines = folder.run(&format!("train iris.csv --batch {most} --epochs 2 --json")).json();
     assert_eq!(lines.len(), 3);
-    // Nobody waits for these to end; early stopping and a hopeless rate end them at once.
+    // Early stopping and divergence end these at once.
     folder.run(&format!("train iris.csv --epochs {most} --lr 0.1 --validation 0.3 --patience 1 --quiet")).ok();
     folder
         .run("train iris.csv --lr 1e38 --restarts 1")
@@ -281,7 +368,7 @@ fn settings_beyond_all_measure() {
 }
 
 #[test]
-fn the_instruction_set_can_be_chosen() {
+fn instruction_set_is_forced_by_a_variable() {
     let folder = Folder::of_irises();
     folder.run("train iris.csv --quiet --epochs 2").ok();
     folder.run("demo xor --quiet").ok();

@@ -1,28 +1,21 @@
-//! Missing cells and ignored columns: what is left out, what is filled in, and what a model keeps of it.
+//! Missing cells and ignored columns: dropped or imputed, and remembered by a model.
 
+use palmnet::Activation::*;
 use palmnet::{
-    Activation::*, Dataset, Error, Kind, Matrix, Missing, Model, Network, Result, Scaler, Schema, Table, Target,
+    Dataset, Error, Kind, Matrix, Missing, Model, Network, Result, Safetensors, Scaler, Schema, Target, Tensor,
 };
 
-fn table(text: &str) -> Table {
-    Table::parse(text, "a.csv").unwrap()
-}
+use super::table;
+use crate::support::says;
 
 fn infer(text: &str, missing: Missing) -> Result<Dataset> {
     Dataset::infer(table(text), Target::Last, missing)
 }
 
-fn says<T>(result: Result<T>, parts: &[&str]) {
-    let message = result.err().expect("an error").to_string();
-    for part in parts {
-        assert!(message.contains(part), "{message:?} lacks {part:?}");
-    }
-}
-
-const PETS: &str = "age,colour,weight\n3,red,1\nNA,red,2\n5,,3\n8,blue,\n9,red,?\n1,blue,6\n10,red,7\n";
+const PETS: &str = "age,color,weight\n3,red,1\nNA,red,2\n5,,3\n8,blue,\n9,red,?\n1,blue,6\n10,red,7\n";
 
 #[test]
-fn errors_name_the_remedies() {
+fn missing_cells_are_errors_that_name_the_remedies() {
     says(
         infer(PETS, Missing::Error),
         &["a.csv, line 3, column age: `NA`", "--missing drop", "Missing::Fill", "--ignore"],
@@ -31,24 +24,24 @@ fn errors_name_the_remedies() {
 }
 
 #[test]
-fn rows_are_left_out() {
+fn rows_with_missing_cells_are_dropped() {
     let data = infer(PETS, Missing::Drop).unwrap();
     // Lines 2, 7 and 8; inputs age, blue, red.
     assert_eq!(data.to_matrix(), Matrix::from_rows(&[[3.0, 0.0, 1.0], [1.0, 1.0, 0.0], [10.0, 0.0, 1.0]]));
     assert_eq!(data.values().unwrap().as_slice(), [1.0, 6.0, 7.0]);
     assert_eq!((data.schema().fill(), data.filled()), (None, 0));
     says(infer("a,b\n1,\n,2\n", Missing::Drop), &["a.csv: has no row without a missing cell", "--missing fill"]);
-    // What is wrong in a row that stays is blamed on its own line.
+    // An error in a row that is kept is reported with its own line.
     says(infer("a,b\n1,\n2,3\n4,5\nx,6\n", Missing::Drop), &["line 5, column a: `x` is not a number"]);
-    // What a model reads has no such choice.
-    let mut more = table("age,colour,weight\n1,,2\n3,red,4\n5,red,\n");
-    says(Dataset::from_table(&more, data.schema()), &["line 2, column colour: is empty"]);
+    // Data for a model is read strictly.
+    let mut more = table("age,color,weight\n1,,2\n3,red,4\n5,red,\n");
+    says(Dataset::from_table(&more, data.schema()), &["line 2, column color: is empty"]);
     assert_eq!(more.drop_missing(data.schema()).unwrap(), 2);
     assert_eq!(Dataset::from_table(&more, data.schema()).unwrap().values().unwrap().as_slice(), [4.0]);
 }
 
 #[test]
-fn features_are_filled_in_and_targets_are_not() {
+fn missing_features_are_imputed_but_targets_are_not() {
     let data = infer(PETS, Missing::Fill).unwrap();
     // Of 3, 5, 1 and 10 the median is 4; red comes three times of four. The rows of 8 and 9 have no target.
     assert_eq!(data.schema().fill(), Some(&[4.0, 0.0, 1.0][..]));
@@ -56,71 +49,75 @@ fn features_are_filled_in_and_targets_are_not() {
     assert_eq!((data.to_matrix(), data.filled()), (Matrix::from_rows(&x), 2));
     assert_eq!(data.values().unwrap().as_slice(), [1.0, 2.0, 3.0, 6.0, 7.0]);
     assert_eq!(data.schema().columns()[1].kind, Kind::Categories(vec!["blue".into(), "red".into()]));
-    // A column of numbers stays one, however few there are, and text does not hide among blanks.
+    // A column with few numbers is numeric, and text among its blanks is an error.
     assert_eq!(infer("a,b\n,1\n,2\n,3\n7,4\n", Missing::Fill).unwrap().schema().fill(), Some(&[7.0][..]));
     says(infer("a,b\n,1\n,2\nx,3\n7,4\n8,5\n", Missing::Fill), &["line 4, column a: `x` is not a number"]);
     says(infer("a,b,c\n1,,1\n2,NA,2\n", Missing::Fill), &["the column `b` is empty", "--ignore"]);
     says(infer("a,b\n1,\n2,NA\n", Missing::Fill), &["has no row"]);
     says(infer("a,b\n1,1\n-inf,2\n", Missing::Fill), &["line 3, column a", "infinite"]);
-    // The first of equals, in the alphabet.
+    // Of equally frequent categories, the first in alphabetical order.
     assert_eq!(infer("a,b\nx,1\nu,2\n,3\n", Missing::Fill).unwrap().schema().fill(), Some(&[1.0, 0.0][..]));
 }
 
-/// Nothing of the test part is in what both parts are filled in with.
+/// The values imputed in both parts come from the training part only.
 #[test]
-fn the_training_part_decides() {
+fn imputer_is_fitted_on_the_training_part() {
     let rows: String =
         (0..40).map(|i| if i % 4 == 0 { format!(",{i}\n") } else { format!("{},{i}\n", i * i) }).collect();
     let data = infer(&format!("square,root\n{rows}"), Missing::Fill).unwrap();
     let whole = data.schema().fill().unwrap()[0];
-    let mut different = 0;
-    for (train, test) in data.folds(5, 0).unwrap().chain([data.split(0.7, 0)]) {
-        let roots = train.values().unwrap().as_slice().iter();
+    let median = |part: &Dataset| {
+        let roots = part.values().unwrap().as_slice().iter();
         let mut known: Vec<f32> = roots.filter(|&&root| root % 4.0 != 0.0).map(|root| root * root).collect();
         known.sort_by(f32::total_cmp);
-        let median = (known[(known.len() - 1) / 2] + known[known.len() / 2]) / 2.0;
+        (known[(known.len() - 1) / 2] + known[known.len() / 2]) / 2.0
+    };
+    let mut different = 0;
+    for (train, test) in data.folds(5, 0).unwrap().chain([data.split(0.7, 0)]) {
+        let of_train = median(&train);
         for part in [&train, &test] {
-            assert_eq!(part.schema().fill(), Some(&[median][..]));
+            assert_eq!(part.schema().fill(), Some(&[of_train][..]));
             for (x, root) in part.to_matrix().as_slice().iter().zip(part.values().unwrap().as_slice()) {
-                assert_eq!(*x, if root % 4.0 == 0.0 { median } else { root * root });
+                assert_eq!(*x, if root % 4.0 == 0.0 { of_train } else { root * root });
             }
         }
-        different += usize::from(median != whole);
-        // A part of a part follows the same rule; scaled features are what they are.
+        different += usize::from(of_train != whole);
+        // A part of a part is imputed anew; scaled features are not.
         assert_eq!(train.filled() + test.filled(), 10);
         let twice = train.split(0.5, 1).0;
         assert!(twice.filled() > 0 && twice.schema().fill() != train.schema().fill());
         let scaled = Scaler::standard(train.features()).apply(&train);
         assert_eq!(scaled.split(0.5, 1).0.schema().fill(), train.schema().fill());
         // Rows come in any order, and more than once.
-        let places: Vec<usize> = (0..train.len()).rev().chain([0, 0]).collect();
-        assert_eq!(train.select(&places).split(0.9, 2).0.schema().fill().unwrap().len(), 1);
+        let rows: Vec<usize> = (0..train.len()).rev().chain([0, 0]).collect();
+        let part = train.select(&rows).split(0.9, 2).0;
+        assert_eq!(part.schema().fill(), Some(&[median(&part)][..]));
     }
     assert!(different > 0);
 }
 
 #[test]
-fn a_model_remembers() {
+fn model_keeps_imputer_and_ignored_columns() {
     let numbered = |(i, line): (usize, &str)| if i == 0 { format!("id,{line}\n") } else { format!("{i},{line}\n") };
     let mut pets = table(&PETS.lines().enumerate().map(numbered).collect::<String>());
     pets.ignore(&["id"]).unwrap();
     let data = Dataset::infer(pets, Target::Last, Missing::Fill).unwrap();
-    assert_eq!(data.schema().input_names(), ["age", "colour=blue", "colour=red"]);
+    assert_eq!(data.schema().input_names(), ["age", "color=blue", "color=red"]);
     let network = Network::builder(3).dense(1, Identity).seed(1).build().unwrap();
     let model = Model::new(network, Scaler::standard(data.features()), data.schema().clone()).unwrap();
     let same = Model::from_bytes(&model.to_bytes(), "m").unwrap();
     assert_eq!(same, model);
-    let y = same.predict_table(&table("age,colour\n,red\n2,NA\n4,red\n2,red\n")).unwrap();
+    let y = same.predict_table(&table("age,color\n,red\n2,NA\n4,red\n2,red\n")).unwrap();
     assert_eq!((y.row(0), y.row(1)), (y.row(2), y.row(3)));
     assert_ne!(y.row(0), y.row(1));
-    // By position, with the column that is ignored, labelled or not.
+    // By position, including the ignored column, with or without the target.
     let by_place = |text: &str| same.predict_table(&table(text)).unwrap();
     assert_eq!(by_place("0,2,red,1\n1,4,red,1\n").row(0), y.row(3));
     assert_eq!(by_place("0,2,red\n1,4,red\n").row(1), y.row(0));
     let message = same.predict_table(&table("2,red\n")).unwrap_err().to_string();
     assert!(message.contains("has 2 columns, where 4 were expected, or 3 without the targets, 1 of them"), "{message}");
     // A damaged file is an error.
-    let mut file = palmnet::Safetensors::from_bytes(&model.to_bytes(), "m").unwrap();
+    let mut file = Safetensors::from_bytes(&model.to_bytes(), "m").unwrap();
     let schema = file.metadata["schema"].clone();
     assert!(schema.contains("\"ignored\":[0]"), "{schema}");
     for damage in ["\"ignored\":[3]", "\"ignored\":[9]", "\"ignored\":[0,0]", "\"ignored\":\"x\"", "\"ignored\":[]"] {
@@ -129,12 +126,12 @@ fn a_model_remembers() {
     }
     file.metadata.insert("schema".into(), schema);
     let fill = file.tensors.iter_mut().find(|tensor| tensor.name == "features.fill").unwrap();
-    *fill = palmnet::Tensor::new("features.fill", &[3], vec![0.0, f32::NAN, 1.0]);
+    *fill = Tensor::new("features.fill", &[3], vec![0.0, f32::NAN, 1.0]);
     assert!(Model::from_bytes(&file.to_bytes(), "m").is_err());
 }
 
 #[test]
-fn ignored_columns() {
+fn ignored_columns_are_no_features() {
     let ids: String = (0..200).map(|i| format!("id{i},{i},2024-01-{:02},{}\n", i % 28 + 1, i % 2)).collect();
     let text = format!("id,x,day,y\n{ids}");
     says(Schema::infer(&table(&text), Target::Last), &["`id` has 200 different", "--ignore"]);

@@ -1,20 +1,12 @@
-//! What keeps a training in bounds: clipping, max-norm, label smoothing, weights of examples, normalisation, noise.
+//! Regularization: clipping, max-norm, label smoothing, weights of examples, normalization, noise, frozen layers.
 
-use palmnet::Activation::{Identity, Relu, Sigmoid, Softmax, Tanh};
+use palmnet::Activation::*;
 use palmnet::{
-    Adam, Dataset, Error, Layer, Loss, Matrix, Network, Optimizer, Rng, Scaler, Schedule, Sgd, Trainer, Weights,
-    Workspace, clip_norm, generate,
+    Adam, Dataset, Error, Layer, Loss, Matrix, Network, Optimizer, Rng, Schedule, Sgd, Trainer, Weights, Workspace,
+    clip_norm, generate,
 };
 
-fn digits(examples: usize) -> Dataset {
-    let mut data = generate::digits().select(&(0..examples).collect::<Vec<_>>());
-    data.scale(&Scaler::divide_by(64, 16.0));
-    data
-}
-
-fn weights(network: &Network) -> Vec<f32> {
-    network.parameters().flatten().copied().collect()
-}
+use crate::support::{flat, scaled_digits};
 
 fn norm(values: impl Iterator<Item = f32>) -> f64 {
     values.map(|x| f64::from(x) * f64::from(x)).sum::<f64>().sqrt()
@@ -41,21 +33,22 @@ fn gradient(network: &Network, data: &Dataset, change: impl Fn(&mut Matrix)) -> 
 
 /// Whether a step went along this gradient, but for the order in which it was summed.
 fn assert_step(before: &Network, after: &Network, gradient: &[f32], what: &str) {
-    for ((before, after), gradient) in weights(before).iter().zip(weights(after)).zip(gradient) {
+    assert_eq!(flat(before).len(), gradient.len(), "{what}");
+    for ((before, after), gradient) in flat(before).iter().zip(flat(after)).zip(gradient) {
         assert!((before - after - gradient).abs() < 1e-5, "{what}: a step of {} for {gradient}", before - after);
     }
 }
 
 #[test]
-fn the_whole_gradient_is_clipped() {
-    let data = digits(200);
+fn clip_norm_limits_the_whole_gradient() {
+    let data = scaled_digits(200);
     let network = Network::builder(64).dense(120, Relu).dense(130, Tanh).dense(10, Softmax).seed(1).build().unwrap();
     let mut whole = gradient(&network, &data, |_| {});
     let length = norm(whole.iter().copied());
-    for share in [0.5, 0.01] {
-        let limit = (share * length) as f32;
+    for fraction in [0.5, 0.01] {
+        let limit = (fraction * length) as f32;
         let clipped = one_step(&network, &data, |trainer| trainer.clip_norm(limit));
-        let step = norm(weights(&network).iter().zip(weights(&clipped)).map(|(a, b)| a - b));
+        let step = norm(flat(&network).iter().zip(flat(&clipped)).map(|(a, b)| a - b));
         assert!((step / f64::from(limit) - 1.0).abs() < 1e-3, "a step of {step}, {limit} is allowed");
         let mut expected = whole.clone();
         clip_norm(&mut expected, limit);
@@ -68,8 +61,8 @@ fn the_whole_gradient_is_clipped() {
 }
 
 #[test]
-fn no_unit_has_more_than_the_largest_norm() {
-    let data = digits(300);
+fn max_norm_limits_every_unit() {
+    let data = scaled_digits(300);
     let builder = Network::builder(64).dense(70, Relu).dense(10, Softmax);
     let largest = |limit: Option<f32>| {
         let mut network = builder.clone().seed(1).build().unwrap();
@@ -90,13 +83,13 @@ fn no_unit_has_more_than_the_largest_norm() {
 }
 
 #[test]
-fn smooth_labels() {
-    let data = digits(100);
+fn label_smoothing_changes_the_targets() {
+    let data = scaled_digits(100);
     let network = Network::builder(64).dense(20, Tanh).dense(10, Softmax).seed(1).build().unwrap();
     let smooth = |y: &mut Matrix| y.as_mut_slice().iter_mut().for_each(|y| *y = if *y == 1.0 { 0.82 } else { 0.02 });
     let after = one_step(&network, &data, |trainer| trainer.label_smoothing(0.2));
     assert_step(&network, &after, &gradient(&network, &data, smooth), "smoothed");
-    // The optimum is where the probabilities are the targets: 0.9 and 0.1 for two classes and a share of 0.2.
+    // The optimum is where probabilities equal targets: 0.9 and 0.1 for two classes and a smoothing of 0.2.
     for (outputs, activation, loss) in [(1, Sigmoid, Loss::BinaryCrossEntropy), (2, Softmax, Loss::CrossEntropy)] {
         let data = generate::moons(200, 0.05, 1);
         let mut network =
@@ -110,10 +103,10 @@ fn smooth_labels() {
     }
 }
 
-/// An example that counts twice is two examples, and one that does not count is none.
+/// An example of weight 2 acts like two examples, and one of weight 0 like none.
 #[test]
-fn weights_are_copies() {
-    let data = digits(90);
+fn example_weights_act_like_copies() {
+    let data = scaled_digits(90);
     let network = Network::builder(64).dense(20, Tanh).dense(10, Softmax).seed(1).build().unwrap();
     let counts: Vec<usize> = (0..90).map(|i| i % 3).collect();
     let copies: Vec<usize> = (0..90).flat_map(|i| vec![i; counts[i]]).collect();
@@ -128,7 +121,7 @@ fn weights_are_copies() {
 }
 
 #[test]
-fn a_rare_class_counts_as_much_as_a_common_one() {
+fn balanced_weights_recover_a_rare_class() {
     // Two overlapping clouds, one with a twentieth of the examples.
     let mut rng = Rng::new(1);
     let rare = |i: usize| i.is_multiple_of(20);
@@ -143,14 +136,14 @@ fn a_rare_class_counts_as_much_as_a_common_one() {
         let found = (0..2000).filter(|&i| rare(i) && outputs[(i, 1)] > 0.5).count();
         found as f64 / 100.0
     };
-    // The best border of two such clouds lies in the middle when they count alike, 0.75 deviations from each: 77 % are found.
+    // Equally weighted, the best boundary is in the middle, 0.75 standard deviations from each mean: recall 77 %.
     let (plain, balanced) = (recall(None), recall(Some(Weights::Balanced)));
     assert!(plain < 0.3 && (0.67..0.87).contains(&balanced), "{plain} without, {balanced} with");
 }
 
 #[test]
-fn wrong_settings_are_refused() {
-    let data = digits(20);
+fn invalid_regularization_is_refused() {
+    let data = scaled_digits(20);
     let network = Network::builder(64).dense(10, Softmax).build().unwrap();
     let message = |change: &dyn Fn(Trainer<'_>) -> Trainer<'_>| {
         let error =
@@ -169,19 +162,30 @@ fn wrong_settings_are_refused() {
     assert!({ negative }.fit(&mut network.clone(), &data).unwrap_err().to_string().contains("weight -1"));
 }
 
-/// Columns of mean 5 and deviation 3 (and one that never changes) become what the layer promises.
-#[test]
-fn batch_normalisation_learns_the_mean_and_the_variance() {
+/// Columns of mean 5 and standard deviation 3, and one of constants.
+fn shifted() -> (Matrix, Dataset) {
     let mut rng = Rng::new(3);
     let x = Matrix::from_fn(4000, 3, |_, j| if j == 2 { 7.0 } else { 5.0 + 3.0 * rng.normal() as f32 });
     let y = Matrix::from_fn(4000, 1, |i, _| x[(i, 0)]);
     let data = Dataset::from_values(x.clone(), y).unwrap();
+    (x, data)
+}
+
+#[test]
+fn batch_normalization_estimates_mean_and_variance() {
+    let (_, data) = shifted();
     let mut network = Network::builder(3).batch_norm().dense(1, Identity).build().unwrap();
     Trainer::new(Loss::MeanSquaredError, Sgd::new(0.0001)).epochs(3).batch_size(50).fit(&mut network, &data).unwrap();
     let state: Vec<&[f32]> = network.layers()[0].state().map(|(_, values)| values).collect();
     assert!((state[0][0] - 5.0).abs() < 0.5 && (state[0][2] - 7.0).abs() < 1e-4, "mean {:?}", state[0]);
     assert!((state[1][0] - 9.0).abs() < 2.0 && state[1][2] < 1e-4, "variance {:?}", state[1]);
-    // A last batch of one has no variance, and says nothing about it; batches of one teach nothing.
+}
+
+#[test]
+fn batch_normalization_ignores_batches_of_one() {
+    let (x, data) = shifted();
+    let mut network = Network::builder(3).batch_norm().dense(1, Identity).build().unwrap();
+    // A final mini-batch of one example has no variance and must not change the running variance to NaN.
     let trainer = || Trainer::new(Loss::MeanSquaredError, Sgd::new(0.0001)).epochs(1);
     trainer().batch_size(50).fit(&mut network, &data.select(&(0..51).collect::<Vec<_>>())).unwrap();
     assert!(network.predict(&x).as_slice().iter().all(|y| y.is_finite()));
@@ -190,19 +194,24 @@ fn batch_normalisation_learns_the_mean_and_the_variance() {
         let error = trainer().batch_size(batch).fit(&mut network, &few).unwrap_err().to_string();
         assert!(error.contains("batches of one"), "{error}");
     }
-    // What is infinite before it is normalised would show in no loss.
+}
+
+#[test]
+fn infinite_batch_statistics_are_divergence() {
+    let mut network = Network::builder(3).batch_norm().dense(1, Identity).build().unwrap();
+    let mut trainer = Trainer::new(Loss::MeanSquaredError, Sgd::new(0.0001)).epochs(1);
+    // Normalization hides infinite inputs from the loss.
     let before = network.clone();
     let huge =
         Dataset::from_values(Matrix::from_fn(64, 3, |i, _| if i == 40 { 1e30 } else { 1.0 }), Matrix::zeros(64, 1));
-    let error = trainer().fit(&mut network, &huge.unwrap()).unwrap_err();
+    let error = trainer.fit(&mut network, &huge.unwrap()).unwrap_err();
     assert!(matches!(error, Error::Diverged { epoch: 1, .. }), "{error}");
     assert_eq!(network, before);
 }
 
-/// The best epoch's running means belong to its weights.
 #[test]
-fn early_stopping_brings_back_the_running_means() {
-    let data = digits(300);
+fn early_stopping_restores_running_means() {
+    let data = scaled_digits(300);
     let (train, validation) = data.split(0.7, 1);
     let mut network =
         Network::builder(64).dense(40, Identity).batch_norm().activation(Relu).dense(10, Softmax).build().unwrap();
@@ -217,10 +226,10 @@ fn early_stopping_brings_back_the_running_means() {
     assert!((loss / best - 1.0).abs() < 1e-6, "{loss} for {best}");
 }
 
-/// A loop of one's own does what the trainer does, running means included.
+/// A custom loop matches the trainer, running means included.
 #[test]
-fn a_custom_loop_trains_as_well() {
-    let data = digits(256);
+fn custom_loop_matches_the_trainer() {
+    let data = scaled_digits(256);
     let builder = Network::builder(64).dense(30, Identity).batch_norm().activation(Relu).dense(10, Softmax).seed(2);
     let mut own = builder.build().unwrap();
     let mut workspace = Workspace::new(&own, Loss::CrossEntropy, 0).unwrap();
@@ -248,8 +257,8 @@ fn a_custom_loop_trains_as_well() {
 }
 
 #[test]
-fn noise_and_layer_normalisation_train() {
-    let data = digits(600);
+fn noise_and_layer_normalization_train() {
+    let data = scaled_digits(600);
     let (train, test) = data.split(0.8, 1);
     let builder = Network::builder(64).noise(0.2).dense(60, Identity).layer_norm().activation(Relu).dense(10, Softmax);
     let mut network = builder.build().unwrap();
@@ -258,16 +267,16 @@ fn noise_and_layer_normalisation_train() {
     assert!(accuracy > 0.93, "{accuracy}");
 }
 
-/// Fine-tuning: the layers that are left alone keep every bit, running means included, and the rest learns.
+/// In fine-tuning, frozen layers keep every bit, running means included, and the others learn.
 #[test]
-fn frozen_layers_stay() {
-    let data = digits(400);
+fn frozen_layers_keep_their_weights() {
+    let data = scaled_digits(400);
     let builder = Network::builder(64).noise(0.1).dense(40, Identity).batch_norm().activation(Relu).dropout(0.3);
     let builder = builder.dense(20, Identity).batch_norm().activation(Relu).dense(10, Softmax);
     let mut network = builder.build().unwrap();
     let trainer = || Trainer::new(Loss::CrossEntropy, Adam::new(0.01)).max_norm(1.5).epochs(5);
     trainer().fit(&mut network, &data).unwrap();
-    // The ten digits get each other's names.
+    // The labels are permuted.
     let labels = data.labels().unwrap().iter().map(|&label| (label + 3) % 10).collect();
     let renamed = Dataset::from_classes(data.features().clone(), labels, data.class_names().to_vec()).unwrap();
     for (frozen, first) in [(1, 5), (2, 8)] {
@@ -277,7 +286,7 @@ fn frozen_layers_stay() {
         assert!(tuned.layers()[first..].iter().zip(&network.layers()[first..]).any(|(a, b)| a != b));
         assert!(tuned.evaluate(&renamed).unwrap().accuracy() > 0.9);
     }
-    // What is behind them is trained as if they were the data.
+    // The layers behind them train as if the frozen layers' outputs were the data.
     let mut tuned = network.clone();
     trainer().freeze(2).fit(&mut tuned, &renamed).unwrap();
     let front = Network::from_layers(64, network.layers()[..8].to_vec()).unwrap();

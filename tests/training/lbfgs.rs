@@ -1,4 +1,4 @@
-//! L-BFGS: the minima that it finds, and how a training with it goes.
+//! L-BFGS: the minima that it finds, and trainings with it.
 
 use std::cell::RefCell;
 use std::ops::ControlFlow::{Break, Continue};
@@ -9,15 +9,7 @@ use palmnet::{
     set_threads,
 };
 
-fn flat(network: &Network) -> Vec<f32> {
-    network.parameters().flatten().copied().collect()
-}
-
-fn close(got: &[f32], truth: &[f64], tolerance: f64) {
-    assert_eq!(got.len(), truth.len());
-    let near = |(&a, b): (&f32, &f64)| (f64::from(a) - b).abs() <= tolerance;
-    assert!(got.iter().zip(truth).all(near), "{got:?} for {truth:?}");
-}
+use crate::support::{all_close, flat, network_bits, random_labels, scaled_digits, thread_count_lock};
 
 /// 40 examples of three features.
 fn features() -> Matrix {
@@ -29,19 +21,17 @@ fn trainer<'a>(loss: Loss) -> Trainer<'a> {
     Trainer::new(loss, Lbfgs::default()).epochs(200)
 }
 
-// ------------------------------------------------------------------------------------------------------------- minima
-
 /// The line through (0, 1), (1, 3), (2, 4), (3, 8): Σ(x - x̄)(y - ȳ) / Σ(x - x̄)² = 11 / 5, and 4 - 1.5 · 2.2 = 0.7.
 #[test]
-fn a_line_through_four_points() {
-    // Once, and so often that they do not go through the network at a time.
+fn line_through_four_points() {
+    // Once, and so many times that they go through the network in several chunks.
     for copies in [1, 700] {
         let x = Matrix::from_fn(4 * copies, 1, |i, _| (i % 4) as f32);
         let y = Matrix::from_fn(4 * copies, 1, |i, _| [1.0, 3.0, 4.0, 8.0][i % 4]);
         let data = Dataset::from_values(x, y).unwrap();
         let mut network = Network::builder(1).dense(1, Identity).seed(1).build().unwrap();
         let history = trainer(Loss::MeanSquaredError).fit(&mut network, &data).unwrap();
-        close(&flat(&network), &[2.2, 0.7], 1e-5);
+        all_close(&flat(&network), &[2.2, 0.7], 1e-5);
         // (0.3² + 0.1² + 1.1² + 0.7²) / 4.
         assert!((history.train_loss() - 0.45).abs() < 1e-6, "{}", history.train_loss());
         assert!(history.epochs.len() < 20, "{} iterations", history.epochs.len());
@@ -50,21 +40,21 @@ fn a_line_through_four_points() {
 
 /// The solutions of (XᵀX / n + λ) W = XᵀY / n, the bias without λ, by NumPy's `linalg.solve` in double precision.
 #[test]
-fn least_squares_with_and_without_a_penalty() {
+fn least_squares_matches_numpy() {
     let y =
         Matrix::from_fn(40, 2, |i, j| if j == 0 { (i * i % 17) as f32 / 17.0 } else { (i * i * i % 19) as f32 / 19.0 });
     let data = Dataset::from_values(features(), y).unwrap();
     let plain = [-0.06104178, 0.04189189, -0.09737893, 0.15634512, -0.00786499, 0.10950352, 0.44798255, 0.4682774];
-    let penalised = [-0.03201961, 0.02686652, -0.04718218, 0.07306451, -0.00389563, 0.04955206, 0.451949, 0.45943056];
-    for (l2, truth, loss) in [(0.0, plain, 0.09721620023), (0.1, penalised, 0.09785481966)] {
-        // As often as one likes: means stay.
+    let penalized = [-0.03201961, 0.02686652, -0.04718218, 0.07306451, -0.00389563, 0.04955206, 0.451949, 0.45943056];
+    for (l2, truth, loss) in [(0.0, plain, 0.09721620023), (0.1, penalized, 0.09785481966)] {
+        // Copies of all examples do not change the mean.
         for copies in [1, 20] {
             let data = data.select(&(0..40 * copies).map(|row| row % 40).collect::<Vec<_>>());
             let mut network = Network::builder(3).dense(2, Identity).seed(1).build().unwrap();
             let mut trainer = trainer(Loss::MeanSquaredError).penalty(Penalty::default().l2(l2));
             let history = trainer.fit(&mut network, &data).unwrap();
-            close(&flat(&network), &truth, 1e-5);
-            // That of the data alone.
+            all_close(&flat(&network), &truth, 1e-5);
+            // The loss of the data alone.
             assert!((history.train_loss() - loss).abs() < 1e-6, "{} for {loss}", history.train_loss());
         }
     }
@@ -73,19 +63,19 @@ fn least_squares_with_and_without_a_penalty() {
 /// The minimum of the mean cross-entropy + 0.005 Σ w², the bias without it, by Newton's method in NumPy, in double
 /// precision, down to a gradient of 10⁻¹⁷.
 #[test]
-fn logistic_regression() {
+fn logistic_regression_matches_numpy() {
     let labels = (0..40).map(|i| u32::from(i * i % 5 > 1)).collect();
     let data = Dataset::from_classes(features(), labels, ["a", "b"]).unwrap();
     let mut network = Network::builder(3).dense(1, Sigmoid).seed(1).build().unwrap();
     let mut trainer = trainer(Loss::BinaryCrossEntropy).penalty(Penalty::default().l2(0.01));
     let history = trainer.fit(&mut network, &data).unwrap();
-    close(&flat(&network), &[-0.6831451, 0.8003108, 0.22088939, -0.38670881], 3e-5);
+    all_close(&flat(&network), &[-0.6831451, 0.8003108, 0.22088939, -0.38670881], 3e-5);
     assert!((history.train_loss() - 0.6518554904867352).abs() < 1e-6, "{}", history.train_loss());
 }
 
 /// In as many passes over few examples, Adam gets nowhere near, whatever its batches.
 #[test]
-fn sums_are_learned_to_many_digits() {
+fn lbfgs_beats_adam_on_sums() {
     let mut data = generate::sums(100, 1);
     data.scale(&Scaler::standard(data.features()));
     data.scale_targets(&Scaler::standard_of(data.values().unwrap()));
@@ -104,9 +94,9 @@ fn sums_are_learned_to_many_digits() {
 
 /// Any number of threads gives the same bits, for data that goes through the network in two chunks.
 #[test]
-fn threads_change_no_bit() {
-    let mut data = generate::digits();
-    data.scale(&Scaler::divide_by(64, 16.0));
+fn thread_count_does_not_change_bits() {
+    let _lock = thread_count_lock();
+    let data = scaled_digits(1797);
     let fit = |threads| {
         set_threads(threads);
         let mut network = Network::builder(64).dense(60, Relu).dense(10, Softmax).seed(2).build().unwrap();
@@ -114,7 +104,7 @@ fn threads_change_no_bit() {
         let history = trainer.fit(&mut network, &data).unwrap();
         let losses = history.epochs.iter().flat_map(|epoch| [epoch.train_loss, epoch.validation_loss.unwrap()]);
         let losses: Vec<u64> = losses.map(f64::to_bits).collect();
-        (losses, flat(&network).into_iter().map(f32::to_bits).collect::<Vec<_>>())
+        (losses, network_bits(&network))
     };
     let one = fit(1);
     for threads in [2, 3, 7] {
@@ -123,10 +113,8 @@ fn threads_change_no_bit() {
     set_threads(0);
 }
 
-// ----------------------------------------------------------------------------------------------------------- training
-
 #[test]
-fn every_iteration_goes_down_and_is_told() {
+fn loss_falls_in_every_iteration_and_is_reported() {
     let data = generate::moons(200, 0.2, 1);
     let events = RefCell::new(Vec::new());
     let mut network = Network::builder(2).dense(8, Tanh).dense(2, Softmax).seed(1).build().unwrap();
@@ -134,7 +122,7 @@ fn every_iteration_goes_down_and_is_told() {
         events.borrow_mut().push(match event {
             Event::Batch { epoch, batch, batches, loss } => (epoch, Some((batch, batches)), loss),
             Event::Epoch { record, network } => {
-                // The loss is that of the weights that the network has by now.
+                // The loss is that of the current weights.
                 let outputs = network.predict(&data.to_matrix());
                 let of_row = |(p, &label): (&[f32], &u32)| -f64::from(p[label as usize]).ln();
                 let rows = outputs.iter_rows().zip(data.labels().unwrap());
@@ -151,15 +139,15 @@ fn every_iteration_goes_down_and_is_told() {
     drop(trainer);
     assert_eq!((history.epochs.len(), history.best_epoch), (30, 30));
     assert!(history.epochs.windows(2).all(|pair| pair[1].train_loss < pair[0].train_loss));
-    let told = history
+    let expected = history
         .epochs
         .iter()
         .flat_map(|epoch| [(epoch.epoch, Some((1, 1)), epoch.train_loss), (epoch.epoch, None, epoch.train_loss)]);
-    assert_eq!(events.into_inner(), told.collect::<Vec<_>>());
+    assert_eq!(events.into_inner(), expected.collect::<Vec<_>>());
 }
 
 #[test]
-fn it_ends_when_nothing_is_left_to_gain() {
+fn lbfgs_stops_when_converged() {
     let data = generate::moons(100, 0.1, 1);
     let fit = |rule: Lbfgs, network: &mut Network| {
         Trainer::new(Loss::CrossEntropy, rule).epochs(1000).fit(network, &data).unwrap().epochs.len()
@@ -170,15 +158,15 @@ fn it_ends_when_nothing_is_left_to_gain() {
     assert!(exact < 500, "{exact}");
     assert!(fit(Lbfgs::default().tolerance(1e-2, 0.0), &mut other) < exact);
     assert!(fit(Lbfgs::default().tolerance(0.0, 0.1), &mut start()) < exact);
-    // Where it has ended, an iteration more changes nothing.
+    // Once converged, another iteration changes nothing.
     let before = flat(&network);
     assert_eq!(fit(Lbfgs::default(), &mut network), 1);
     assert_eq!(flat(&network), before);
 }
 
-/// Where the slope jumps, the last search finds no step: the network has the weights from before it.
+/// Where the slope jumps, the last search finds no step and restores the weights.
 #[test]
-fn what_was_tried_in_vain_is_undone() {
+fn failed_line_search_restores_the_weights() {
     let data = Dataset::from_values(Matrix::from_rows(&[[1.0], [2.0]]), Matrix::from_rows(&[[0.3], [0.7]])).unwrap();
     let mut network = Network::builder(1).dense(1, Identity).seed(1).build().unwrap();
     let history = trainer(Loss::MeanAbsoluteError).fit(&mut network, &data).unwrap();
@@ -190,14 +178,9 @@ fn what_was_tried_in_vain_is_undone() {
 }
 
 #[test]
-fn observers_and_patience_end_it() {
+fn early_stopping_restores_the_best_iteration() {
     let mut rng = Rng::new(5);
-    let mut noise = |n: usize| {
-        let x = Matrix::from_fn(n, 2, |_, _| rng.normal() as f32);
-        let labels = (0..n).map(|_| rng.below(2) as u32).collect();
-        Dataset::from_classes(x, labels, ["a", "b"]).unwrap()
-    };
-    let (train, held_out) = (noise(60), noise(60));
+    let (train, held_out) = (random_labels(60, &mut rng), random_labels(60, &mut rng));
     let start = || Network::builder(2).dense(20, Tanh).dense(2, Softmax).seed(6).build().unwrap();
     let mut network = start();
     let mut patient = trainer(Loss::CrossEntropy).validation_data(&held_out).early_stopping(5);
@@ -208,7 +191,12 @@ fn observers_and_patience_end_it() {
     let mut same = start();
     trainer(Loss::CrossEntropy).epochs(best + 1).fit(&mut same, &train).unwrap();
     assert_eq!(flat(&network), flat(&same));
+}
 
+#[test]
+fn observer_ends_a_training_with_lbfgs() {
+    let train = random_labels(60, &mut Rng::new(5));
+    let start = || Network::builder(2).dense(20, Tanh).dense(2, Softmax).seed(6).build().unwrap();
     let mut stopped = trainer(Loss::CrossEntropy).observe(|event| match event {
         Event::Epoch { record, .. } if record.epoch == 7 => Break(()),
         _ => Continue(()),
@@ -216,14 +204,18 @@ fn observers_and_patience_end_it() {
     assert_eq!(stopped.fit(&mut start(), &train).unwrap().epochs.len(), 7);
     let mut stopped = trainer(Loss::CrossEntropy).observe(|_| Break(()));
     assert_eq!(stopped.fit(&mut start(), &train).unwrap().epochs.len(), 0);
-    // Of several starts too.
+}
+
+#[test]
+fn restarts_train_with_lbfgs() {
+    let train = random_labels(60, &mut Rng::new(5));
     let builder = Network::builder(2).dense(3, Relu).dense(2, Softmax);
     let (_, history) = trainer(Loss::CrossEntropy).epochs(20).fit_best_of(4, &builder, &train).unwrap();
     assert!(history.train_loss() < 0.7);
 }
 
 #[test]
-fn what_does_not_go_with_it_is_refused() {
+fn unsupported_settings_are_refused() {
     let data = generate::moons(50, 0.1, 1);
     let start = || Network::builder(2).dense(4, Tanh).dense(2, Softmax).build().unwrap();
     let refused = |mut trainer: Trainer<'_>, mut network: Network, part: &str| {
@@ -250,19 +242,19 @@ fn what_does_not_go_with_it_is_refused() {
     refused(trainer(), norm.build().unwrap(), "batches");
     refused(trainer().clip_norm(1.0), start(), "clipping");
     refused(trainer().max_norm(1.0), start(), "max-norm");
-    // Layer normalisation goes with it, and layers that stay do.
+    // Layer normalization and frozen layers are supported.
     let norm = Network::builder(2).dense(6, Identity).layer_norm().activation(Tanh).dense(2, Softmax).build().unwrap();
     let mut tuned = norm.clone();
     trainer().penalty(Penalty::default().l2(0.001)).freeze(1).fit(&mut tuned, &data).unwrap();
     assert_eq!(tuned.layers()[..3], norm.layers()[..3]);
     assert_ne!(tuned.layers()[3], norm.layers()[3]);
-    // Dropout of nothing is none.
+    // Dropout at rate 0 is no dropout.
     let dropout = Network::builder(2).dense(4, Tanh).dropout(0.0).dense(2, Softmax);
     trainer().fit(&mut dropout.build().unwrap(), &data).unwrap();
 }
 
 #[test]
-fn values_without_measure() {
+fn overflow_is_divergence() {
     let of =
         |x: f32| Dataset::from_values(Matrix::from_rows(&[[x], [1.0]]), Matrix::from_rows(&[[1.0], [2.0]])).unwrap();
     let start = || Network::builder(1).dense(1, Identity).seed(1).build().unwrap();
@@ -276,7 +268,7 @@ fn values_without_measure() {
         }
         assert_eq!(flat(&network), flat(&start()));
     }
-    // A loss that is finite at the start never ends in one that is not.
+    // A loss that is finite at the start stays finite.
     let mut network = start();
     let history = trainer(Loss::MeanSquaredError).fit(&mut network, &of(1e15)).unwrap();
     assert!(history.train_loss().is_finite() && flat(&network).iter().all(|weight| weight.is_finite()));
@@ -284,6 +276,6 @@ fn values_without_measure() {
 
 #[test]
 #[should_panic(expected = "use a Trainer")]
-fn a_step_by_itself() {
+fn single_step_panics() {
     Optimizer::new(Lbfgs::default(), &Network::builder(1).dense(1, Identity).build().unwrap());
 }

@@ -2,13 +2,14 @@
 
 use palmnet::Activation::*;
 use palmnet::{
-    Adam, Dataset, Error, Lbfgs, Loss, Matrix, Network, Rprop, Rule, Scaler, Schedule, Sgd, Trainer, generate,
-    set_threads,
+    Adam, Dataset, Error, Lbfgs, Loss, Matrix, Network, Rprop, Rule, Schedule, Sgd, Trainer, generate, set_threads,
 };
+
+use crate::support::{scaled_digits, thread_count_lock};
 
 /// The mean of (w x - y)² for x = ±1 and y = 0 is w², and a step at rate r multiplies w by 1 - 2 r.
 #[test]
-fn a_curve_by_hand() {
+fn rate_finder_curve_matches_hand_computation() {
     let data = Dataset::from_values(Matrix::from_rows(&[[1.0], [-1.0]]), Matrix::from_rows(&[[0.0], [0.0]])).unwrap();
     let mut network = Network::builder(1).dense(1, Identity).build().unwrap();
     network.parameters_mut().next().unwrap()[0] = 3.0;
@@ -23,22 +24,15 @@ fn a_curve_by_hand() {
     assert_eq!(found.rate, Some(0.055));
 }
 
-fn digits() -> Dataset {
-    let mut data = generate::digits();
-    data.scale(&Scaler::divide_by(64, 16.0));
-    data
-}
-
-/// The rate that is found trains as well as the best of a grid, or nearly so, whatever the rule.
 #[test]
-fn rates_that_are_found_are_good() {
-    let data = digits();
+fn rate_finder_is_nearly_as_good_as_a_grid() {
+    let data = scaled_digits(1797);
     let rules: [fn(f32) -> Rule; 3] =
         [|rate| Sgd::new(rate).into(), |rate| Sgd::new(rate).momentum(0.9).into(), |rate| Adam::new(rate).into()];
     for rule in rules {
         let network = Network::builder(64).dense(32, Relu).dense(10, Softmax).seed(1).build().unwrap();
         let trainer = |rate| Trainer::new(Loss::CrossEntropy, rule(rate)).epochs(5).schedule(Schedule::Constant);
-        // Whatever rate the rule comes with.
+        // The rule's own learning rate does not matter.
         let found = trainer(0.5).find_rate(&network, &data).unwrap();
         assert_eq!(trainer(1e-5).find_rate(&network, &data).unwrap(), found);
         let rate = found.rate.unwrap();
@@ -51,8 +45,9 @@ fn rates_that_are_found_are_good() {
 }
 
 #[test]
-fn seed_and_nothing_else_decides() {
-    let data = digits();
+fn rate_finder_depends_on_the_seed_alone() {
+    let _lock = thread_count_lock();
+    let data = scaled_digits(1797);
     let network = Network::builder(64).dense(120, Relu).dropout(0.2).dense(10, Softmax).seed(1).build().unwrap();
     let find = |seed, threads| {
         set_threads(threads);
@@ -70,7 +65,7 @@ fn seed_and_nothing_else_decides() {
 }
 
 #[test]
-fn what_gives_no_rate() {
+fn rate_finder_without_a_rate() {
     let xor = generate::xor();
     let network = || Network::builder(2).dense(4, Tanh).dense(1, Sigmoid).build().unwrap();
     // Four examples and batches of more: every step has all of them.

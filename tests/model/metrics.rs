@@ -2,16 +2,10 @@
 
 use palmnet::{Classification, Evaluation, Matrix, Regression, Scores};
 
-fn close(a: f64, b: f64, tolerance: f64) {
-    assert!((a - b).abs() <= tolerance, "{a} and {b}");
-}
+use crate::support::{close, strings};
 
 fn assert_scores(scores: Scores, expected: [f64; 3]) {
     [scores.precision, scores.recall, scores.f1].iter().zip(expected).for_each(|(&a, b)| close(a, b, 1e-14));
-}
-
-fn names(names: &[&str]) -> Vec<String> {
-    names.iter().map(|name| name.to_string()).collect()
 }
 
 const TRUTH: [u32; 12] = [0, 1, 2, 2, 1, 0, 3, 3, 2, 1, 0, 0];
@@ -19,7 +13,7 @@ const PREDICTED: [u32; 12] = [0, 2, 2, 2, 1, 0, 1, 3, 0, 1, 0, 1];
 
 /// Values of scikit-learn 1.9.1: confusion_matrix, precision_recall_fscore_support.
 #[test]
-fn classification_as_scikit_learn() {
+fn classification_matches_scikit_learn() {
     let metrics = Classification::new(4, &TRUTH, &PREDICTED, 0.25);
     assert_eq!(metrics.confusion(), [[3, 1, 0, 0], [0, 2, 1, 0], [1, 0, 2, 0], [0, 1, 0, 1]]);
     assert_eq!((metrics.accuracy(), metrics.log_loss(), metrics.classes()), (0.6666666666666666, 0.25, 4));
@@ -39,7 +33,7 @@ fn classification_as_scikit_learn() {
 /// Class 2 is never predicted, 4 only predicted, 3 neither: 0/0 is 0, and 3 does not count in the plain mean.
 /// Averages from scikit-learn 1.9.1 with zero_division=0.
 #[test]
-fn classes_that_do_not_occur() {
+fn absent_classes_score_zero() {
     let metrics = Classification::new(5, &[0, 0, 1, 2, 1], &[0, 1, 1, 0, 4], 0.0);
     for class in 0..5 {
         let expected = [0.5, 0.5, 0.0, 0.0, 0.0][class];
@@ -54,7 +48,7 @@ fn classes_that_do_not_occur() {
 
 /// The log loss from scikit-learn 1.9.1, which computes it in float32.
 #[test]
-fn probabilities() {
+fn log_loss_matches_scikit_learn() {
     let rows = [[0.7, 0.2, 0.1], [0.1, 0.8, 0.1], [0.0, 0.0, 1.0], [0.3, 0.3, 0.4], [1.0, 0.0, 0.0]];
     let metrics = Classification::from_probabilities(&Matrix::from_rows(&rows), &[0, 1, 2, 0, 1]);
     close(metrics.log_loss(), 3.5452351570129395, 1e-6);
@@ -68,7 +62,7 @@ fn probabilities() {
 }
 
 #[test]
-fn the_log_loss_is_the_mean_of_minus_ln() {
+fn log_loss_is_the_mean_negative_logarithm() {
     let metrics = Classification::from_probabilities(&Matrix::from_rows(&[[0.5, 0.5], [0.75, 0.25]]), &[0, 1]);
     close(metrics.log_loss(), (2f64.ln() + 4f64.ln()) / 2.0, 1e-15);
     // The machine epsilon of f32 is 2⁻²³.
@@ -79,7 +73,7 @@ fn the_log_loss_is_the_mean_of_minus_ln() {
 }
 
 #[test]
-fn ties_and_nan() {
+fn predictions_with_ties_and_nan() {
     let nan = f32::NAN;
     let rows = [[0.4, 0.4, 0.2], [0.2, 0.4, 0.4], [nan, 0.1, 0.3], [nan, nan, nan]];
     let metrics = Classification::from_probabilities(&Matrix::from_rows(&rows), &[0, 1, 2, 0]);
@@ -95,7 +89,7 @@ fn ties_and_nan() {
 }
 
 #[test]
-fn no_examples() {
+fn metrics_without_examples() {
     let metrics = Classification::from_probabilities(&Matrix::zeros(0, 2), &[]);
     assert!(metrics.accuracy().is_nan() && metrics.log_loss().is_nan());
     assert_scores(metrics.macro_average(), [0.0; 3]);
@@ -111,7 +105,7 @@ fn no_examples() {
 
 /// Values of scikit-learn 1.9.1: mean_squared_error (its root over all entries), mean_absolute_error, r2_score.
 #[test]
-fn regression_as_scikit_learn() {
+fn regression_matches_scikit_learn() {
     let truth = Matrix::from_rows(&[[3.0, -0.5], [2.0, 1.0], [7.0, 2.0], [-1.0, 0.0]]);
     let prediction = Matrix::from_rows(&[[2.5, 0.0], [0.0, 1.0], [8.0, 2.0], [-1.0, 1.0]]);
     let metrics = Regression::new(&prediction, &truth);
@@ -123,7 +117,7 @@ fn regression_as_scikit_learn() {
 
 /// A constant output counts 1 when it is hit, else 0; values of scikit-learn's r2_score.
 #[test]
-fn r2_of_a_constant_truth() {
+fn r2_of_constant_targets() {
     let truth = Matrix::from_rows(&[[1.0, 5.0], [2.0, 5.0], [3.0, 5.0]]);
     let mut prediction = Matrix::from_rows(&[[1.0, 5.0], [2.0, 5.0], [4.0, 5.0]]);
     assert_eq!(Regression::new(&prediction, &truth).r2, 0.75);
@@ -137,7 +131,7 @@ fn r2_of_a_constant_truth() {
 }
 
 #[test]
-fn report() {
+fn classification_report() {
     let metrics = Classification::new(4, &TRUTH, &PREDICTED, 0.98765);
     let expected = [
         "          precision recall    f1 support",
@@ -149,16 +143,16 @@ fn report() {
         "weighted mean 0.708  0.667 0.671      12",
         "accuracy 0.6667, log loss 0.9877",
     ];
-    assert_eq!(metrics.report(&names(&["setosa", "versicolor", "a very long name"]), 40), expected.join("\n") + "\n");
-    assert_eq!(metrics.to_string(), metrics.report(&names(&["0", "1", "2", "3"]), 40));
+    assert_eq!(metrics.report(&strings(&["setosa", "versicolor", "a very long name"]), 40), expected.join("\n") + "\n");
+    assert_eq!(metrics.to_string(), metrics.report(&strings(&["0", "1", "2", "3"]), 40));
     assert_eq!(metrics.to_string(), Evaluation::Classification(metrics.clone()).to_string());
-    assert!(metrics.report(&names(&["\u{1b}[31m\n"]), 40).contains("\n [31m "));
+    assert!(metrics.report(&strings(&["\u{1b}[31m\n"]), 40).contains("\n [31m "));
 }
 
 #[test]
-fn tables_in_wide_terminals() {
+fn metric_tables_in_wide_terminals() {
     let metrics = Classification::new(4, &TRUTH, &PREDICTED, 0.98765);
-    let names = names(&["setosa", "versicolor", "a very long name"]);
+    let names = strings(&["setosa", "versicolor", "a very long name"]);
     let report = metrics.report(&names, 80);
     let lines: Vec<&str> = report.lines().collect();
     assert_eq!(lines[0], "             precision recall    f1 support");
@@ -191,7 +185,7 @@ fn confusion_table_under_names() {
         "2     1   0   2   0",
         "3     0   1   0   1",
     ];
-    assert_eq!(metrics.confusion_table(&names(&["cat", "dog"]), 40), expected.join("\n") + "\n");
+    assert_eq!(metrics.confusion_table(&strings(&["cat", "dog"]), 40), expected.join("\n") + "\n");
 }
 
 #[test]
@@ -205,7 +199,10 @@ fn confusion_table_under_numbers() {
         "2 virginic 1 0 2 0",
         "3 3        0 1 0 1",
     ];
-    assert_eq!(metrics.confusion_table(&names(&["setosa", "versicolor", "virginic"]), 40), expected.join("\n") + "\n");
+    assert_eq!(
+        metrics.confusion_table(&strings(&["setosa", "versicolor", "virginic"]), 40),
+        expected.join("\n") + "\n"
+    );
 }
 
 #[test]
@@ -224,8 +221,8 @@ fn confusion_table_in_two_parts() {
 }
 
 #[test]
-fn tables_fit_a_phone() {
-    let long = names(&["Ankle boot with laces"; 100]);
+fn metric_tables_fit_40_columns() {
+    let long = strings(&["Ankle boot with laces"; 100]);
     for (classes, examples) in [(1, 50), (2, 1_000_000), (3, 150), (10, 99), (10, 10_000), (10, 1_000_000), (100, 100)]
     {
         let truth: Vec<u32> = (0..examples).map(|i| i % classes).collect();
@@ -239,7 +236,7 @@ fn tables_fit_a_phone() {
 }
 
 #[test]
-fn evaluation() {
+fn evaluation_accessors() {
     let metrics = Classification::new(2, &[0, 1, 1, 1], &[0, 1, 1, 0], 0.0);
     let found = Evaluation::Classification(metrics.clone());
     assert_eq!((found.accuracy(), found.classification(), found.regression()), (0.75, Some(&metrics), None));
@@ -250,12 +247,12 @@ fn evaluation() {
 
 #[test]
 #[should_panic(expected = "a regression has no accuracy")]
-fn accuracy_of_a_regression() {
+fn accuracy_of_a_regression_panics() {
     Evaluation::Regression(Regression::new(&Matrix::zeros(1, 1), &Matrix::zeros(1, 1))).accuracy();
 }
 
 #[test]
 #[should_panic(expected = "class 2 of 2")]
-fn a_class_out_of_range() {
+fn class_out_of_range_panics() {
     Classification::new(2, &[2], &[0], 0.0);
 }

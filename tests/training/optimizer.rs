@@ -1,4 +1,4 @@
-//! Update rules, penalties, clipping and schedules: what they promise beside PyTorch's numbers, and in a training.
+//! Update rules, penalties, clipping and schedules: against hand computation, and in a training.
 
 use palmnet::Activation::*;
 use palmnet::{
@@ -6,19 +6,21 @@ use palmnet::{
     Schedule, Sgd, Trainer, Workspace, clip_norm, generate,
 };
 
+use crate::support::{self, flat, rules, says};
+
 /// One dense layer of weights 2, -4 and 0 and a bias of 3.
 fn four_parameters() -> Network {
     let dense = Dense::new(Matrix::from_vec(3, 1, vec![2.0, -4.0, 0.0]), vec![3.0]);
     Network::from_layers(3, vec![Layer::Dense(dense)]).unwrap()
 }
 
-fn flat(network: &Network) -> Vec<f32> {
-    network.parameters().flatten().copied().collect()
-}
-
+/// As near as single precision allows to numbers that were computed by hand.
+#[track_caller]
 fn close(got: &[f32], truth: &[f32]) {
     assert_eq!(got.len(), truth.len());
-    assert!(got.iter().zip(truth).all(|(a, b)| (a - b).abs() <= 1e-6 * b.abs().max(1.0)), "{got:?} for {truth:?}");
+    for (&got, &truth) in got.iter().zip(truth) {
+        support::close(f64::from(got), f64::from(truth), f64::from(1e-6 * truth.abs().max(1.0)));
+    }
 }
 
 /// The four parameters after one step at 0.1.
@@ -29,7 +31,7 @@ fn after(rule: impl Into<Rule>, penalty: Penalty, clip: f32, gradient: [f32; 4])
 }
 
 #[test]
-fn penalties_by_hand() {
+fn penalties_match_hand_computation() {
     let none = Penalty::default();
     let step = |penalty| after(Sgd::new(0.1), penalty, f32::INFINITY, [0.0; 4]);
     close(&step(none), &[2.0, -4.0, 0.0, 3.0]);
@@ -44,9 +46,9 @@ fn penalties_by_hand() {
     close(&after(Sgd::new(0.1), all, f32::INFINITY, [1.0; 4]), &[1.7, -3.75, -0.1, 2.9]);
 }
 
-/// Biases, and what normalisation scales and shifts by, are left alone unless that is asked for.
+/// Biases and the scales and shifts of normalization are not penalized unless that is requested.
 #[test]
-fn what_penalties_leave_alone() {
+fn penalties_spare_biases_and_normalization() {
     let builder = Network::builder(3).dense(4, Tanh).batch_norm().dense(2, Identity).layer_norm();
     for penalty in [Penalty::default().l1(0.1), Penalty::default().l2(0.1), Penalty::default().weight_decay(0.1)] {
         for (penalty, asked) in [(penalty, false), (penalty.biases(), true)] {
@@ -63,16 +65,16 @@ fn what_penalties_leave_alone() {
     }
 }
 
-/// L2 goes through Adam's root mean square, and its first step is of the learning rate; decay goes past it.
+/// Adam divides the L2 gradient by its root mean square, so the first step is the learning rate; decay bypasses that.
 #[test]
-fn decay_is_decoupled() {
+fn weight_decay_is_decoupled() {
     let step = |penalty| after(Adam::new(0.1), penalty, f32::INFINITY, [0.0; 4]);
     close(&step(Penalty::default().l2(0.5)), &[1.9, -3.9, 0.0, 3.0]);
     close(&step(Penalty::default().weight_decay(0.5)), &[1.9, -3.8, 0.0, 3.0]);
 }
 
 #[test]
-fn gradients_are_cut_before_penalties() {
+fn gradients_are_clipped_before_penalties() {
     let gradient = [5.0, -5.0, 0.5, 5.0];
     let step = |penalty| after(Sgd::new(0.1), penalty, 1.0, gradient);
     close(&step(Penalty::default()), &[1.9, -3.9, -0.05, 2.9]);
@@ -80,7 +82,7 @@ fn gradients_are_cut_before_penalties() {
 }
 
 #[test]
-fn the_norm_of_a_gradient() {
+fn clip_norm_returns_and_limits_the_norm() {
     // Of a length that no vector divides: 0² + … + 99² = 328 350.
     let mut gradient: Vec<f32> = (0..100).map(|i| i as f32 * if i % 2 == 0 { 1.0 } else { -1.0 }).collect();
     let norm = 328_350f64.sqrt() as f32;
@@ -94,7 +96,7 @@ fn the_norm_of_a_gradient() {
     let mut large = [3e30, 4e30];
     close(&[clip_norm(&mut large, 1.0) * 1e-30], &[5.0]);
     close(&large, &[0.6, 0.8]);
-    // What is not finite is not made to look so.
+    // Clipping must not turn a non-finite gradient into a finite one.
     for bad in [f32::NAN, f32::INFINITY] {
         let mut gradient = [bad, 1.0];
         assert!(!clip_norm(&mut gradient, 0.5).is_finite());
@@ -103,9 +105,9 @@ fn the_norm_of_a_gradient() {
     assert_eq!(clip_norm(&mut [], 1.0), 0.0);
 }
 
-/// The steps of Rprop by hand: the sign stays, turns, rests, and goes on.
+/// Rprop's steps when the sign stays, turns, is skipped, and stays again.
 #[test]
-fn rprop_by_hand() {
+fn rprop_matches_hand_computation() {
     let mut network = four_parameters();
     let mut optimizer = Optimizer::new(Rprop::new(0.1), &network);
     // Gradients so small that their product would be zero.
@@ -122,24 +124,12 @@ fn rprop_by_hand() {
     }
 }
 
-// ------------------------------------------------------------------------------------------------------ in a training
-
-/// Every rule finds the way through two half moons.
 #[test]
-fn all_rules_learn() {
+fn every_update_rule_learns_moons() {
     let data = generate::moons(300, 0.1, 1);
-    let rules: [(Rule, usize); 9] = [
-        (Sgd::new(0.3).into(), 16),
-        (Sgd::new(0.1).momentum(0.9).into(), 16),
-        (Sgd::new(0.1).momentum(0.9).nesterov().into(), 16),
-        (Adam::new(0.01).into(), 16),
-        (Adam::new(0.01).amsgrad().into(), 16),
-        (NAdam::new(0.01).into(), 16),
-        (AdaGrad::new(0.1).into(), 16),
-        (RmsProp::new(0.005).into(), 16),
-        (Rprop::new(0.01).into(), usize::MAX),
-    ];
-    for (rule, batch) in rules {
+    for rule in rules(1.0) {
+        // Rprop needs the whole gradient.
+        let batch = if matches!(rule, Rule::Rprop(_)) { usize::MAX } else { 16 };
         let mut network = Network::builder(2).dense(16, Relu).dense(1, Sigmoid).seed(1).build().unwrap();
         let trainer = Trainer::new(Loss::BinaryCrossEntropy, rule).epochs(100).batch_size(batch);
         { trainer }.fit(&mut network, &data).unwrap();
@@ -152,8 +142,8 @@ fn network(seed: u64) -> Network {
     Network::builder(2).dense(8, Tanh).dense(3, Identity).seed(seed).build().unwrap()
 }
 
-/// What the trainer does in one epoch of one batch, in a loop of one's own.
-fn by_hand(optimizer: impl FnOnce(Optimizer) -> Optimizer, data: &Dataset) -> (Vec<f32>, f64) {
+/// One epoch of one batch, as the trainer does it, in a custom loop.
+fn custom_step(optimizer: impl FnOnce(Optimizer) -> Optimizer, data: &Dataset) -> (Vec<f32>, f64) {
     let mut network = network(1);
     let mut workspace = Workspace::new(&network, Loss::MeanSquaredError, 0).unwrap();
     let mut optimizer = optimizer(Optimizer::new(Sgd::new(0.5), &network));
@@ -166,7 +156,7 @@ fn by_hand(optimizer: impl FnOnce(Optimizer) -> Optimizer, data: &Dataset) -> (V
 }
 
 #[test]
-fn the_trainer_passes_penalties_and_clipping_on() {
+fn trainer_applies_penalties_clipping_and_warmup() {
     let data = generate::sums(40, 1);
     let trainer = || {
         let trainer = Trainer::new(Loss::MeanSquaredError, Sgd::new(0.5)).schedule(Schedule::Constant);
@@ -180,13 +170,13 @@ fn the_trainer_passes_penalties_and_clipping_on() {
     let penalty = Penalty::default().l1(0.1).l2(0.2).weight_decay(0.3);
     let (plain, plain_loss) = fit(trainer());
     let (penalized, loss) = fit(trainer().penalty(penalty));
-    close(&penalized, &by_hand(|optimizer| optimizer.penalty(penalty), &data).0);
+    close(&penalized, &custom_step(|optimizer| optimizer.penalty(penalty), &data).0);
     assert!(penalized != plain);
     // The reported loss is without the penalty.
     assert_eq!(loss, plain_loss);
-    assert!((loss / by_hand(|optimizer| optimizer, &data).1 - 1.0).abs() < 1e-6);
+    assert!((loss / custom_step(|optimizer| optimizer, &data).1 - 1.0).abs() < 1e-6);
     let clipped = fit(trainer().clip_value(0.01)).0;
-    close(&clipped, &by_hand(|optimizer| optimizer.clip_value(0.01), &data).0);
+    close(&clipped, &custom_step(|optimizer| optimizer.clip_value(0.01), &data).0);
     assert!(clipped != plain);
     // A tenth of the rate in the first step of a warm-up.
     let start = flat(&network(1));
@@ -195,7 +185,7 @@ fn the_trainer_passes_penalties_and_clipping_on() {
 }
 
 #[test]
-fn rates_of_a_training() {
+fn schedules_set_the_rate_of_every_epoch() {
     let data = generate::moons(60, 0.1, 1);
     let rates = |schedule: Schedule, epochs| {
         let mut network = Network::builder(2).dense(4, Relu).dense(1, Sigmoid).seed(1).build().unwrap();
@@ -209,9 +199,9 @@ fn rates_of_a_training() {
     close(&rates(Schedule::InverseScaling(1.0), 2), &[0.5 / 6.0, 0.5 / 12.0]);
 }
 
-/// On labels by the toss of a coin the validation loss soon falls no more.
+/// On nearly random labels the validation loss soon stops falling.
 #[test]
-fn a_plateau_lowers_the_rate() {
+fn plateau_schedule_lowers_the_rate() {
     let (train, validation) = (generate::moons(60, 5.0, 1), generate::moons(60, 5.0, 2));
     let mut network = Network::builder(2).dense(30, Relu).dense(1, Sigmoid).seed(1).build().unwrap();
     let schedule = Schedule::Plateau { patience: 2, factor: 0.5 };
@@ -230,55 +220,63 @@ fn a_plateau_lowers_the_rate() {
     assert!(rate < 0.002 && history.train_loss() < history.epochs[0].train_loss, "{rate}");
 }
 
+/// Asserts that a trainer is refused with a message that contains all of `parts`.
+#[track_caller]
+fn refused(mut trainer: Trainer<'_>, parts: &[&str]) {
+    let mut network = Network::builder(2).dense(1, Sigmoid).build().unwrap();
+    says(trainer.fit(&mut network, &generate::moons(20, 0.1, 1)), parts);
+}
+
+fn with(rule: impl Into<Rule>) -> Trainer<'static> {
+    Trainer::new(Loss::BinaryCrossEntropy, rule).epochs(1)
+}
+
 #[test]
-fn settings_out_of_range() {
-    let data = generate::moons(20, 0.1, 1);
-    let says = |trainer: Trainer<'_>, parts: &[&str]| {
-        let mut network = Network::builder(2).dense(1, Sigmoid).build().unwrap();
-        let message = { trainer }.fit(&mut network, &data).expect_err("an error").to_string();
-        assert!(parts.iter().all(|part| message.contains(part)), "{message:?} lacks one of {parts:?}");
-    };
-    let with = |rule: Rule| Trainer::new(Loss::BinaryCrossEntropy, rule).epochs(1);
+fn invalid_rule_settings_are_refused() {
     for rate in [0.0, -1.0, f32::NAN, f32::INFINITY] {
         let rules: [Rule; 4] =
             [NAdam::new(rate).into(), AdaGrad::new(rate).into(), RmsProp::new(rate).into(), Rprop::new(rate).into()];
-        rules.into_iter().for_each(|rule| says(with(rule), &["learning rate", "more than zero"]));
+        rules.into_iter().for_each(|rule| refused(with(rule), &["learning rate", "more than zero"]));
     }
     for decay in [-0.1, 1.0, f32::NAN] {
-        says(with(RmsProp::new(0.1).decay(decay).into()), &["RMSProp's decay", "less than 1"]);
-        says(with(NAdam::new(0.1).betas(decay, 0.9).into()), &["NAdam's β₁", "less than 1"]);
-        says(with(NAdam::new(0.1).betas(0.9, decay).into()), &["NAdam's β₂", "less than 1"]);
-        says(with(Adam::new(0.1).betas(decay, 0.9).into()), &["Adam's β₁", "less than 1"]);
-        says(with(Sgd::new(0.1).momentum(decay).into()), &["momentum", "less than 1"]);
+        refused(with(RmsProp::new(0.1).decay(decay)), &["RMSProp's decay", "less than 1"]);
+        refused(with(NAdam::new(0.1).betas(decay, 0.9)), &["NAdam's β₁", "less than 1"]);
+        refused(with(NAdam::new(0.1).betas(0.9, decay)), &["NAdam's β₂", "less than 1"]);
+        refused(with(Adam::new(0.1).betas(decay, 0.9)), &["Adam's β₁", "less than 1"]);
+        refused(with(Sgd::new(0.1).momentum(decay)), &["momentum", "less than 1"]);
     }
     for epsilon in [0.0, -1.0, f32::NAN] {
-        says(with(RmsProp::new(0.1).epsilon(epsilon).into()), &["RMSProp's epsilon", "more than zero"]);
-        says(with(AdaGrad::new(0.1).epsilon(epsilon).into()), &["AdaGrad's epsilon", "more than zero"]);
-        says(with(NAdam::new(0.1).epsilon(epsilon).into()), &["NAdam's epsilon", "more than zero"]);
-        says(with(Adam::new(0.1).epsilon(epsilon).into()), &["Adam's epsilon", "more than zero"]);
+        refused(with(RmsProp::new(0.1).epsilon(epsilon)), &["RMSProp's epsilon", "more than zero"]);
+        refused(with(AdaGrad::new(0.1).epsilon(epsilon)), &["AdaGrad's epsilon", "more than zero"]);
+        refused(with(NAdam::new(0.1).epsilon(epsilon)), &["NAdam's epsilon", "more than zero"]);
+        refused(with(Adam::new(0.1).epsilon(epsilon)), &["Adam's epsilon", "more than zero"]);
     }
-    says(with(Sgd::new(0.1).nesterov().into()), &["nesterov", "momentum"]);
+    refused(with(Sgd::new(0.1).nesterov()), &["nesterov", "momentum"]);
     for (shrink, grow) in [(0.0, 1.2), (1.0, 1.2), (0.5, 1.0), (0.5, f32::INFINITY), (f32::NAN, 1.2)] {
-        says(with(Rprop::new(0.1).factors(shrink, grow).into()), &["Rprop's factors"]);
+        refused(with(Rprop::new(0.1).factors(shrink, grow)), &["Rprop's factors"]);
     }
     for (smallest, largest) in [(0.0, 1.0), (2.0, 1.0), (0.1, f32::INFINITY)] {
-        says(with(Rprop::new(0.1).steps(smallest, largest).into()), &["Rprop's steps"]);
+        refused(with(Rprop::new(0.1).steps(smallest, largest)), &["Rprop's steps"]);
     }
-    let good = || with(Sgd::new(0.1).into());
+}
+
+#[test]
+fn invalid_penalties_clipping_and_schedules_are_refused() {
+    let good = || with(Sgd::new(0.1));
     for strength in [-0.1, f32::NAN, f32::INFINITY] {
-        says(good().penalty(Penalty::default().l1(strength)), &["l1", "at least zero"]);
-        says(good().penalty(Penalty::default().l2(strength)), &["l2", "at least zero"]);
-        says(good().penalty(Penalty::default().weight_decay(strength)), &["weight decay", "at least zero"]);
+        refused(good().penalty(Penalty::default().l1(strength)), &["l1", "at least zero"]);
+        refused(good().penalty(Penalty::default().l2(strength)), &["l2", "at least zero"]);
+        refused(good().penalty(Penalty::default().weight_decay(strength)), &["weight decay", "at least zero"]);
     }
     for limit in [0.0, -1.0, f32::NAN] {
-        says(good().clip_value(limit), &["clip value", "more than zero"]);
+        refused(good().clip_value(limit), &["clip value", "more than zero"]);
     }
-    for share in [-0.1, 1.1, f32::NAN] {
-        says(good().warmup(share), &["warmup", "from 0 to 1"]);
+    for fraction in [-0.1, 1.1, f32::NAN] {
+        refused(good().warmup(fraction), &["warmup", "from 0 to 1"]);
     }
-    says(good().schedule(Schedule::Step { epochs: 0, factor: 0.5 }), &["step", "at least one epoch"]);
-    says(good().schedule(Schedule::Exponential(0.0)), &["exponential", "factor"]);
-    says(good().schedule(Schedule::Plateau { patience: 1, factor: 2.0 }), &["plateau", "factor"]);
-    says(good().schedule(Schedule::InverseScaling(-1.0)), &["inverse_scaling", "power"]);
-    says(good().schedule(Schedule::Cosine(2.0)), &["cosine", "lowest"]);
+    refused(good().schedule(Schedule::Step { epochs: 0, factor: 0.5 }), &["step", "at least one epoch"]);
+    refused(good().schedule(Schedule::Exponential(0.0)), &["exponential", "factor"]);
+    refused(good().schedule(Schedule::Plateau { patience: 1, factor: 2.0 }), &["plateau", "factor"]);
+    refused(good().schedule(Schedule::InverseScaling(-1.0)), &["inverse_scaling", "power"]);
+    refused(good().schedule(Schedule::Cosine(2.0)), &["cosine", "lowest"]);
 }

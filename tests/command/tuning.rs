@@ -1,0 +1,77 @@
+//! Settings that are found by trials: the learning rate and the weight decay.
+
+use super::*;
+
+/// The rate depends on the seed; the model's note has it, so that a repetition need not search again.
+#[test]
+fn learning_rate_is_found_automatically() {
+    let folder = Folder::of_irises();
+    folder.write("sums.csv", sums(400));
+    for words in [
+        "train iris.csv --hidden 16,16 --optimizer adam",
+        "train iris.csv --hidden 16,16 --optimizer sgd --seed 3",
+        "train sums.csv --hidden 32,32 --target sum,difference --optimizer adam",
+    ] {
+        let lines = folder.run(&format!("{words} --lr auto --json -o first")).json();
+        assert_eq!((names(&lines[0]), text(&lines[0], "event")), (vec!["event", "learning_rate"], "rate"));
+        let rate = number(&lines[0], "learning_rate");
+        assert!(rate > 1e-3 && rate < 1.0, "{rate} for {words}");
+        assert_eq!(text(&lines[1], "event"), "epoch");
+        let out = folder.run(&format!("{words} --lr auto --quiet -o first")).ok();
+        assert!(out.contains(&format!("\nlearning rate {rate} found\n")), "{out}");
+        let note = &folder.run("info first --json").json()[0];
+        assert!(text(note, "notes.settings").contains(&format!(" --lr {rate} ")), "{note}");
+        folder.run(&format!("{words} --lr {rate} --quiet -o second")).ok();
+        assert!(folder.bytes("first") == folder.bytes("second"), "{words}");
+        // It does better than the default.
+        let loss = |lines: &[Json]| number(lines.last().unwrap(), "train.loss");
+        let default = folder.run(&format!("{words} --json")).json();
+        assert!(loss(&lines) < loss(&default), "{} and {} for {words}", loss(&lines), loss(&default));
+    }
+}
+
+/// Noise needs more decay than exact data; the model's note has the decay, so that a repetition need not search again.
+#[test]
+fn weight_decay_is_found_automatically() {
+    let folder = Folder::new();
+    folder.write("exact.csv", sums(400));
+    let mut rng = palmnet::Rng::new(5);
+    let mut numbers = || [0; 5].map(|_| rng.normal().to_string()).join(",");
+    let noise: String = (0..400).map(|_| numbers() + "\n").collect();
+    folder.write("noise.csv", format!("a,b,c,d,noise\n{noise}"));
+    let mut decays = Vec::new();
+    for words in ["train exact.csv --target sum", "train noise.csv"] {
+        let words = format!("{words} --epochs 60 --hidden 32,32 --batch 16");
+        let lines = folder.run(&format!("{words} --weight-decay auto --json -o first")).json();
+        assert_eq!(names(&lines[0]), ["event", "weight_decay", "l1", "trials"]);
+        assert_eq!((text(&lines[0], "event"), text(&lines[1], "event"), lines.len()), ("decay", "epoch", 62));
+        let trials = member(&lines[0], "trials").as_array().unwrap();
+        let tried: Vec<f64> = trials.iter().map(|trial| number(trial, "weight_decay")).collect();
+        assert_eq!(tried.iter().map(|&decay| decay as f32).collect::<Vec<_>>(), [0.033, 0.1, 0.33, 1.0, 3.3, 0.0]);
+        assert_eq!(trials.iter().map(|trial| number(trial, "l1") as f32).sum::<f32>(), 0.01);
+        let least = trials.iter().min_by(|a, b| number(a, "loss").total_cmp(&number(b, "loss"))).unwrap();
+        let decay = number(&lines[0], "weight_decay");
+        assert_eq!(decay, number(least, "weight_decay"));
+        decays.push(decay);
+        // The default is the same search, without the event.
+        let default = folder.run(&format!("{words} --json -o second")).json();
+        assert_eq!((text(&default[0], "event"), default.len()), ("epoch", 61));
+        assert!(folder.bytes("first") == folder.bytes("second"), "{words}");
+        let out = folder.run(&format!("{words} --quiet -o second")).ok();
+        assert!(out.contains(&format!("\nweight decay {decay} found, the best of 6 trials\n")), "{out}");
+        folder.run(&format!("{words} --weight-decay {decay} --quiet -o third")).ok();
+        assert!(folder.bytes("first") == folder.bytes("third"), "{words}");
+    }
+    assert!(decays[0] < 0.5 && decays[1] > 0.5, "{decays:?}");
+    // The decays tried scale with the inverse of the rate.
+    let words = "train exact.csv --target sum --epochs 2 --lr 0.03 --optimizer momentum --weight-decay auto --json";
+    let lines = folder.run(words).json();
+    let tried = member(&lines[0], "trials").as_array().unwrap();
+    assert_eq!([0, 4].map(|i| number(&tried[i], "weight_decay") as f32), [0.0033, 0.33]);
+    // With too few examples for trials, the middle decay is used.
+    folder.write("few.csv", sums(40));
+    let out = folder.run("train few.csv --target sum --epochs 2").ok();
+    assert!(out.contains("weight decay 0.33, for there are too few examples to look for one\n"), "{out}");
+    assert!(folder.run("train exact.csv --target sum --epochs 2").err.contains("weight decay: trial 6 of 6\n"));
+    assert_eq!(folder.run("train exact.csv --target sum --epochs 2 --quiet").err, "");
+}

@@ -1,0 +1,59 @@
+//! Tables of any content.
+
+use super::{cells, table};
+use palmnet::{Dataset, Schema, Table, Target};
+use proptest::prelude::*;
+
+/// Bytes that often look like a table.
+fn tablelike() -> impl Strategy<Value = Vec<u8>> {
+    let piece = prop::sample::select(vec![
+        ",", ";", "\t", "\n", "\r\n", "\r", "\"", "\"\"", " ", "1", "-2.5", "a", "é", "nan", "inf", "1e99", "\u{FEFF}",
+        "\0", "?",
+    ]);
+    let pieces = prop::collection::vec(piece, 0..60).prop_map(|pieces| pieces.concat().into_bytes());
+    prop_oneof![pieces, prop::collection::vec(any::<u8>(), 0..60)]
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(2_000))]
+
+    #[test]
+    fn parsing_survives_any_bytes(bytes in tablelike(), other in tablelike()) {
+        let Ok(table) = Table::parse(bytes, "a.csv") else { return Ok(()) };
+        for row in 0..table.rows() {
+            prop_assert_eq!(table.cells(row).count(), table.columns());
+        }
+        for target in [Target::Last, Target::Column("1"), Target::Class("a"), Target::Values(&["1", "2"])] {
+            if let Ok(schema) = Schema::infer(&table, target) {
+                let data = Dataset::from_table(&table, &schema).expect("a schema reads its own table");
+                prop_assert_eq!(data.len(), table.rows());
+                if let Ok(other) = Table::parse(other.clone(), "b.csv") {
+                    let _ = schema.features(&other);
+                    let _ = Dataset::from_table(&other, &schema);
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn quoted_tables_round_trip(
+        rows in prop::collection::vec(prop::collection::vec("[a-c1,;\t\n\r\"é .-]{0,6}", 3), 1..6),
+        separator in prop::sample::select(vec![",", ";", "\t"]),
+        end in prop::sample::select(vec!["\n", "\r\n", "\r"]),
+        last in any::<bool>(),
+    ) {
+        // An empty cell in the first record: no header.
+        let rows: Vec<Vec<String>> =
+            [vec![String::new(); 3]].into_iter().chain(rows).map(|row| row.into_iter().collect()).collect();
+        let quote = |cell: &String| {
+            let plain = cell.chars().all(|c| c.is_ascii_alphanumeric()) && !cell.is_empty();
+            if plain { cell.clone() } else { format!("\"{}\"", cell.replace('"', "\"\"")) }
+        };
+        let lines: Vec<String> =
+            rows.iter().map(|row| row.iter().map(quote).collect::<Vec<_>>().join(separator)).collect();
+        let text = lines.join(end) + if last { end } else { "" };
+        let table = table(&text);
+        prop_assert!(table.header().is_none());
+        prop_assert_eq!(cells(&table), rows);
+    }
+}

@@ -1,0 +1,89 @@
+//! Models: their files, from JSON up, their predictions and their metrics.
+
+mod atomic;
+mod damaged;
+mod json;
+mod metrics;
+mod predictions;
+mod round_trip;
+mod safetensors;
+#[path = "../support/mod.rs"]
+mod support;
+
+use palmnet::Activation::*;
+use palmnet::{Column, Kind, Matrix, Model, Network, Output, Preprocessing, Rng, Scaler, Schema};
+
+use crate::support::strings;
+
+const EVERY_ACTIVATION: [palmnet::Activation; 14] = [
+    Identity,
+    Relu,
+    LeakyRelu(0.01),
+    LeakyRelu(0.123_456_79),
+    Elu(1.0),
+    Elu(0.333_333_34),
+    Selu,
+    Sigmoid,
+    Tanh,
+    Softplus,
+    Silu,
+    Gelu,
+    HardSigmoid,
+    Softmax,
+];
+
+/// The same model, for a network that was trained on scaled targets.
+fn with_target_scaler(model: Model, scaler: Scaler) -> palmnet::Result<Model> {
+    let preprocessing = Preprocessing::new(model.preprocessing().features().clone(), Some(scaler));
+    Model::new(model.network().clone(), preprocessing, model.schema().clone())
+}
+
+fn random(rows: usize, columns: usize, seed: u64) -> Matrix {
+    let mut rng = Rng::new(seed);
+    Matrix::from_fn(rows, columns, |_, _| rng.normal() as f32)
+}
+
+/// A network with every kind of layer and every activation, after a dense layer and by itself.
+fn everything() -> Network {
+    let mut builder = Network::builder(5).batch_norm().noise(0.5).dropout(0.25).layer_norm();
+    for activation in EVERY_ACTIVATION {
+        builder = builder.dense(7, activation).batch_norm().dropout(0.123_456_79).activation(activation);
+    }
+    builder.dense(3, Softmax).seed(1).build().unwrap()
+}
+
+const ODD_NAMES: [&str; 8] = [
+    "",
+    "a \"quoted\" name",
+    "comma, and\ttab",
+    "line\nend",
+    "größe 身長",
+    "🦀\u{7f}\u{1b}[2J",
+    "__metadata__",
+    "\\u0041\\\u{0}",
+];
+
+fn classes(names: &[&str]) -> Output {
+    Output::Classes { name: "the \"class\",\n🦀".into(), classes: strings(names) }
+}
+
+/// A model that takes two numbers and a category of three, all with odd names.
+fn odd_model(outputs: usize, output: Output) -> Model {
+    let columns = vec![
+        Column { name: ODD_NAMES[1].into(), kind: Kind::Number },
+        Column { name: ODD_NAMES[3].into(), kind: Kind::Categories(strings(&ODD_NAMES[4..7])) },
+        Column { name: ODD_NAMES[5].into(), kind: Kind::Number },
+    ];
+    let positions = match output.names().len() {
+        1 => vec![1],
+        _ => vec![4, 0],
+    };
+    let schema = Schema::from_parts(columns, output, positions).unwrap();
+    let network = Network::builder(5).dense(4, Elu(0.7)).dropout(0.5).dense(outputs, Identity).seed(3).build().unwrap();
+    let scaler = Scaler::from_parts(vec![0.1, -3.0, 0.0, 1e-30, 1e30], vec![1.0, 1e-30, 1e30, -2.0, 0.3]).unwrap();
+    let mut model = Model::new(network, scaler, schema).unwrap();
+    for name in ODD_NAMES {
+        model.notes.insert(name.into(), format!("{name}{name}"));
+    }
+    model
+}

@@ -1,0 +1,104 @@
+//! When checkpoints are written, and what they contain.
+
+use std::fs;
+use std::ops::ControlFlow::{Break, Continue};
+use std::sync::atomic::AtomicBool;
+use std::sync::atomic::Ordering;
+use std::time::Duration;
+
+use palmnet::Activation::*;
+use palmnet::{Adam, Checkpoints, Event, Loss, Model, Network, Safetensors, Sgd, Trainer, generate};
+
+use super::{builder, data, resumes, trainer, undisturbed};
+use crate::support::Folder;
+
+#[test]
+fn checkpoints_are_written_on_schedule_and_on_request() {
+    let folder = Folder::new();
+    let path = folder.path("a.checkpoint");
+    let epochs_and_batches = |checkpoints: Checkpoints<'_>, request: &AtomicBool| {
+        let mut written = Vec::new();
+        let mut last = Vec::new();
+        let mut network = builder().build().unwrap();
+        let trainer = Trainer::new(Loss::CrossEntropy, Adam::new(0.01)).epochs(7).batch_size(20);
+        let mut trainer = trainer.checkpoints(checkpoints).observe(|event| {
+            let file = fs::read(&path).unwrap_or_default();
+            if file != last {
+                let file = Safetensors::from_bytes(&file, "").unwrap();
+                written.push((file.tensor("history").unwrap().shape[0], file.metadata["batch"].clone()));
+            }
+            last = file;
+            request.fetch_or(matches!(event, Event::Batch { epoch: 3, batch: 2, .. }), Ordering::Relaxed);
+            Continue(())
+        });
+        trainer.fit(&mut network, &data()).unwrap();
+        drop(trainer);
+        let _ = fs::remove_file(&path);
+        written.iter().map(|(epoch, batch)| format!("{epoch}.{batch}")).collect::<Vec<_>>().join(" ")
+    };
+    let request = AtomicBool::new(false);
+    let checkpoints = || Checkpoints::new(&path);
+    assert_eq!(epochs_and_batches(checkpoints(), &request), "");
+    request.store(false, Ordering::Relaxed);
+    assert_eq!(epochs_and_batches(checkpoints().every_epochs(3), &request), "3.0 6.0");
+    request.store(false, Ordering::Relaxed);
+    assert_eq!(epochs_and_batches(checkpoints().on_request(&request), &request), "2.2");
+    assert!(!request.load(Ordering::Relaxed));
+    assert_eq!(epochs_and_batches(checkpoints().every(Duration::MAX), &request), "");
+    request.store(false, Ordering::Relaxed);
+    // The interval starts anew after a request.
+    let both = checkpoints().every_epochs(4).on_request(&request);
+    assert_eq!(epochs_and_batches(both, &request), "2.2 6.0");
+}
+
+#[test]
+fn checkpoint_loads_as_a_network() {
+    let folder = Folder::new();
+    let mut now = None;
+    let trainer = trainer(Adam::new(0.01).into()).checkpoints(Checkpoints::new(folder.path("a.checkpoint")));
+    let mut trainer = trainer.observe(|event| match event {
+        Event::Epoch { network, .. } => {
+            now = Some(network.clone());
+            Break(())
+        }
+        _ => Continue(()),
+    });
+    trainer.fit(&mut builder().build().unwrap(), &data()).unwrap();
+    drop(trainer);
+    assert_eq!(Network::load(folder.path("a.checkpoint")).unwrap(), now.unwrap());
+    let error = Model::load(folder.path("a.checkpoint")).unwrap_err().to_string();
+    assert!(error.contains("this is the checkpoint of a training"), "{error}");
+}
+
+/// A process killed while writing leaves a temporary file, which is removed once it is old.
+#[test]
+fn stale_temporary_files_are_removed() {
+    let folder = Folder::new();
+    let old = std::time::SystemTime::now() - Duration::from_secs(7200);
+    for (name, time) in [(".palmnet-1-0.tmp", Some(old)), (".palmnet-2-0.tmp", None), ("a.tmp", Some(old))] {
+        let file = fs::File::create(folder.path(name)).unwrap();
+        time.into_iter().for_each(|time| file.set_modified(time).unwrap());
+    }
+    let expected = undisturbed(trainer(Adam::new(0.01).into()));
+    resumes(trainer(Adam::new(0.01).into()), &folder.path("a.checkpoint"), &expected, "from nothing");
+    let mut names: Vec<_> = fs::read_dir(&folder.0).unwrap().map(|file| file.unwrap().file_name()).collect();
+    names.sort();
+    assert_eq!(names, [".palmnet-2-0.tmp", "a.tmp"]);
+}
+
+/// A diverged state must not replace a checkpoint.
+#[test]
+fn non_finite_state_is_not_written() {
+    let folder = Folder::new();
+    let fit = |rate: f32| {
+        let mut network = Network::builder(2).dense(4, Identity).dense(3, Identity).build().unwrap();
+        let checkpoints = Checkpoints::new(folder.path("a.checkpoint")).every(Duration::ZERO);
+        let mut trainer = Trainer::new(Loss::MeanSquaredError, Sgd::new(rate)).epochs(20).checkpoints(checkpoints);
+        trainer.fit(&mut network, &generate::sums(50, 1)).unwrap_err();
+    };
+    // The loss is finite before the first step, the weights are not after it.
+    fit(1e38);
+    assert!(!folder.path("a.checkpoint").exists());
+    fit(1e3);
+    Network::load(folder.path("a.checkpoint")).unwrap();
+}

@@ -1,0 +1,86 @@
+//! Networks, data and settings that do not fit each other.
+
+use palmnet::Activation::*;
+use palmnet::{Adam, Dataset, History, Loss, Matrix, Network, NetworkBuilder, Schedule, Sgd, Trainer, generate};
+
+use crate::support::{network_bits, says};
+
+fn moons() -> Dataset {
+    generate::moons(20, 0.1, 1)
+}
+
+fn sums() -> Dataset {
+    generate::sums(20, 1)
+}
+
+fn trainer<'a>() -> Trainer<'a> {
+    Trainer::new(Loss::CrossEntropy, Adam::default()).epochs(1)
+}
+
+/// A network that suits the moons.
+fn good() -> NetworkBuilder {
+    Network::builder(2).dense(2, Softmax)
+}
+
+/// A network that is refused must not have changed.
+fn fit(mut trainer: Trainer<'_>, network: NetworkBuilder, data: &Dataset) -> palmnet::Result<History> {
+    let mut network = network.build().unwrap();
+    let before = network_bits(&network);
+    let result = trainer.fit(&mut network, data);
+    assert_eq!(network_bits(&network), before, "a refused network has changed");
+    result
+}
+
+#[test]
+fn mismatched_shapes_are_refused() {
+    let moons = moons();
+    let sums = sums();
+    let squares = || Trainer::new(Loss::MeanSquaredError, Adam::default()).epochs(1);
+    says(fit(trainer(), Network::builder(3).dense(2, Softmax), &moons), &["3 inputs", "2 features"]);
+    says(fit(trainer(), Network::builder(2).dense(3, Softmax), &moons), &["3 outputs", "2 classes"]);
+    says(fit(squares(), Network::builder(2).dense(2, Identity), &sums), &["2 outputs", "3 target columns"]);
+    says(fit(squares(), Network::builder(2).dense(1, Identity), &sums), &["1 outputs", "3 target columns"]);
+    says(fit(trainer().validation_data(&sums), good(), &moons), &["2 outputs", "3 target columns"]);
+    let narrow = Dataset::from_classes(Matrix::zeros(2, 1), vec![0, 1], ["a", "b"]).unwrap();
+    says(fit(trainer().validation_data(&narrow), good(), &moons), &["2 inputs", "1 features"]);
+}
+
+#[test]
+fn invalid_trainer_settings_are_refused() {
+    let moons = moons();
+    says(fit(trainer(), good(), &moons.select(&[])), &["no examples"]);
+    says(fit(trainer().batch_size(0), good(), &moons), &["batch", "1 or more"]);
+    for fraction in [1.0, -0.1, 2.0, f64::NAN] {
+        says(fit(trainer().validation(fraction), good(), &moons), &["validation", "less than 1"]);
+    }
+    for rate in [0.0, -0.1, f32::NAN, f32::INFINITY] {
+        let trainer = Trainer::new(Loss::CrossEntropy, Adam::new(rate));
+        says(fit(trainer, good(), &moons), &[&format!("learning rate {rate}"), "more than zero"]);
+        says(fit(Trainer::new(Loss::CrossEntropy, Sgd::new(rate)), good(), &moons), &["learning rate"]);
+    }
+    for fraction in [-0.1, 1.1, f32::NAN] {
+        says(fit(trainer().schedule(Schedule::Cooldown(fraction)), good(), &moons), &["cooldown", "from 0 to 1"]);
+    }
+}
+
+#[test]
+fn losses_that_do_not_suit_the_output_are_refused() {
+    let moons = moons();
+    let sums = sums();
+    says(fit(trainer(), Network::builder(2).dense(2, Identity), &moons), &["softmax or sigmoid", "_logits"]);
+    says(fit(trainer(), Network::builder(2).dense(2, Relu), &moons), &["ends in relu"]);
+    let logits = Trainer::new(Loss::CrossEntropyLogits, Adam::default());
+    says(fit(logits, good(), &moons), &["is for logits", "ends in softmax", "identity"]);
+    let huber = Trainer::new(Loss::Huber(-1.0), Adam::default());
+    says(fit(huber, Network::builder(2).dense(3, Identity), &sums), &["huber", "more than zero"]);
+}
+
+#[test]
+fn no_epochs_large_batches_and_empty_validation_sets_are_allowed() {
+    let moons = moons();
+    let history = fit(trainer().epochs(0), good(), &moons).unwrap();
+    assert!(history.epochs.is_empty() && history.train_loss().is_nan() && history.best_epoch == 0);
+    let mut network = good().build().unwrap();
+    trainer().batch_size(usize::MAX).epochs(2).fit(&mut network, &moons).unwrap();
+    trainer().validation_data(&moons.select(&[])).early_stopping(1).fit(&mut network, &moons).unwrap();
+}
