@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use palmnet::{Dataset, Error, Missing, Model, Scaler, Table, Target};
+use palmnet::{Dataset, Error, Missing, Model, Table, Target};
 
 use super::arguments::{Arguments, Choice, choice, nearest};
 use super::numbers::counted;
@@ -49,8 +49,6 @@ pub const FOLDS: Choice = choice(
 pub struct Parts {
     pub train: Dataset,
     pub test: Option<Dataset>,
-    /// What brings the features to a size that networks learn from, where their kind says so.
-    pub scaler: Option<Scaler>,
     /// What is worth telling about the data.
     pub remarks: Vec<String>,
 }
@@ -121,8 +119,7 @@ impl<'a> Request<'a> {
             if let Some(model) = self.start {
                 model.check(&train)?;
             }
-            let scaler = Scaler::divide_by(train.features().columns(), 255.0);
-            return Ok(Parts { train, test: Some(test), scaler: Some(scaler), remarks: Vec::new() });
+            return Ok(Parts { train, test: Some(test), remarks: Vec::new() });
         }
         let mut table = Table::read(self.path)?;
         let rows = table.rows();
@@ -131,7 +128,7 @@ impl<'a> Request<'a> {
                 if self.missing == Missing::Drop {
                     table.drop_missing(model.schema())?;
                 }
-                Dataset::from_table(&table, model.schema())?
+                Dataset::from_table_as(&table, model.schema())?
             }
             None => infer(self.arguments, table, self.missing)?,
         };
@@ -139,8 +136,9 @@ impl<'a> Request<'a> {
         if data.len() < rows {
             remarks.push(format!("{} of {rows} rows are left out: a cell of theirs is missing.", rows - data.len()));
         }
-        if data.filled() > 0 {
-            remarks.push(format!("{} filled in.", counted_are(data.filled(), "missing cell")));
+        let missing = data.missing_count();
+        if missing > 0 {
+            remarks.push(format!("{} filled in.", counted_are(missing, "missing cell")));
         }
         let (train, test) = match self.test {
             Test::File(file) => {
@@ -148,7 +146,7 @@ impl<'a> Request<'a> {
                 if self.missing != Missing::Error {
                     table.drop_missing(data.schema())?;
                 }
-                let test = Dataset::from_table(&table, data.schema())?;
+                let test = Dataset::from_table_as(&table, data.schema())?;
                 (data, Some(test))
             }
             Test::Share(share) if share == 0.0 || data.len() == 1 => (data, None),
@@ -166,7 +164,7 @@ impl<'a> Request<'a> {
                 "the target holds whole numbers: taken as {classes} classes; --task regress predicts it as a number."
             ));
         }
-        Ok(Parts { test, scaler: None, remarks, train })
+        Ok(Parts { test, remarks, train })
     }
 }
 
@@ -186,7 +184,7 @@ pub fn for_model(path: &str, model: &Model, drop: bool) -> Result<(Dataset, usiz
     }
     let mut table = Table::read(path)?;
     let dropped = if drop { table.drop_missing(model.schema())? } else { 0 };
-    Ok((Dataset::from_table(&table, model.schema())?, dropped))
+    Ok((Dataset::from_table_as(&table, model.schema())?, dropped))
 }
 
 /// `1 missing cell is`, `2 missing cells are`.
@@ -221,7 +219,7 @@ fn infer(arguments: &Arguments, mut table: Table, missing: Missing) -> Result<Da
         (_, []) => Target::Values(&[&last]),
         (_, names) => Target::Values(names),
     };
-    Dataset::infer(table, target, missing).map_err(explain)
+    Dataset::from_table(table, target, missing).map_err(explain)
 }
 
 /// The number of the last column that is not ignored, counted from 1.

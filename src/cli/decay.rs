@@ -3,7 +3,7 @@
 use std::sync::atomic::AtomicBool;
 
 use palmnet::json::Json;
-use palmnet::{Dataset, Error, Network, Result, Rng, Scaler};
+use palmnet::{Dataset, Error, Imputer, Network, Preprocessing, Result, Rng};
 
 use super::checkpoint::Checkpoint;
 use super::numbers::exact;
@@ -46,8 +46,7 @@ pub fn trials(settings: &Settings, examples: usize) -> Vec<(f32, f32)> {
 pub fn find(
     settings: &Settings,
     train: &Dataset,
-    scaler: &Scaler,
-    target_scaler: Option<&Scaler>,
+    preprocessing: &Preprocessing,
     start: Option<&Network>,
     mut checkpoint: Option<&mut Checkpoint>,
     begin: &mut dyn FnMut(usize),
@@ -58,11 +57,13 @@ pub fn find(
     }
     let mut rng = Rng::stream(settings.options.seed, DIVIDING);
     let (mut learned, mut judged) = train.split(1.0 - JUDGED, rng.next_u64());
+    // Nothing of the part that trials are judged on may be filled in; a model that is there keeps its imputer.
+    let mut preprocessing = preprocessing.clone();
+    if start.is_none() && preprocessing.imputer().is_some() {
+        preprocessing = preprocessing.with_imputer(Imputer::fit(&learned));
+    }
     for part in [&mut learned, &mut judged] {
-        part.scale(scaler);
-        if let Some(scaler) = target_scaler {
-            part.scale_targets(scaler);
-        }
+        preprocessing.apply(part);
     }
     let epochs = (STEPS.saturating_mul(settings.batch) / learned.len()).clamp(1, settings.epochs);
     let mut losses = checkpoint.as_ref().and_then(|checkpoint| checkpoint.trials()).unwrap_or_default();
@@ -87,9 +88,8 @@ pub fn find(
         };
         losses.push(match trained {
             Err(Error::Diverged { .. }) => None,
-            network => {
-                Some(Score::of(&network?, &judged, settings.loss, target_scaler)?.loss).filter(|x| x.is_finite())
-            }
+            network => Some(Score::of(&network?, &judged, settings.loss, preprocessing.targets())?.loss)
+                .filter(|x| x.is_finite()),
         });
     }
     if let Some(checkpoint) = checkpoint {

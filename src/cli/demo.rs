@@ -3,8 +3,8 @@
 use std::io::Write;
 
 use palmnet::{
-    Activation::*, Adam, Dataset, Lbfgs, Loss, Matrix, Model, Network, NetworkBuilder, Rule, Scaler, Targets, Trainer,
-    generate,
+    Activation::*, Adam, Dataset, Lbfgs, Loss, Matrix, Model, Network, NetworkBuilder, Preprocessing, Rule, Scaler,
+    Targets, Trainer, generate,
 };
 
 use super::arguments::{Arguments, Command, THREADS, choice};
@@ -81,13 +81,13 @@ pub fn run(arguments: &Arguments, out: &mut dyn Write) -> Result<(), Failure> {
     let checkpoint = Checkpoint::parse(arguments, &file, &[])?;
     let shown = recipe.test.clone();
     let trainer = Trainer::new(recipe.loss, recipe.rule).epochs(recipe.epochs).batch_size(recipe.batch).seed(seed);
+    let target_scaler = recipe.train.values().map(Scaler::standard);
     let job = Job {
         heading: vec![format!("{name}: {}", recipe.about), format!("known: {}", recipe.known)],
         remarks: Vec::new(),
-        target_scaler: training::target_scaler(&recipe.train),
+        preprocessing: Preprocessing::new(recipe.scaler, target_scaler),
         train: recipe.train,
         test: Some(recipe.test),
-        scaler: recipe.scaler,
         builder: recipe.builder.seed(seed),
         start: None,
         trainer,

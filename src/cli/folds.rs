@@ -26,7 +26,7 @@ pub fn run(
     if options.auto_rate {
         return Err(arguments.misuse("--lr auto is for a single training: give --lr a number"));
     }
-    let Parts { train: data, scaler, remarks, .. } = parts;
+    let Parts { train: data, remarks, .. } = parts;
     let folds = data.folds(k, options.seed)?;
     let settings = Settings::choose(options, &data);
     if !manner.json {
@@ -48,7 +48,7 @@ pub fn run(
     let clock = Instant::now();
     let mut reached = Vec::new();
     for (fold, (train, test)) in (1..).zip(folds) {
-        let [train, test] = settings.attempt(train, test, scaler.clone())?;
+        let [train, test] = settings.attempt(train, test)?;
         if manner.json {
             let line = Json::object([
                 ("event", "fold".into()),

@@ -1,6 +1,6 @@
 //! How a network is to be made and trained, as the command line says it.
 
-use palmnet::{Activation, Features, Init, Scaler, Schedule};
+use palmnet::{Activation, Init, Scaling, Schedule};
 
 use super::Failure;
 use super::arguments::Arguments;
@@ -33,7 +33,7 @@ pub struct Options {
     pub label_smoothing: f32,
     pub balanced: bool,
     pub freeze: usize,
-    pub scale: Option<Fit>,
+    pub scale: Option<Scaling>,
     pub validation: f64,
     pub patience: usize,
     pub restarts: Option<usize>,
@@ -48,9 +48,6 @@ pub enum Norm {
     Batch,
     Layer,
 }
-
-/// A way to find a scaler on the training data.
-pub type Fit = fn(&Features) -> Scaler;
 
 /// The optimizers, and the learning rate that each gets when none is given.
 pub const OPTIMIZERS: [(&str, f32); 11] = [
@@ -78,11 +75,10 @@ impl Options {
                 Some(sizes.collect::<Option<Vec<usize>>>().ok_or_else(bad)?)
             }
         };
-        let scale = arguments.one_of("--scale", &["standard", "minmax", "none"])?.map(|name| match name {
-            "standard" => Scaler::standard,
-            "minmax" => Scaler::min_max,
-            _ => (|features| Scaler::identity(features.columns())) as Fit,
-        });
+        let scale = match arguments.one_of("--scale", &["standard", "minmax", "none"])? {
+            Some(name) => Some(name.parse()?),
+            None => None,
+        };
         let optimizer = arguments.one_of("--optimizer", &OPTIMIZERS.map(|(name, _)| name))?;
         let of_steps = ["--lr", "--schedule", "--warmup", "--batch"];
         let of_loss =

@@ -1,6 +1,6 @@
 //! What is noteworthy about the data.
 
-use palmnet::{Dataset, Features, Matrix, Scaler, Targets};
+use palmnet::{Dataset, Matrix, Preprocessing, Scaler, Targets};
 
 use super::numbers::counted;
 
@@ -10,7 +10,14 @@ pub fn numbers(train: &Dataset) -> usize {
 }
 
 /// What is noteworthy about the data and the network that is to learn it.
-pub fn remarks(train: &Dataset, parameters: Option<usize>, scaler: &Scaler) -> Vec<String> {
+pub fn remarks(train: &Dataset, parameters: Option<usize>, preprocessing: &Preprocessing) -> Vec<String> {
+    let scaler = preprocessing.features();
+    let imputed = preprocessing.imputer().map(|imputer| {
+        let mut imputed = train.clone();
+        imputer.apply(&mut imputed);
+        imputed
+    });
+    let train = imputed.as_ref().unwrap_or(train);
     let mut remarks = Vec::new();
     let values = numbers(train);
     if let Some(parameters) = parameters.filter(|&parameters| parameters > values) {
@@ -42,7 +49,7 @@ pub fn remarks(train: &Dataset, parameters: Option<usize>, scaler: &Scaler) -> V
     let blurred = |scaler: &Scaler, i: usize| scaler.offset()[i].abs() * scaler.factor()[i] > 1e5;
     let mut blurs: Vec<String> = (0..names.len()).filter(|&i| blurred(&spread, i)).map(|i| names[i].clone()).collect();
     if let Targets::Values(values) = train.targets() {
-        let (scaler, targets) = (Scaler::standard_of(values), train.schema().output().names());
+        let (scaler, targets) = (Scaler::standard(values), train.schema().output().names());
         blurs.extend((0..targets.len()).filter(|&i| blurred(&scaler, i)).map(|i| targets[i].clone()));
     }
     if !blurs.is_empty() {
@@ -59,7 +66,7 @@ pub fn remarks(train: &Dataset, parameters: Option<usize>, scaler: &Scaler) -> V
         spread.factor()[i] > 40.0 * range.factor()[i] && !flag
     };
     let tails: Vec<usize> = (0..names.len()).filter(tail).collect();
-    if !tails.is_empty() && !matches!(train.features(), Features::Bytes { .. }) {
+    if !tails.is_empty() && !train.features().is_bytes() {
         let verb = if tails.len() == 1 { "has" } else { "have" };
         remarks.push(format!("{} {verb} values far off the others: logarithms may do better.", some(&tails, &names)));
     }

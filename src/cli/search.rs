@@ -8,7 +8,7 @@ use palmnet::{Dataset, Error, Rng};
 
 use super::Failure;
 use super::arguments::{Arguments, Command, THREADS, choice};
-use super::data::{self, Parts, Request};
+use super::data::{self, Request};
 use super::numbers::{counted, exact};
 use super::options::Options;
 use super::report::Score;
@@ -91,8 +91,7 @@ pub fn run(arguments: &Arguments, out: &mut dyn Write) -> Result<(), Failure> {
         return Err(Error::Mismatch("one example is too little to search with".into()).into());
     }
     let mut usual = Settings::choose(options, &parts.train);
-    let (scaler, target_scaler) = (usual.scaler(&learned, parts.scaler.clone()), training::target_scaler(&learned));
-    usual = usual.settled(&learned, &scaler, target_scaler.as_ref())?;
+    usual = usual.settled(&learned, &usual.preprocessing(&learned))?;
     let mut results = Results { out, state: Ok(()) };
     if !manner.json {
         let (judged, all) = (judged.len(), counted(parts.train.len(), "example"));
@@ -107,7 +106,7 @@ pub fn run(arguments: &Arguments, out: &mut dyn Write) -> Result<(), Failure> {
         let words = trial(arguments, &if number == 1 { unchanged(&usual, arguments) } else { drawn })?;
         let settings = Settings::choose(Options::parse(&words)?, &learned);
         let clock = Instant::now();
-        let score = match judge(&settings, &learned, &judged, &parts) {
+        let score = match judge(&settings, &learned, &judged) {
             Ok(score) => Some(score),
             Err(error @ Error::Diverged { .. }) => {
                 failure.get_or_insert(error);
@@ -138,8 +137,8 @@ pub fn run(arguments: &Arguments, out: &mut dyn Write) -> Result<(), Failure> {
 }
 
 /// How the settings do on examples that they were not trained on.
-fn judge(settings: &Settings, learned: &Dataset, judged: &Dataset, parts: &Parts) -> palmnet::Result<Score> {
-    let [_, score] = settings.attempt(learned.clone(), judged.clone(), parts.scaler.clone())?;
+fn judge(settings: &Settings, learned: &Dataset, judged: &Dataset) -> palmnet::Result<Score> {
+    let [_, score] = settings.attempt(learned.clone(), judged.clone())?;
     Ok(score)
 }
 

@@ -1,8 +1,8 @@
 //! What suits the data where the command line says nothing, and the network and trainer that follow.
 
 use palmnet::{
-    Activation, AdaGrad, Adam, Dataset, Features, Lbfgs, Loss, Model, NAdam, Network, NetworkBuilder, Penalty, RmsProp,
-    Rng, Rprop, Rule, Scaler, Sgd, Targets, Trainer, Weights,
+    Activation, AdaGrad, Adam, Dataset, Lbfgs, Loss, Model, NAdam, Network, NetworkBuilder, Penalty, Preprocessing,
+    RmsProp, Rng, Rprop, Rule, Scaling, Sgd, Targets, Trainer, Weights,
 };
 
 use super::arguments::Arguments;
@@ -11,7 +11,6 @@ use super::numbers::exact;
 use super::options::{Norm, OPTIMIZERS, Options};
 use super::report::Score;
 use super::train::COMMAND;
-use super::training;
 
 /// About so many steps fit most tables.
 pub const STEPS: usize = 6_000;
@@ -36,7 +35,7 @@ pub struct Settings {
 impl Settings {
     pub fn choose(options: Options, train: &Dataset) -> Self {
         let rows = train.len();
-        let images = matches!(train.features(), Features::Bytes { .. });
+        let images = train.features().is_bytes();
         let (outputs, loss) = match train.targets() {
             Targets::Classes(_) => ((train.class_names().len(), Activation::Softmax), Loss::CrossEntropy),
             Targets::Values(values) => ((values.columns(), Activation::Identity), Loss::MeanSquaredError),
@@ -92,14 +91,9 @@ impl Settings {
         settings
     }
 
-    /// What brings features to a size that networks learn from: what was asked for, else the `usual` scaler, else one
-    /// to mean 0 and variance 1.
-    pub fn scaler(&self, train: &Dataset, usual: Option<Scaler>) -> Scaler {
-        match (self.options.scale, usual) {
-            (Some(fit), _) => fit(train.features()),
-            (None, Some(usual)) => usual,
-            (None, None) => Scaler::standard(train.features()),
-        }
+    /// Fits the preprocessing, with the scaling that was asked for, else the one that suits the data.
+    pub fn preprocessing(&self, train: &Dataset) -> Preprocessing {
+        Preprocessing::fit(train, self.options.scale.unwrap_or(Scaling::for_data(train)))
     }
 
     pub fn dropout(&self) -> f32 {
@@ -107,22 +101,14 @@ impl Settings {
     }
 
     /// Trains a network on one part, both of them unscaled, and says how it does there and on the other part.
-    pub fn attempt(
-        &self,
-        mut train: Dataset,
-        mut test: Dataset,
-        usual_scaler: Option<Scaler>,
-    ) -> palmnet::Result<[Score; 2]> {
-        let (scaler, target_scaler) = (self.scaler(&train, usual_scaler), training::target_scaler(&train));
-        let settings = self.settled(&train, &scaler, target_scaler.as_ref())?;
+    pub fn attempt(&self, mut train: Dataset, mut test: Dataset) -> palmnet::Result<[Score; 2]> {
+        let preprocessing = self.preprocessing(&train);
+        let settings = self.settled(&train, &preprocessing)?;
         for part in [&mut train, &mut test] {
-            part.scale(&scaler);
-            if let Some(scaler) = &target_scaler {
-                part.scale_targets(scaler);
-            }
+            preprocessing.apply(part);
         }
         let (network, _) = settings.trainer().fit_best_of(self.restarts, &self.builder(&train), &train)?;
-        let score = |part: &Dataset| Score::of(&network, part, self.loss, target_scaler.as_ref());
+        let score = |part: &Dataset| Score::of(&network, part, self.loss, preprocessing.targets());
         Ok([score(&train)?, score(&test)?])
     }
 
@@ -134,16 +120,11 @@ impl Settings {
     }
 
     /// The same with the weight decay that trials on this data find, where they are to; it is not yet scaled.
-    pub fn settled(
-        &self,
-        train: &Dataset,
-        scaler: &Scaler,
-        target_scaler: Option<&Scaler>,
-    ) -> palmnet::Result<Settings> {
+    pub fn settled(&self, train: &Dataset, preprocessing: &Preprocessing) -> palmnet::Result<Settings> {
         if !self.seeks_decay {
             return Ok(self.clone());
         }
-        Ok(decay::best(&decay::find(self, train, scaler, target_scaler, None, None, &mut |_| {})?, self))
+        Ok(decay::best(&decay::find(self, train, preprocessing, None, None, &mut |_| {})?, self))
     }
 
     /// The number of weights and biases.
@@ -206,18 +187,15 @@ impl Settings {
     pub fn find_rate(
         &self,
         train: &Dataset,
-        scaler: &Scaler,
-        target_scaler: Option<&Scaler>,
+        preprocessing: &Preprocessing,
         start: Option<&Model>,
     ) -> palmnet::Result<Option<f32>> {
         // As many examples as the search takes.
         let mut rows: Vec<usize> = (0..train.len()).collect();
         Rng::new(self.options.seed).shuffle(&mut rows);
         rows.truncate(self.batch.saturating_mul(101).max(1000));
-        let mut train = scaler.apply(&train.select(&rows));
-        if let Some(scaler) = target_scaler {
-            train.scale_targets(scaler);
-        }
+        let mut train = train.select(&rows);
+        preprocessing.apply(&mut train);
         let network = match start {
             Some(model) => model.network().clone(),
             None => self.builder(&train).build()?,

@@ -3,7 +3,7 @@
 use std::io::Write;
 
 use palmnet::json::Json;
-use palmnet::{Dataset, Model, Scaler};
+use palmnet::{Dataset, Model, Preprocessing};
 
 use super::arguments::{Arguments, Command, THREADS, choice};
 use super::checkpoint::{self, Checkpoint};
@@ -243,20 +243,19 @@ pub fn job<'a>(
     manner: &Manner,
     out: &mut dyn Write,
 ) -> Result<Job<'a>, Failure> {
-    let Parts { train, test, scaler, remarks: told } = parts;
+    let Parts { train, test, remarks: told } = parts;
     let for_classes = ["--balanced", "--label-smoothing"].into_iter().find(|option| arguments.has(option));
     if let (Some(option), None) = (for_classes, train.labels()) {
         return Err(arguments.misuse(&format!("{option} is for classes, and the target is a number")));
     }
     let mut settings = Settings::choose(options, &train);
-    let mut scaler = settings.scaler(&train, scaler);
-    let mut target_scaler = training::target_scaler(&train);
+    let mut preprocessing = settings.preprocessing(&train);
     if let Some(model) = start {
         settings.loss = model.loss();
         settings.restarts = 1;
-        (scaler, target_scaler) = (model.preprocessing().features().clone(), model.preprocessing().targets().cloned());
+        preprocessing = model.preprocessing().clone();
     }
-    let data = (&train, &scaler, target_scaler.as_ref());
+    let data = (&train, &preprocessing);
     let mut heading = seek(arguments, &mut settings, data, start, places.checkpoint.as_mut(), manner, out)?;
     let line = settings.line(arguments);
     heading.insert(0, line.clone());
@@ -264,14 +263,13 @@ pub fn job<'a>(
     let chosen = arguments.has("--hidden").then(|| settings.parameters(&train));
     Ok(Job {
         heading,
-        remarks: told.into_iter().chain(remarks(&train, chosen, &scaler)).collect(),
-        target_scaler,
+        remarks: told.into_iter().chain(remarks(&train, chosen, &preprocessing)).collect(),
         builder: settings.builder(&train),
         start: start.map(|model| model.network().clone()),
         trainer: settings.trainer(),
         train,
         test,
-        scaler,
+        preprocessing,
         loss: settings.loss,
         epochs: settings.epochs,
         restarts: settings.restarts,
@@ -287,7 +285,7 @@ pub fn job<'a>(
 fn seek(
     arguments: &Arguments,
     settings: &mut Settings,
-    (train, scaler, target_scaler): (&Dataset, &Scaler, Option<&Scaler>),
+    (train, preprocessing): (&Dataset, &Preprocessing),
     start: Option<&Model>,
     mut checkpoint: Option<&mut Checkpoint>,
     manner: &Manner,
@@ -306,7 +304,7 @@ fn seek(
         if let Some(rate) = kept("learning rate") {
             settings.learning_rate = rate;
         } else {
-            let found = settings.find_rate(train, scaler, target_scaler, start)?;
+            let found = settings.find_rate(train, preprocessing, start)?;
             let rate = found.map_or(Json::Null, Json::from);
             event(Json::object([("event", "rate".into()), ("learning_rate", rate)]))?;
             heading.push(match found {
@@ -329,7 +327,7 @@ fn seek(
             let trials = decay::trials(settings, train.len()).len();
             let mut tell = |trial| progress.say(&format!("weight decay: trial {trial} of {trials}"));
             let network = start.map(Model::network);
-            let found = decay::find(settings, train, scaler, target_scaler, network, checkpoint, &mut tell);
+            let found = decay::find(settings, train, preprocessing, network, checkpoint, &mut tell);
             progress.wipe();
             let found = found?;
             *settings = decay::best(&found, settings);

@@ -7,7 +7,7 @@ use std::time::Instant;
 
 use palmnet::json::Json;
 use palmnet::{
-    Dataset, Epoch, Error, Event, Layer, Loss, Model, Network, NetworkBuilder, Preprocessing, Scaler, Targets, Trainer,
+    Dataset, Epoch, Error, Event, Layer, Loss, Model, Network, NetworkBuilder, Preprocessing, Targets, Trainer,
 };
 
 use super::Failure;
@@ -27,8 +27,7 @@ pub struct Job<'a> {
     /// Not yet scaled, as is the test part.
     pub train: Dataset,
     pub test: Option<Dataset>,
-    pub scaler: Scaler,
-    pub target_scaler: Option<Scaler>,
+    pub preprocessing: Preprocessing,
     pub builder: NetworkBuilder,
     /// The network to go on with, in place of a new one.
     pub start: Option<Network>,
@@ -82,8 +81,7 @@ pub fn run(job: Job<'_>, manner: &Manner, out: &mut dyn Write) -> Result<Model, 
         remarks,
         mut train,
         mut test,
-        scaler,
-        target_scaler,
+        preprocessing,
         builder,
         start,
         trainer,
@@ -109,10 +107,7 @@ pub fn run(job: Job<'_>, manner: &Manner, out: &mut dyn Write) -> Result<Model, 
         complain(&wrap(&format!("note: {remark}"), 0));
     }
     for part in [Some(&mut train), test.as_mut()].into_iter().flatten() {
-        part.scale(&scaler);
-        if let Some(scaler) = &target_scaler {
-            part.scale_targets(scaler);
-        }
+        preprocessing.apply(part);
     }
     let mut progress = Progress::new(quiet || json, every, epochs, train.len());
     let clock = Instant::now();
@@ -143,8 +138,7 @@ pub fn run(job: Job<'_>, manner: &Manner, out: &mut dyn Write) -> Result<Model, 
     drop(trainer);
     progress.finish();
     let model_of = |network: Network| -> palmnet::Result<Model> {
-        let preprocessing = Preprocessing::new(scaler.clone(), target_scaler.clone());
-        Ok(Model::new(network, preprocessing, train.schema().clone())?.with_loss(loss))
+        Ok(Model::new(network, preprocessing.clone(), train.schema().clone())?.with_loss(loss))
     };
     if let Err(Error::Diverged { history, .. }) = &history
         && !history.epochs.is_empty()
@@ -172,7 +166,7 @@ pub fn run(job: Job<'_>, manner: &Manner, out: &mut dyn Write) -> Result<Model, 
     // Of a training that was resumed, what came before counts too.
     let seconds = clock.elapsed().as_secs_f64().max(history.seconds());
 
-    let score = |part: &Dataset| Score::of(&network, part, loss, target_scaler.as_ref());
+    let score = |part: &Dataset| Score::of(&network, part, loss, preprocessing.targets());
     let train_score = score(&train)?;
     let test_score = test.as_ref().map(score).transpose()?;
     let mut model = model_of(network)?;
@@ -238,14 +232,6 @@ fn keep_beside(file: &str, model: &Model) -> palmnet::Result<Option<String>> {
     let place = places.into_iter().find(|place| fs::symlink_metadata(place).is_err()).unwrap_or_default();
     model.save(&place)?;
     Ok(Some(place))
-}
-
-/// What brings targets to mean 0 and variance 1, where they are values.
-pub fn target_scaler(train: &Dataset) -> Option<Scaler> {
-    match train.targets() {
-        Targets::Values(values) => Some(Scaler::standard_of(values)),
-        Targets::Classes(_) => None,
-    }
 }
 
 /// `4 features → species (3 classes)`.

@@ -277,7 +277,9 @@ impl Dataset {
         let mut numbers = (1..).map(|number: usize| number.to_string());
         let inputs: Vec<String> = numbers.by_ref().take(features.columns()).collect();
         // Numbers are the names of columns without any, so those of targets continue.
-        let renamed = |name: &String| if name.parse::<usize>().is_ok() { numbers.next().unwrap_or_default() } else { name.clone() };
+        let renamed = |name: &String| {
+            if name.parse::<usize>().is_ok() { numbers.next().unwrap_or_default() } else { name.clone() }
+        };
         let output = match self.schema.output() {
             Output::Classes { name, classes } => {
                 let name = [name].map(renamed).concat();

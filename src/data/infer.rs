@@ -47,8 +47,7 @@ const MOST_NUMBERED_CLASSES: usize = 20;
 const DATE: &str = "a date, which is not a number: remove this column (--ignore, Table::ignore), or split it into numbers, as year, month and day";
 const IDENTIFIER: &str =
     "an identifier, from which nothing can be learned: remove this column (--ignore, Table::ignore)";
-const MEASUREMENT: &str =
-    "an identifier or a measurement, not a class: name another target, or predict it as a value";
+const MEASUREMENT: &str = "an identifier or a measurement, not a class: name another target, or predict it as a value";
 
 /// The column or columns to predict.
 ///
@@ -177,7 +176,9 @@ impl Inference<'_> {
         let (table, first, rows) = (self.table, self.positions[0], self.table.rows());
         let classes = if self.wants_values() { None } else { classes(texts, rows, self.wants_classes()) };
         let Some(classes) = classes else {
-            return Ok(Output::Values { names: self.positions.iter().map(|&column| table.column_name(column)).collect() });
+            return Ok(Output::Values {
+                names: self.positions.iter().map(|&column| table.column_name(column)).collect(),
+            });
         };
         let mostly_different = classes.len() * 2 > rows;
         if mostly_different && classes.iter().all(|text| is_date(text)) {

@@ -12,7 +12,6 @@ impl Dataset {
     ///
     /// # Panics
     /// If `fraction` is not between 0 and 1.
-    #[must_use]
     pub fn split_in_order(&self, fraction: f64) -> (Dataset, Dataset) {
         let index = self.count_of(fraction);
         (self.rows(0..index), self.rows(index..self.len()))
@@ -76,7 +75,8 @@ impl Dataset {
     /// If `length` is 0 or greater than the number of examples.
     pub fn windows(&self, length: usize) -> Result<Dataset> {
         if length == 0 || length > self.len() {
-            let message = format!("windows of {length} examples, where there are {}: from 1 to all were expected", self.len());
+            let message =
+                format!("windows of {length} examples, where there are {}: from 1 to all were expected", self.len());
             return Err(Error::Setting(message));
         }
         let (schema, targets) = (self.schema(), self.targets.select(&(length - 1..self.len()).collect::<Vec<_>>()));
@@ -87,7 +87,8 @@ impl Dataset {
         let columns: Vec<Column> =
             (0..length).rev().flat_map(|age| schema.columns().iter().map(move |of| column(of, age))).collect();
         let positions = (columns.len()..columns.len() + schema.output().names().len()).collect();
-        let schema = Schema::from_parts(columns, schema.output().clone(), positions)?.allowing_missing(schema.allows_missing());
+        let schema =
+            Schema::from_parts(columns, schema.output().clone(), positions)?.allowing_missing(schema.allows_missing());
         Dataset::new(self.features.windows(length), targets, schema)
     }
 }
@@ -173,7 +174,10 @@ mod tests {
         assert_eq!((data.to_matrix(), data.labels().unwrap()), (x.clone(), &[0, 1][..]));
         let values = Dataset::from_values(Matrix::zeros(2, 1), Matrix::zeros(2, 1)).unwrap();
         let values = values.with_features(x).unwrap();
-        assert_eq!((values.schema().input_names(), values.schema().output().names()), (["1", "2", "3"].map(String::from).to_vec(), &["4".to_string()][..]));
+        assert_eq!(
+            (values.schema().input_names(), values.schema().output().names()),
+            (["1", "2", "3"].map(String::from).to_vec(), &["4".to_string()][..])
+        );
         says(values.with_features(Matrix::zeros(3, 1)), "3 rows of features and 2 of targets");
     }
 

@@ -14,7 +14,6 @@ impl Dataset {
     ///
     /// # Panics
     /// If `fraction` is not between 0 and 1.
-    #[must_use]
     pub fn split(&self, fraction: f64, seed: u64) -> (Dataset, Dataset) {
         let first = self.count_of(fraction);
         let mut rows: Vec<usize> = (0..self.len()).collect();

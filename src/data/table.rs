@@ -140,7 +140,10 @@ impl Table {
             text += &(quoted.collect::<Vec<String>>().join(",") + "\n");
         }
         if columns == 0 || records.is_empty() {
-            return Err(Error::format(FILE, format!("has {columns} columns and {} rows: at least one of each was expected", records.len())));
+            return Err(Error::format(
+                FILE,
+                format!("has {columns} columns and {} rows: at least one of each was expected", records.len()),
+            ));
         }
         let file = FILE.to_string();
         Ok(Table { file, text, separator: b',', header: Some(header), columns, ignored: Vec::new(), records })

@@ -299,7 +299,9 @@ impl Model {
         let schema = schema_from_json(&json("schema")?)?;
         let tensors = Tensors::of(file);
         let imputer = match tensors.has(FILL) {
-            true => Some(Imputer::from_parts(tensors.get(FILL, &[schema.width()])?).map_err(|error| error.to_string())?),
+            true => {
+                Some(Imputer::from_parts(tensors.get(FILL, &[schema.width()])?).map_err(|error| error.to_string())?)
+            }
             false => None,
         };
         let scaler = |name: &str, columns: usize| {
