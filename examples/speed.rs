@@ -71,5 +71,5 @@ fn noise() -> palmnet::Result<Dataset> {
     let mut rng = Rng::new(0);
     let pixels = (0..60_000 * 784 / 8).flat_map(|_| rng.next_u64().to_le_bytes()).collect();
     let labels = (0..60_000).map(|_| rng.below(10) as u32).collect();
-    Dataset::from_classes(Features::bytes(784, pixels)?, labels, (0..10).map(|class| class.to_string()))
+    Dataset::from_classes(Features::from_bytes(784, pixels)?, labels, (0..10).map(|class| class.to_string()))
 }

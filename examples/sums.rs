@@ -6,7 +6,7 @@ use palmnet::{Activation::*, Adam, Loss, Matrix, Network, Scaler, Trainer, gener
 fn main() -> palmnet::Result<()> {
     let (mut train, mut test) = generate::sums(10_000, 0).split(0.7, 0);
     let scaler = Scaler::standard(train.features());
-    let target_scaler = Scaler::standard_of(train.values().expect("sums are values"));
+    let target_scaler = Scaler::standard(train.values().expect("sums are values"));
     for part in [&mut train, &mut test] {
         part.scale(&scaler);
         part.scale_targets(&target_scaler);

@@ -2,21 +2,22 @@
 //! library.
 //!
 //! ```no_run
-//! use palmnet::{Activation::*, Adam, Dataset, Loss, Model, Network, Scaler, Target, Trainer};
+//! use palmnet::{Activation::*, Adam, Dataset, Loss, Model, Network, Preprocessing, Scaling, Target, Trainer};
 //!
 //! let data = Dataset::from_csv("iris.csv", Target::Class("species"))?;
-//! let (train, test) = data.split(0.8, 42);
-//! let scaler = Scaler::standard(train.features());
+//! let (mut train, test) = data.split(0.8, 42);
+//! let preprocessing = Preprocessing::fit(&train, Scaling::Standard);
+//! preprocessing.apply(&mut train);
 //! let mut network = Network::builder(4).dense(16, Relu).dropout(0.1).dense(3, Softmax).seed(42).build()?;
-//! Trainer::new(Loss::CrossEntropy, Adam::new(0.01)).epochs(100).fit(&mut network, &scaler.apply(&train))?;
-//! let model = Model::new(network, scaler, data.schema().clone())?;
+//! Trainer::new(Loss::CrossEntropy, Adam::new(0.01)).epochs(100).fit(&mut network, &train)?;
+//! let model = Model::new(network, preprocessing, data.schema().clone())?;
 //! println!("{}", model.score(&test)?);
 //! model.save("iris.safetensors")?;
 //! # Ok::<(), palmnet::Error>(())
 //! ```
 //!
-//! - [`Dataset`] reads tables and images, splits them and makes folds of them; [`Missing`] cells are left out or filled
-//!   in. [`generate`] makes problems, [`Scaler`] brings features to a size that networks learn from.
+//! - [`Dataset`] reads tables and images, splits them and makes folds of them; rows with [`Missing`] cells are left out,
+//!   or an [`Imputer`] fills them in. [`generate`] makes problems, [`Preprocessing`] imputes and scales.
 //! - [`Network`] is a stack of [`Layer`]s that holds parameters and nothing else; [`Network::predict`] needs no lock.
 //! - [`Trainer`] trains it: a [`Loss`], an update [`Rule`] such as [`Sgd`], [`Adam`] or, for small data, [`Lbfgs`], a
 //!   [`Penalty`], a [`Schedule`] of the learning rate, epochs and batches. [`Trainer::find_rate`] looks for that rate, and
@@ -48,7 +49,7 @@ pub use base::history::{Epoch, History};
 pub use base::parallel::{set_threads, threads};
 pub use base::rng::Rng;
 pub use data::generate;
-pub use data::{Bytes, Column, Dataset, Features, Kind, Missing, Output, Scaler, Schema, Table, Target, Targets};
+pub use data::{Column, Dataset, Features, Imputer, Kind, Missing, Output, Scaler, Schema, Table, Target, Targets};
 pub use format::atomic::write_atomic;
 pub use format::json;
 pub use format::safetensors::{Safetensors, Tensor};

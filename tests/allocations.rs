@@ -8,7 +8,7 @@ use std::ops::ControlFlow;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use palmnet::{
-    Activation::*, Adam, Dataset, Event, Features, Loss, Matrix, Network, Optimizer, Penalty, Rng, Scratch, Trainer,
+    Activation::*, Adam, Dataset, Event, Loss, Matrix, Network, Optimizer, Penalty, Rng, Scratch, Trainer,
     Weights, Workspace, generate, set_threads,
 };
 
@@ -62,7 +62,7 @@ fn allocations_per_epoch(network: &mut Network, trainer: Trainer<'_>, data: &Dat
 fn steps_and_predictions_do_not_allocate() {
     set_threads(1);
     let classes = scaled_digits(1797);
-    assert!(matches!(classes.features(), Features::Bytes { .. }));
+    assert!(classes.features().is_bytes());
     let activations = [Relu, LeakyRelu(0.1), Elu(1.0), Selu, Sigmoid, Tanh, Softplus, Silu, Gelu, HardSigmoid];
     for (activation, rule) in activations.into_iter().zip(rules(0.1).into_iter().cycle()) {
         let layers = Network::builder(64).dense(130, activation).dropout(0.2).dense(33, activation).dense(10, Softmax);

@@ -12,7 +12,7 @@ fn pick<T: Copy>(rng: &mut Rng, from: &[T]) -> T {
 /// Examples of so many features, kept as bytes or not, with random labels.
 fn examples(rng: &mut Rng, rows: usize, columns: usize, classes: usize) -> Dataset {
     let features = if rng.below(2) == 0 {
-        Features::bytes(columns, (0..rows * columns).map(|_| rng.below(256) as u8).collect()).unwrap()
+        Features::from_bytes(columns, (0..rows * columns).map(|_| rng.below(256) as u8).collect()).unwrap()
     } else {
         Matrix::from_fn(rows, columns, |_, _| rng.normal() as f32).into()
     };

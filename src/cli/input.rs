@@ -98,7 +98,7 @@ impl<'a> Request<'a> {
                 if self.missing == Missing::Drop {
                     table.drop_missing(model.schema())?;
                 }
-                Dataset::from_table(&table, model.schema())?
+                Dataset::from_table_as(&table, model.schema())?
             }
             None => infer(self.arguments, table, self.missing)?,
         };
@@ -106,8 +106,9 @@ impl<'a> Request<'a> {
         if data.len() < rows {
             warnings.push(format!("{} of {rows} rows are dropped because a cell is missing", rows - data.len()));
         }
-        if data.filled() > 0 {
-            warnings.push(format!("{} filled in", counted_are(data.filled(), "missing cell")));
+        let missing = data.missing_count();
+        if missing > 0 {
+            warnings.push(format!("{} filled in", counted_are(missing, "missing cell")));
         }
         let (train, test) = match self.test {
             Test::File(file) => {
@@ -115,7 +116,7 @@ impl<'a> Request<'a> {
                 if self.missing != Missing::Error {
                     table.drop_missing(data.schema())?;
                 }
-                let test = Dataset::from_table(&table, data.schema())?;
+                let test = Dataset::from_table_as(&table, data.schema())?;
                 (data, Some(test))
             }
             Test::Fraction(fraction) if fraction == 0.0 || data.len() == 1 => (data, None),
@@ -153,7 +154,7 @@ pub fn for_model(path: &str, model: &Model, drop: bool) -> Result<(Dataset, usiz
     }
     let mut table = Table::read(path)?;
     let dropped = if drop { table.drop_missing(model.schema())? } else { 0 };
-    Ok((Dataset::from_table(&table, model.schema())?, dropped))
+    Ok((Dataset::from_table_as(&table, model.schema())?, dropped))
 }
 
 /// `1 missing cell is`, `2 missing cells are`.
@@ -188,7 +189,7 @@ fn infer(arguments: &Arguments, mut table: Table, missing: Missing) -> Result<Da
         (_, []) => Target::Values(&[&last]),
         (_, names) => Target::Values(names),
     };
-    Dataset::infer(table, target, missing).map_err(explain)
+    Dataset::from_table(table, target, missing).map_err(explain)
 }
 
 /// The number of the last column that is not ignored, counted from 1.

@@ -1,6 +1,6 @@
 //! What a single cell of a table says, and the errors that blame it.
 
-use super::Table;
+use super::table::Table;
 use crate::base::error::{Error, Result};
 use crate::base::text::quoted;
 

@@ -1,176 +1,45 @@
-//! Examples: features, targets and what they mean.
+//! Examples: features, targets and the meaning of their columns.
 
 use std::fmt;
 use std::path::Path;
 
-use super::missing::{Blank, fitting};
-use super::split::{deal, divide};
-use super::{Output, Scaler, Schema, Table, Target};
+use super::features::Features;
+use super::infer::Target;
+use super::missing::Missing;
+use super::scaler::{Rows, Scaler};
+use super::schema::{Output, Schema};
+use super::table::Table;
+use super::targets::Targets;
 use crate::base::digest::Digest;
 use crate::base::error::{Error, Result};
-use crate::base::rng::{Rng, purpose};
 use crate::base::text::quoted;
-use crate::linalg::lanes::prefetch;
 use crate::linalg::matrix::Matrix;
 
-/// The inputs of a set of examples, one row each.
-#[derive(Clone, PartialEq)]
-#[non_exhaustive]
-pub enum Features {
-    /// Examples × features.
-    Float(Matrix),
-    /// Pixels: a quarter of the memory, widened and scaled when they are used. [`Features::bytes`] makes them.
-    Bytes(Bytes),
-}
-
-/// Features that are kept as bytes.
-#[derive(Clone, PartialEq)]
-pub struct Bytes {
-    columns: usize,
-    /// The examples, one after the other.
-    data: Vec<u8>,
-    /// What the bytes go through when they are widened.
-    scaler: Scaler,
-}
-
-impl Bytes {
-    fn row(&self, row: usize) -> &[u8] {
-        &self.data[row * self.columns..][..self.columns]
-    }
-}
-
-impl Features {
-    /// Features of 0 to 255, `columns` of them for each example, kept as bytes and not yet scaled.
-    ///
-    /// # Errors
-    /// When there are no columns, or `data` is not so many whole rows.
-    pub fn bytes(columns: usize, data: Vec<u8>) -> Result<Features> {
-        if columns == 0 || !data.len().is_multiple_of(columns) {
-            return Err(Error::Mismatch(format!("{} bytes do not make rows of {columns} features", data.len())));
-        }
-        Ok(Features::Bytes(Bytes { columns, data, scaler: Scaler::identity(columns) }))
-    }
-
-    /// The number of examples.
-    pub fn rows(&self) -> usize {
-        match self {
-            Features::Float(matrix) => matrix.rows(),
-            Features::Bytes(bytes) => bytes.data.len() / bytes.columns,
-        }
-    }
-
-    /// The number of features.
-    pub fn columns(&self) -> usize {
-        match self {
-            Features::Float(matrix) => matrix.columns(),
-            Features::Bytes(bytes) => bytes.columns,
-        }
-    }
-
-    pub(super) fn read_row(&self, row: usize, x: &mut [f32]) {
-        match self {
-            Features::Float(matrix) => x.copy_from_slice(matrix.row(row)),
-            Features::Bytes(bytes) => bytes.scaler.widen(bytes.row(row), x),
-        }
-    }
-
-    /// Puts the examples `rows` into `x`.
-    pub(crate) fn gather(&self, rows: &[usize], x: &mut Matrix) {
-        // Shuffled rows are anywhere in memory: while one is read, those to come are on their way.
-        const AHEAD: usize = 3;
-        x.reshape(rows.len(), self.columns());
-        rows.iter().take(AHEAD).for_each(|&row| self.prefetch(row));
-        for (i, &row) in rows.iter().enumerate() {
-            rows.get(i + AHEAD).into_iter().for_each(|&row| self.prefetch(row));
-            self.read_row(row, x.row_mut(i));
-        }
-    }
-
-    fn prefetch(&self, row: usize) {
-        match self {
-            Features::Float(matrix) => prefetch(matrix.row(row)),
-            Features::Bytes(bytes) => prefetch(bytes.row(row)),
-        }
-    }
-
-    fn select(&self, rows: &[usize]) -> Features {
-        match self {
-            Features::Float(matrix) => Features::Float(matrix.select_rows(rows)),
-            Features::Bytes(bytes) => {
-                let mut data = Vec::with_capacity(rows.len() * bytes.columns);
-                rows.iter().for_each(|&row| data.extend_from_slice(bytes.row(row)));
-                Features::Bytes(Bytes { columns: bytes.columns, data, scaler: bytes.scaler.clone() })
-            }
-        }
-    }
-}
-
-impl From<Matrix> for Features {
-    fn from(matrix: Matrix) -> Features {
-        Features::Float(matrix)
-    }
-}
-
-impl fmt::Debug for Features {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let kind = if matches!(self, Features::Float(_)) { "Float" } else { "Bytes" };
-        write!(f, "{kind}({} × {})", self.rows(), self.columns())
-    }
-}
-
-/// What is to be predicted for a set of examples.
-#[derive(Clone, Debug, PartialEq)]
-pub enum Targets {
-    /// The class of each example, counted from 0.
-    Classes(Vec<u32>),
-    /// Examples × outputs.
-    Values(Matrix),
-}
-
-impl Targets {
-    /// The number of examples.
-    pub fn rows(&self) -> usize {
-        match self {
-            Targets::Classes(labels) => labels.len(),
-            Targets::Values(values) => values.rows(),
-        }
-    }
-
-    fn select(&self, rows: &[usize]) -> Targets {
-        match self {
-            Targets::Classes(labels) => Targets::Classes(rows.iter().map(|&row| labels[row]).collect()),
-            Targets::Values(values) => Targets::Values(values.select_rows(rows)),
-        }
-    }
-}
-
-/// Labelled examples, and what their columns mean.
+/// Labeled examples, and the meaning of their columns.
 ///
 /// ```no_run
-/// use palmnet::{Dataset, Scaler, Target};
+/// use palmnet::{Dataset, Preprocessing, Scaling, Target};
 /// let data = Dataset::from_csv("iris.csv", Target::Class("species"))?;
 /// let (mut train, mut test) = data.split(0.8, 42);
-/// let scaler = Scaler::standard(train.features());
-/// train.scale(&scaler);
-/// test.scale(&scaler);
+/// let preprocessing = Preprocessing::fit(&train, Scaling::Standard);
+/// preprocessing.apply(&mut train);
+/// preprocessing.apply(&mut test);
 /// # Ok::<(), palmnet::Error>(())
 /// ```
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, PartialEq)]
 pub struct Dataset {
-    features: Features,
-    targets: Targets,
+    pub(super) features: Features,
+    pub(super) targets: Targets,
     schema: Schema,
-    /// The features that were missing and are filled in, by rows, as long as that may be done better; nothing where it is
-    /// settled.
-    blanks: Option<Vec<Blank>>,
 }
 
 impl Dataset {
-    /// A dataset of its parts.
+    /// Makes a dataset of its parts. Features may be missing, which are NaN then, if the schema
+    /// [allows](Schema::allowing_missing) it.
     ///
     /// # Errors
-    /// When features, targets and schema do not fit each other, a label is not below the number of classes, or a
-    /// number is NaN or infinite.
+    /// If features, targets and schema do not fit each other, a label is not below the number of classes, or a number is
+    /// infinite or, unless it is a missing feature, NaN.
     pub fn new(features: impl Into<Features>, targets: Targets, schema: Schema) -> Result<Dataset> {
         let features = features.into();
         let mismatch = |message: String| Err(Error::Mismatch(message));
@@ -180,8 +49,8 @@ impl Dataset {
         if features.rows() != targets.rows() {
             return mismatch(format!("{} rows of features and {} of targets", features.rows(), targets.rows()));
         }
-        if let Features::Float(matrix) = &features {
-            finite(matrix, "feature")?;
+        if let Some(matrix) = features.floats() {
+            finite(matrix, "feature", schema.allows_missing())?;
         }
         match (&targets, schema.output()) {
             (Targets::Classes(labels), Output::Classes { classes, .. }) => {
@@ -190,25 +59,20 @@ impl Dataset {
                 }
             }
             (Targets::Values(values), Output::Values { names }) => {
-                finite(values, "target")?;
+                finite(values, "target", false)?;
                 if values.columns() != names.len() {
                     return mismatch(format!("{} targets, where the schema has {}", values.columns(), names.len()));
                 }
             }
             _ => return mismatch("the targets are classes and the schema has values, or the reverse".to_string()),
         }
-        Ok(Dataset { features, targets, schema, blanks: None })
+        Ok(Dataset { features, targets, schema })
     }
 
-    /// The same examples with these features filled in, until a part of them says better with what.
-    pub(super) fn with_blanks(self, blanks: Vec<Blank>, fill: Vec<f32>) -> Dataset {
-        Dataset { blanks: Some(blanks), ..self }.refilled(fill)
-    }
-
-    /// Examples of classes; a label is a place in `class_names`, counted from 0. The features are called 1, 2, ….
+    /// Makes a dataset for classification; a label is an index in `class_names`. The features are called 1, 2, ….
     ///
     /// # Errors
-    /// Those of [`new`](Self::new), and when there are fewer than two classes.
+    /// Those of [`new`](Self::new), and if there are fewer than two classes.
     pub fn from_classes(
         features: impl Into<Features>,
         labels: Vec<u32>,
@@ -221,7 +85,8 @@ impl Dataset {
         Dataset::new(features, Targets::Classes(labels), schema)
     }
 
-    /// Examples of numbers to predict, one row of `targets` each. The columns are called 1, 2, …, the targets last.
+    /// Makes a dataset for regression, with one row of `targets` for each example. The columns are called 1, 2, …, the
+    /// targets last.
     ///
     /// # Errors
     /// Those of [`new`](Self::new).
@@ -233,18 +98,16 @@ impl Dataset {
         Dataset::new(features, Targets::Values(targets), schema)
     }
 
-    /// The examples in a CSV file; `-` is standard input.
+    /// Reads the examples in a CSV file, to train on; `-` is standard input.
     ///
     /// # Errors
     /// Those of [`Table::read`] and [`Schema::infer`].
     pub fn from_csv(path: impl AsRef<Path>, target: Target<'_>) -> Result<Dataset> {
-        let table = Table::read(path)?;
-        let schema = Schema::infer(&table, target)?;
-        Dataset::from_table(&table, &schema)
+        Dataset::from_table(Table::read(path)?, target, Missing::Error)
     }
 
-    /// The labelled examples in a CSV file, `-` for standard input, whose columns mean what `schema` says: how a test file
-    /// is read for a model that is there already.
+    /// Reads the labeled examples in a CSV file, `-` for standard input, whose columns mean what `schema` says: how a test
+    /// file is read for an existing model.
     ///
     /// ```no_run
     /// use palmnet::{Dataset, Model};
@@ -255,22 +118,59 @@ impl Dataset {
     /// ```
     ///
     /// # Errors
-    /// Those of [`Table::read`] and [`from_table`](Self::from_table).
+    /// Those of [`Table::read`] and [`from_table_as`](Self::from_table_as).
     pub fn from_csv_as(path: impl AsRef<Path>, schema: &Schema) -> Result<Dataset> {
-        Dataset::from_table(&Table::read(path)?, schema)
+        Dataset::from_table_as(&Table::read(path)?, schema)
     }
 
-    /// The labelled examples in a table, read as `schema` says.
+    /// Reads the examples of a table to train on, whose cells may be missing.
+    ///
+    /// With [`Missing::Fill`] missing features are NaN, in all inputs of their column. Split first, and fit an
+    /// [`Imputer`](crate::Imputer) on the training part alone: nothing may be known of the other part.
+    ///
+    /// ```
+    /// use palmnet::{Dataset, Imputer, Missing, Table, Target};
+    /// let text = "name,age,size,kind\nAnn,3,,small\nBob,,9,large\nCid,5,8,large\nDan,5,4,\n";
+    /// let mut table = Table::parse(text, "pets.csv")?;
+    /// table.ignore(&["name"])?;
+    /// let mut data = Dataset::from_table(table, Target::Last, Missing::Fill)?;
+    /// assert_eq!(data.missing_count(), 2);
+    /// let imputer = Imputer::fit(&data);
+    /// imputer.apply(&mut data);
+    /// assert_eq!(data.to_matrix().as_slice(), [3.0, 8.5, 5.0, 9.0, 5.0, 8.0]);
+    /// # Ok::<(), palmnet::Error>(())
+    /// ```
     ///
     /// # Errors
-    /// When a column is missing, or a cell of it is missing with nothing to [`fill`](Schema::fill) in, infinite, not a
-    /// number where a number was expected, or not one of the known categories or classes.
-    pub fn from_table(table: &Table, schema: &Schema) -> Result<Dataset> {
-        let (features, targets, _) = schema.read(table, true)?;
+    /// Those of [`Schema::infer`], and if no row is left, or a column has no cell that is not missing.
+    pub fn from_table(mut table: Table, target: Target<'_>, missing: Missing) -> Result<Dataset> {
+        let targets = target.positions(&table)?;
+        let required = |column: usize| match missing {
+            Missing::Error => false,
+            Missing::Drop => !table.ignores(column),
+            Missing::Fill => targets.contains(&column),
+        };
+        let required: Vec<bool> = (0..table.columns()).map(required).collect();
+        if missing != Missing::Error {
+            table.keep_complete(&required)?;
+        }
+        let schema = Schema::infer_with(&table, target, missing == Missing::Fill)?;
+        Dataset::from_table_as(&table, &schema)
+    }
+
+    /// Reads the labeled examples of a table as `schema` says.
+    ///
+    /// # Errors
+    /// If a column is missing, or a cell of it is missing and may not be, infinite, not a number in a column of numbers,
+    /// or not one of the known categories or classes.
+    pub fn from_table_as(table: &Table, schema: &Schema) -> Result<Dataset> {
+        let (features, targets) = schema.read(table, true)?;
         Dataset::new(features, targets, schema.clone())
     }
 
-    /// What the examples are, in short: other numbers, another order, or other targets have another digest.
+    /// Returns the number of examples and a digest of them: other numbers, another order, or other targets have another
+    /// one.
+    #[doc(hidden)]
     pub fn digest(&self) -> String {
         let mut digest = Digest::new();
         let mut x = vec![0.0; self.features.columns()];
@@ -285,32 +185,32 @@ impl Dataset {
         format!("{} examples of digest {}", self.len(), digest.finish())
     }
 
-    /// The number of examples.
+    /// Returns the number of examples.
     pub fn len(&self) -> usize {
         self.targets.rows()
     }
 
-    /// Whether there are no examples.
+    /// Returns whether there are no examples.
     pub fn is_empty(&self) -> bool {
         self.len() == 0
     }
 
-    /// The inputs.
+    /// Returns the inputs.
     pub fn features(&self) -> &Features {
         &self.features
     }
 
-    /// What is to be predicted.
+    /// Returns the targets.
     pub fn targets(&self) -> &Targets {
         &self.targets
     }
 
-    /// What the columns mean.
+    /// Returns the meaning of the columns.
     pub fn schema(&self) -> &Schema {
         &self.schema
     }
 
-    /// The names of the classes; none where values are predicted.
+    /// Returns the names of the classes; none if the targets are values.
     pub fn class_names(&self) -> &[String] {
         match self.schema.output() {
             Output::Classes { classes, .. } => classes,
@@ -318,7 +218,7 @@ impl Dataset {
         }
     }
 
-    /// The class of each example, counted from 0, where classes are predicted.
+    /// Returns the class of each example, counted from 0, if the targets are classes.
     pub fn labels(&self) -> Option<&[u32]> {
         match &self.targets {
             Targets::Classes(labels) => Some(labels),
@@ -326,7 +226,7 @@ impl Dataset {
         }
     }
 
-    /// The values to predict, examples × outputs, where values are predicted.
+    /// Returns the values to predict, examples × outputs, if the targets are values.
     pub fn values(&self) -> Option<&Matrix> {
         match &self.targets {
             Targets::Values(values) => Some(values),
@@ -334,120 +234,74 @@ impl Dataset {
         }
     }
 
-    /// The examples `rows`, in this order; one may be taken more than once.
+    pub(super) fn allow_missing(&mut self, allowed: bool) {
+        self.schema = self.schema.clone().allowing_missing(allowed);
+    }
+
+    /// Returns the number of missing features: cells of the columns, however many inputs these have. After imputation it
+    /// is 0.
+    pub fn missing_count(&self) -> usize {
+        let Some(matrix) = self.features.floats().filter(|_| self.schema.allows_missing()) else { return 0 };
+        let firsts: Vec<usize> = self.schema.inputs().map(|inputs| inputs.start).collect();
+        matrix.iter_rows().map(|x| firsts.iter().filter(|&&first| x[first].is_nan()).count()).sum()
+    }
+
+    /// Returns an error if features are missing.
+    pub(crate) fn check_complete(&self) -> Result<()> {
+        match self.missing_count() {
+            0 => Ok(()),
+            count => Err(Error::Mismatch(format!(
+                "{count} {} missing (NaN): fill them in (Imputer::fit and apply, or Preprocessing::fit and apply), or \
+                 leave such rows out (Missing::Drop)",
+                if count == 1 { "feature is" } else { "features are" }
+            ))),
+        }
+    }
+
+    /// Returns the examples `rows`, in this order; one may be taken more than once.
     ///
     /// # Panics
-    /// When there is no such row.
+    /// If there is no such row.
     pub fn select(&self, rows: &[usize]) -> Dataset {
-        Dataset {
-            features: self.features.select(rows),
-            targets: self.targets.select(rows),
-            schema: self.schema.clone(),
-            blanks: self.blanks.as_ref().map(|blanks| {
-                let of = |row| {
-                    blanks[blanks.partition_point(|blank| blank.0 < row)..]
-                        .iter()
-                        .take_while(move |blank| blank.0 == row)
-                };
-                rows.iter().enumerate().flat_map(|(i, &row)| of(row).map(move |&(_, place)| (i, place))).collect()
-            }),
-        }
+        let (features, targets) = (self.features.select(rows), self.targets.select(rows));
+        Dataset { features, targets, schema: self.schema.clone() }
     }
 
-    /// The number of features that were missing and are filled in; 0 once they are scaled.
-    pub fn filled(&self) -> usize {
-        self.blanks.as_ref().map_or(0, Vec::len)
-    }
-
-    fn refilled(mut self, fill: Vec<f32>) -> Dataset {
-        self.schema = self.schema.with_fill(fill).expect("as many numbers as before, finite as they were");
-        if let (Features::Float(features), Some(blanks)) = (&mut self.features, &self.blanks) {
-            self.schema.refill(features, blanks);
-        }
-        self
-    }
-
-    /// Two datasets: a random `share` of the examples, to the nearest whole number, and the others. From two examples
-    /// on, either gets at least one; a single one goes to the first.
-    ///
-    /// Each class is divided like the whole (a stratified split), as nearly as whole numbers allow, and the first part,
-    /// which is the one to train on, gets one example at least of every class where it has room for that.
-    ///
-    /// # Panics
-    /// When `share` is not between 0 and 1.
-    pub fn split(&self, share: f64, seed: u64) -> (Dataset, Dataset) {
-        assert!(share > 0.0 && share < 1.0, "a share of {share} is not between 0 and 1");
-        let mut rows: Vec<usize> = (0..self.len()).collect();
-        Rng::stream(seed, purpose::SPLIT).shuffle(&mut rows);
-        let share = (share * self.len() as f64).round() as usize;
-        let first = share.min(self.len().saturating_sub(1)).max(self.len().min(1));
-        let others = divide(&mut rows, first, self.labels());
-        self.parts(&rows, &others)
-    }
-
-    /// `k` pairs of datasets, for k-fold cross-validation: each example is in the second one, which is to test on, of
-    /// exactly one pair, and in the first one, which is to train on, of the others. The test parts are random, and
-    /// alike in size and in the numbers of each class to within one. A pair is copied when its turn comes.
-    ///
-    /// ```
-    /// use palmnet::{Activation::*, Adam, Loss, Network, Scaler, Trainer, generate};
-    /// let data = generate::moons(300, 0.1, 1);
-    /// let mut accuracies = Vec::new();
-    /// for (train, test) in data.folds(5, 0)? {
-    ///     let scaler = Scaler::standard(train.features());
-    ///     let mut network = Network::builder(2).dense(16, Relu).dense(2, Softmax).build()?;
-    ///     Trainer::new(Loss::CrossEntropy, Adam::new(0.01)).epochs(40).fit(&mut network, &scaler.apply(&train))?;
-    ///     accuracies.push(network.evaluate(&scaler.apply(&test))?.accuracy().unwrap());
-    /// }
-    /// assert!(accuracies.iter().sum::<f64>() / 5.0 > 0.95);
-    /// # Ok::<(), palmnet::Error>(())
-    /// ```
+    /// Returns the same targets with other features, as many rows of them; they are called 1, 2, …: features that were
+    /// computed, such as the activations of another network.
     ///
     /// # Errors
-    /// When `k` is less than two, or more than there are examples.
-    pub fn folds(&self, k: usize, seed: u64) -> Result<impl Iterator<Item = (Dataset, Dataset)>> {
-        if k < 2 || k > self.len() {
-            let (n, s) = (self.len(), if self.len() == 1 { "" } else { "s" });
-            let message = format!("{k} folds of {n} example{s}: from 2 to as many as there are examples were expected");
-            return Err(Error::Setting(message));
-        }
-        let mut rows: Vec<usize> = (0..self.len()).collect();
-        Rng::stream(seed, purpose::FOLDS).shuffle(&mut rows);
-        let parts = deal(&mut rows, k, self.labels());
-        Ok((0..k).map(move |fold| {
-            let others = (0..k).filter(|&other| other != fold).flat_map(|other| parts[other].iter().copied());
-            self.parts(&others.collect::<Vec<usize>>(), &parts[fold])
-        }))
-    }
-
-    /// The examples `first`, to train on, and the `others`.
-    fn parts(&self, first: &[usize], others: &[usize]) -> (Dataset, Dataset) {
-        let (first, others) = (self.select(first), self.select(others));
-        match (&first.features, &first.blanks) {
-            (Features::Float(features), Some(blanks)) => {
-                let fill = fitting(features, blanks, &first.schema);
-                (first.refilled(fill.clone()), others.refilled(fill))
+    /// If there are not as many rows, or a number is NaN or infinite.
+    pub fn with_features(&self, features: impl Into<Features>) -> Result<Dataset> {
+        let features = features.into();
+        let mut numbers = (1..).map(|number: usize| number.to_string());
+        let inputs: Vec<String> = numbers.by_ref().take(features.columns()).collect();
+        // Numbers are the names of columns without any, so those of targets continue.
+        let renamed = |name: &String| {
+            if name.parse::<usize>().is_ok() { numbers.next().unwrap_or_default() } else { name.clone() }
+        };
+        let output = match self.schema.output() {
+            Output::Classes { name, classes } => {
+                let name = [name].map(renamed).concat();
+                Output::Classes { name, classes: classes.clone() }
             }
-            _ => (first, others),
-        }
+            Output::Values { names } => Output::Values { names: names.iter().map(renamed).collect() },
+        };
+        Dataset::new(features, self.targets.clone(), Schema::numbers(inputs, output)?)
     }
 
-    /// Scales the features in place. Features kept as bytes stay bytes: what is done to them is remembered.
+    /// Scales the features in place. Features kept as bytes stay bytes: the scaling is remembered.
     ///
     /// # Panics
-    /// When the scaler is for another number of features.
+    /// If the scaler is for another number of features.
     pub fn scale(&mut self, scaler: &Scaler) {
-        self.blanks = None;
-        match &mut self.features {
-            Features::Float(matrix) => scaler.transform(matrix),
-            Features::Bytes(bytes) => bytes.scaler = bytes.scaler.then(scaler),
-        }
+        self.features.scale(scaler);
     }
 
     /// Scales the target values in place.
     ///
     /// # Panics
-    /// When classes are predicted, or the scaler is for another number of targets.
+    /// If the targets are classes, or the scaler is for another number of targets.
     pub fn scale_targets(&mut self, scaler: &Scaler) {
         match &mut self.targets {
             Targets::Values(values) => scaler.transform(values),
@@ -458,7 +312,7 @@ impl Dataset {
     /// Puts the features of the examples `rows` into `x`: rows × features, in the memory that `x` has.
     ///
     /// # Panics
-    /// When there is no such row.
+    /// If there is no such row.
     pub fn gather(&self, rows: &[usize], x: &mut Matrix) {
         self.features.gather(rows, x);
     }
@@ -468,7 +322,7 @@ impl Dataset {
     /// for the second.
     ///
     /// # Panics
-    /// When there is no such row, or the targets do not make that many columns.
+    /// If there is no such row, or the targets do not make that many columns.
     pub fn gather_targets(&self, rows: &[usize], columns: usize, y: &mut Matrix) {
         y.reshape(rows.len(), columns);
         match &self.targets {
@@ -488,7 +342,7 @@ impl Dataset {
         }
     }
 
-    /// All features: examples × features.
+    /// Returns all features: examples × features.
     pub fn to_matrix(&self) -> Matrix {
         let mut x = Matrix::zeros(self.len(), self.features.columns());
         (0..self.len()).for_each(|row| self.features.read_row(row, x.row_mut(row)));
@@ -496,11 +350,33 @@ impl Dataset {
     }
 }
 
-fn finite(matrix: &Matrix, what: &str) -> Result<()> {
-    let Some(place) = matrix.as_slice().iter().position(|x| !x.is_finite()) else {
+/// Shape, names and counts, not every number.
+impl fmt::Debug for Dataset {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        const SHOWN: usize = 8;
+        let columns: Vec<&str> = self.schema.columns().iter().map(|column| column.name.as_str()).take(SHOWN).collect();
+        let mut shown = f.debug_struct("Dataset");
+        shown.field("examples", &self.len()).field("features", &self.features).field("columns", &columns);
+        match (&self.targets, self.schema.output()) {
+            (Targets::Classes(labels), Output::Classes { name, classes }) => {
+                let mut counts = vec![0usize; classes.len()];
+                labels.iter().for_each(|&label| counts[label as usize] += 1);
+                let counts: Vec<(&String, usize)> = classes.iter().zip(counts).take(SHOWN).collect();
+                shown.field("target", name).field("classes", &counts)
+            }
+            (_, output) => shown.field("targets", &output.names()),
+        };
+        shown.finish_non_exhaustive()
+    }
+}
+
+/// Returns an error for the first number that is not finite or, if it may be, NaN.
+fn finite(matrix: &Matrix, what: &str, may_be_nan: bool) -> Result<()> {
+    let is_wrong = |x: &f32| if may_be_nan { x.is_infinite() } else { !x.is_finite() };
+    let Some(index) = matrix.as_slice().iter().position(is_wrong) else {
         return Ok(());
     };
-    let (row, column) = (place / matrix.columns(), place % matrix.columns());
-    let value = quoted(&matrix.as_slice()[place].to_string());
+    let (row, column) = (index / matrix.columns(), index % matrix.columns());
+    let value = quoted(&matrix.as_slice()[index].to_string());
     Err(Error::Mismatch(format!("{what} {column} of example {row}, both counted from 0, is {value}")))
 }

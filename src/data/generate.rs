@@ -4,7 +4,10 @@
 
 use std::f64::consts::{PI, TAU};
 
-use super::{Dataset, Output, Schema, Targets, idx};
+use super::dataset::Dataset;
+use super::idx;
+use super::schema::{Output, Schema};
+use super::targets::Targets;
 use crate::base::math::sin_cos_f64;
 use crate::base::rng::{Rng, purpose};
 use crate::linalg::matrix::Matrix;

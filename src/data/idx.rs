@@ -2,7 +2,11 @@
 
 use std::path::{Path, PathBuf};
 
-use super::{Dataset, Features, Output, Schema, Targets, compressed};
+use super::compressed;
+use super::dataset::Dataset;
+use super::features::Features;
+use super::schema::{Output, Schema};
+use super::targets::Targets;
 use crate::base::error::{Error, Result};
 use crate::base::text::listed;
 
@@ -169,7 +173,7 @@ impl Part {
                 format!("has images of {rows} × {columns}, {pixels} features, where the model has {width} inputs");
             return Err(Error::format(self.file, message));
         }
-        Features::bytes(width, self.data)
+        Features::from_bytes(width, self.data)
     }
 
     fn classes(&self) -> usize {
@@ -197,7 +201,7 @@ fn dataset(images: Part, labels: Part, classes: usize) -> Result<Dataset> {
     let output = Output::Classes { name: "label".to_string(), classes };
     let schema = Schema::numbers((0..columns).map(|pixel| format!("pixel{pixel}")), output)
         .map_err(|error| Error::format(labels.file, error.to_string()))?;
-    let features = Features::bytes(columns, images.data)?;
+    let features = Features::from_bytes(columns, images.data)?;
     Dataset::new(features, Targets::Classes(labels.data.into_iter().map(u32::from).collect()), schema)
 }
 

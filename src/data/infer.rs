@@ -1,17 +1,43 @@
-//! Finding out what the columns of a table mean.
+//! Inferring a schema: the meaning of a table's columns, from its cells.
+//!
+//! **The problem.** A CSV file holds texts. A network needs to know which columns are numbers, which are categories (one
+//! input for each), whether the target is a class or a value, and which names the classes have. Users should not have to
+//! write that down; but a wrong guess is silent damage: a number column with one stray `n/a` in it would become a thousand
+//! categories, a customer number would be learned, a count from 0 to 9 might be ten classes or a value.
+//!
+//! **The idea.** Two passes over the table. The first counts, for each column, numbers, missing cells and texts
+//! ([`Summary`]), and needs no memory per row. It decides whether a column is text: it is not if every cell is a number,
+//! and it is if at most half of them are; otherwise the first text is an error that names its cell, which is more likely
+//! a slip than a category. The second pass collects the different texts of the columns that need them
+//! ([`different_texts`]): text features and the target. Their number decides the rest:
+//!
+//! ```text
+//! feature   all numbers                                    → number
+//!           text, up to 100 different ones                 → categories, in alphabetical order
+//!           text, up to 300, each in 10 rows on average    → categories
+//!           more, or mostly different dates                → error: an identifier or a date, ignore the column
+//! target    named as class, or text                        → classes, in numeric or else alphabetical order
+//!           whole numbers, at most 20 different ones, and  → classes
+//!             exactly two, or 5 rows of each on average
+//!           other numbers, or named as values              → values
+//! ```
+//!
+//! **Why not otherwise.** A sample of the rows would be faster, but the row that does not fit is the one that matters. One
+//! pass would have to keep the texts of every column, numbers included, which takes more memory than the table. Numeric
+//! codes as categories (postal codes, say) cannot be told from numbers by their cells, so they are numbers.
 
 use std::borrow::Cow;
 use std::collections::BTreeSet;
 
 use super::cell::{Cell, UNTRAINED, finite, has_decimal_comma, infinite, is_date, missing, stray_text};
-use super::schema::distinct;
-use super::{Column, Kind, Output, Schema, Table};
+use super::schema::{Column, Kind, Output, Schema, distinct};
+use super::table::Table;
 use crate::base::error::{Error, Result};
 use crate::base::sort::order;
-use crate::base::text::{listed, quoted};
+use crate::base::text::quoted;
 
-/// A text feature with more categories than the first is taken for an identifier, but for one of up to the second with
-/// so many rows for each.
+/// A text feature with more categories than the first is taken for an identifier, unless it has at most the second number
+/// of them, and so many rows for each on average.
 const MOST_CATEGORIES: usize = 100;
 const MOST_COMMON_CATEGORIES: usize = 300;
 const COMMON: usize = 10;
@@ -19,10 +45,13 @@ const COMMON: usize = 10;
 const MOST_NUMBERED_CLASSES: usize = 20;
 
 const DATE: &str = "a date, which is not a number: remove this column (--ignore, Table::ignore), or split it into numbers, as year, month and day";
+const IDENTIFIER: &str =
+    "an identifier, from which nothing can be learned: remove this column (--ignore, Table::ignore)";
+const MEASUREMENT: &str = "an identifier or a measurement, not a class: name another target, or predict it as a value";
 
-/// What the caller wants predicted.
+/// The column or columns to predict.
 ///
-/// A column is named by its header or, where no header says so, by its number counted from 1.
+/// A column is named by its header or, if no header is that, by its number counted from 1.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Target<'a> {
@@ -38,124 +67,135 @@ pub enum Target<'a> {
 }
 
 impl Schema {
-    /// The schema of a table for training: every column that is not a target is a feature, of numbers or of
-    /// categories.
+    /// Infers the schema of a table for training: every column that is neither a target nor ignored is a feature, of
+    /// numbers or of categories.
     ///
     /// # Errors
-    /// When a target is not in the table or no feature is left beside it; when a cell is empty, stands for a missing
-    /// value or is infinite, or is a text among numbers; when a text column has too many different texts, or the
-    /// target only one.
+    /// If a target is not in the table or no feature is left beside it; if a cell is empty, stands for a missing value or
+    /// is infinite, or is a text among numbers; if a text column has too many different texts, or the target only one.
     pub fn infer(table: &Table, target: Target<'_>) -> Result<Schema> {
         Schema::infer_with(table, target, false)
     }
 
-    /// The same, where `blanks` among the features are no error.
-    pub(super) fn infer_with(table: &Table, target: Target<'_>, blanks: bool) -> Result<Schema> {
+    /// Infers the schema of a table whose features may be missing, if `allows_missing` is true.
+    pub(super) fn infer_with(table: &Table, target: Target<'_>, allows_missing: bool) -> Result<Schema> {
         let positions = target.positions(table)?;
         if positions.len() + table.ignored().len() == table.columns() {
             let message = "has no feature columns beside the target: \
                  at least two columns, separated by commas, tabs or semicolons, were expected";
             return Err(Error::format(table.file(), message));
         }
-        let may_be_blank = |column| blanks && !positions.contains(&column);
-        let summaries = summaries(table, may_be_blank)?;
-        let explicit_class = matches!(target, Target::Class(_));
-        let explicit_values = matches!(target, Target::Values(_));
-        let text = |column: usize| {
-            let Summary { numbers, blanks, first_text, commas, first_comma } = summaries[column];
-            let cells = table.rows() - blanks;
-            if cells == 0 {
-                let name = quoted(&table.column_name(column));
-                let message = format!("the column {name} is empty: leave it out with --ignore, Table::ignore");
-                return Err(Error::format(table.file(), message));
-            }
-            let Some(row) = first_text else { return Ok(false) };
-            let is_target = positions.contains(&column);
-            if let Some(row) = first_comma.filter(|_| (numbers + commas) * 2 > cells)
-                && !(is_target && explicit_class)
-            {
-                return Err(stray_text(table, row, column));
-            }
-            let stray = match is_target {
-                true if explicit_class => false,
-                true if explicit_values => true,
-                _ => numbers * 2 > cells,
-            };
-            match stray_text(table, row, column) {
-                _ if !stray => Ok(true),
-                Error::Parse { file, line, column, message } if is_target => {
-                    let message = format!("{message}; or, if it holds classes, say so: --task classify, Target::Class");
-                    Err(Error::Parse { file, line, column, message })
-                }
-                error => Err(error),
-            }
-        };
-        let is_text: Vec<bool> =
-            (0..table.columns()).map(|column| Ok(!table.ignores(column) && text(column)?)).collect::<Result<_>>()?;
-        let wanted = |column| is_text[column] || (positions.contains(&column) && !explicit_values);
+        let may_be_missing = |column| allows_missing && !positions.contains(&column);
+        let summaries = summaries(table, may_be_missing)?;
+        let inference = Inference { table, target, positions: &positions };
+        let is_text = |column| Ok(!table.ignores(column) && inference.is_text(column, &summaries[column])?);
+        let is_text = (0..table.columns()).map(is_text).collect::<Result<Vec<bool>>>()?;
+        let wanted = |column| is_text[column] || (positions.contains(&column) && !inference.wants_values());
         let mut texts = different_texts(table, &(0..table.columns()).map(wanted).collect::<Vec<_>>());
-        if blanks {
+        if allows_missing {
             texts.iter_mut().for_each(|texts| texts.retain(|text| !matches!(Cell::of(text), Cell::Missing)));
         }
-
-        let mut columns = Vec::new();
         let is_feature = |column: &usize| !positions.contains(column) && !table.ignores(*column);
-        for column in (0..table.columns()).filter(is_feature) {
-            let kind = match (is_text[column], texts[column].len()) {
-                (false, _) => Kind::Number,
-                (true, many)
-                    if (many > MOST_CATEGORIES || many * 2 > table.rows())
-                        && texts[column].iter().all(|text| is_date(text)) =>
-                {
-                    return Err(too_many(table, column, many, DATE));
-                }
-                (true, many)
-                    if many > MOST_CATEGORIES && (many > MOST_COMMON_CATEGORIES || many * COMMON > table.rows()) =>
-                {
-                    let remedy = "an identifier, from which nothing can be learned: remove this column (--ignore, Table::ignore)";
-                    return Err(too_many(table, column, many, remedy));
-                }
-                (true, _) => Kind::Categories(texts[column].iter().map(|text| text.to_string()).collect()),
-            };
-            columns.push(Column { name: table.column_name(column), kind });
-        }
-        let first = positions[0];
-        let classes = if explicit_values { None } else { classes(&texts[first], table.rows(), explicit_class) };
-        let output = match classes {
-            Some(classes) if classes.len() * 2 > table.rows() && classes.iter().all(|text| is_date(text)) => {
-                return Err(too_many(table, first, classes.len(), DATE));
-            }
-            Some(classes) if classes.len() > MOST_NUMBERED_CLASSES && classes.len() * 2 > table.rows() => {
-                let remedy =
-                    "an identifier or a measurement, not a class: name another target, or predict it as a value";
-                return Err(too_many(table, first, classes.len(), remedy));
-            }
-            Some(classes) => Output::Classes { name: table.column_name(first), classes },
-            None => Output::Values { names: positions.iter().map(|&column| table.column_name(column)).collect() },
+        let feature = |column| {
+            let kind = if is_text[column] { inference.categories(column, &texts[column])? } else { Kind::Number };
+            Ok(Column { name: table.column_name(column), kind })
         };
+        let columns = (0..table.columns()).filter(is_feature).map(feature).collect::<Result<Vec<Column>>>()?;
+        let output = inference.output(&texts[positions[0]])?;
         Schema::from_parts_ignoring(columns, output, positions, table.ignored().to_vec())
+            .map(|schema| schema.allowing_missing(allows_missing))
             .map_err(|error| Error::format(table.file(), error.to_string()))
     }
 }
 
-impl Table {
-    /// The column of this header or number from 1, counted from 0.
-    pub(super) fn find(&self, name: &str) -> Result<usize> {
-        let named = self.header().and_then(|header| header.iter().position(|other| other == name));
-        let numbered = || name.parse().ok().filter(|number| (1..=self.columns()).contains(number)).map(|n| n - 1);
-        named.or_else(numbered).ok_or_else(|| {
-            let names: Vec<String> = (0..self.columns()).map(|column| self.column_name(column)).collect();
-            let hint = match self.header() {
-                Some(_) => "",
-                None => ": it has no header, since a number or an empty cell is in its first line",
-            };
-            Error::format(self.file(), format!("has no column {}; it has {}{hint}", quoted(name), listed(&names)))
-        })
+/// A table and the target that was asked for.
+struct Inference<'a> {
+    table: &'a Table,
+    target: Target<'a>,
+    positions: &'a [usize],
+}
+
+impl Inference<'_> {
+    fn wants_values(&self) -> bool {
+        matches!(self.target, Target::Values(_))
+    }
+
+    fn wants_classes(&self) -> bool {
+        matches!(self.target, Target::Class(_))
+    }
+
+    /// Returns whether a column holds texts, or an error if it is of both kinds.
+    fn is_text(&self, column: usize, summary: &Summary) -> Result<bool> {
+        let &Summary { numbers, missing, first_text, commas, first_comma } = summary;
+        let table = self.table;
+        let cells = table.rows() - missing;
+        if cells == 0 {
+            let name = quoted(&table.column_name(column));
+            let message = format!("the column {name} is empty: leave it out with --ignore, Table::ignore");
+            return Err(Error::format(table.file(), message));
+        }
+        let Some(row) = first_text else { return Ok(false) };
+        let is_target = self.positions.contains(&column);
+        if let Some(row) = first_comma.filter(|_| (numbers + commas) * 2 > cells)
+            && !(is_target && self.wants_classes())
+        {
+            return Err(stray_text(table, row, column));
+        }
+        let is_stray = match is_target {
+            true if self.wants_classes() => false,
+            true if self.wants_values() => true,
+            _ => numbers * 2 > cells,
+        };
+        if !is_stray {
+            return Ok(true);
+        }
+        match stray_text(table, row, column) {
+            Error::Parse { file, line, column, message } if is_target => {
+                let message = format!("{message}; or, if it holds classes, say so: --task classify, Target::Class");
+                Err(Error::Parse { file, line, column, message })
+            }
+            error => Err(error),
+        }
+    }
+
+    /// Returns the categories of a text feature, or an error if it looks like a date or an identifier.
+    fn categories(&self, column: usize, texts: &Texts<'_>) -> Result<Kind> {
+        let (count, rows) = (texts.len(), self.table.rows());
+        let are_dates = || texts.iter().all(|text| is_date(text));
+        if (count > MOST_CATEGORIES || count * 2 > rows) && are_dates() {
+            return Err(too_many(self.table, column, count, DATE));
+        }
+        if count > MOST_CATEGORIES && (count > MOST_COMMON_CATEGORIES || count * COMMON > rows) {
+            return Err(too_many(self.table, column, count, IDENTIFIER));
+        }
+        Ok(Kind::Categories(texts.iter().map(|text| text.to_string()).collect()))
+    }
+
+    /// Returns the target columns as classes or values; `texts` are the different cells of the first.
+    fn output(&self, texts: &Texts<'_>) -> Result<Output> {
+        let (table, first, rows) = (self.table, self.positions[0], self.table.rows());
+        let classes = if self.wants_values() { None } else { classes(texts, rows, self.wants_classes()) };
+        let Some(classes) = classes else {
+            return Ok(Output::Values {
+                names: self.positions.iter().map(|&column| table.column_name(column)).collect(),
+            });
+        };
+        let mostly_different = classes.len() * 2 > rows;
+        if mostly_different && classes.iter().all(|text| is_date(text)) {
+            return Err(too_many(table, first, classes.len(), DATE));
+        }
+        if mostly_different && classes.len() > MOST_NUMBERED_CLASSES {
+            return Err(too_many(table, first, classes.len(), MEASUREMENT));
+        }
+        Ok(Output::Classes { name: table.column_name(first), classes })
     }
 }
 
+/// The different cells of a column, in alphabetical order.
+type Texts<'a> = BTreeSet<Cow<'a, str>>;
+
 impl Target<'_> {
-    /// The target columns, counted from 0.
+    /// Returns the indices, from 0, of the target columns.
     pub(super) fn positions(self, table: &Table) -> Result<Vec<usize>> {
         let last = || (0..table.columns()).rfind(|&column| !table.ignores(column));
         let positions: Vec<usize> = match self {
@@ -175,18 +215,18 @@ impl Target<'_> {
     }
 }
 
-/// A column at a glance.
+/// The counts of the cells of a column, by kind.
 #[derive(Clone, Copy, Default)]
 struct Summary {
     numbers: usize,
-    blanks: usize,
+    missing: usize,
     first_text: Option<usize>,
     /// The cells that are numbers but for a decimal comma.
     commas: usize,
     first_comma: Option<usize>,
 }
 
-fn summaries(table: &Table, may_be_blank: impl Fn(usize) -> bool) -> Result<Vec<Summary>> {
+fn summaries(table: &Table, may_be_missing: impl Fn(usize) -> bool) -> Result<Vec<Summary>> {
     let mut summaries = vec![Summary::default(); table.columns()];
     for row in 0..table.rows() {
         for (column, (cell, summary)) in table.cells(row).zip(&mut summaries).enumerate() {
@@ -200,7 +240,7 @@ fn summaries(table: &Table, may_be_blank: impl Fn(usize) -> bool) -> Result<Vec<
                         summary.first_comma = summary.first_comma.or(Some(row));
                     }
                 }
-                Cell::Missing if may_be_blank(column) => summary.blanks += 1,
+                Cell::Missing if may_be_missing(column) => summary.missing += 1,
                 Cell::Missing => return Err(missing(table, row, column, &cell, UNTRAINED)),
                 Cell::Infinite => return Err(infinite(table, row, column, &cell)),
             }
@@ -209,10 +249,10 @@ fn summaries(table: &Table, may_be_blank: impl Fn(usize) -> bool) -> Result<Vec<
     Ok(summaries)
 }
 
-/// The different texts of each column that is wanted.
-fn different_texts<'a>(table: &'a Table, wanted: &[bool]) -> Vec<BTreeSet<Cow<'a, str>>> {
+/// Returns the different texts of each column that is wanted.
+fn different_texts<'a>(table: &'a Table, wanted: &[bool]) -> Vec<Texts<'a>> {
     let mut texts = vec![BTreeSet::new(); table.columns()];
-    // Nothing is looked at behind the last of them.
+    // No cell behind the last of them is looked at.
     let wanted = &wanted[..wanted.iter().rposition(|&wanted| wanted).map_or(0, |last| last + 1)];
     for row in 0..table.rows() {
         for ((_, texts), cell) in
@@ -224,12 +264,12 @@ fn different_texts<'a>(table: &'a Table, wanted: &[bool]) -> Vec<BTreeSet<Cow<'a
     texts
 }
 
-/// The classes of a target column in their order, or `None` where its content says that it holds values.
-fn classes(texts: &BTreeSet<Cow<'_, str>>, rows: usize, forced: bool) -> Option<Vec<String>> {
+/// Returns the classes of a target column in their order, or `None` if its content says that it holds values.
+fn classes(texts: &Texts<'_>, rows: usize, forced: bool) -> Option<Vec<String>> {
     let Some(numbers) = texts.iter().map(|text| finite(text)).collect::<Option<Vec<f64>>>() else {
         return Some(texts.iter().map(|text| text.to_string()).collect());
     };
-    // So many may be written in several ways, but not that many.
+    // A class may be written in several ways (1, 1.0, 1e0), but not in fifty.
     if numbers.len() > 50 * MOST_NUMBERED_CLASSES && !forced {
         return None;
     }

@@ -1,29 +1,37 @@
-//! Data: tables and image files, what their columns mean, scaling, splitting, and generated problems.
+//! Data: tables and image files, the meaning of their columns, imputation, scaling, splitting, and generated problems.
 
 mod cell;
 mod dataset;
+mod features;
 pub mod generate;
 mod idx;
+mod imputer;
 mod infer;
 mod missing;
+mod reader;
 mod scaler;
 mod schema;
+mod series;
 pub(crate) mod split;
 mod table;
+mod targets;
 
-pub use dataset::{Bytes, Dataset, Features, Targets};
+pub use dataset::Dataset;
+pub use features::Features;
+pub use imputer::Imputer;
 pub use infer::Target;
 pub use missing::Missing;
-pub use scaler::Scaler;
+pub use scaler::{Rows, Scaler};
 pub use schema::{Column, Kind, Output, Schema};
 pub use table::Table;
+pub use targets::Targets;
 
 use crate::base::error::Error;
 
 /// The first bytes of every gzip file.
 const GZIP: [u8; 2] = [0x1F, 0x8B];
 
-/// The error for a gzip file, which this crate does not unpack.
+/// Returns the error for a gzip file, which this crate does not unpack.
 fn compressed(file: &str) -> Error {
     let remedy = match file {
         "-" => "pipe it through `gunzip -c`".to_string(),

@@ -1,17 +1,36 @@
-//! Scaling: networks learn well from inputs around zero, of size about one.
+//! Scaling: networks learn best from inputs around zero, of size about one.
 
-use super::{Dataset, Features};
 use crate::base::error::{Error, Result};
 use crate::linalg::matrix::Matrix;
 use crate::linalg::vectorize::vectorized;
 
+/// Rows of numbers, on which a scaler is fitted: a [`Matrix`], or the [`Features`](crate::Features) of a dataset.
+pub trait Rows {
+    /// Returns the numbers of rows and of columns.
+    fn size(&self) -> (usize, usize);
+
+    /// Copies a row to `x`, which has an entry for each column.
+    fn read_row(&self, row: usize, x: &mut [f32]);
+}
+
+impl Rows for Matrix {
+    fn size(&self) -> (usize, usize) {
+        (self.rows(), self.columns())
+    }
+
+    fn read_row(&self, row: usize, x: &mut [f32]) {
+        x.copy_from_slice(self.row(row));
+    }
+}
+
 /// A linear map of each column: (x − offset) · factor.
 ///
-/// It is found on the training data and applied, as it is, to everything else.
+/// It is fitted on the training data and applied, as it is, to everything else: to a matrix by
+/// [`transform`](Self::transform), to a dataset by [`Dataset::scale`](crate::Dataset::scale).
 ///
 /// ```
 /// use palmnet::{Matrix, Scaler};
-/// let scaler = Scaler::standard_of(&Matrix::from_rows(&[[1.0, 7.0], [5.0, 7.0]]));
+/// let scaler = Scaler::standard(&Matrix::from_rows(&[[1.0, 7.0], [5.0, 7.0]]));
 /// let mut x = Matrix::from_rows(&[[5.0, 7.0]]);
 /// scaler.transform(&mut x);
 /// assert_eq!(x.row(0), [1.0, 0.0]);
@@ -25,51 +44,36 @@ pub struct Scaler {
 }
 
 impl Scaler {
-    /// To mean 0 and (population) variance 1 in each feature. A constant feature becomes 0.
-    pub fn standard(features: &Features) -> Scaler {
-        standard(features.rows(), features.columns(), |row, x| features.read_row(row, x))
+    /// Fits a scaler to mean 0 and (population) variance 1 in each column. A constant column becomes 0.
+    #[must_use]
+    pub fn standard(data: &impl Rows) -> Scaler {
+        standard(data)
     }
 
-    /// To mean 0 and (population) variance 1 in each column. A constant column becomes 0.
-    pub fn standard_of(matrix: &Matrix) -> Scaler {
-        standard(matrix.rows(), matrix.columns(), |row, x| x.copy_from_slice(matrix.row(row)))
+    /// Fits a scaler to [0, 1] in each column. A constant column becomes 0.
+    #[must_use]
+    pub fn min_max(data: &impl Rows) -> Scaler {
+        min_max(data)
     }
 
-    /// To [0, 1] in each feature. A constant feature becomes 0.
-    pub fn min_max(features: &Features) -> Scaler {
-        let columns = features.columns();
-        let (mut low, mut high) = (vec![f32::INFINITY; columns], vec![f32::NEG_INFINITY; columns]);
-        let mut x = vec![0.0; columns];
-        for row in 0..features.rows() {
-            features.read_row(row, &mut x);
-            for ((&x, low), high) in x.iter().zip(&mut low).zip(&mut high) {
-                *low = low.min(x);
-                *high = high.max(x);
-            }
-        }
-        if features.rows() == 0 {
-            return Scaler::identity(columns);
-        }
-        let factor = low.iter().zip(&high).map(|(low, high)| factor(f64::from(high - low))).collect();
-        Scaler { offset: low, factor }
-    }
-
-    /// No change in `columns` columns.
+    /// Returns the scaler that changes nothing in `columns` columns.
+    #[must_use]
     pub fn identity(columns: usize) -> Scaler {
         Scaler { offset: vec![0.0; columns], factor: vec![1.0; columns] }
     }
 
-    /// Division of `columns` columns by `divisor`: 255 brings pixels to [0, 1].
+    /// Returns the division of `columns` columns by `divisor`: 255 brings pixels to [0, 1].
     ///
     /// # Panics
     /// If `divisor` is zero, not finite, or so small that its reciprocal is not.
+    #[must_use]
     pub fn divide_by(columns: usize, divisor: f32) -> Scaler {
         let factor = 1.0 / divisor;
         assert!(factor.is_normal(), "division of columns by {divisor}");
         Scaler { offset: vec![0.0; columns], factor: vec![factor; columns] }
     }
 
-    /// A scaler of its parts, one entry per column each.
+    /// Makes a scaler of its parts, one entry per column each.
     ///
     /// # Errors
     /// If the lengths differ, an entry is not finite, or a factor is zero.
@@ -86,29 +90,19 @@ impl Scaler {
         Ok(Scaler { offset, factor })
     }
 
-    /// The offset that is subtracted from each column.
+    /// Returns the number that is subtracted from each column.
     pub fn offset(&self) -> &[f32] {
         &self.offset
     }
 
-    /// The factor that each column is then multiplied by.
+    /// Returns the number that each column is then multiplied by.
     pub fn factor(&self) -> &[f32] {
         &self.factor
     }
 
-    /// The number of columns.
+    /// Returns the number of columns.
     pub fn columns(&self) -> usize {
         self.offset.len()
-    }
-
-    /// A copy of `dataset` with scaled features; [`Dataset::scale`] makes no copy.
-    ///
-    /// # Panics
-    /// If the number of features differs.
-    pub fn apply(&self, dataset: &Dataset) -> Dataset {
-        let mut scaled = dataset.clone();
-        scaled.scale(self);
-        scaled
     }
 
     /// Scales every row in place.
@@ -157,6 +151,11 @@ impl Scaler {
         let factor = self.factor.iter().zip(&next.factor).map(|(f, g)| f * g).collect();
         Scaler { offset, factor }
     }
+
+    /// Returns the scaler of `times` copies of the columns, one after the other.
+    pub(super) fn repeated(&self, times: usize) -> Scaler {
+        Scaler { offset: self.offset.repeat(times), factor: self.factor.repeat(times) }
+    }
 }
 
 vectorized! {
@@ -168,22 +167,23 @@ vectorized! {
     }
 }
 
-/// The factor that brings a spread to 1; 1 if there is no spread or none that single precision can bring there.
+/// Returns the factor that brings a spread to 1: 1 if there is no spread, or none that a float can bring there.
 fn factor(spread: f64) -> f32 {
     let factor = (1.0 / spread) as f32;
     if factor.is_normal() { factor } else { 1.0 }
 }
 
-fn standard(rows: usize, columns: usize, read_row: impl Fn(usize, &mut [f32])) -> Scaler {
+fn standard(data: &dyn Rows) -> Scaler {
+    let (rows, columns) = data.size();
     if rows == 0 {
         return Scaler::identity(columns);
     }
     // Sums of the differences from the first row: exactly zero for a constant, and no cancellation for a large mean.
     let (mut first, mut x) = (vec![0.0; columns], vec![0.0; columns]);
     let (mut sum, mut squares) = (vec![0.0; columns], vec![0.0; columns]);
-    read_row(0, &mut first);
+    data.read_row(0, &mut first);
     for row in 0..rows {
-        read_row(row, &mut x);
+        data.read_row(row, &mut x);
         for ((&x, &first), (sum, square)) in x.iter().zip(&first).zip(sum.iter_mut().zip(&mut squares)) {
             let difference = f64::from(x) - f64::from(first);
             *sum += difference;
@@ -194,4 +194,22 @@ fn standard(rows: usize, columns: usize, read_row: impl Fn(usize, &mut [f32])) -
     let offset = first.iter().zip(&sum).map(|(&first, sum)| (f64::from(first) + sum / n) as f32).collect();
     let deviation = |(sum, square): (&f64, &f64)| (square / n - (sum / n) * (sum / n)).max(0.0).sqrt();
     Scaler { offset, factor: sum.iter().zip(&squares).map(deviation).map(factor).collect() }
+}
+
+fn min_max(data: &dyn Rows) -> Scaler {
+    let (rows, columns) = data.size();
+    if rows == 0 {
+        return Scaler::identity(columns);
+    }
+    let (mut low, mut high) = (vec![f32::INFINITY; columns], vec![f32::NEG_INFINITY; columns]);
+    let mut x = vec![0.0; columns];
+    for row in 0..rows {
+        data.read_row(row, &mut x);
+        for ((&x, low), high) in x.iter().zip(&mut low).zip(&mut high) {
+            *low = low.min(x);
+            *high = high.max(x);
+        }
+    }
+    let factor = low.iter().zip(&high).map(|(low, high)| factor(f64::from(high - low))).collect();
+    Scaler { offset: low, factor }
 }

@@ -1,34 +1,31 @@
-//! What the columns of a table mean to a network.
+//! The meaning that the columns of a table have for a network.
 
-use super::cell::{Cell, UNFILLED, UNLABELLED, finite, missing, number};
-use super::missing::Blank;
-use super::{Table, Targets};
+use std::ops::Range;
+
 use crate::base::error::{Error, Result};
-use crate::base::sort::Places;
 use crate::base::text::{listed, quoted, repeated};
-use crate::linalg::matrix::Matrix;
 
 /// A feature column.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Column {
     /// Its header, or its number counted from 1.
     pub name: String,
-    /// What its cells are.
+    /// The kind of its cells.
     pub kind: Kind,
 }
 
-/// What the cells of a feature column are.
+/// The kind of the cells of a feature column.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Kind {
     /// Numbers: one input of the network.
     Number,
     /// One of these texts, in alphabetical order: one input for each, which is 1 for the text in the cell and 0
-    /// for the others (one-hot).
+    /// for the others (one-hot encoding).
     Categories(Vec<String>),
 }
 
-/// What is predicted.
+/// The target columns of a schema: one of classes, or one or several of numbers.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Output {
     /// One of several classes.
@@ -46,7 +43,7 @@ pub enum Output {
 }
 
 impl Output {
-    /// The names of the target columns.
+    /// Returns the names of the target columns.
     pub fn names(&self) -> &[String] {
         match self {
             Output::Classes { name, .. } => std::slice::from_ref(name),
@@ -55,34 +52,34 @@ impl Output {
     }
 }
 
-/// What the columns of a table mean: found on the training data, kept in the model, applied to every later table.
+/// The meaning of a table's columns: inferred from the training data, kept in the model, applied to every later table.
 ///
-/// A table with a header is read by name: columns may come in any order, and others are left aside. Where it or the
+/// A table with a header is read by name: columns may come in any order, and others are not used. If it or the
 /// training table has no header, it is read by position: it must have all the columns of the training table or, for
 /// prediction, all but the targets.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Schema {
     columns: Vec<Column>,
     output: Output,
-    /// Where the target columns were in the training table, counted from 0, in the order of `output.names()`.
+    /// The indices of the target columns in the training table, in the order of `output.names()`.
     positions: Vec<usize>,
-    /// Where the columns were that are left out.
+    /// The indices of the ignored columns.
     ignored: Vec<usize>,
-    /// What missing features are taken for, one number for each input; an error where there is none.
-    fill: Option<Vec<f32>>,
+    /// Whether features may be missing, which are NaN then.
+    allows_missing: bool,
 }
 
 impl Schema {
-    /// A schema of its parts. `positions` says where the target columns stand in a whole table, counted from 0.
+    /// Makes a schema of its parts. `positions` are the indices, from 0, of the target columns in a whole table.
     ///
     /// # Errors
-    /// When two columns or two classes are called alike, there are no features, no targets or fewer than two
+    /// If two columns or two classes are called alike, there are no features, no targets or fewer than two
     /// classes, or the positions do not fit.
     pub fn from_parts(columns: Vec<Column>, output: Output, positions: Vec<usize>) -> Result<Schema> {
         Schema::from_parts_ignoring(columns, output, positions, Vec::new())
     }
 
-    /// The same, with the places of the columns that are left out.
+    /// Makes a schema of its parts, with the indices of the ignored columns.
     pub(crate) fn from_parts_ignoring(
         columns: Vec<Column>,
         output: Output,
@@ -101,7 +98,7 @@ impl Schema {
             if let [] | [_] = classes[..] {
                 let only = listed(classes);
                 let message =
-                    format!("the target {} has only one class, {only}: nothing is to be told apart", quoted(name));
+                    format!("the target {} has only one class, {only}: there is nothing to classify", quoted(name));
                 return Err(Error::Mismatch(message));
             }
         }
@@ -115,35 +112,30 @@ impl Schema {
             let without = if ignored.is_empty() { String::new() } else { format!(" without {ignored:?}") };
             return Err(Error::Mismatch(format!("{targets} targets at {positions:?} of {total} columns{without}")));
         }
-        Ok(Schema { columns, output, positions, ignored, fill: None })
+        Ok(Schema { columns, output, positions, ignored, allows_missing: false })
     }
 
-    /// The same schema that takes missing features for these numbers, one for each input: those of a text column
-    /// together say which category is meant. [`Dataset::infer`](crate::Dataset::infer) finds them.
+    /// Returns the schema with missing features allowed or not. In a dataset they are NaN, in all inputs of their column,
+    /// until an [`Imputer`](crate::Imputer) fills them in; if they are not allowed, reading one is an error.
     ///
-    /// # Errors
-    /// When there are not as many as inputs, or one is not finite.
-    pub fn with_fill(self, fill: Vec<f32>) -> Result<Schema> {
-        if fill.len() != self.width() || !fill.iter().all(|x| x.is_finite()) {
-            let (found, width) = (fill.len(), self.width());
-            return Err(Error::Mismatch(format!(
-                "{found} numbers to fill in, where {width} finite ones were expected"
-            )));
-        }
-        Ok(Schema { fill: Some(fill), ..self })
+    /// They are allowed in data that is read with [`Missing::Fill`](crate::Missing::Fill), and in the schema of a model
+    /// that has an imputer.
+    #[must_use]
+    pub fn allowing_missing(self, allowed: bool) -> Schema {
+        Schema { allows_missing: allowed, ..self }
     }
 
-    /// What missing features are taken for, one number for each input; an error where there is none.
-    pub fn fill(&self) -> Option<&[f32]> {
-        self.fill.as_deref()
+    /// Returns whether features may be missing: see [`allowing_missing`](Self::allowing_missing).
+    pub fn allows_missing(&self) -> bool {
+        self.allows_missing
     }
 
-    /// Where the columns stand in a whole table that are left out, counted from 0.
+    /// Returns the indices, from 0, of the ignored columns in a whole table.
     pub fn ignored_positions(&self) -> &[usize] {
         &self.ignored
     }
 
-    /// A schema of number columns, the targets behind them.
+    /// Makes a schema of number columns, followed by the targets.
     ///
     /// # Errors
     /// Those of [`from_parts`](Self::from_parts).
@@ -154,27 +146,36 @@ impl Schema {
         Schema::from_parts(columns, output, positions)
     }
 
-    /// The feature columns, in the order of the network's inputs.
+    /// Returns the feature columns, in the order of the network's inputs.
     pub fn columns(&self) -> &[Column] {
         &self.columns
     }
 
-    /// What is predicted.
+    /// Returns the target columns.
     pub fn output(&self) -> &Output {
         &self.output
     }
 
-    /// Where the target columns stand in a whole table, counted from 0.
+    /// Returns the indices, from 0, of the target columns in a whole table.
     pub fn target_positions(&self) -> &[usize] {
         &self.positions
     }
 
-    /// The number of inputs that the features make.
+    /// Returns the number of inputs that the features make.
     pub fn width(&self) -> usize {
         self.columns.iter().map(|column| column.kind.width()).sum()
     }
 
-    /// A name for each input: that of its column or, for a category, one like `colour=red`.
+    /// Returns the inputs of each column, in their order.
+    pub(super) fn inputs(&self) -> impl Iterator<Item = Range<usize>> {
+        self.columns.iter().scan(0, |end, column| {
+            let start = *end;
+            *end += column.kind.width();
+            Some(start..*end)
+        })
+    }
+
+    /// Returns a name for each input: that of its column or, for a category, one like `color=red`.
     pub fn input_names(&self) -> Vec<String> {
         let names = |column: &Column| match &column.kind {
             Kind::Number => vec![column.name.clone()],
@@ -183,13 +184,13 @@ impl Schema {
         self.columns.iter().flat_map(names).collect()
     }
 
-    /// Whether data of the schema `other` is what a model of this one was trained on: as many features of the same
-    /// kinds, the same categories, and the same classes or as many values, all in the same order. Columns must have the
-    /// same names unless either schema has none but numbers for them, as that of a table without a header has; the name
-    /// of a column of classes does not matter.
+    /// Checks that data of the schema `other` fits a model of this one: as many features of the same kinds, the same
+    /// categories, and the same classes or as many values, all in the same order. Columns must have the same names
+    /// unless either schema has nothing but numbers for them, as that of a table without a header has; the name of a
+    /// column of classes does not matter.
     ///
     /// # Errors
-    /// When it is not; the message says what differs.
+    /// If it does not; the message says what differs.
     pub fn check(&self, other: &Schema) -> Result<()> {
         let mismatch = |message: String| Err(Error::Mismatch(message));
         let (expected, found) = (&self.columns, &other.columns);
@@ -233,231 +234,37 @@ impl Schema {
             (Output::Values { .. }, _) => mismatch("the model predicts values, the data has classes".into()),
         }
     }
-
-    /// The features of a table, labelled or not: rows × [`width`](Self::width).
-    ///
-    /// # Errors
-    /// When a column is missing, or a cell of it is missing with nothing to [`fill`](Self::fill) in, infinite, not a
-    /// number where a number was expected, or not one of the known categories.
-    pub fn features(&self, table: &Table) -> Result<Matrix> {
-        Ok(self.read(table, false)?.0)
-    }
-
-    /// Features and targets of a table, and which features were missing and are filled in; no targets when it is not
-    /// `labelled`.
-    pub(super) fn read(&self, table: &Table, labelled: bool) -> Result<(Matrix, Targets, Vec<Blank>)> {
-        let (rows, width) = (table.rows(), self.width());
-        let roles = self.roles(table, labelled)?;
-        let mut features = Matrix::zeros(rows, width);
-        let mut blanks = Vec::new();
-        let labelled_rows = if labelled { rows } else { 0 };
-        let mut labels = vec![0; labelled_rows];
-        let mut values = Matrix::zeros(labelled_rows, self.output.names().len());
-        for row in 0..rows {
-            let x = features.row_mut(row);
-            for (column, cell) in table.cells(row).enumerate() {
-                let role = &roles[column];
-                if let (Some(fill), Role::Number(at, place) | Role::Category(at, place, _)) = (&self.fill, role)
-                    && let Cell::Missing = Cell::of(&cell)
-                {
-                    let inputs = *at..at + self.columns[*place].kind.width();
-                    x[inputs.clone()].copy_from_slice(&fill[inputs]);
-                    blanks.push((row, *place));
-                    continue;
-                }
-                if let (Role::Class(_) | Role::Value(_), Cell::Missing) = (role, Cell::of(&cell)) {
-                    return Err(missing(table, row, column, &cell, UNLABELLED));
-                }
-                match role {
-                    Role::Unused => {}
-                    Role::Number(at, _) => x[*at] = number(table, row, column, &cell)?,
-                    Role::Category(at, _, known) => x[at + known.find(table, row, column, &cell)?] = 1.0,
-                    Role::Class(known) => labels[row] = known.find(table, row, column, &cell)? as u32,
-                    Role::Value(at) => values[(row, *at)] = number(table, row, column, &cell)?,
-                }
-            }
-        }
-        let targets = match self.output {
-            Output::Classes { .. } => Targets::Classes(labels),
-            Output::Values { .. } => Targets::Values(values),
-        };
-        Ok((features, targets, blanks))
-    }
-
-    /// Which columns of a labelled table may have no missing cell: the targets, and features that cannot be filled in.
-    pub(super) fn indispensable(&self, table: &Table) -> Result<Vec<bool>> {
-        let filled = |role: &Role<'_>| match role {
-            Role::Unused => true,
-            Role::Number(..) | Role::Category(..) => self.fill.is_some(),
-            Role::Class(_) | Role::Value(_) => false,
-        };
-        Ok(self.roles(table, true)?.iter().map(|role| !filled(role)).collect())
-    }
-
-    /// Puts the fill where features were missing.
-    pub(super) fn refill(&self, features: &mut Matrix, blanks: &[Blank]) {
-        let starts = self.columns.iter().scan(0, |at, column| {
-            let start = *at;
-            *at += column.kind.width();
-            Some(start..*at)
-        });
-        let inputs: Vec<_> = starts.collect();
-        for &(row, place) in blanks {
-            let inputs = inputs[place].clone();
-            if let Some(fill) = &self.fill {
-                features.row_mut(row)[inputs.clone()].copy_from_slice(&fill[inputs]);
-            }
-        }
-    }
-
-    /// What to do with each column of a table.
-    fn roles(&self, table: &Table, labelled: bool) -> Result<Vec<Role<'_>>> {
-        let (features, targets) = self.locate(table, labelled)?;
-        let mut roles: Vec<Role<'_>> = (0..table.columns()).map(|_| Role::Unused).collect();
-        let mut at = 0;
-        for ((number, column), place) in self.columns.iter().enumerate().zip(features) {
-            roles[place] = match &column.kind {
-                Kind::Number => Role::Number(at, number),
-                Kind::Categories(names) => Role::Category(at, number, Known::new(names, "category")),
-            };
-            at += column.kind.width();
-        }
-        for (i, place) in targets.into_iter().enumerate() {
-            roles[place] = match &self.output {
-                Output::Classes { classes, .. } => Role::Class(Known::new(classes, "class")),
-                Output::Values { .. } => Role::Value(i),
-            };
-        }
-        Ok(roles)
-    }
-
-    /// Where the features and the targets are in a table.
-    fn locate(&self, table: &Table, labelled: bool) -> Result<(Vec<usize>, Vec<usize>)> {
-        let features: Vec<&String> = self.columns.iter().map(|column| &column.name).collect();
-        match table.header() {
-            Some(header) if !numbered(&features) => {
-                let places = Places::new(header);
-                let targets: Vec<&String> = self.output.names().iter().filter(|_| labelled).collect();
-                let wanted = features.iter().chain(&targets);
-                let absent: Vec<&&String> = wanted.filter(|name| places.find(name).is_none()).collect();
-                if !absent.is_empty() {
-                    let message = format!("lacks the columns {}; it has {}", listed(&absent), listed(header));
-                    return Err(Error::format(table.file(), message));
-                }
-                let find = |names: &[&String]| names.iter().filter_map(|name| places.find(name)).collect();
-                Ok((find(&features), find(&targets)))
-            }
-            header => self.locate_by_position(table, header.unwrap_or_default(), labelled),
-        }
-    }
-
-    fn locate_by_position(&self, table: &Table, header: &[String], labelled: bool) -> Result<(Vec<usize>, Vec<usize>)> {
-        let given = self.columns.len() + self.ignored.len();
-        let total = given + self.positions.len();
-        let is_feature = |place: &usize| !self.positions.contains(place) && !self.ignored.contains(place);
-        let features: Vec<usize> = match table.columns() {
-            columns if columns == total => (0..total).filter(is_feature).collect(),
-            columns if columns == given && !labelled => {
-                let unlabelled = (0..total).filter(|place| !self.positions.contains(place));
-                unlabelled.enumerate().filter(|(_, place)| is_feature(place)).map(|(place, _)| place).collect()
-            }
-            columns => {
-                let names: Vec<&String> = self.columns.iter().map(|column| &column.name).collect();
-                let without = if labelled { String::new() } else { format!(", or {given} without the targets") };
-                let without = match self.ignored.len() {
-                    0 => without,
-                    ignored => format!("{without}, {ignored} of them to be ignored"),
-                };
-                let (names, targets) = (listed(&names), listed(self.output.names()));
-                let message = format!(
-                    "has {columns} columns, where {total} were expected{without}: the features {names} and the targets \
-                     {targets}"
-                );
-                return Err(Error::format(table.file(), message));
-            }
-        };
-        // A first line of texts alone passes for a header, and would silently be lost.
-        let mut places = self.columns.iter().zip(&features);
-        if places.any(|(column, &place)| header.get(place).is_some_and(|name| column.kind.knows(name))) {
-            let message =
-                "has data where a header was expected, in the first line: put a line of column names above it";
-            return Err(Error::format(table.file(), message));
-        }
-        Ok((features, if labelled { self.positions.clone() } else { Vec::new() }))
-    }
 }
 
 impl Kind {
-    fn width(&self) -> usize {
+    /// Returns the number of inputs of such a column.
+    pub(super) fn width(&self) -> usize {
         match self {
             Kind::Number => 1,
             Kind::Categories(names) => names.len(),
         }
     }
-
-    fn knows(&self, text: &str) -> bool {
-        matches!(self, Kind::Categories(names) if names.iter().any(|name| name == text))
-    }
 }
 
-/// What a table's column is for.
-enum Role<'a> {
-    Unused,
-    /// The input, and which of the schema's columns this is.
-    Number(usize, usize),
-    /// The first input, and which of the schema's columns this is.
-    Category(usize, usize, Known<'a>),
-    Class(Known<'a>),
-    Value(usize),
-}
-
-/// The texts that a cell may hold.
-struct Known<'a> {
-    names: &'a [String],
-    places: Places<'a>,
-    what: &'static str,
-}
-
-impl<'a> Known<'a> {
-    fn new(names: &'a [String], what: &'static str) -> Self {
-        Known { names, places: Places::new(names), what }
-    }
-
-    /// The place of a cell's text among those known; a number may be written differently.
-    fn find(&self, table: &Table, row: usize, column: usize, cell: &str) -> Result<usize> {
-        if let Some(place) = self.places.find(cell) {
-            return Ok(place);
-        }
-        if let Cell::Missing = Cell::of(cell) {
-            return Err(missing(table, row, column, cell, UNFILLED));
-        }
-        let written = finite(cell).map(|number| number.to_string()).unwrap_or_default();
-        self.places.find(&written).ok_or_else(|| {
-            let message = format!("{} is not a known {}: there are {}", quoted(cell), self.what, listed(self.names));
-            table.blame(row, column, message)
-        })
-    }
-}
-
-/// Whether no name is more than a position. No name in a header is a number: these come from a table without one.
-fn numbered<S: AsRef<str>>(names: &[S]) -> bool {
+/// Returns whether every name is just a position. No name in a header is a number: these come from a table without one.
+pub(super) fn numbered<S: AsRef<str>>(names: &[S]) -> bool {
     names.iter().all(|name| name.as_ref().parse::<usize>().is_ok())
 }
 
-/// An error when columns that have names have different ones.
+/// Returns an error if columns that have names have different ones.
 fn same_names(expected: &[String], found: &[String], what: &str) -> Result<()> {
-    let place = expected.iter().zip(found).position(|(expected, found)| expected != found);
-    let Some(place) = place.filter(|_| !numbered(expected) && !numbered(found)) else { return Ok(()) };
-    let (number, expected, found) = (place + 1, quoted(&expected[place]), quoted(&found[place]));
+    let index = expected.iter().zip(found).position(|(expected, found)| expected != found);
+    let Some(index) = index.filter(|_| !numbered(expected) && !numbered(found)) else { return Ok(()) };
+    let (number, expected, found) = (index + 1, quoted(&expected[index]), quoted(&found[index]));
     Err(Error::Mismatch(format!("{what} {number} is {expected} for the model, {found} in the data")))
 }
 
-/// What differs between two lists of names, if anything.
+/// Describes the difference between two lists of names, if there is one.
 fn difference(expected: &[String], found: &[String]) -> Option<String> {
     (expected != found).then(|| format!("the model has {}, the data {}", listed(expected), listed(found)))
 }
 
-/// An error when a name comes twice.
+/// Returns an error if a name comes twice.
 pub(super) fn distinct<S: AsRef<str>>(names: impl IntoIterator<Item = S>, what: &str) -> Result<()> {
     let names: Vec<S> = names.into_iter().collect();
     match repeated(names.iter().map(S::as_ref)) {

@@ -1,9 +1,77 @@
-//! Which examples go to which part, with the classes' proportions kept.
+//! Random parts of a dataset, with the classes' proportions kept.
 
+use super::dataset::Dataset;
+use crate::base::error::{Error, Result};
+use crate::base::rng::{Rng, purpose};
 use crate::base::sort::order;
 
-/// Leaves `first` of the shuffled `rows`, and returns the others. Where the rows have `labels`, each class is divided
-/// like the whole, as nearly as whole numbers allow, and each keeps one row at least where `first` has room for that.
+impl Dataset {
+    /// Returns two datasets: a random `fraction` of the examples, to the nearest whole number, and the others. From two
+    /// examples on, each gets at least one; a single one goes to the first.
+    ///
+    /// Each class is divided like the whole (a stratified split), as nearly as whole numbers allow, and the first part,
+    /// which is the one to train on, gets at least one example of every class if it has room for that.
+    ///
+    /// # Panics
+    /// If `fraction` is not between 0 and 1.
+    pub fn split(&self, fraction: f64, seed: u64) -> (Dataset, Dataset) {
+        let first = self.count_of(fraction);
+        let mut rows: Vec<usize> = (0..self.len()).collect();
+        Rng::stream(seed, purpose::SPLIT).shuffle(&mut rows);
+        let others = divide(&mut rows, first, self.labels());
+        (self.select(&rows), self.select(&others))
+    }
+
+    /// Returns how many examples a fraction is: at least one, and not all, if there are two or more.
+    ///
+    /// # Panics
+    /// If `fraction` is not between 0 and 1.
+    pub(super) fn count_of(&self, fraction: f64) -> usize {
+        assert!(fraction > 0.0 && fraction < 1.0, "a fraction of {fraction} is not between 0 and 1");
+        let count = (fraction * self.len() as f64).round() as usize;
+        count.min(self.len().saturating_sub(1)).max(self.len().min(1))
+    }
+
+    /// Returns `k` pairs of datasets, for k-fold cross-validation: each example is in the second one, which is to test on,
+    /// of exactly one pair, and in the first one, which is to train on, of the others. The test parts are random, and
+    /// alike in size and in the numbers of each class to within one. A pair is copied when its turn comes.
+    ///
+    /// ```
+    /// use palmnet::{Activation::*, Adam, Loss, Network, Preprocessing, Scaling, Trainer, generate};
+    /// let data = generate::moons(300, 0.1, 1);
+    /// let mut accuracies = Vec::new();
+    /// for (mut train, mut test) in data.folds(5, 0)? {
+    ///     let preprocessing = Preprocessing::fit(&train, Scaling::Standard);
+    ///     preprocessing.apply(&mut train);
+    ///     preprocessing.apply(&mut test);
+    ///     let mut network = Network::builder(2).dense(16, Relu).dense(2, Softmax).build()?;
+    ///     Trainer::new(Loss::CrossEntropy, Adam::new(0.01)).epochs(40).fit(&mut network, &train)?;
+    ///     accuracies.push(network.evaluate(&test)?.accuracy());
+    /// }
+    /// assert!(accuracies.iter().sum::<f64>() / 5.0 > 0.95);
+    /// # Ok::<(), palmnet::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    /// If `k` is less than two, or greater than the number of examples.
+    pub fn folds(&self, k: usize, seed: u64) -> Result<impl Iterator<Item = (Dataset, Dataset)>> {
+        if k < 2 || k > self.len() {
+            let (n, s) = (self.len(), if self.len() == 1 { "" } else { "s" });
+            let message = format!("{k} folds of {n} example{s}: from 2 to as many as there are examples were expected");
+            return Err(Error::Setting(message));
+        }
+        let mut rows: Vec<usize> = (0..self.len()).collect();
+        Rng::stream(seed, purpose::FOLDS).shuffle(&mut rows);
+        let parts = deal(&mut rows, k, self.labels());
+        Ok((0..k).map(move |fold| {
+            let others = (0..k).filter(|&other| other != fold).flat_map(|other| parts[other].iter().copied());
+            (self.select(&others.collect::<Vec<usize>>()), self.select(&parts[fold]))
+        }))
+    }
+}
+
+/// Keeps `first` of the shuffled `rows`, and returns the others. If the rows have `labels`, each class is divided like
+/// the whole, as nearly as whole numbers allow, and each keeps at least one row if `first` has room for that.
 pub(crate) fn divide(rows: &mut Vec<usize>, first: usize, labels: Option<&[u32]>) -> Vec<usize> {
     let Some(labels) = labels else { return rows.split_off(first) };
     let class = |row: usize| labels[row] as usize;
@@ -24,7 +92,7 @@ pub(crate) fn divide(rows: &mut Vec<usize>, first: usize, labels: Option<&[u32]>
     others
 }
 
-/// How many of each class are among the `first`, when there are `counts` of them in all: the largest remainders are
+/// Returns how many of each class are among the `first`, if there are `counts` of them in all: the largest remainders are
 /// rounded up, so that the total is right.
 fn quotas(counts: &[usize], first: usize) -> Vec<usize> {
     let total: usize = counts.iter().sum();
@@ -34,13 +102,13 @@ fn quotas(counts: &[usize], first: usize) -> Vec<usize> {
         counts.iter().map(|&count| ((exact(count) / (total as u128).max(1)) as usize).max(count.min(1))).collect();
     let mut taken: usize = quotas.iter().sum();
     if taken < first {
-        // What is still due to a class; less than nothing, where it has its one row only for being a class.
+        // The rows still due to a class; negative if it has its one row only for being a class.
         let due = |class: usize| exact(counts[class]) as i128 - quotas[class] as i128 * total as i128;
         let order = order(counts.len(), &|a, b| due(b).cmp(&due(a)));
         order.into_iter().take(first - taken).for_each(|class| quotas[class] += 1);
         return quotas;
     }
-    // Many rare classes: what keeps one row of each comes from the common ones and, where that is not enough, goes.
+    // Many rare classes: their rows are taken from the common ones and, if those do not suffice, from each other.
     for least in [1, 0] {
         while taken > first && quotas.iter().any(|&quota| quota > least) {
             let most = *quotas.iter().max().expect("one is more than the least");
@@ -53,13 +121,13 @@ fn quotas(counts: &[usize], first: usize) -> Vec<usize> {
     quotas
 }
 
-/// The `parts` of the shuffled `rows`, whose sizes differ by one at most; so do the numbers of each class in them.
+/// Returns `parts` parts of the shuffled `rows`, whose sizes differ by one at most; so do the numbers of each class in them.
 pub(crate) fn deal(rows: &mut [usize], parts: usize, labels: Option<&[u32]>) -> Vec<Vec<usize>> {
     if let Some(labels) = labels {
         // Stable: within a class the order stays random.
         let shuffled = rows.to_vec();
         let order = order(rows.len(), &|a, b| labels[shuffled[a]].cmp(&labels[shuffled[b]]));
-        rows.iter_mut().zip(order).for_each(|(row, place)| *row = shuffled[place]);
+        rows.iter_mut().zip(order).for_each(|(row, index)| *row = shuffled[index]);
     }
     (0..parts).map(|part| rows.iter().skip(part).step_by(parts).copied().collect()).collect()
 }
@@ -69,7 +137,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn totals_are_right_and_no_class_is_forgotten() {
+    fn quotas_add_up_and_forget_no_class() {
         for (counts, first, expected) in [
             // 40, 40 and 40 of 50 each.
             (&[50, 50, 50][..], 120, &[40, 40, 40][..]),
@@ -93,7 +161,7 @@ mod tests {
     }
 
     #[test]
-    fn rows_stay_in_their_order() {
+    fn divided_rows_stay_in_their_order() {
         let mut rows = vec![4, 0, 3, 1, 2, 5];
         let others = divide(&mut rows, 4, Some(&[0, 0, 0, 1, 1, 1]));
         assert_eq!((rows, others), (vec![4, 0, 3, 1], vec![2, 5]));
@@ -106,7 +174,7 @@ mod tests {
     }
 
     #[test]
-    fn parts_take_turns() {
+    fn dealt_parts_take_turns() {
         let labels = [1, 0, 1, 0, 1, 0, 0];
         let parts = deal(&mut [6, 5, 4, 3, 2, 1, 0], 3, Some(&labels));
         // 6 5 3 1 of class 0, then 4 2 0 of class 1.

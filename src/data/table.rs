@@ -7,7 +7,7 @@ use std::path::Path;
 
 use super::{GZIP, compressed};
 use crate::base::error::{Error, Result};
-use crate::base::text::{quoted, repeated};
+use crate::base::text::{listed, quoted, repeated};
 
 /// A CSV file: records of equally many cells, each cell still a text.
 ///
@@ -18,7 +18,7 @@ use crate::base::text::{quoted, repeated};
 /// - Lines end in LF, CRLF or CR. Blank lines are skipped, and so is a UTF-8 byte order mark.
 /// - The first record is a header when none of its cells is empty or a number.
 ///
-/// The text is kept once, as it was read, and a record is taken apart whenever it is looked at.
+/// The text is kept once, as it was read, and a record is split into cells whenever it is read.
 ///
 /// ```
 /// use palmnet::Table;
@@ -34,7 +34,7 @@ pub struct Table {
     separator: u8,
     header: Option<Vec<String>>,
     columns: usize,
-    /// The columns that nothing is learned from, in their order.
+    /// The indices of the ignored columns, in their order.
     ignored: Vec<usize>,
     records: Vec<Record>,
 }
@@ -47,10 +47,10 @@ struct Record {
 }
 
 impl Table {
-    /// The table in a file; `-` is standard input.
+    /// Reads the table in a file; `-` is standard input.
     ///
     /// # Errors
-    /// When the file cannot be read, and those of [`parse`](Self::parse).
+    /// If the file cannot be read, and those of [`parse`](Self::parse).
     pub fn read(path: impl AsRef<Path>) -> Result<Table> {
         let path = path.as_ref();
         let mut bytes = Vec::new();
@@ -62,12 +62,12 @@ impl Table {
         Table::parse(bytes, &path.display().to_string())
     }
 
-    /// The table in `content`; `file` is its name in messages.
+    /// Reads the table in `content`; `file` is its name in messages.
     ///
     /// # Errors
-    /// When the content is compressed, not UTF-8, or empty; when records differ in their number of cells; when a
-    /// quote does not end or a cell goes on after it; when the header names two columns alike or has no record
-    /// under it. Each names the line.
+    /// If the content is compressed, not UTF-8, or empty; if records differ in their number of cells; if a quote does
+    /// not end or a cell goes on after it; if the header names two columns alike or has no record under it. Each names
+    /// the line.
     pub fn parse(content: impl Into<Vec<u8>>, file: &str) -> Result<Table> {
         let text = decode(content.into(), file)?;
         let start = if text.starts_with('\u{FEFF}') { '\u{FEFF}'.len_utf8() } else { 0 };
@@ -107,13 +107,52 @@ impl Table {
         Ok(table)
     }
 
+    /// Makes a table of cells, as a form or a program has them: no cell needs quotes, whatever is in it.
+    ///
+    /// In messages the table is called `rows`, and its lines are counted from 1, the header not counted.
+    ///
+    /// ```
+    /// use palmnet::Table;
+    /// let table = Table::from_rows(&["age", "city"], [["41", "Bonn, \"am Rhein\""]])?;
+    /// assert_eq!(table.header().unwrap(), ["age", "city"]);
+    /// assert_eq!(table.cells(0).collect::<Vec<_>>(), ["41", "Bonn, \"am Rhein\""]);
+    /// # Ok::<(), palmnet::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    /// If there are no columns or no rows, a row has not as many cells as the header, or two columns have the same name.
+    pub fn from_rows<R: AsRef<[S]>, S: AsRef<str>>(
+        header: &[impl AsRef<str>],
+        rows: impl IntoIterator<Item = R>,
+    ) -> Result<Table> {
+        const FILE: &str = "rows";
+        let header: Vec<String> = header.iter().map(|name| name.as_ref().trim().to_string()).collect();
+        let columns = header.len();
+        distinct_columns(&header, FILE, 1)?;
+        let (mut text, mut records) = (String::new(), Vec::new());
+        for (row, line) in rows.into_iter().zip(1..) {
+            let cells = row.as_ref();
+            if cells.len() != columns {
+                return Err(fault(FILE, line, format!("{} cells, where the header has {columns}", cells.len())));
+            }
+            records.push(Record { position: text.len(), line });
+            let quoted = cells.iter().map(|cell| format!("\"{}\"", cell.as_ref().replace('"', "\"\"")));
+            text += &(quoted.collect::<Vec<String>>().join(",") + "\n");
+        }
+        if columns == 0 || records.is_empty() {
+            return Err(Error::format(
+                FILE,
+                format!("has {columns} columns and {} rows: at least one of each was expected", records.len()),
+            ));
+        }
+        let file = FILE.to_string();
+        Ok(Table { file, text, separator: b',', header: Some(header), columns, ignored: Vec::new(), records })
+    }
+
     fn take_header(&mut self) -> Result<()> {
         let names: Vec<String> = self.cells(0).map(|cell| cell.trim().to_string()).collect();
         let line = self.records.remove(0).line;
-        if let Some(twice) = repeated(names.iter().map(String::as_str)) {
-            let message = format!("two columns are called {}: rename one of them", quoted(twice));
-            return Err(fault(&self.file, line, message));
-        }
+        distinct_columns(&names, &self.file, line)?;
         if self.records.is_empty() {
             let message =
                 "has a header but no rows under it (the first line is a header when no cell of it is a number)";
@@ -123,46 +162,46 @@ impl Table {
         Ok(())
     }
 
-    /// The file's name, as the caller gave it.
+    /// Returns the file's name, as the caller gave it.
     pub fn file(&self) -> &str {
         &self.file
     }
 
-    /// The column names, where the file has them.
+    /// Returns the column names, if the table has a header.
     pub fn header(&self) -> Option<&[String]> {
         self.header.as_deref()
     }
 
-    /// The number of records, the header not counted.
+    /// Returns the number of records, the header not counted.
     pub fn rows(&self) -> usize {
         self.records.len()
     }
 
-    /// The number of cells in each record.
+    /// Returns the number of cells in each record.
     pub fn columns(&self) -> usize {
         self.columns
     }
 
-    /// A column's name: that in the header or, without one, its number counted from 1.
+    /// Returns a column's name: that in the header or, without one, its number counted from 1.
     ///
     /// # Panics
-    /// When a table with a header has no such column.
+    /// If a table with a header has no such column.
     pub fn column_name(&self, column: usize) -> String {
         self.header.as_ref().map_or_else(|| (column + 1).to_string(), |names| names[column].clone())
     }
 
-    /// The line of the file on which a record starts, counted from 1.
+    /// Returns the line of the file on which a record starts, counted from 1.
     ///
     /// # Panics
-    /// When there is no such row.
+    /// If there is no such row.
     pub fn line(&self, row: usize) -> usize {
         self.records[row].line
     }
 
-    /// The cells of a record, without their quotes.
+    /// Returns the cells of a record, without their quotes.
     ///
     /// # Panics
-    /// When there is no such row.
+    /// If there is no such row.
     pub fn cells(&self, row: usize) -> impl Iterator<Item = Cow<'_, str>> {
         let Record { position, line } = self.records[row];
         let mut scanner = Scanner { text: &self.text, position, line, separator: self.separator };
@@ -175,29 +214,51 @@ impl Table {
         })
     }
 
-    /// The columns that nothing is learned from, counted from 0.
+    /// Returns the indices of the ignored columns, from 0.
     pub(super) fn ignored(&self) -> &[usize] {
         &self.ignored
     }
 
-    /// Whether nothing is learned from this column, counted from 0: see [`ignore`](Self::ignore).
+    /// Returns whether the column with this index, from 0, is ignored: see [`ignore`](Self::ignore).
     pub fn ignores(&self, column: usize) -> bool {
         self.ignored.contains(&column)
     }
 
-    pub(super) fn set_ignored(&mut self, column: usize) {
-        if let Err(place) = self.ignored.binary_search(&column) {
-            self.ignored.insert(place, column);
+    /// Leaves columns out of everything that is learned, by their headers or their numbers from 1: identifiers, dates.
+    ///
+    /// # Errors
+    /// If there is no such column.
+    pub fn ignore<S: AsRef<str>>(&mut self, names: &[S]) -> Result<()> {
+        for name in names {
+            let column = self.find(name.as_ref())?;
+            if let Err(index) = self.ignored.binary_search(&column) {
+                self.ignored.insert(index, column);
+            }
         }
+        Ok(())
     }
 
-    /// Keeps the records for which `keep` says so.
+    /// Returns the index, from 0, of the column with this header or number from 1.
+    pub(super) fn find(&self, name: &str) -> Result<usize> {
+        let named = self.header().and_then(|header| header.iter().position(|other| other == name));
+        let numbered = || name.parse().ok().filter(|number| (1..=self.columns()).contains(number)).map(|n| n - 1);
+        named.or_else(numbered).ok_or_else(|| {
+            let names: Vec<String> = (0..self.columns()).map(|column| self.column_name(column)).collect();
+            let hint = match self.header() {
+                Some(_) => "",
+                None => ": it has no header, since a number or an empty cell is in its first line",
+            };
+            Error::format(self.file(), format!("has no column {}; it has {}{hint}", quoted(name), listed(&names)))
+        })
+    }
+
+    /// Keeps the records whose entry in `keep` is true.
     pub(super) fn retain(&mut self, keep: &[bool]) {
         let mut keep = keep.iter();
         self.records.retain(|_| keep.next() == Some(&true));
     }
 
-    /// An error that blames one cell.
+    /// Returns an error that blames one cell.
     pub(super) fn blame(&self, row: usize, column: usize, message: String) -> Error {
         let column = Some(self.column_name(column));
         Error::Parse { file: self.file.clone(), line: self.line(row), column, message }
@@ -210,9 +271,17 @@ impl fmt::Debug for Table {
     }
 }
 
-/// Whether a cell may be a column's name. A number with a decimal comma, which is refused later, may not.
+/// Returns whether a cell may be a column's name. A number with a decimal comma, which is refused later, may not.
 fn is_name(cell: &str) -> bool {
     !cell.is_empty() && cell.replace(',', ".").parse::<f64>().is_err()
+}
+
+/// Returns an error if two columns have the same name.
+fn distinct_columns(names: &[String], file: &str, line: usize) -> Result<()> {
+    match repeated(names.iter().map(String::as_str)) {
+        Some(twice) => Err(fault(file, line, format!("two columns are called {}: rename one of them", quoted(twice)))),
+        None => Ok(()),
+    }
 }
 
 fn fault(file: &str, line: usize, message: String) -> Error {
@@ -244,7 +313,7 @@ fn line_ends(bytes: &[u8]) -> usize {
     bytes.iter().enumerate().filter(|&entry| ends(entry)).count()
 }
 
-/// The separator that the first record has most of. A comma between digits counts only when there is nothing else: it
+/// Returns the separator that the first record has most of. A comma between digits counts only when there is nothing else: it
 /// may be a decimal comma.
 fn separator(bytes: &[u8]) -> u8 {
     let (mut commas, mut semicolons, mut tabs) = (0, 0, 0);
@@ -278,7 +347,7 @@ fn separator_name(separator: u8) -> &'static str {
     }
 }
 
-/// Takes a text apart, cell by cell.
+/// Splits a text into cells, one by one.
 struct Scanner<'a> {
     text: &'a str,
     position: usize,
@@ -287,7 +356,7 @@ struct Scanner<'a> {
 }
 
 impl<'a> Scanner<'a> {
-    /// Goes to the start of the next record. Whether there is one.
+    /// Goes to the start of the next record. Returns whether there is one.
     fn skip_blank_lines(&mut self) -> bool {
         let bytes = self.text.as_bytes();
         let mut ahead = self.position;
@@ -316,7 +385,7 @@ impl<'a> Scanner<'a> {
         self.line += 1;
     }
 
-    /// The cell here, and whether its record has another one; or the line to blame, and why.
+    /// Returns the cell here, and whether its record has another one; or the line to blame, and why.
     #[inline]
     fn cell(&mut self) -> std::result::Result<(Cow<'a, str>, bool), (usize, String)> {
         let bytes = self.text.as_bytes();
@@ -339,7 +408,7 @@ impl<'a> Scanner<'a> {
         Ok((cell, more))
     }
 
-    /// The cell whose opening quote stands just before `start`.
+    /// Returns the cell whose opening quote stands just before `start`.
     fn quoted_cell(&mut self, start: usize) -> std::result::Result<Cow<'a, str>, (usize, String)> {
         let bytes = self.text.as_bytes();
         let line = self.line;

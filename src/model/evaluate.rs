@@ -69,6 +69,7 @@ impl Network {
     /// # Errors
     /// When features or targets of `data` do not fit the network.
     pub fn evaluate(&self, data: &Dataset) -> Result<Evaluation> {
+        data.check_complete()?;
         let mut outputs = self.outputs_for(data)?;
         if data.labels().is_some() {
             self.logits_to_probabilities(&mut outputs);
@@ -87,18 +88,24 @@ impl Network {
 
     /// How well `outputs`, probabilities or values, meet the targets of `data`.
     pub(crate) fn judge(&self, outputs: &Matrix, data: &Dataset) -> Result<Evaluation> {
-        self.check(data)?;
+        self.check_shapes(data)?;
         Ok(match data.targets() {
             Targets::Classes(labels) => Evaluation::Classification(Classification::from_probabilities(outputs, labels)),
             Targets::Values(values) => Evaluation::Regression(Regression::new(outputs, values)),
         })
     }
 
-    /// Whether the features and the targets of `data` fit the network.
+    /// Checks that the features and the targets of `data` fit the network, and that no feature is missing.
     ///
     /// # Errors
-    /// When they do not; the message says what was expected and what came.
+    /// If they do not; the message says what was expected and what came.
     pub fn check(&self, data: &Dataset) -> Result<()> {
+        self.check_shapes(data)?;
+        data.check_complete()
+    }
+
+    /// Checks the numbers of features and targets of `data`.
+    pub(crate) fn check_shapes(&self, data: &Dataset) -> Result<()> {
         self.check_features(data.features())?;
         let outputs = self.outputs();
         let (fits, found) = match data.targets() {

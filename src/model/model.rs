@@ -12,7 +12,7 @@ use super::preprocessing::Preprocessing;
 use super::regression::Regression;
 use crate::base::error::{Error, Result};
 use crate::base::text::quoted;
-use crate::data::{Column, Dataset, Features, Kind, Output, Scaler, Schema, Table};
+use crate::data::{Column, Dataset, Features, Imputer, Kind, Output, Scaler, Schema, Table};
 use crate::format::json::Json;
 use crate::format::safetensors::{Safetensors, Tensor};
 use crate::linalg::matrix::Matrix;
@@ -23,12 +23,14 @@ use crate::nn::network::Network;
 /// A network with its preprocessing: it takes the very columns that training took, and answers in their units.
 ///
 /// ```
-/// use palmnet::{Activation::*, Adam, Loss, Model, Network, Scaler, Trainer, generate};
+/// use palmnet::{Activation::*, Adam, Loss, Model, Network, Preprocessing, Scaling, Trainer, generate};
 /// let data = generate::moons(200, 0.1, 1);
-/// let scaler = Scaler::standard(data.features());
+/// let preprocessing = Preprocessing::fit(&data, Scaling::Standard);
+/// let mut train = data.clone();
+/// preprocessing.apply(&mut train);
 /// let mut network = Network::builder(2).dense(16, Relu).dense(2, Softmax).build()?;
-/// Trainer::new(Loss::CrossEntropy, Adam::new(0.01)).epochs(50).fit(&mut network, &scaler.apply(&data))?;
-/// let model = Model::new(network, scaler, data.schema().clone())?;
+/// Trainer::new(Loss::CrossEntropy, Adam::new(0.01)).epochs(50).fit(&mut network, &train)?;
+/// let model = Model::new(network, preprocessing, data.schema().clone())?;
 /// let same = Model::from_bytes(&model.to_bytes(), "moons.safetensors")?;
 /// assert_eq!(same.predict(&data.to_matrix()), model.predict(&data.to_matrix()));
 /// assert!(model.evaluate(&data)?.accuracy() > Some(0.95));
@@ -61,11 +63,12 @@ pub struct Model {
 }
 
 impl Model {
-    /// A model of a network, the preprocessing of its data, and the schema of the data it was trained on. A
-    /// [`Scaler`](crate::Scaler) serves as preprocessing of features alone.
+    /// Makes a model of a network, the preprocessing of its data, and the schema of the data it was trained on. A
+    /// [`Scaler`](crate::Scaler) serves as preprocessing of features alone. The model takes data with missing features
+    /// if the preprocessing has an imputer.
     ///
     /// # Errors
-    /// When the three do not fit each other.
+    /// If the three do not fit each other.
     pub fn new(network: Network, preprocessing: impl Into<Preprocessing>, schema: Schema) -> Result<Self> {
         let preprocessing = preprocessing.into();
         let (inputs, scaled, width) = (network.inputs(), preprocessing.features().columns(), schema.width());
@@ -74,6 +77,12 @@ impl Model {
                 "the network has {inputs} inputs, the scaler {scaled} columns, the schema {width} features"
             )));
         }
+        let imputer = preprocessing.imputer();
+        if let Some(imputer) = imputer.filter(|imputer| imputer.columns() != width) {
+            let columns = imputer.columns();
+            return Err(Error::Mismatch(format!("the imputer has {columns} columns, the schema {width} features")));
+        }
+        let schema = schema.allowing_missing(imputer.is_some());
         let (outputs, targets) = (network.outputs(), schema.output());
         let fits = match targets {
             Output::Classes { classes, .. } => outputs == classes.len() || (outputs == 1 && classes.len() == 2),
@@ -129,13 +138,14 @@ impl Model {
 
     /// Returns the predictions for `x`, examples × features in the units of the training data: probabilities of the
     /// classes, or values in the units of the targets. It works on the calling thread; for many examples,
-    /// [`outputs_for`](Self::outputs_for) shares the work.
+    /// [`outputs_for`](Self::outputs_for) shares the work. Missing features are NaN; without an imputer so are their
+    /// predictions.
     ///
     /// # Panics
     /// If `x` does not have as many columns as the schema has features.
     pub fn predict(&self, x: &Matrix) -> Matrix {
         assert_eq!(x.columns(), self.schema.width(), "the columns of the data and the features of the model");
-        let mut outputs = evaluate::outputs_here(&self.network, x, |x| self.preprocessing.features().transform(x));
+        let mut outputs = evaluate::outputs_here(&self.network, x, |x| self.preprocessing.apply_to_features(x));
         self.finish(&mut outputs);
         outputs
     }
@@ -155,13 +165,17 @@ impl Model {
         classes.get(likeliest(probabilities)?).map(String::as_str)
     }
 
-    /// Whether `data` is what the model was trained on; [`Schema::check`] is the rule.
+    /// Checks that `data` fits the model, by the rule of [`Schema::check`], and lacks no feature unless the model fills
+    /// it in.
     ///
     /// # Errors
-    /// [`Error::Mismatch`] when it is not; the message says what differs.
+    /// [`Error::Mismatch`] if it does not; the message says what differs.
     pub fn check(&self, data: &Dataset) -> Result<()> {
         self.schema.check(data.schema())?;
-        self.network.check(data)
+        match self.preprocessing.imputer() {
+            Some(_) => self.network.check_shapes(data),
+            None => self.network.check(data),
+        }
     }
 
     /// The predictions for every example of `data`, whose features are in the units of the training data.
@@ -179,7 +193,7 @@ impl Model {
     /// # Errors
     /// When it is not that of the model.
     pub fn predict_features(&self, features: &Features) -> Result<Matrix> {
-        let mut outputs = evaluate::outputs(&self.network, features, |x| self.preprocessing.features().transform(x))?;
+        let mut outputs = evaluate::outputs(&self.network, features, |x| self.preprocessing.apply_to_features(x))?;
         self.finish(&mut outputs);
         Ok(outputs)
     }
@@ -208,7 +222,7 @@ impl Model {
     pub fn score(&self, data: &Dataset) -> Result<Score> {
         self.check(data)?;
         let mut outputs =
-            evaluate::outputs(&self.network, data.features(), |x| self.preprocessing.features().transform(x))?;
+            evaluate::outputs(&self.network, data.features(), |x| self.preprocessing.apply_to_features(x))?;
         let mut targets = Matrix::default();
         data.gather_targets(&(0..data.len()).collect::<Vec<_>>(), self.network.outputs(), &mut targets);
         self.preprocessing.apply_to_targets(&mut targets);
@@ -264,8 +278,8 @@ impl Model {
             file.tensors.push(Tensor::new(format!("{name}.offset"), &shape, scaler.offset().to_vec()));
             file.tensors.push(Tensor::new(format!("{name}.factor"), &shape, scaler.factor().to_vec()));
         }
-        if let Some(fill) = self.schema.fill() {
-            file.tensors.push(Tensor::new(FILL, &[fill.len()], fill.to_vec()));
+        if let Some(imputer) = self.preprocessing.imputer() {
+            file.tensors.push(Tensor::new(FILL, &[imputer.columns()], imputer.fill().to_vec()));
         }
         file.metadata.insert("schema".into(), schema_to_json(&self.schema).to_string());
         if let Some(loss) = self.loss {
@@ -287,12 +301,14 @@ impl Model {
             })?;
             Json::parse(text).map_err(|error| format!("`{name}` cannot be read: {error}: the file is damaged"))
         };
-        let mut schema = schema_from_json(&json("schema")?)?;
+        let schema = schema_from_json(&json("schema")?)?;
         let tensors = Tensors::of(file);
-        if tensors.has(FILL) {
-            let fill = tensors.get(FILL, &[schema.width()])?;
-            schema = schema.with_fill(fill).map_err(|error| error.to_string())?;
-        }
+        let imputer = match tensors.has(FILL) {
+            true => {
+                Some(Imputer::from_parts(tensors.get(FILL, &[schema.width()])?).map_err(|error| error.to_string())?)
+            }
+            false => None,
+        };
         let scaler = |name: &str, columns: usize| {
             let offset = tensors.get(&format!("{name}.offset"), &[columns])?;
             let factor = tensors.get(&format!("{name}.factor"), &[columns])?;
@@ -301,7 +317,7 @@ impl Model {
         let outputs = network.outputs();
         let features = scaler("features", network.inputs())?;
         let targets = if tensors.has("targets.offset") { Some(scaler("targets", outputs)?) } else { None };
-        let preprocessing = Preprocessing::new(features, targets);
+        let preprocessing = Preprocessing::new(features, targets).with_imputer(imputer);
         let mut model = Model::new(network, preprocessing, schema).map_err(|error| error.to_string())?;
         if let Some(loss) = file.metadata.get("loss") {
             let loss = loss.parse().map_err(|_| {
@@ -316,7 +332,7 @@ impl Model {
     }
 }
 
-/// The tensor of what missing features are taken for.
+/// The tensor of the numbers that are filled in for missing features.
 const FILL: &str = "features.fill";
 
 /// `{"columns":["width",{"name":"colour","categories":["blue","red"]}],"target":{…},"positions":[2]}`, with `"ignored":[3]`

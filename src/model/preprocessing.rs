@@ -5,7 +5,7 @@ use std::str::FromStr;
 
 use crate::base::error::{Error, Result};
 use crate::base::names::{Names, named};
-use crate::data::{Dataset, Features, Scaler, Targets};
+use crate::data::{Dataset, Features, Imputer, Rows, Scaler, Targets};
 use crate::linalg::matrix::Matrix;
 
 /// How features are scaled.
@@ -41,15 +41,36 @@ impl Scaling {
 
     /// The scaling that suits `data` if nothing else is known: pixels for features kept as bytes, else standard.
     pub fn for_data(data: &Dataset) -> Self {
-        if matches!(data.features(), Features::Bytes { .. }) { Scaling::Pixels } else { Scaling::Standard }
+        if data.features().is_bytes() { Scaling::Pixels } else { Scaling::Standard }
     }
 
-    fn fit(self, features: &Features) -> Scaler {
+    /// Fits a scaler on features whose missing ones are filled in by `imputer`.
+    fn fit(self, features: &Features, imputer: Option<&Imputer>) -> Scaler {
+        let imputed = Imputed { features, imputer };
         match self {
-            Scaling::Standard => Scaler::standard(features),
-            Scaling::MinMax => Scaler::min_max(features),
+            Scaling::Standard => Scaler::standard(&imputed),
+            Scaling::MinMax => Scaler::min_max(&imputed),
             Scaling::Pixels => Scaler::divide_by(features.columns(), 255.0),
             Scaling::None => Scaler::identity(features.columns()),
+        }
+    }
+}
+
+/// Features whose missing ones are filled in while they are read.
+struct Imputed<'a> {
+    features: &'a Features,
+    imputer: Option<&'a Imputer>,
+}
+
+impl Rows for Imputed<'_> {
+    fn size(&self) -> (usize, usize) {
+        self.features.size()
+    }
+
+    fn read_row(&self, row: usize, x: &mut [f32]) {
+        self.features.read_row(row, x);
+        if let Some(imputer) = self.imputer {
+            imputer.transform_row(x);
         }
     }
 }
@@ -68,9 +89,10 @@ impl FromStr for Scaling {
     }
 }
 
-/// A scaler of the features and, for models of values, one of the targets.
+/// Everything that is done to data before a network sees it: an [`Imputer`] of missing features, if they may be missing, a
+/// [`Scaler`] of the features and, if the targets are values, one of the targets.
 ///
-/// It is fitted on the training data and applied, as it is, to everything else; a [`Model`](crate::Model) keeps it.
+/// It is fitted on the training data alone and applied, as it is, to everything else; a [`Model`](crate::Model) keeps it.
 ///
 /// ```
 /// use palmnet::{Preprocessing, Scaling, generate};
@@ -83,46 +105,71 @@ impl FromStr for Scaling {
 /// ```
 #[derive(Clone, Debug, PartialEq)]
 pub struct Preprocessing {
+    imputer: Option<Imputer>,
     features: Scaler,
     targets: Option<Scaler>,
 }
 
 impl Preprocessing {
-    /// Fits the features' scaler, and a standard scaler of the targets if these are values.
+    /// Fits an imputer if features may be missing ([`Schema::allows_missing`](crate::Schema::allows_missing)), a scaler of
+    /// the features, once they are filled in, and a standard scaler of the targets if these are values.
     #[must_use]
     pub fn fit(train: &Dataset, scaling: Scaling) -> Self {
+        let imputer = train.schema().allows_missing().then(|| Imputer::fit(train));
         let targets = match train.targets() {
-            Targets::Values(values) => Some(Scaler::standard_of(values)),
+            Targets::Values(values) => Some(Scaler::standard(values)),
             Targets::Classes(_) => None,
         };
-        Preprocessing { features: scaling.fit(train.features()), targets }
+        Preprocessing { features: scaling.fit(train.features(), imputer.as_ref()), imputer, targets }
     }
 
-    /// Preprocessing of its parts, fitted elsewhere.
+    /// Makes preprocessing of scalers that were fitted elsewhere, without an imputer.
     #[must_use]
     pub fn new(features: Scaler, targets: Option<Scaler>) -> Self {
-        Preprocessing { features, targets }
+        Preprocessing { imputer: None, features, targets }
     }
 
-    /// The scaler of the features.
+    /// Returns the same scalers with this imputer, in place of the one that was there.
+    #[must_use]
+    pub fn with_imputer(self, imputer: impl Into<Option<Imputer>>) -> Self {
+        Preprocessing { imputer: imputer.into(), ..self }
+    }
+
+    /// Returns the imputer of the features, if missing ones are filled in.
+    pub fn imputer(&self) -> Option<&Imputer> {
+        self.imputer.as_ref()
+    }
+
+    /// Returns the scaler of the features.
     pub fn features(&self) -> &Scaler {
         &self.features
     }
 
-    /// The scaler of the targets, if they are scaled.
+    /// Returns the scaler of the targets, if they are scaled.
     pub fn targets(&self) -> Option<&Scaler> {
         self.targets.as_ref()
     }
 
-    /// Scales features and targets in place.
+    /// Fills in missing features, and scales features and targets, in place.
     ///
     /// # Panics
     /// If the numbers of columns differ from those of the data that it was fitted on.
     pub fn apply(&self, data: &mut Dataset) {
+        if let Some(imputer) = &self.imputer {
+            imputer.apply(data);
+        }
         data.scale(&self.features);
         if let Some(targets) = &self.targets {
             data.scale_targets(targets);
         }
+    }
+
+    /// Fills in and scales features, examples × features, in place.
+    pub(super) fn apply_to_features(&self, x: &mut Matrix) {
+        if let Some(imputer) = &self.imputer {
+            imputer.transform(x);
+        }
+        self.features.transform(x);
     }
 
     /// Scales targets, examples × outputs, in place.
@@ -143,10 +190,10 @@ impl Preprocessing {
     }
 }
 
-/// Of features alone: targets are not scaled.
+/// Preprocessing of features alone: targets are not scaled.
 impl From<Scaler> for Preprocessing {
     fn from(features: Scaler) -> Self {
-        Preprocessing { features, targets: None }
+        Preprocessing::new(features, None)
     }
 }
 

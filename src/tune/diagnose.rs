@@ -3,7 +3,7 @@
 use std::fmt;
 
 use crate::base::text::counted;
-use crate::data::{Dataset, Features, Scaler, Targets};
+use crate::data::{Dataset, Scaler, Targets};
 use crate::linalg::matrix::Matrix;
 use crate::model::preprocessing::Preprocessing;
 
@@ -83,6 +83,12 @@ impl fmt::Display for Warning {
 /// chosen the size of the network, the number of its parameters.
 #[must_use]
 pub fn diagnose(train: &Dataset, preprocessing: &Preprocessing, parameters: Option<usize>) -> Vec<Warning> {
+    let imputed = preprocessing.imputer().map(|imputer| {
+        let mut imputed = train.clone();
+        imputer.apply(&mut imputed);
+        imputed
+    });
+    let train = imputed.as_ref().unwrap_or(train);
     let mut warnings = Vec::new();
     let numbers = train.len().saturating_mul(train.features().columns());
     if let Some(parameters) = parameters.filter(|&parameters| parameters > numbers) {
@@ -112,11 +118,11 @@ pub fn diagnose(train: &Dataset, preprocessing: &Preprocessing, parameters: Opti
     let imprecise = |scaler: &Scaler, i: usize| scaler.offset()[i].abs() * scaler.factor()[i] > 1e5;
     let mut columns = named(&|i| imprecise(&spread, i));
     if let Targets::Values(values) = train.targets() {
-        let (scaler, targets) = (Scaler::standard_of(values), train.schema().output().names());
+        let (scaler, targets) = (Scaler::standard(values), train.schema().output().names());
         columns.extend((0..targets.len()).filter(|&i| imprecise(&scaler, i)).map(|i| targets[i].clone()));
     }
     add(Warning::Imprecise, columns);
-    if !matches!(train.features(), Features::Bytes(_)) {
+    if !train.features().is_bytes() {
         let range = Scaler::min_max(train.features());
         add(
             Warning::Outliers,

@@ -19,7 +19,7 @@ use super::penalty::{self, Trial};
 use super::recipe::{Fit, FitEvent, FitRun, Recipe};
 use crate::base::error::{Error, Result};
 use crate::base::rng::Rng;
-use crate::data::Dataset;
+use crate::data::{Dataset, Imputer};
 use crate::model::model::Model;
 use crate::model::preprocessing::Preprocessing;
 use crate::train::{CheckpointInfo, Checkpoints, Event, Run};
@@ -181,6 +181,11 @@ impl<'t, 'r> Tuning<'t, 'r> {
         let mut losses = self.ended_trials().unwrap_or_default();
         losses.truncate(candidates.len() - 1);
         let resumed = losses.len();
+        // Nothing of the part that trials are scored on may be filled in; a model that is there keeps its imputer.
+        let mut preprocessing = self.preprocessing.clone();
+        if self.run.start.is_none() && preprocessing.imputer().is_some() {
+            preprocessing = preprocessing.with_imputer(Imputer::fit(&learned));
+        }
         let mut trials = Vec::new();
         for (index, candidate) in candidates.iter().enumerate() {
             let hyperparameters = penalty::trial_of(tuned, *candidate, learned.len());
@@ -189,7 +194,7 @@ impl<'t, 'r> Tuning<'t, 'r> {
                 continue;
             }
             let trial = Attempt { index, trials: candidates.len(), hyperparameters: &hyperparameters, ended: &losses };
-            let trained = self.attempt(&trial, &learned, index == resumed)?;
+            let trained = self.attempt(&trial, &learned, &preprocessing, index == resumed)?;
             let score = trained.map(|model| model.score(&scored)).transpose()?;
             let loss = score.as_ref().map(|score| score.loss).filter(|loss| loss.is_finite());
             losses.push(loss);
@@ -199,10 +204,16 @@ impl<'t, 'r> Tuning<'t, 'r> {
     }
 
     /// Trains a network of a trial, from a checkpoint if it is that of this trial; `None` if it diverged.
-    fn attempt(&mut self, attempt: &Attempt<'_>, learned: &Dataset, may_resume: bool) -> Result<Option<Model>> {
+    fn attempt(
+        &mut self,
+        attempt: &Attempt<'_>,
+        learned: &Dataset,
+        preprocessing: &Preprocessing,
+        may_resume: bool,
+    ) -> Result<Option<Model>> {
         let Attempt { index, trials, hyperparameters, ended } = *attempt;
         let mut scaled = learned.clone();
-        self.preprocessing.apply(&mut scaled);
+        preprocessing.apply(&mut scaled);
         // One checkpoint at once, so that no trial before this one is lost.
         let at_once = AtomicBool::new(true);
         let losses = ended.iter().map(|loss| loss.map_or("none".to_string(), |loss| loss.to_string()));
@@ -244,7 +255,7 @@ impl<'t, 'r> Tuning<'t, 'r> {
             Err(Error::Diverged { .. }) => Ok(None),
             _ if stopped.get() => Err(Error::Stopped),
             network => {
-                let model = Model::new(network?, self.preprocessing.clone(), learned.schema().clone())?;
+                let model = Model::new(network?, preprocessing.clone(), learned.schema().clone())?;
                 Ok(Some(model.with_loss(hyperparameters.loss)))
             }
         }

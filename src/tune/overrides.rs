@@ -1,7 +1,7 @@
 //! Decisions that somebody has made, and the defaults for all others, which depend on these and on the data.
 
 use super::hyperparameters::{Hyperparameters, Normalization, dense_parameters};
-use crate::data::{Dataset, Features, Targets};
+use crate::data::{Dataset, Targets};
 use crate::model::preprocessing::Scaling;
 use crate::nn::activation::Activation;
 use crate::nn::init::Init;
@@ -82,7 +82,7 @@ impl Overrides {
     #[must_use]
     pub fn for_data(&self, train: &Dataset) -> Hyperparameters {
         let optimizer = self.rule();
-        let images = matches!(train.features(), Features::Bytes(_));
+        let images = train.features().is_bytes();
         let batch_size = self.batch_size.unwrap_or_else(|| default_batch_size(&optimizer, images, train.len()));
         let hidden = self.hidden.clone().unwrap_or_else(|| if images { vec![128; 2] } else { vec![64; 3] });
         let restarts = self.restarts.unwrap_or_else(|| {

@@ -54,7 +54,7 @@ fn idx_test_part_for_a_schema() {
     folder.write("t10k-labels-idx1-ubyte", labels(&[1, 0]));
     let data = Dataset::from_idx_test(&folder.0, &two).unwrap();
     assert_eq!((data.to_matrix(), data.labels().unwrap(), data.schema()), (x.clone(), &[1, 0][..], &two));
-    assert!(matches!(data.features(), Features::Bytes { .. }) && data.features() == &features);
+    assert!(data.features().is_bytes() && data.features() == &features);
     // Labels are looked up by class name.
     let named = schema(&["a", "b"], &["1", "7", "0"]);
     assert_eq!(Dataset::from_idx_test(&folder.0, &named).unwrap().labels().unwrap(), [0, 2]);

@@ -24,5 +24,5 @@ fn cells(table: &Table) -> Vec<Vec<String>> {
 fn load(text: &str, target: Target<'_>) -> palmnet::Result<Dataset> {
     let table = Table::parse(text, "a.csv")?;
     let schema = Schema::infer(&table, target)?;
-    Dataset::from_table(&table, &schema)
+    Dataset::from_table_as(&table, &schema)
 }

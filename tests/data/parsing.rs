@@ -25,11 +25,11 @@ proptest! {
         }
         for target in [Target::Last, Target::Column("1"), Target::Class("a"), Target::Values(&["1", "2"])] {
             if let Ok(schema) = Schema::infer(&table, target) {
-                let data = Dataset::from_table(&table, &schema).expect("a schema reads its own table");
+                let data = Dataset::from_table_as(&table, &schema).expect("a schema reads its own table");
                 prop_assert_eq!(data.len(), table.rows());
                 if let Ok(other) = Table::parse(other.clone(), "b.csv") {
                     let _ = schema.features(&other);
-                    let _ = Dataset::from_table(&other, &schema);
+                    let _ = Dataset::from_table_as(&other, &schema);
                 }
             }
         }

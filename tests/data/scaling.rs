@@ -1,13 +1,13 @@
 //! Scalers of features and targets.
 
-use palmnet::{Dataset, Features, Matrix, Scaler, generate};
+use palmnet::{Dataset, Matrix, Scaler, generate};
 
 use crate::support::says;
 
 /// The digits as bytes, and the same as floats.
 fn twins() -> (Dataset, Dataset) {
     let bytes = generate::digits();
-    assert!(matches!(bytes.features(), Features::Bytes { .. }));
+    assert!(bytes.features().is_bytes());
     let floats = Dataset::new(bytes.to_matrix(), bytes.targets().clone(), bytes.schema().clone()).unwrap();
     (bytes, floats)
 }
@@ -40,7 +40,7 @@ fn byte_scalers_compose() {
     let (mut bytes, mut floats) = twins();
     for scaler in [Scaler::divide_by(64, 16.0), Scaler::from_parts(vec![0.25; 64], vec![3.0; 64]).unwrap()] {
         bytes.scale(&scaler);
-        floats = scaler.apply(&floats);
+        floats.scale(&scaler);
     }
     // 16 / 16 = 1, (1 - 0.25) 3 = 2.25
     let (x, y) = (bytes.to_matrix(), floats.to_matrix());
@@ -58,10 +58,15 @@ fn scaler_is_fitted_on_the_training_data_only() {
     assert_eq!((scaler.factor()[0], scaler.factor()[2]), (0.5, 1.0));
     assert!((scaler.factor()[1] - 1.0 / 50f32.sqrt()).abs() < 1e-7);
     let test = Dataset::from_values(Matrix::from_rows(&[[7.0, 0.0, 1.1]]), Matrix::zeros(1, 1)).unwrap();
-    assert_eq!(scaler.apply(&test).to_matrix(), Matrix::from_rows(&[[2.0, 0.0, 1.0]]));
+    let scaled = |data: &Dataset, scaler: &Scaler| {
+        let mut scaled = data.clone();
+        scaled.scale(scaler);
+        scaled.to_matrix()
+    };
+    assert_eq!(scaled(&test, &scaler), Matrix::from_rows(&[[2.0, 0.0, 1.0]]));
     let scaler = Scaler::min_max(train.features());
-    assert_eq!(scaler.apply(&train).to_matrix().row(0), [0.0, 0.0, 0.0]);
-    assert_eq!(scaler.apply(&train).to_matrix().row(1), [1.0, 1.0, 0.0]);
+    assert_eq!(scaled(&train, &scaler).row(0), [0.0, 0.0, 0.0]);
+    assert_eq!(scaled(&train, &scaler).row(1), [1.0, 1.0, 0.0]);
     let mut back = train.to_matrix();
     scaler.transform(&mut back);
     scaler.invert(&mut back);
@@ -71,18 +76,18 @@ fn scaler_is_fitted_on_the_training_data_only() {
 #[test]
 fn scaler_of_a_large_mean_and_a_small_spread() {
     let x = Matrix::from_rows(&[[1e6], [1e6 + 1.0], [1e6 + 2.0], [1e6 + 1.0]]);
-    let scaler = Scaler::standard_of(&x);
+    let scaler = Scaler::standard(&x);
     assert_eq!(scaler.offset(), [1e6 + 1.0]);
     assert!((scaler.factor()[0] - 2f32.sqrt()).abs() < 1e-6);
-    assert!(Scaler::standard_of(&Matrix::filled(1000, 1, 0.1)).factor() == [1.0]);
-    assert_eq!(Scaler::standard_of(&Matrix::zeros(0, 2)), Scaler::identity(2));
+    assert!(Scaler::standard(&Matrix::filled(1000, 1, 0.1)).factor() == [1.0]);
+    assert_eq!(Scaler::standard(&Matrix::zeros(0, 2)), Scaler::identity(2));
 }
 
 #[test]
 fn targets_are_scaled_and_restored() {
     let mut data = generate::sums(500, 1);
     let before = data.values().unwrap().clone();
-    let scaler = Scaler::standard_of(&before);
+    let scaler = Scaler::standard(&before);
     data.scale_targets(&scaler);
     let mut after = data.values().unwrap().clone();
     let mean = |column: usize| after.iter_rows().map(|row| row[column]).sum::<f32>() / 500.0;

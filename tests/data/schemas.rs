@@ -133,11 +133,11 @@ fn too_many_categories_are_errors() {
 fn schema_finds_columns_by_name() {
     let schema = Schema::infer(&table("a,kind,b\n1,x,2\n3,y,4\n"), Target::Column("kind")).unwrap();
     let later = table("note,b,kind,a\n?,20,y,10\n,40,x,30\n");
-    let data = Dataset::from_table(&later, &schema).unwrap();
+    let data = Dataset::from_table_as(&later, &schema).unwrap();
     assert_eq!(data.to_matrix(), Matrix::from_rows(&[[10.0, 20.0], [30.0, 40.0]]));
     assert_eq!(data.labels().unwrap(), [1, 0]);
     assert_eq!(schema.features(&table("b,a\n2,1\n")).unwrap(), Matrix::from_rows(&[[1.0, 2.0]]));
-    says(Dataset::from_table(&table("b,a\n2,1\n"), &schema), &["a.csv: lacks the columns `kind`; it has `b`, `a`"]);
+    says(Dataset::from_table_as(&table("b,a\n2,1\n"), &schema), &["a.csv: lacks the columns `kind`; it has `b`, `a`"]);
     says(schema.features(&table("kind,b\nx,1\n")), &["lacks the columns `a`"]);
     // A different table that also has three columns.
     says(schema.features(&table("u,v,w\n1,2,3\n")), &["lacks the columns `a`, `b`"]);
@@ -148,11 +148,11 @@ fn schema_finds_columns_by_position() {
     let whole = Matrix::from_rows(&[[1.0, 2.0], [3.0, 4.0]]);
     for text in ["x,1,2\ny,3,4\n", "kind,a,b\nx,1,2\ny,3,4\n"] {
         let schema = Schema::infer(&table(text), Target::Column("1")).unwrap();
-        let data = Dataset::from_table(&table("y,1,2\nx,3,4\n"), &schema).unwrap();
+        let data = Dataset::from_table_as(&table("y,1,2\nx,3,4\n"), &schema).unwrap();
         assert_eq!((data.to_matrix(), data.labels().unwrap()), (whole.clone(), &[1, 0][..]));
         assert_eq!(schema.features(&table("1,2\n3,4\n")).unwrap(), whole);
         assert_eq!(schema.features(&table("?,1,2\n?,3,4\n")).unwrap(), whole);
-        says(Dataset::from_table(&table("1,2\n3,4\n"), &schema), &["has 2 columns, where 3 were expected: "]);
+        says(Dataset::from_table_as(&table("1,2\n3,4\n"), &schema), &["has 2 columns, where 3 were expected: "]);
         says(schema.features(&table("1,2,3,4\n")), &["has 4 columns, where 3 were expected, or 2 without"]);
     }
     let schema = Schema::infer(&table("x,1,2\ny,3,4\n"), Target::Column("1")).unwrap();
@@ -164,7 +164,7 @@ fn schema_finds_columns_by_position() {
 #[test]
 fn unknown_cells_are_errors() {
     let schema = Schema::infer(&table("a,color,kind\n1,red,x\n2,blue,y\n"), Target::Last).unwrap();
-    let read = |row: &str| Dataset::from_table(&table(&format!("a,color,kind\n1,red,x\n{row}\n")), &schema);
+    let read = |row: &str| Dataset::from_table_as(&table(&format!("a,color,kind\n1,red,x\n{row}\n")), &schema);
     says(read("1,green,x"), &["a.csv, line 3, column color: `green` is not a known category", "`blue`, `red`"]);
     says(read("1,red,z"), &["a.csv, line 3, column kind: `z` is not a known class", "`x`, `y`"]);
     says(read("one,red,x"), &["a.csv, line 3, column a: `one` is not a number"]);
@@ -173,7 +173,7 @@ fn unknown_cells_are_errors() {
     says(read("1,red,"), &["line 3, column kind: is empty"]);
     says(read("1e40,red,x"), &["line 3, column a: `1e40` is infinite"]);
     let schema = Schema::infer(&table("a,kind\n1,1\n2,2.0\n"), Target::Class("kind")).unwrap();
-    let data = Dataset::from_table(&table("a,kind\n1,2\n2,1.00\n"), &schema).unwrap();
+    let data = Dataset::from_table_as(&table("a,kind\n1,2\n2,1.00\n"), &schema).unwrap();
     assert_eq!(data.labels().unwrap(), [1, 0]);
 }
 

@@ -31,8 +31,8 @@ fn mismatched_dataset_parts_are_errors() {
     says(Dataset::from_values(Matrix::filled(2, 3, f32::NAN), x()), &["feature 0 of example 0", "NaN"]);
     says(Dataset::from_values(x(), Matrix::from_rows(&[[0.0], [f32::INFINITY]])), &["target 0 of example 1", "inf"]);
     says(Dataset::from_values(Matrix::zeros(3, 1), x()), &["3 rows of features and 2 of targets"]);
-    says(Features::bytes(2, vec![0; 5]), &["5 bytes", "2 features"]);
-    says(Features::bytes(0, vec![]), &["0 features"]);
+    says(Features::from_bytes(2, vec![0; 5]), &["5 bytes", "2 features"]);
+    says(Features::from_bytes(0, vec![]), &["0 features"]);
 }
 
 #[test]
@@ -56,7 +56,7 @@ fn split_is_seeded_and_loses_nothing() {
 }
 
 #[test]
-#[should_panic(expected = "a share of 1 is not between 0 and 1")]
+#[should_panic(expected = "a fraction of 1 is not between 0 and 1")]
 fn split_fraction_out_of_range_panics() {
     generate::xor().split(1.0, 0);
 }

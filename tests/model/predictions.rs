@@ -181,7 +181,7 @@ fn mismatched_model_parts_are_refused() {
 fn data_of_other_classes_is_refused() {
     let load = |text: &str| {
         let table = Table::parse(text, "a.csv").unwrap();
-        Dataset::from_table(&table, &Schema::infer(&table, Target::Last).unwrap()).unwrap()
+        Dataset::from_table_as(&table, &Schema::infer(&table, Target::Last).unwrap()).unwrap()
     };
     let (abc, bcd) = (load("x,y\n1,a\n2,b\n3,c\n"), load("x,y\n2,b\n3,c\n4,d\n"));
     let network = Network::builder(1).dense(3, Softmax).build().unwrap();

@@ -78,7 +78,7 @@ fn logistic_regression_matches_numpy() {
 fn lbfgs_beats_adam_on_sums() {
     let mut data = generate::sums(100, 1);
     data.scale(&Scaler::standard(data.features()));
-    data.scale_targets(&Scaler::standard_of(data.values().unwrap()));
+    data.scale_targets(&Scaler::standard(data.values().unwrap()));
     for seed in 0..3 {
         let builder = Network::builder(2).dense(8, Relu).dense(8, Relu).dense(3, Identity).seed(seed);
         let fit = |mut trainer: Trainer<'_>| trainer.fit(&mut builder.build().unwrap(), &data).unwrap().train_loss();

@@ -58,7 +58,7 @@ fn network_learns_sums() {
     for seed in seeds(10) {
         let (mut train, mut test) = standardized(generate::sums(10_000, seed), 0.7, seed);
         let Targets::Values(values) = train.targets() else { panic!("sums are values") };
-        let scaler = Scaler::standard_of(values);
+        let scaler = Scaler::standard(values);
         train.scale_targets(&scaler);
         test.scale_targets(&scaler);
         let builder = Network::builder(2).dense(4, Relu).dense(4, Relu).dense(3, Identity).seed(seed);

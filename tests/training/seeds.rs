@@ -45,12 +45,12 @@ fn seed_determines_the_order_of_examples() {
 fn byte_features_train_like_float_features() {
     let digits = generate::digits();
     let (mut bytes, scaler) = (digits.select(&(0..500).collect::<Vec<_>>()), Scaler::divide_by(64, 16.0));
-    assert!(matches!(bytes.features(), Features::Bytes { .. }));
+    assert!(bytes.features().is_bytes());
     let mut floats = Dataset::new(bytes.to_matrix(), bytes.targets().clone(), bytes.schema().clone()).unwrap();
     bytes.scale(&scaler);
     floats.scale(&scaler);
-    assert!(matches!(bytes.features(), Features::Bytes { .. }));
-    assert!(matches!(floats.features(), Features::Float(_)));
+    assert!(bytes.features().is_bytes());
+    assert!(!floats.features().is_bytes());
     let fit = |data: &Dataset| {
         let mut network = Network::builder(64).dense(32, Relu).dense(10, Softmax).seed(1).build().unwrap();
         let trainer = Trainer::new(Loss::CrossEntropy, Adam::new(0.003)).epochs(3).validation(0.1);

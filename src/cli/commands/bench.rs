@@ -217,7 +217,7 @@ fn noise(rows: usize) -> palmnet::Result<Dataset> {
     let columns = LAYERS[0];
     let data = (0..rows * columns / 8).flat_map(|_| rng.next_u64().to_le_bytes()).collect();
     let labels = (0..rows).map(|_| rng.below(10) as u32).collect();
-    let features = Features::bytes(columns, data)?;
+    let features = Features::from_bytes(columns, data)?;
     Dataset::from_classes(features, labels, (0..10).map(|class| class.to_string()))
 }
 

@@ -45,8 +45,8 @@ pub fn run(arguments: &Arguments, out: &mut dyn Write) -> Result<(), Failure> {
             (kind, strings(names)),
             ("notes", Json::object(notes)),
         ];
-        if let Some(fill) = schema.fill() {
-            members.insert(3, ("fill", numbers(fill)));
+        if let Some(imputer) = model.preprocessing().imputer() {
+            members.insert(3, ("fill", numbers(imputer.fill())));
         }
         return Ok(writeln!(out, "{}", Json::object(members))?);
     }
@@ -59,7 +59,7 @@ pub fn run(arguments: &Arguments, out: &mut dyn Write) -> Result<(), Failure> {
     if schema.columns().len() > columns.len() {
         columns.push(format!("… {} in all", schema.columns().len()));
     }
-    let filled = if schema.fill().is_some() { ", missing cells filled in" } else { "" };
+    let filled = if model.preprocessing().imputer().is_some() { ", missing cells filled in" } else { "" };
     write!(out, "{}", wrap(&format!("takes: {}{filled}", columns.join(", ")), 0))?;
     let target = match schema.output() {
         Output::Classes { name, classes } => format!("predicts: {name}, one of {}", classes.join(", ")),
