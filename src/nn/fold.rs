@@ -1,4 +1,4 @@
-//! A network without what only training needs.
+//! A network without the layers that only training needs.
 
 use crate::linalg::matrix::Matrix;
 use crate::nn::layer::{Dense, Layer};
@@ -6,8 +6,8 @@ use crate::nn::network::Network;
 
 impl Network {
     /// The same function with fewer layers: batch normalization becomes part of the dense layer before it, or else of the
-    /// one after it, and dropout and noise are left out. Outputs are the same but for rounding. A batch normalization next to no dense
-    /// layer stays, and so does layer normalization, which is not linear.
+    /// one after it, and dropout and noise are left out. Outputs are the same but for rounding. A batch normalization next
+    /// to no dense layer stays, and so does layer normalization, which is not linear.
     ///
     /// ```
     /// use palmnet::{Activation::*, Matrix, Network};
