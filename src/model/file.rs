@@ -130,7 +130,7 @@ fn tensor_name(layer: usize, name: &str) -> String {
 fn layer(index: usize, word: &str, tensors: &Tensors<'_>) -> std::result::Result<Layer, String> {
     let unknown = || format!("layer {} is not known: the model may come from a newer palmnet", quoted(word));
     let Some((name, arguments)) = word.strip_suffix(')').and_then(|word| word.split_once('(')) else {
-        return Activation::find(word).map(Layer::Activation).ok_or_else(unknown);
+        return Activation::read(word).map(Layer::Activation).ok_or_else(unknown);
     };
     match name {
         "dropout" => {
@@ -254,7 +254,7 @@ impl Model {
         let preprocessing = Preprocessing::new(features, targets).with_imputer(imputer);
         let mut model = Model::new(network, preprocessing, schema).map_err(|error| error.to_string())?;
         if let Some(loss) = file.metadata.get("loss") {
-            let loss = Loss::find(loss).ok_or_else(|| {
+            let loss = Loss::read(loss).ok_or_else(|| {
                 format!("the loss {} is not known: the model may come from a newer palmnet", quoted(loss))
             })?;
             model = model.with_loss(loss);
