@@ -6,7 +6,7 @@ use std::f64::consts::{PI, TAU};
 
 use super::dataset::Dataset;
 use super::idx;
-use super::schema::{Output, Schema};
+use super::schema::{Schema, TargetSchema};
 use super::targets::Targets;
 use crate::base::math::sin_cos_f64;
 use crate::base::rng::{Rng, purpose};
@@ -90,7 +90,7 @@ pub fn sums(n: usize, seed: u64) -> Dataset {
         y.row_mut(row).copy_from_slice(&[a + b, a - b, (a - b).abs()].map(|value| value as f32));
     }
     let names = ["sum", "difference", "distance"].map(String::from).to_vec();
-    build(x, Targets::Values(y), ["a", "b"], Output::Values { names })
+    build(x, Targets::Values(y), ["a", "b"], TargetSchema::Values { names })
 }
 
 /// The four rows of exclusive or, which no single neuron can tell apart (Minsky, Papert, 1969).
@@ -128,12 +128,12 @@ fn points(n: usize, name: &str, count: usize, mut point: impl FnMut(usize) -> ([
     build(x, Targets::Classes(labels), ["x", "y"], classes(name, count))
 }
 
-fn classes(name: &str, count: usize) -> Output {
-    Output::Classes { name: name.to_string(), classes: (0..count).map(|class| class.to_string()).collect() }
+fn classes(name: &str, count: usize) -> TargetSchema {
+    TargetSchema::Classes { name: name.to_string(), classes: (0..count).map(|class| class.to_string()).collect() }
 }
 
-fn build(x: Matrix, targets: Targets, features: [&str; 2], output: Output) -> Dataset {
-    Schema::numbers(features, output)
+fn build(x: Matrix, targets: Targets, features: [&str; 2], target: TargetSchema) -> Dataset {
+    Schema::numbers(features, target)
         .and_then(|schema| Dataset::new(x, targets, schema))
         .unwrap_or_else(|error| panic!("a generated problem: {error}"))
 }

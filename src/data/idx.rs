@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use super::compressed;
 use super::dataset::Dataset;
 use super::features::Features;
-use super::schema::{Output, Schema};
+use super::schema::{Schema, TargetSchema};
 use super::targets::Targets;
 use crate::base::error::{Error, Result};
 use crate::base::text::listed;
@@ -56,7 +56,7 @@ impl Dataset {
     /// not as many pixels as the schema has features, or a label is none of the schema's classes.
     pub fn from_idx_test(folder: impl AsRef<Path>, schema: &Schema) -> Result<Dataset> {
         let folder = folder.as_ref();
-        let Output::Classes { classes, .. } = schema.output() else {
+        let TargetSchema::Classes { classes, .. } = schema.target() else {
             return Err(Error::Mismatch("the model predicts values, and images are labelled with classes".into()));
         };
         let images = Part::read(&find(folder, "t10k-images", "idx3-ubyte")?, 3)?;
@@ -198,8 +198,8 @@ fn dataset(images: Part, labels: Part, classes: usize) -> Result<Dataset> {
         return Err(Error::format(images.file, message));
     }
     let classes = (0..classes).map(|class| class.to_string()).collect();
-    let output = Output::Classes { name: "label".to_string(), classes };
-    let schema = Schema::numbers((0..columns).map(|pixel| format!("pixel{pixel}")), output)
+    let target = TargetSchema::Classes { name: "label".to_string(), classes };
+    let schema = Schema::numbers((0..columns).map(|pixel| format!("pixel{pixel}")), target)
         .map_err(|error| Error::format(labels.file, error.to_string()))?;
     let features = Features::from_bytes(columns, images.data)?;
     Dataset::new(features, Targets::Classes(labels.data.into_iter().map(u32::from).collect()), schema)

@@ -1,7 +1,7 @@
 //! Reading a table as a schema says: cells become features and targets.
 
 use super::cell::{Cell, UNFILLED, UNLABELLED, finite, missing, number};
-use super::schema::{Kind, Output, Schema, numbered};
+use super::schema::{ColumnKind, Schema, TargetSchema, numbered};
 use super::table::Table;
 use super::targets::Targets;
 use crate::base::error::{Error, Result};
@@ -27,7 +27,7 @@ impl Schema {
         let mut features = Matrix::zeros(rows, width);
         let labelled_rows = if labelled { rows } else { 0 };
         let mut labels = vec![0; labelled_rows];
-        let mut values = Matrix::zeros(labelled_rows, self.output().names().len());
+        let mut values = Matrix::zeros(labelled_rows, self.target().names().len());
         for row in 0..rows {
             let x = features.row_mut(row);
             for (column, cell) in table.cells(row).enumerate() {
@@ -51,9 +51,9 @@ impl Schema {
                 }
             }
         }
-        let targets = match self.output() {
-            Output::Classes { .. } => Targets::Classes(labels),
-            Output::Values { .. } => Targets::Values(values),
+        let targets = match self.target() {
+            TargetSchema::Classes { .. } => Targets::Classes(labels),
+            TargetSchema::Values { .. } => Targets::Values(values),
         };
         Ok((features, targets))
     }
@@ -75,14 +75,14 @@ impl Schema {
         let mut roles: Vec<Role<'_>> = (0..table.columns()).map(|_| Role::Unused).collect();
         for ((column, inputs), index) in self.columns().iter().zip(self.inputs()).zip(features) {
             roles[index] = match &column.kind {
-                Kind::Number => Role::Number(inputs.start),
-                Kind::Categories(names) => Role::Category(inputs.start, Vocabulary::new(names, "category")),
+                ColumnKind::Number => Role::Number(inputs.start),
+                ColumnKind::Categories(names) => Role::Category(inputs.start, Vocabulary::new(names, "category")),
             };
         }
         for (i, index) in targets.into_iter().enumerate() {
-            roles[index] = match self.output() {
-                Output::Classes { classes, .. } => Role::Class(Vocabulary::new(classes, "class")),
-                Output::Values { .. } => Role::Value(i),
+            roles[index] = match self.target() {
+                TargetSchema::Classes { classes, .. } => Role::Class(Vocabulary::new(classes, "class")),
+                TargetSchema::Values { .. } => Role::Value(i),
             };
         }
         Ok(roles)
@@ -94,7 +94,7 @@ impl Schema {
         match table.header() {
             Some(header) if !numbered(&features) => {
                 let indices = Places::new(header);
-                let targets: Vec<&String> = self.output().names().iter().filter(|_| labelled).collect();
+                let targets: Vec<&String> = self.target().names().iter().filter(|_| labelled).collect();
                 let wanted = features.iter().chain(&targets);
                 let absent: Vec<&&String> = wanted.filter(|name| indices.find(name).is_none()).collect();
                 if !absent.is_empty() {
@@ -126,7 +126,7 @@ impl Schema {
                     0 => without,
                     ignored => format!("{without}, {ignored} of them to be ignored"),
                 };
-                let (names, targets) = (listed(&names), listed(self.output().names()));
+                let (names, targets) = (listed(&names), listed(self.target().names()));
                 let message = format!(
                     "has {columns} columns, where {total} were expected{without}: the features {names} and the targets \
                      {targets}"
@@ -135,7 +135,8 @@ impl Schema {
             }
         };
         // A first line of texts alone passes for a header, and would silently be lost.
-        let is_category = |kind: &Kind, text| matches!(kind, Kind::Categories(names) if names.contains(text));
+        let is_category =
+            |kind: &ColumnKind, text| matches!(kind, ColumnKind::Categories(names) if names.contains(text));
         let mut columns = self.columns().iter().zip(&features);
         if columns.any(|(column, &index)| header.get(index).is_some_and(|name| is_category(&column.kind, name))) {
             let message =

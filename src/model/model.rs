@@ -12,7 +12,7 @@ use super::preprocessing::Preprocessing;
 use super::regression::Regression;
 use crate::base::error::{Error, Result};
 use crate::base::text::quoted;
-use crate::data::{Column, Dataset, Features, Imputer, Kind, Output, Scaler, Schema, Table};
+use crate::data::{Column, ColumnKind, Dataset, Features, Imputer, Scaler, Schema, Table, TargetSchema};
 use crate::format::json::Json;
 use crate::format::safetensors::{Safetensors, Tensor};
 use crate::linalg::matrix::Matrix;
@@ -83,15 +83,16 @@ impl Model {
             return Err(Error::Mismatch(format!("the imputer has {columns} columns, the schema {width} features")));
         }
         let schema = schema.allowing_missing(imputer.is_some());
-        let (outputs, targets) = (network.outputs(), schema.output());
+        let (outputs, targets) = (network.outputs(), schema.target());
         let fits = match targets {
-            Output::Classes { classes, .. } => outputs == classes.len() || (outputs == 1 && classes.len() == 2),
-            Output::Values { names } => outputs == names.len(),
+            TargetSchema::Classes { classes, .. } => outputs == classes.len() || (outputs == 1 && classes.len() == 2),
+            TargetSchema::Values { names } => outputs == names.len(),
         };
         if !fits {
             return Err(Error::Mismatch(format!("the network has {outputs} outputs, which do not fit {targets:?}")));
         }
-        let scaled_values = |scaler: &Scaler| matches!(targets, Output::Values { .. }) && scaler.columns() == outputs;
+        let scaled_values =
+            |scaler: &Scaler| matches!(targets, TargetSchema::Values { .. }) && scaler.columns() == outputs;
         if !preprocessing.targets().is_none_or(scaled_values) {
             return Err(Error::Mismatch("a target scaler is for values, with one column per output".into()));
         }
@@ -106,8 +107,8 @@ impl Model {
     /// The loss that the model was trained with or, if that is not known, the one that suits its outputs.
     pub fn loss(&self) -> Loss {
         self.loss.unwrap_or_else(|| {
-            match (self.schema.output(), self.network.output_activation(), self.network.outputs()) {
-                (Output::Values { .. }, ..) => Loss::MeanSquaredError,
+            match (self.schema.target(), self.network.output_activation(), self.network.outputs()) {
+                (TargetSchema::Values { .. }, ..) => Loss::MeanSquaredError,
                 (_, Activation::Identity, 1) => Loss::BinaryCrossEntropyLogits,
                 (_, Activation::Identity, _) => Loss::CrossEntropyLogits,
                 (_, _, 1) => Loss::BinaryCrossEntropy,
@@ -152,16 +153,16 @@ impl Model {
 
     /// From what the network puts out to what the model answers.
     fn finish(&self, outputs: &mut Matrix) {
-        match self.schema.output() {
-            Output::Classes { .. } => self.network.logits_to_probabilities(outputs),
-            Output::Values { .. } => self.preprocessing.invert_targets(outputs),
+        match self.schema.target() {
+            TargetSchema::Classes { .. } => self.network.logits_to_probabilities(outputs),
+            TargetSchema::Values { .. } => self.preprocessing.invert_targets(outputs),
         }
     }
 
     /// The name of the likeliest class in one row of [`predict`](Self::predict), the first of equals; `None` where a
     /// probability is NaN, and for a model of values.
     pub fn class(&self, probabilities: &[f32]) -> Option<&str> {
-        let Output::Classes { classes, .. } = self.schema.output() else { return None };
+        let TargetSchema::Classes { classes, .. } = self.schema.target() else { return None };
         classes.get(likeliest(probabilities)?).map(String::as_str)
     }
 
@@ -340,16 +341,16 @@ const FILL: &str = "features.fill";
 fn schema_to_json(schema: &Schema) -> Json {
     let strings = |names: &[String]| Json::Array(names.iter().map(|name| name.as_str().into()).collect());
     let columns = schema.columns().iter().map(|column| match &column.kind {
-        Kind::Number => column.name.as_str().into(),
-        Kind::Categories(categories) => {
+        ColumnKind::Number => column.name.as_str().into(),
+        ColumnKind::Categories(categories) => {
             Json::object([("name", column.name.as_str().into()), ("categories", strings(categories))])
         }
     });
-    let target = match schema.output() {
-        Output::Classes { name, classes } => {
+    let target = match schema.target() {
+        TargetSchema::Classes { name, classes } => {
             Json::object([("name", name.as_str().into()), ("classes", strings(classes))])
         }
-        Output::Values { names } => Json::object([("values", strings(names))]),
+        TargetSchema::Values { names } => Json::object([("values", strings(names))]),
     };
     let places = |places: &[usize]| Json::Array(places.iter().map(|&place| place.into()).collect());
     let mut members = vec![
@@ -369,17 +370,17 @@ fn schema_from_json(json: &Json) -> std::result::Result<Schema, String> {
         let text = |json: &Json| json.as_str().map(str::to_string);
         let strings = |json: &Json| json.as_array()?.iter().map(text).collect::<Option<Vec<String>>>();
         let column = |json: &Json| match json.as_str() {
-            Some(name) => Some(Column { name: name.into(), kind: Kind::Number }),
+            Some(name) => Some(Column { name: name.into(), kind: ColumnKind::Number }),
             None => {
-                let kind = Kind::Categories(strings(json.get("categories")?)?);
+                let kind = ColumnKind::Categories(strings(json.get("categories")?)?);
                 Some(Column { name: text(json.get("name")?)?, kind })
             }
         };
         let columns = json.get("columns")?.as_array()?.iter().map(column).collect::<Option<Vec<Column>>>()?;
         let target = json.get("target")?;
         let output = match target.get("classes") {
-            Some(classes) => Output::Classes { name: text(target.get("name")?)?, classes: strings(classes)? },
-            None => Output::Values { names: strings(target.get("values")?)? },
+            Some(classes) => TargetSchema::Classes { name: text(target.get("name")?)?, classes: strings(classes)? },
+            None => TargetSchema::Values { names: strings(target.get("values")?)? },
         };
         let places = |json: &Json| json.as_array()?.iter().map(Json::as_usize).collect::<Option<Vec<usize>>>();
         let ignored = json.get("ignored").map_or(Some(Vec::new()), places)?;
