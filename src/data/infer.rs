@@ -71,7 +71,7 @@ impl Schema {
     /// numbers or of categories.
     ///
     /// # Errors
-    /// If a target is not in the table or no feature is left beside it; if a cell is empty, stands for a missing value or
+    /// If a target is not in the table or no other column is left; if a cell is empty, stands for a missing value or
     /// is infinite, or is a text among numbers; if a text column has too many different texts, or the target only one.
     pub fn infer(table: &Table, target: Target<'_>) -> Result<Schema> {
         Schema::infer_with(table, target, false)
