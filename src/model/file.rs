@@ -8,7 +8,7 @@ use super::preprocessing::Preprocessing;
 use crate::base::error::{Error, Result};
 use crate::base::sort::order;
 use crate::base::text::quoted;
-use crate::data::{Column, Imputer, Kind, Output, Scaler, Schema};
+use crate::data::{Column, ColumnKind, Imputer, Scaler, Schema, TargetSchema};
 use crate::format::json::Json;
 use crate::format::safetensors::{Safetensors, Tensor};
 use crate::linalg::matrix::Matrix;
@@ -274,16 +274,16 @@ const FILL: &str = "features.fill";
 fn schema_to_json(schema: &Schema) -> Json {
     let strings = |names: &[String]| Json::Array(names.iter().map(|name| name.as_str().into()).collect());
     let columns = schema.columns().iter().map(|column| match &column.kind {
-        Kind::Number => column.name.as_str().into(),
-        Kind::Categories(categories) => {
+        ColumnKind::Number => column.name.as_str().into(),
+        ColumnKind::Categories(categories) => {
             Json::object([("name", column.name.as_str().into()), ("categories", strings(categories))])
         }
     });
-    let target = match schema.output() {
-        Output::Classes { name, classes } => {
+    let target = match schema.target() {
+        TargetSchema::Classes { name, classes } => {
             Json::object([("name", name.as_str().into()), ("classes", strings(classes))])
         }
-        Output::Values { names } => Json::object([("values", strings(names))]),
+        TargetSchema::Values { names } => Json::object([("values", strings(names))]),
     };
     let places = |places: &[usize]| Json::Array(places.iter().map(|&place| place.into()).collect());
     let mut members = vec![
@@ -303,17 +303,17 @@ fn schema_from_json(json: &Json) -> std::result::Result<Schema, String> {
         let text = |json: &Json| json.as_str().map(str::to_string);
         let strings = |json: &Json| json.as_array()?.iter().map(text).collect::<Option<Vec<String>>>();
         let column = |json: &Json| match json.as_str() {
-            Some(name) => Some(Column { name: name.into(), kind: Kind::Number }),
+            Some(name) => Some(Column { name: name.into(), kind: ColumnKind::Number }),
             None => {
-                let kind = Kind::Categories(strings(json.get("categories")?)?);
+                let kind = ColumnKind::Categories(strings(json.get("categories")?)?);
                 Some(Column { name: text(json.get("name")?)?, kind })
             }
         };
         let columns = json.get("columns")?.as_array()?.iter().map(column).collect::<Option<Vec<Column>>>()?;
         let target = json.get("target")?;
         let output = match target.get("classes") {
-            Some(classes) => Output::Classes { name: text(target.get("name")?)?, classes: strings(classes)? },
-            None => Output::Values { names: strings(target.get("values")?)? },
+            Some(classes) => TargetSchema::Classes { name: text(target.get("name")?)?, classes: strings(classes)? },
+            None => TargetSchema::Values { names: strings(target.get("values")?)? },
         };
         let places = |json: &Json| json.as_array()?.iter().map(Json::as_usize).collect::<Option<Vec<usize>>>();
         let ignored = json.get("ignored").map_or(Some(Vec::new()), places)?;
