@@ -8,8 +8,8 @@ use std::ops::ControlFlow;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use palmnet::{
-    Activation::*, Adam, Dataset, Event, Loss, Matrix, Network, Optimizer, Penalty, Rng, Scratch, Trainer,
-    Weights, Workspace, generate, set_threads,
+    Activation::*, Adam, Dataset, Event, Loss, Matrix, Network, Optimizer, Penalty, Rng, Scratch, Trainer, Weights,
+    Workspace, generate, set_threads,
 };
 
 use support::{rules, scaled_digits};
