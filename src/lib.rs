@@ -61,6 +61,7 @@ pub use model::classification::{Classification, Scores};
 pub use model::evaluate::Score;
 pub use model::metrics::Evaluation;
 pub use model::model::Model;
+pub use model::predict::Predictor;
 pub use model::preprocessing::{Preprocessing, Scaling};
 pub use model::regression::Regression;
 pub use nn::activation::Activation;

@@ -102,7 +102,7 @@ impl Safetensors {
     ///
     /// # Errors
     /// [`Error::Format`] when the bytes are not a whole and consistent safetensors file, or hold a tensor of another
-    /// type than `F32`.
+    /// type than `F32`, `F16` or `BF16`; the latter two are widened, which is exact.
     pub fn from_bytes(bytes: &[u8], file_name: &str) -> error::Result<Self> {
         parse(bytes).map_err(|message| Error::format(file_name, message))
     }
@@ -200,9 +200,57 @@ fn strings(metadata: &Json) -> Option<BTreeMap<String, String>> {
     Some(strings)
 }
 
+/// A type of numbers that can be read.
+#[derive(Clone, Copy)]
+enum Dtype {
+    F32,
+    F16,
+    BF16,
+}
+
+impl Dtype {
+    fn parse(name: &str) -> Option<Dtype> {
+        match name {
+            "F32" => Some(Dtype::F32),
+            "F16" => Some(Dtype::F16),
+            "BF16" => Some(Dtype::BF16),
+            _ => None,
+        }
+    }
+
+    /// The bytes of a number.
+    fn size(self) -> usize {
+        if matches!(self, Dtype::F32) { 4 } else { 2 }
+    }
+
+    fn read(self, bytes: &[u8]) -> Vec<f32> {
+        let halves = || bytes.as_chunks().0.iter().map(|&half| u16::from_le_bytes(half));
+        match self {
+            Dtype::F32 => bytes.as_chunks().0.iter().map(|&word| f32::from_le_bytes(word)).collect(),
+            Dtype::F16 => halves().map(half_to_float).collect(),
+            // The upper half of a float.
+            Dtype::BF16 => halves().map(|half| f32::from_bits(u32::from(half) << 16)).collect(),
+        }
+    }
+}
+
+/// Widens a number of IEEE 754's binary16: a sign, 5 bits of exponent with a bias of 15, 10 bits of fraction.
+fn half_to_float(half: u16) -> f32 {
+    let sign = u32::from(half >> 15) << 31;
+    let (exponent, fraction) = (u32::from(half >> 10 & 0x1F), u32::from(half & 0x3FF));
+    let magnitude = match exponent {
+        // Subnormal: the fraction times 2⁻²⁴.
+        0 => (fraction as f32 * 2f32.powi(-24)).to_bits(),
+        0x1F => 0xFF << 23 | fraction << 13,
+        _ => (exponent + 127 - 15) << 23 | fraction << 13,
+    };
+    f32::from_bits(sign | magnitude)
+}
+
 /// What the header says of a tensor.
 struct Description<'a> {
     name: &'a str,
+    dtype: Dtype,
     shape: Vec<usize>,
     /// Its first byte among the numbers.
     begin: usize,
@@ -216,25 +264,65 @@ impl<'a> Description<'a> {
         let sizes = |key| value.get(key)?.as_array()?.iter().map(Json::as_usize).collect::<Option<Vec<usize>>>();
 
         let dtype = value.get("dtype").and_then(Json::as_str).ok_or_else(|| damaged("it has no dtype"))?;
-        if dtype != "F32" {
+        let Some(dtype) = Dtype::parse(dtype) else {
             let (name, dtype) = (quoted(name), quoted(dtype));
-            return Err(format!("tensor {name} has dtype {dtype}, only F32 can be read: convert it to float32"));
-        }
+            return Err(format!(
+                "tensor {name} has dtype {dtype}, only F32, F16 and BF16 can be read: convert it to float32"
+            ));
+        };
         let shape = sizes("shape").ok_or_else(|| damaged("its shape is not a list of whole numbers"))?;
         let Some(&[begin, end]) = sizes("data_offsets").as_deref() else {
             return Err(damaged("its data_offsets are not two whole numbers"));
         };
-        let length = entries(&shape).and_then(|entries| entries.checked_mul(4));
+        let length = entries(&shape).and_then(|entries| entries.checked_mul(dtype.size()));
         if length.is_none() || length != end.checked_sub(begin) {
             return Err(damaged("its shape and its data_offsets do not fit each other"));
         }
-        Ok(Description { name, shape, begin, end })
+        Ok(Description { name, dtype, shape, begin, end })
     }
 
     /// The tensor, whose place has been checked.
     fn read(&self, numbers: &[u8]) -> Tensor {
-        let (quadruples, _) = numbers[self.begin..self.end].as_chunks();
-        let data = quadruples.iter().map(|&bytes| f32::from_le_bytes(bytes)).collect();
+        let data = self.dtype.read(&numbers[self.begin..self.end]);
         Tensor { name: self.name.into(), shape: self.shape.clone(), data }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The bits are those of NumPy's float16.
+    #[test]
+    fn half_precision_is_widened_exactly() {
+        for (half, float) in [
+            (0x0000, 0.0),
+            (0x3C00, 1.0),
+            (0xC000, -2.0),
+            (0x7BFF, 65504.0),
+            (0x0001, 5.960_464_5e-8),
+            (0x03FF, 6.097_555e-5),
+            (0x0400, 6.103_515_6e-5),
+            (0x3555, 0.333_251_95),
+            (0x7C00, f32::INFINITY),
+            (0xFC00, f32::NEG_INFINITY),
+        ] {
+            assert_eq!(half_to_float(half), float, "{half:04x}");
+        }
+        assert!(half_to_float(0x7E00).is_nan() && half_to_float(0x8000).is_sign_negative());
+    }
+
+    #[test]
+    fn half_and_brain_floats_are_read() {
+        let read = |dtype: &str, bytes: &[u8]| {
+            let header = format!(r#"{{"x":{{"dtype":"{dtype}","shape":[2],"data_offsets":[0,{}]}}}}"#, bytes.len());
+            let file = [&(header.len() as u64).to_le_bytes()[..], header.as_bytes(), bytes].concat();
+            Safetensors::from_bytes(&file, "file").map(|file| file.tensors[0].data.clone())
+        };
+        assert_eq!(read("F16", &[0x00, 0x3C, 0x00, 0xC0]).unwrap(), [1.0, -2.0]);
+        // 1.0 and -2.0 are 0x3F80_0000 and 0xC000_0000 as floats.
+        assert_eq!(read("BF16", &[0x80, 0x3F, 0x00, 0xC0]).unwrap(), [1.0, -2.0]);
+        assert!(read("F16", &[0; 8]).unwrap_err().to_string().contains("do not fit each other"));
+        assert!(read("I8", &[0; 2]).unwrap_err().to_string().contains("F32, F16 and BF16"));
     }
 }

@@ -1,13 +1,20 @@
-//! Networks as safetensors: the stack as a line of text, every trained tensor under its layer's number.
+//! Networks and models as safetensors: the stack as a line of text, every trained tensor under its layer's number, and
+//! for a model its columns as JSON and its preprocessing as tensors.
 
 use std::path::Path;
 
+use super::model::Model;
+use super::preprocessing::Preprocessing;
 use crate::base::error::{Error, Result};
 use crate::base::sort::order;
 use crate::base::text::quoted;
+use crate::data::{Column, Imputer, Kind, Output, Scaler, Schema};
+use crate::format::json::Json;
 use crate::format::safetensors::{Safetensors, Tensor};
 use crate::linalg::matrix::Matrix;
+use crate::nn::activation::Activation;
 use crate::nn::layer::{BatchNorm, Dense, Dropout, Layer, LayerNorm, Noise};
+use crate::nn::loss::Loss;
 use crate::nn::network::Network;
 
 /// The member of `__metadata__` that describes the stack, as in `dense(4,16) relu dense(16,3) softmax`.
@@ -37,6 +44,20 @@ impl Network {
     pub fn load(path: impl AsRef<Path>) -> Result<Self> {
         let path = path.as_ref();
         Network::from_safetensors(&Safetensors::read(path)?).map_err(|message| damaged(path, message))
+    }
+
+    /// Returns the content of the file that [`save`](Self::save) writes.
+    pub fn to_bytes(&self) -> Vec<u8> {
+        self.to_safetensors().to_bytes()
+    }
+
+    /// Makes a network of the content of a file, as `include_bytes!` gives it; `file_name` is used in errors only.
+    ///
+    /// # Errors
+    /// If the bytes do not hold a network.
+    pub fn from_bytes(bytes: &[u8], file_name: &str) -> Result<Self> {
+        let file = Safetensors::from_bytes(bytes, file_name)?;
+        Network::from_safetensors(&file).map_err(|message| Error::format(file_name, message))
     }
 
     pub(crate) fn to_safetensors(&self) -> Safetensors {
@@ -89,7 +110,7 @@ fn check_format(file: &Safetensors) -> std::result::Result<(), String> {
 }
 
 /// Writes a model file, unless it could not be read again.
-pub(crate) fn write(file: &Safetensors, path: &Path) -> Result<()> {
+fn write(file: &Safetensors, path: &Path) -> Result<()> {
     if let Some(tensor) = file.tensors.iter().find(|tensor| !tensor.data.iter().all(|x| x.is_finite())) {
         let name = quoted(&tensor.name);
         return Err(Error::Mismatch(format!("a number in {name} is not finite: such a network is not saved")));
@@ -109,7 +130,7 @@ fn tensor_name(layer: usize, name: &str) -> String {
 fn layer(index: usize, word: &str, tensors: &Tensors<'_>) -> std::result::Result<Layer, String> {
     let unknown = || format!("layer {} is not known: the model may come from a newer palmnet", quoted(word));
     let Some((name, arguments)) = word.strip_suffix(')').and_then(|word| word.split_once('(')) else {
-        return word.parse().map(Layer::Activation).map_err(|_| unknown());
+        return Activation::find(word).map(Layer::Activation).ok_or_else(unknown);
     };
     match name {
         "dropout" => {
@@ -149,15 +170,168 @@ fn layer(index: usize, word: &str, tensors: &Tensors<'_>) -> std::result::Result
     }
 }
 
+impl Model {
+    /// Writes the model to `path`: to a temporary file beside it, which then takes its place, so that the file is
+    /// replaced whole or not at all.
+    ///
+    /// # Errors
+    /// When the file cannot be written, or a parameter of the network is not finite.
+    pub fn save(&self, path: impl AsRef<Path>) -> Result<()> {
+        write(&self.to_safetensors(), path.as_ref())
+    }
+
+    /// Reads a model that [`save`](Self::save) wrote. It predicts the same bits.
+    ///
+    /// # Errors
+    /// When the file cannot be read, or does not hold a model.
+    pub fn load(path: impl AsRef<Path>) -> Result<Self> {
+        let path = path.as_ref();
+        Model::from_safetensors(&Safetensors::read(path)?).map_err(|message| damaged(path, message))
+    }
+
+    /// The content of a model file.
+    pub fn to_bytes(&self) -> Vec<u8> {
+        self.to_safetensors().to_bytes()
+    }
+
+    /// A model from the content of a file, as `include_bytes!` gives it; `file_name` is used in errors only.
+    ///
+    /// # Errors
+    /// When the bytes do not hold a model.
+    pub fn from_bytes(bytes: &[u8], file_name: &str) -> Result<Self> {
+        let file = Safetensors::from_bytes(bytes, file_name)?;
+        Model::from_safetensors(&file).map_err(|message| Error::format(file_name, message))
+    }
+
+    fn to_safetensors(&self) -> Safetensors {
+        let mut file = self.network().to_safetensors();
+        let scalers =
+            [("features", Some(self.preprocessing().features())), ("targets", self.preprocessing().targets())];
+        for (name, scaler) in scalers.iter().filter_map(|&(name, scaler)| Some((name, scaler?))) {
+            let shape = [scaler.columns()];
+            file.tensors.push(Tensor::new(format!("{name}.offset"), &shape, scaler.offset().to_vec()));
+            file.tensors.push(Tensor::new(format!("{name}.factor"), &shape, scaler.factor().to_vec()));
+        }
+        if let Some(imputer) = self.preprocessing().imputer() {
+            file.tensors.push(Tensor::new(FILL, &[imputer.columns()], imputer.fill().to_vec()));
+        }
+        file.metadata.insert("schema".into(), schema_to_json(self.schema()).to_string());
+        if let Some(loss) = self.known_loss() {
+            file.metadata.insert("loss".into(), loss.to_string());
+        }
+        let notes = self.notes.iter().map(|(name, text)| (name.as_str(), text.as_str().into()));
+        file.metadata.insert("notes".into(), Json::object(notes).to_string());
+        file
+    }
+
+    fn from_safetensors(file: &Safetensors) -> std::result::Result<Self, String> {
+        if file.metadata.contains_key(CHECKPOINT) {
+            return Err("this is the checkpoint of a training that did not end: end it with --resume".into());
+        }
+        let network = Network::from_safetensors(file)?;
+        let json = |name: &str| {
+            let text = file.metadata.get(name).ok_or_else(|| {
+                format!("the file holds a network but no `{name}`: it was saved without its preprocessing")
+            })?;
+            Json::parse(text).map_err(|error| format!("`{name}` cannot be read: {error}: the file is damaged"))
+        };
+        let schema = schema_from_json(&json("schema")?)?;
+        let tensors = Tensors::of(file);
+        let imputer = match tensors.has(FILL) {
+            true => {
+                Some(Imputer::from_parts(tensors.get(FILL, &[schema.width()])?).map_err(|error| error.to_string())?)
+            }
+            false => None,
+        };
+        let scaler = |name: &str, columns: usize| {
+            let offset = tensors.get(&format!("{name}.offset"), &[columns])?;
+            let factor = tensors.get(&format!("{name}.factor"), &[columns])?;
+            Scaler::from_parts(offset, factor).map_err(|error| error.to_string())
+        };
+        let outputs = network.outputs();
+        let features = scaler("features", network.inputs())?;
+        let targets = if tensors.has("targets.offset") { Some(scaler("targets", outputs)?) } else { None };
+        let preprocessing = Preprocessing::new(features, targets).with_imputer(imputer);
+        let mut model = Model::new(network, preprocessing, schema).map_err(|error| error.to_string())?;
+        if let Some(loss) = file.metadata.get("loss") {
+            let loss = Loss::find(loss).ok_or_else(|| {
+                format!("the loss {} is not known: the model may come from a newer palmnet", quoted(loss))
+            })?;
+            model = model.with_loss(loss);
+        }
+        for (name, text) in json("notes")?.as_object().unwrap_or_default() {
+            model.notes.insert(name.clone(), text.as_str().unwrap_or_default().into());
+        }
+        Ok(model)
+    }
+}
+
+/// The tensor of the numbers that are filled in for missing features.
+const FILL: &str = "features.fill";
+
+/// `{"columns":["width",{"name":"colour","categories":["blue","red"]}],"target":{…},"positions":[2]}`, with `"ignored":[3]`
+/// where columns are left out.
+fn schema_to_json(schema: &Schema) -> Json {
+    let strings = |names: &[String]| Json::Array(names.iter().map(|name| name.as_str().into()).collect());
+    let columns = schema.columns().iter().map(|column| match &column.kind {
+        Kind::Number => column.name.as_str().into(),
+        Kind::Categories(categories) => {
+            Json::object([("name", column.name.as_str().into()), ("categories", strings(categories))])
+        }
+    });
+    let target = match schema.output() {
+        Output::Classes { name, classes } => {
+            Json::object([("name", name.as_str().into()), ("classes", strings(classes))])
+        }
+        Output::Values { names } => Json::object([("values", strings(names))]),
+    };
+    let places = |places: &[usize]| Json::Array(places.iter().map(|&place| place.into()).collect());
+    let mut members = vec![
+        ("columns", Json::Array(columns.collect())),
+        ("target", target),
+        ("positions", places(schema.target_positions())),
+    ];
+    // Not in every file, so that older programs read those that have nothing new.
+    if !schema.ignored_positions().is_empty() {
+        members.push(("ignored", places(schema.ignored_positions())));
+    }
+    Json::object(members)
+}
+
+fn schema_from_json(json: &Json) -> std::result::Result<Schema, String> {
+    let parts = || {
+        let text = |json: &Json| json.as_str().map(str::to_string);
+        let strings = |json: &Json| json.as_array()?.iter().map(text).collect::<Option<Vec<String>>>();
+        let column = |json: &Json| match json.as_str() {
+            Some(name) => Some(Column { name: name.into(), kind: Kind::Number }),
+            None => {
+                let kind = Kind::Categories(strings(json.get("categories")?)?);
+                Some(Column { name: text(json.get("name")?)?, kind })
+            }
+        };
+        let columns = json.get("columns")?.as_array()?.iter().map(column).collect::<Option<Vec<Column>>>()?;
+        let target = json.get("target")?;
+        let output = match target.get("classes") {
+            Some(classes) => Output::Classes { name: text(target.get("name")?)?, classes: strings(classes)? },
+            None => Output::Values { names: strings(target.get("values")?)? },
+        };
+        let places = |json: &Json| json.as_array()?.iter().map(Json::as_usize).collect::<Option<Vec<usize>>>();
+        let ignored = json.get("ignored").map_or(Some(Vec::new()), places)?;
+        Some((columns, output, places(json.get("positions")?)?, ignored))
+    };
+    let (columns, output, positions, ignored) = parts().ok_or("`schema` is incomplete: the file is damaged")?;
+    Schema::from_parts_ignoring(columns, output, positions, ignored).map_err(|error| error.to_string())
+}
+
 /// A file's tensors by name.
-pub(crate) struct Tensors<'a> {
+struct Tensors<'a> {
     file: &'a Safetensors,
     /// Their places in the order of their names.
     order: Vec<usize>,
 }
 
 impl<'a> Tensors<'a> {
-    pub(crate) fn of(file: &'a Safetensors) -> Self {
+    fn of(file: &'a Safetensors) -> Self {
         let name = |i: usize| &file.tensors[i].name;
         Tensors { file, order: order(file.tensors.len(), &|a, b| name(a).cmp(name(b))) }
     }
@@ -168,12 +342,12 @@ impl<'a> Tensors<'a> {
         Some(&tensors[self.order[place]])
     }
 
-    pub(crate) fn has(&self, name: &str) -> bool {
+    fn has(&self, name: &str) -> bool {
         self.find(name).is_some()
     }
 
     /// The numbers of a tensor that must be there in this shape, all of them finite.
-    pub(crate) fn get(&self, name: &str, shape: &[usize]) -> std::result::Result<Vec<f32>, String> {
+    fn get(&self, name: &str, shape: &[usize]) -> std::result::Result<Vec<f32>, String> {
         let tensor = self.find(name).ok_or_else(|| format!("tensor {name} is missing: the file is damaged"))?;
         if tensor.shape != shape {
             let found = &tensor.shape;

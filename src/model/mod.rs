@@ -6,6 +6,7 @@ pub(crate) mod file;
 pub(crate) mod metrics;
 #[expect(clippy::module_inception)]
 pub(crate) mod model;
+pub(crate) mod predict;
 pub(crate) mod preprocessing;
 pub(crate) mod ranking;
 pub(crate) mod regression;

@@ -1,20 +1,14 @@
 //! A model: a network together with what turns a user's columns into its inputs and its outputs into answers.
 
 use std::collections::BTreeMap;
-use std::path::Path;
 
 use super::classification::likeliest;
 use super::evaluate::{self, Score};
-use super::file::CHECKPOINT;
-use super::file::{Tensors, damaged, write};
 use super::metrics::Evaluation;
 use super::preprocessing::Preprocessing;
 use super::regression::Regression;
 use crate::base::error::{Error, Result};
-use crate::base::text::quoted;
-use crate::data::{Column, Dataset, Features, Imputer, Kind, Output, Scaler, Schema, Table};
-use crate::format::json::Json;
-use crate::format::safetensors::{Safetensors, Tensor};
+use crate::data::{Dataset, Output, Scaler, Schema};
 use crate::linalg::matrix::Matrix;
 use crate::nn::activation::Activation;
 use crate::nn::loss::Loss;
@@ -121,6 +115,11 @@ impl Model {
         Model { network: self.network.folded(), ..self }
     }
 
+    /// The loss that the model was trained with, if it is known.
+    pub(super) fn known_loss(&self) -> Option<Loss> {
+        self.loss
+    }
+
     /// The network alone, which takes scaled features.
     pub fn network(&self) -> &Network {
         &self.network
@@ -134,28 +133,6 @@ impl Model {
     /// The columns that the model takes and what it predicts.
     pub fn schema(&self) -> &Schema {
         &self.schema
-    }
-
-    /// Returns the predictions for `x`, examples × features in the units of the training data: probabilities of the
-    /// classes, or values in the units of the targets. It works on the calling thread; for many examples,
-    /// [`outputs_for`](Self::outputs_for) shares the work. Missing features are NaN; without an imputer so are their
-    /// predictions.
-    ///
-    /// # Panics
-    /// If `x` does not have as many columns as the schema has features.
-    pub fn predict(&self, x: &Matrix) -> Matrix {
-        assert_eq!(x.columns(), self.schema.width(), "the columns of the data and the features of the model");
-        let mut outputs = evaluate::outputs_here(&self.network, x, |x| self.preprocessing.apply_to_features(x));
-        self.finish(&mut outputs);
-        outputs
-    }
-
-    /// From what the network puts out to what the model answers.
-    fn finish(&self, outputs: &mut Matrix) {
-        match self.schema.output() {
-            Output::Classes { .. } => self.network.logits_to_probabilities(outputs),
-            Output::Values { .. } => self.preprocessing.invert_targets(outputs),
-        }
     }
 
     /// The name of the likeliest class in one row of [`predict`](Self::predict), the first of equals; `None` where a
@@ -176,34 +153,6 @@ impl Model {
             Some(_) => self.network.check_shapes(data),
             None => self.network.check(data),
         }
-    }
-
-    /// The predictions for every example of `data`, whose features are in the units of the training data.
-    ///
-    /// # Errors
-    /// Those of [`check`](Self::check).
-    pub fn outputs_for(&self, data: &Dataset) -> Result<Matrix> {
-        self.check(data)?;
-        self.predict_features(data.features())
-    }
-
-    /// The predictions for examples in the units of the training data, of which nothing is known but their number of
-    /// features.
-    ///
-    /// # Errors
-    /// When it is not that of the model.
-    pub fn predict_features(&self, features: &Features) -> Result<Matrix> {
-        let mut outputs = evaluate::outputs(&self.network, features, |x| self.preprocessing.apply_to_features(x))?;
-        self.finish(&mut outputs);
-        Ok(outputs)
-    }
-
-    /// The predictions for the rows of a table, labelled or not.
-    ///
-    /// # Errors
-    /// When the table has not the columns that the model takes.
-    pub fn predict_table(&self, table: &Table) -> Result<Matrix> {
-        self.predict_features(&self.schema.features(table)?.into())
     }
 
     /// How well the model does on labelled data in the units of the training data.
@@ -237,154 +186,4 @@ impl Model {
         };
         Ok(Score { loss, evaluation })
     }
-
-    /// Writes the model to `path`: to a temporary file beside it, which then takes its place, so that the file is
-    /// replaced whole or not at all.
-    ///
-    /// # Errors
-    /// When the file cannot be written, or a parameter of the network is not finite.
-    pub fn save(&self, path: impl AsRef<Path>) -> Result<()> {
-        write(&self.to_safetensors(), path.as_ref())
-    }
-
-    /// Reads a model that [`save`](Self::save) wrote. It predicts the same bits.
-    ///
-    /// # Errors
-    /// When the file cannot be read, or does not hold a model.
-    pub fn load(path: impl AsRef<Path>) -> Result<Self> {
-        let path = path.as_ref();
-        Model::from_safetensors(&Safetensors::read(path)?).map_err(|message| damaged(path, message))
-    }
-
-    /// The content of a model file.
-    pub fn to_bytes(&self) -> Vec<u8> {
-        self.to_safetensors().to_bytes()
-    }
-
-    /// A model from the content of a file, as `include_bytes!` gives it; `file_name` is used in errors only.
-    ///
-    /// # Errors
-    /// When the bytes do not hold a model.
-    pub fn from_bytes(bytes: &[u8], file_name: &str) -> Result<Self> {
-        let file = Safetensors::from_bytes(bytes, file_name)?;
-        Model::from_safetensors(&file).map_err(|message| Error::format(file_name, message))
-    }
-
-    fn to_safetensors(&self) -> Safetensors {
-        let mut file = self.network.to_safetensors();
-        let scalers = [("features", Some(self.preprocessing.features())), ("targets", self.preprocessing.targets())];
-        for (name, scaler) in scalers.iter().filter_map(|&(name, scaler)| Some((name, scaler?))) {
-            let shape = [scaler.columns()];
-            file.tensors.push(Tensor::new(format!("{name}.offset"), &shape, scaler.offset().to_vec()));
-            file.tensors.push(Tensor::new(format!("{name}.factor"), &shape, scaler.factor().to_vec()));
-        }
-        if let Some(imputer) = self.preprocessing.imputer() {
-            file.tensors.push(Tensor::new(FILL, &[imputer.columns()], imputer.fill().to_vec()));
-        }
-        file.metadata.insert("schema".into(), schema_to_json(&self.schema).to_string());
-        if let Some(loss) = self.loss {
-            file.metadata.insert("loss".into(), loss.to_string());
-        }
-        let notes = self.notes.iter().map(|(name, text)| (name.as_str(), text.as_str().into()));
-        file.metadata.insert("notes".into(), Json::object(notes).to_string());
-        file
-    }
-
-    fn from_safetensors(file: &Safetensors) -> std::result::Result<Self, String> {
-        if file.metadata.contains_key(CHECKPOINT) {
-            return Err("this is the checkpoint of a training that did not end: end it with --resume".into());
-        }
-        let network = Network::from_safetensors(file)?;
-        let json = |name: &str| {
-            let text = file.metadata.get(name).ok_or_else(|| {
-                format!("the file holds a network but no `{name}`: it was saved without its preprocessing")
-            })?;
-            Json::parse(text).map_err(|error| format!("`{name}` cannot be read: {error}: the file is damaged"))
-        };
-        let schema = schema_from_json(&json("schema")?)?;
-        let tensors = Tensors::of(file);
-        let imputer = match tensors.has(FILL) {
-            true => {
-                Some(Imputer::from_parts(tensors.get(FILL, &[schema.width()])?).map_err(|error| error.to_string())?)
-            }
-            false => None,
-        };
-        let scaler = |name: &str, columns: usize| {
-            let offset = tensors.get(&format!("{name}.offset"), &[columns])?;
-            let factor = tensors.get(&format!("{name}.factor"), &[columns])?;
-            Scaler::from_parts(offset, factor).map_err(|error| error.to_string())
-        };
-        let outputs = network.outputs();
-        let features = scaler("features", network.inputs())?;
-        let targets = if tensors.has("targets.offset") { Some(scaler("targets", outputs)?) } else { None };
-        let preprocessing = Preprocessing::new(features, targets).with_imputer(imputer);
-        let mut model = Model::new(network, preprocessing, schema).map_err(|error| error.to_string())?;
-        if let Some(loss) = file.metadata.get("loss") {
-            let loss = loss.parse().map_err(|_| {
-                format!("the loss {} is not known: the model may come from a newer palmnet", quoted(loss))
-            })?;
-            model = model.with_loss(loss);
-        }
-        for (name, text) in json("notes")?.as_object().unwrap_or_default() {
-            model.notes.insert(name.clone(), text.as_str().unwrap_or_default().into());
-        }
-        Ok(model)
-    }
-}
-
-/// The tensor of the numbers that are filled in for missing features.
-const FILL: &str = "features.fill";
-
-/// `{"columns":["width",{"name":"colour","categories":["blue","red"]}],"target":{…},"positions":[2]}`, with `"ignored":[3]`
-/// where columns are left out.
-fn schema_to_json(schema: &Schema) -> Json {
-    let strings = |names: &[String]| Json::Array(names.iter().map(|name| name.as_str().into()).collect());
-    let columns = schema.columns().iter().map(|column| match &column.kind {
-        Kind::Number => column.name.as_str().into(),
-        Kind::Categories(categories) => {
-            Json::object([("name", column.name.as_str().into()), ("categories", strings(categories))])
-        }
-    });
-    let target = match schema.output() {
-        Output::Classes { name, classes } => {
-            Json::object([("name", name.as_str().into()), ("classes", strings(classes))])
-        }
-        Output::Values { names } => Json::object([("values", strings(names))]),
-    };
-    let places = |places: &[usize]| Json::Array(places.iter().map(|&place| place.into()).collect());
-    let mut members = vec![
-        ("columns", Json::Array(columns.collect())),
-        ("target", target),
-        ("positions", places(schema.target_positions())),
-    ];
-    // Not in every file, so that older programs read those that have nothing new.
-    if !schema.ignored_positions().is_empty() {
-        members.push(("ignored", places(schema.ignored_positions())));
-    }
-    Json::object(members)
-}
-
-fn schema_from_json(json: &Json) -> std::result::Result<Schema, String> {
-    let parts = || {
-        let text = |json: &Json| json.as_str().map(str::to_string);
-        let strings = |json: &Json| json.as_array()?.iter().map(text).collect::<Option<Vec<String>>>();
-        let column = |json: &Json| match json.as_str() {
-            Some(name) => Some(Column { name: name.into(), kind: Kind::Number }),
-            None => {
-                let kind = Kind::Categories(strings(json.get("categories")?)?);
-                Some(Column { name: text(json.get("name")?)?, kind })
-            }
-        };
-        let columns = json.get("columns")?.as_array()?.iter().map(column).collect::<Option<Vec<Column>>>()?;
-        let target = json.get("target")?;
-        let output = match target.get("classes") {
-            Some(classes) => Output::Classes { name: text(target.get("name")?)?, classes: strings(classes)? },
-            None => Output::Values { names: strings(target.get("values")?)? },
-        };
-        let places = |json: &Json| json.as_array()?.iter().map(Json::as_usize).collect::<Option<Vec<usize>>>();
-        let ignored = json.get("ignored").map_or(Some(Vec::new()), places)?;
-        Some((columns, output, places(json.get("positions")?)?, ignored))
-    };
-    let (columns, output, positions, ignored) = parts().ok_or("`schema` is incomplete: the file is damaged")?;
-    Schema::from_parts_ignoring(columns, output, positions, ignored).map_err(|error| error.to_string())
 }

@@ -41,6 +41,15 @@ impl Network {
     /// Makes all parameters and running statistics those of `other`, without allocation: for a target network that
     /// follows a trained one (Mnih et al., 2015).
     ///
+    /// ```
+    /// use palmnet::{Activation::*, Network};
+    /// let start = |seed| Network::builder(4).dense(16, Relu).dense(2, Identity).seed(seed).build();
+    /// let (trained, mut target) = (start(1)?, start(2)?);
+    /// target.copy_parameters_from(&trained)?;
+    /// assert_eq!(target, trained);
+    /// # Ok::<(), palmnet::Error>(())
+    /// ```
+    ///
     /// # Errors
     /// If the networks do not have layers of the same kinds and widths. This network is then as before.
     pub fn copy_parameters_from(&mut self, other: &Network) -> Result<()> {

@@ -133,8 +133,20 @@ impl Workspace {
     }
 
     /// The same workspace with the first `layers` layers as they are in prediction: without dropout and noise, with the
-    /// running statistics of batch normalization. The gradient of their parameters stays zero. That is to say, an
+    /// running statistics of batch normalization. The gradient of their parameters stays zero. So an
     /// optimizer leaves them alone unless it has a [`Penalty`](crate::Penalty) or has moved them before.
+    ///
+    /// ```
+    /// use palmnet::{Activation::*, Loss, Matrix, Network, Optimizer, Sgd, Workspace};
+    /// let mut network = Network::builder(2).dense(8, Tanh).dense(1, Identity).build()?;
+    /// let before = network.layers()[0].clone();
+    /// let mut workspace = Workspace::new(&network, 1).freeze(&network, 2);
+    /// let (x, y) = (Matrix::filled(3, 2, 1.0), Matrix::filled(3, 1, 5.0));
+    /// workspace.step(&mut network, Loss::MeanSquaredError, &x, &y)?;
+    /// Optimizer::new(Sgd::new(0.1), &network).step(&mut network, workspace.gradient());
+    /// assert_eq!(network.layers()[0], before);
+    /// # Ok::<(), palmnet::Error>(())
+    /// ```
     #[must_use]
     pub fn freeze(mut self, network: &Network, layers: usize) -> Self {
         self.shape.check(network);

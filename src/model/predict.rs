@@ -1,0 +1,127 @@
+//! Predictions: of a matrix, of a dataset on all threads, of a table, of a form's row, and of a slice without allocation.
+
+use super::evaluate;
+use super::model::Model;
+use crate::base::error::{Error, Result};
+use crate::data::{Dataset, Features, Output, Table};
+use crate::linalg::matrix::Matrix;
+use crate::nn::network::Scratch;
+
+impl Model {
+    /// Returns the predictions for `x`, examples × features in the units of the training data: probabilities of the
+    /// classes, or values in the units of the targets. It works on the calling thread; for many examples,
+    /// [`outputs_for`](Self::outputs_for) shares the work. Missing features are NaN; without an imputer so are their
+    /// predictions.
+    ///
+    /// # Panics
+    /// If `x` does not have as many columns as the schema has features.
+    pub fn predict(&self, x: &Matrix) -> Matrix {
+        assert_eq!(x.columns(), self.schema().width(), "the columns of the data and the features of the model");
+        let mut outputs = evaluate::outputs_here(self.network(), x, |x| self.preprocessing().apply_to_features(x));
+        self.finish(&mut outputs);
+        outputs
+    }
+
+    /// Returns the predictions for every example of `data`, whose features are in the units of the training data, examples
+    /// × outputs, computed in chunks on all threads.
+    ///
+    /// # Errors
+    /// Those of [`check`](Self::check).
+    pub fn outputs_for(&self, data: &Dataset) -> Result<Matrix> {
+        self.check(data)?;
+        self.predict_features(data.features())
+    }
+
+    /// As [`outputs_for`](Self::outputs_for), for features without labels.
+    ///
+    /// # Errors
+    /// If their number is not that of the model's.
+    pub fn predict_features(&self, features: &Features) -> Result<Matrix> {
+        let mut outputs = evaluate::outputs(self.network(), features, |x| self.preprocessing().apply_to_features(x))?;
+        self.finish(&mut outputs);
+        Ok(outputs)
+    }
+
+    /// As [`outputs_for`](Self::outputs_for), for the rows of a table, labeled or not.
+    ///
+    /// # Errors
+    /// If the table lacks a column that the model takes, or a cell cannot be read as training read it.
+    pub fn predict_table(&self, table: &Table) -> Result<Matrix> {
+        self.predict_features(&self.schema().features(table)?.into())
+    }
+
+    /// Returns the prediction for one row of cells, each with the name of its column, as a form has them: in any order, as
+    /// text, without quotes. The answer has one entry per output; [`class`](Self::class) names the likeliest class.
+    ///
+    /// ```no_run
+    /// use palmnet::Model;
+    /// let model = Model::load("people.safetensors")?;
+    /// let probabilities = model.predict_cells(&[("age", "41"), ("city", "Bonn")])?;
+    /// println!("{}", model.class(&probabilities).unwrap_or("unknown"));
+    /// # Ok::<(), palmnet::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    /// Those of [`predict_table`](Self::predict_table).
+    pub fn predict_cells<S: AsRef<str>>(&self, cells: &[(S, S)]) -> Result<Vec<f32>> {
+        let header: Vec<&str> = cells.iter().map(|(name, _)| name.as_ref()).collect();
+        let row: Vec<&str> = cells.iter().map(|(_, cell)| cell.as_ref()).collect();
+        let x = self.schema().features(&Table::from_rows(&header, [row])?)?;
+        Ok(self.predict(&x).into_vec())
+    }
+
+    /// Prepares predictions of one row at a time that allocate nothing and never panic.
+    pub fn predictor(&self) -> Predictor<'_> {
+        Predictor { model: self, x: Matrix::default(), scratch: Scratch::default(), outputs: Matrix::default() }
+    }
+
+    /// Turns the outputs of the network into predictions, in place.
+    pub(super) fn finish(&self, outputs: &mut Matrix) {
+        match self.schema().output() {
+            Output::Classes { .. } => self.network().logits_to_probabilities(outputs),
+            Output::Values { .. } => self.preprocessing().invert_targets(outputs),
+        }
+    }
+}
+
+/// A model with the memory that predictions of one row at a time need: see [`Model::predictor`].
+///
+/// ```
+/// use palmnet::Model;
+/// let model = Model::from_bytes(include_bytes!("../../examples/iris.safetensors"), "iris.safetensors")?;
+/// let mut predictor = model.predictor();
+/// let probabilities = predictor.predict(&[5.9, 2.8, 4.2, 1.3])?;
+/// assert_eq!(model.class(probabilities), Some("versicolor"));
+/// assert!(predictor.predict(&[5.9]).is_err());
+/// # Ok::<(), palmnet::Error>(())
+/// ```
+#[derive(Clone, Debug)]
+pub struct Predictor<'m> {
+    model: &'m Model,
+    x: Matrix,
+    scratch: Scratch,
+    outputs: Matrix,
+}
+
+impl Predictor<'_> {
+    /// Returns the prediction for one row of features in the units of the training data: probabilities of the classes, or
+    /// values. After the first call it allocates nothing.
+    ///
+    /// # Errors
+    /// If there are not as many features as the schema has.
+    pub fn predict(&mut self, row: &[f32]) -> Result<&[f32]> {
+        let (model, expected) = (self.model, self.model.schema().width());
+        if row.len() != expected {
+            let message = format!("the model takes {expected} features, the row has {}", row.len());
+            return Err(Error::Mismatch(message));
+        }
+        self.x.reshape(1, expected);
+        self.x.as_mut_slice().copy_from_slice(row);
+        model.preprocessing().apply_to_features(&mut self.x);
+        let outputs = model.network().predict_into(&self.x, &mut self.scratch);
+        self.outputs.reshape(1, outputs.columns());
+        self.outputs.as_mut_slice().copy_from_slice(outputs.as_slice());
+        model.finish(&mut self.outputs);
+        Ok(self.outputs.as_slice())
+    }
+}
