@@ -69,7 +69,7 @@ pub use nn::network::{Network, Scratch};
 pub use optim::{
     AdaGrad, Adam, Lbfgs, NAdam, Optimizer, Penalty, RmsProp, Rprop, Rule, Schedule, Scheduler, Sgd, clip_norm,
 };
-pub use train::{Checkpoints, Event, RateSearch, Trainer, Weights};
+pub use train::{CheckpointInfo, Checkpoints, Event, ExampleWeights, Online, RateSearch, Run, Trainer};
 
 /// The README's code is tested as the rest of the documentation is.
 #[cfg(doctest)]

@@ -6,7 +6,7 @@ use std::path::Path;
 use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
-use palmnet::{Checkpoints, Error, Safetensors};
+use palmnet::{CheckpointInfo, Checkpoints, Error};
 
 use super::arguments::{Arguments, Choice, choice};
 use super::{Failure, files};
@@ -72,9 +72,7 @@ impl Checkpoint {
         }
         let checkpoint = Checkpoint { file, every, resume, search: None };
         files::check_checkpoint(&checkpoint.file, inputs)?;
-        let is_checkpoint =
-            || Safetensors::read(&checkpoint.file).is_ok_and(|file| file.metadata.contains_key("checkpoint"));
-        if checkpoint.is_there() && !is_checkpoint() {
+        if checkpoint.is_there() && !Checkpoints::is_checkpoint(&checkpoint.file) {
             let message = format!("exists and is not a checkpoint: choose another {}", CHECKPOINT.name);
             return Err(Error::format(checkpoint.file, message).into());
         }
@@ -94,8 +92,8 @@ impl Checkpoint {
         if !self.is_there() {
             return Ok(());
         }
-        let (then, now) = (self.text(SEARCH), &self.search);
-        if then == *now || (now.is_none() && self.text(TRIALS).is_none()) {
+        let (then, now) = (self.note(SEARCH), &self.search);
+        if then == *now || (now.is_none() && self.note(TRIALS).is_none()) {
             return Ok(());
         }
         let shown = |search: &Option<String>| {
@@ -112,16 +110,20 @@ impl Checkpoint {
 
     /// A number among the settings of the training that the file belongs to.
     pub fn number(&self, name: &str) -> Option<f32> {
-        self.text(&format!("setting: {name}"))?.parse().ok()
+        self.info()?.setting(name)?.parse().ok()
     }
 
     /// What [`settings_of_trial`](Self::settings_of_trial) noted, where the file is that of a trial.
     pub fn trials(&self) -> Option<Vec<Option<f64>>> {
-        Some(self.text(TRIALS)?.split_whitespace().map(|loss| loss.parse().ok()).collect())
+        Some(self.note(TRIALS)?.split_whitespace().map(|loss| loss.parse().ok()).collect())
     }
 
-    fn text(&self, name: &str) -> Option<String> {
-        Safetensors::read(&self.file).ok()?.metadata.get(name).cloned()
+    fn info(&self) -> Option<CheckpointInfo> {
+        CheckpointInfo::read(&self.file).ok()?
+    }
+
+    fn note(&self, name: &str) -> Option<String> {
+        self.info()?.note(name).map(str::to_string)
     }
 
     /// The settings for a trial before the training proper, after trials with these losses. `begin` asks for a checkpoint

@@ -3,7 +3,7 @@
 use std::sync::atomic::AtomicBool;
 
 use palmnet::json::Json;
-use palmnet::{Dataset, Error, Network, Result, Rng, Scaler};
+use palmnet::{Dataset, Error, Network, Result, Rng, Run, Scaler};
 
 use super::checkpoint::Checkpoint;
 use super::numbers::exact;
@@ -72,17 +72,19 @@ pub fn find(
         begin(number);
         let trial = Settings { epochs, ..settings.with(decay, l1) };
         let at_once = AtomicBool::new(true);
-        let mut trainer = trial.trainer();
+        let (trainer, mut run) = (trial.trainer(), Run::default());
         if let Some(checkpoint) = &mut checkpoint {
             // A later trial has none yet: the file is that of the trial before.
             checkpoint.resume &= losses.len() == done;
-            trainer = trainer.checkpoints(checkpoint.settings_of_trial(&losses, &at_once));
+            run = run.checkpoints(checkpoint.settings_of_trial(&losses, &at_once));
         }
         let trained = match start {
-            None => trainer.fit_best_of(trial.restarts, &trial.builder(&learned), &learned).map(|(network, _)| network),
+            None => trainer
+                .fit_best_of_with(trial.restarts, &trial.builder(&learned), &learned, &mut run)
+                .map(|(network, _)| network),
             Some(network) => {
                 let mut network = network.clone();
-                trainer.fit(&mut network, &learned).map(|_| network)
+                trainer.fit_with(&mut network, &learned, &mut run).map(|_| network)
             }
         };
         losses.push(match trained {

@@ -1,8 +1,8 @@
 //! What suits the data where the command line says nothing, and the network and trainer that follow.
 
 use palmnet::{
-    Activation, AdaGrad, Adam, Dataset, Features, Lbfgs, Loss, Model, NAdam, Network, NetworkBuilder, Penalty, RmsProp,
-    Rng, Rprop, Rule, Scaler, Sgd, Targets, Trainer, Weights,
+    Activation, AdaGrad, Adam, Dataset, ExampleWeights, Features, Lbfgs, Loss, Model, NAdam, Network, NetworkBuilder,
+    Penalty, RmsProp, Rng, Rprop, Rule, Scaler, Sgd, Targets, Trainer,
 };
 
 use super::arguments::Arguments;
@@ -177,7 +177,7 @@ impl Settings {
         dense(builder, self.outputs.0, self.outputs.1)
     }
 
-    pub fn trainer<'a>(&self) -> Trainer<'a> {
+    pub fn trainer(&self) -> Trainer {
         let Options { schedule, warmup, l1, l2, validation, patience, seed, .. } = self.options;
         let learning_rate = self.learning_rate;
         let rule: Rule = match self.optimizer {
@@ -194,11 +194,11 @@ impl Settings {
         };
         let penalty = Penalty::default().l1(l1).l2(l2).weight_decay(self.weight_decay);
         let trainer = Trainer::new(self.loss, rule).epochs(self.epochs).batch_size(self.batch).seed(seed);
-        let trainer = trainer.penalty(penalty).schedule(schedule).warmup(warmup).validation(validation);
+        let trainer = trainer.penalty(penalty).schedule(schedule).warmup(f64::from(warmup)).validation(validation);
         let Options { max_norm, clip_norm, clip_value, label_smoothing, balanced, .. } = self.options;
         let trainer = trainer.max_norm(max_norm).clip_norm(clip_norm).clip_value(clip_value);
-        let trainer = trainer.label_smoothing(label_smoothing).freeze(self.options.freeze);
-        let trainer = if balanced { trainer.weights(Weights::Balanced) } else { trainer };
+        let trainer = trainer.label_smoothing(f64::from(label_smoothing)).freeze(self.options.freeze);
+        let trainer = if balanced { trainer.example_weights(ExampleWeights::Balanced) } else { trainer };
         if patience > 0 { trainer.early_stopping(patience) } else { trainer }
     }
 

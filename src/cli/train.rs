@@ -242,7 +242,7 @@ pub fn job<'a>(
     mut places: Places,
     manner: &Manner,
     out: &mut dyn Write,
-) -> Result<Job<'a>, Failure> {
+) -> Result<Job, Failure> {
     let Parts { train, test, scaler, remarks: told } = parts;
     let for_classes = ["--balanced", "--label-smoothing"].into_iter().find(|option| arguments.has(option));
     if let (Some(option), None) = (for_classes, train.labels()) {

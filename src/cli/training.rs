@@ -7,7 +7,8 @@ use std::time::Instant;
 
 use palmnet::json::Json;
 use palmnet::{
-    Dataset, Epoch, Error, Event, Layer, Loss, Model, Network, NetworkBuilder, Preprocessing, Scaler, Targets, Trainer,
+    Dataset, Epoch, Error, Event, Layer, Loss, Model, Network, NetworkBuilder, Preprocessing, Run, Scaler, Targets,
+    Trainer,
 };
 
 use super::Failure;
@@ -19,7 +20,7 @@ use super::report::Score;
 use super::terminal::{complain, wrap};
 
 /// A training that is ready to run.
-pub struct Job<'a> {
+pub struct Job {
     /// What is printed first, line by line.
     pub heading: Vec<String>,
     /// What is worth a thought, for standard error.
@@ -32,7 +33,7 @@ pub struct Job<'a> {
     pub builder: NetworkBuilder,
     /// The network to go on with, in place of a new one.
     pub start: Option<Network>,
-    pub trainer: Trainer<'a>,
+    pub trainer: Trainer,
     pub loss: Loss,
     pub epochs: usize,
     pub restarts: usize,
@@ -76,7 +77,7 @@ impl Results<'_> {
 }
 
 /// Trains, reports and saves.
-pub fn run(job: Job<'_>, manner: &Manner, out: &mut dyn Write) -> Result<Model, Failure> {
+pub fn run(job: Job, manner: &Manner, out: &mut dyn Write) -> Result<Model, Failure> {
     let Job {
         heading,
         remarks,
@@ -122,11 +123,11 @@ pub fn run(job: Job<'_>, manner: &Manner, out: &mut dyn Write) -> Result<Model, 
     } else if restarts > 1 {
         progress.say(&format!("choosing among {restarts} starts"));
     }
-    let trainer = match &checkpoint {
-        Some(checkpoint) => trainer.checkpoints(checkpoint.settings()),
-        None => trainer,
+    let watched = match &checkpoint {
+        Some(checkpoint) => Run::default().checkpoints(checkpoint.settings()),
+        None => Run::default(),
     };
-    let mut trainer = trainer.observe(|event| {
+    let mut watched = watched.observe(|event| {
         progress.show(event);
         if let (Event::Epoch { record, .. }, true) = (event, json) {
             results.write(&epoch_line(record));
@@ -134,13 +135,13 @@ pub fn run(job: Job<'_>, manner: &Manner, out: &mut dyn Write) -> Result<Model, 
         ControlFlow::Continue(())
     });
     let history = match restarts {
-        1 => trainer.fit(&mut network, &train),
-        _ => trainer.fit_best_of(restarts, &builder, &train).map(|(best, history)| {
+        1 => trainer.fit_with(&mut network, &train, &mut watched),
+        _ => trainer.fit_best_of_with(restarts, &builder, &train, &mut watched).map(|(best, history)| {
             network = best;
             history
         }),
     };
-    drop(trainer);
+    drop(watched);
     progress.finish();
     let model_of = |network: Network| -> palmnet::Result<Model> {
         let preprocessing = Preprocessing::new(scaler.clone(), target_scaler.clone());
