@@ -5,7 +5,7 @@ use palmnet::{Activation::*, Lbfgs, Loss, Network, Trainer, generate};
 fn main() -> palmnet::Result<()> {
     let (train, test) = generate::circles(1000, 0.0, 0).split(0.8, 0);
     let builder = Network::builder(2).dense(3, Sigmoid).dense(2, Sigmoid);
-    let mut trainer = Trainer::new(Loss::MeanSquaredError, Lbfgs::default()).epochs(300);
+    let trainer = Trainer::new(Loss::MeanSquaredError, Lbfgs::default()).epochs(300);
     let (network, history) = trainer.fit_best_of(5, &builder, &train)?;
 
     println!("{} epochs in {:.2} s", history.epochs.len(), history.seconds());

@@ -4,7 +4,7 @@
 
 use std::ops::ControlFlow;
 
-use palmnet::{Activation::*, Adam, Dataset, Error, Event, Loss, Network, Scaler, Trainer};
+use palmnet::{Activation::*, Adam, Dataset, Error, Event, Loss, Network, Run, Scaler, Trainer};
 
 fn main() -> palmnet::Result<()> {
     let folder = std::env::args().nth(1).ok_or(Error::Setting("which folder holds the MNIST files?".into()))?;
@@ -16,13 +16,13 @@ fn main() -> palmnet::Result<()> {
 
     let mut network = Network::builder(784).dense(128, Relu).dense(128, Relu).dense(10, Softmax).build()?;
     let trainer = Trainer::new(Loss::CrossEntropy, Adam::new(0.001)).epochs(10).batch_size(64);
-    let mut trainer = trainer.observe(|event| {
+    let mut run = Run::default().observe(|event| {
         if let Event::Epoch { record, .. } = event {
             println!("epoch {:2}, loss {:.4}, {:.1} s", record.epoch, record.train_loss, record.seconds);
         }
         ControlFlow::Continue(())
     });
-    trainer.fit(&mut network, &train)?;
+    trainer.fit_with(&mut network, &train, &mut run)?;
 
     println!("accuracy {:.4} on the test part", network.evaluate(&test)?.accuracy());
     Ok(())

@@ -11,7 +11,7 @@ fn main() -> palmnet::Result<()> {
 
     let layers = Network::builder(2).dense(25, Relu).dense(50, Relu).dense(50, Relu).dense(25, Relu).dense(1, Sigmoid);
     let mut network = layers.build()?;
-    let mut trainer = Trainer::new(Loss::BinaryCrossEntropy, Adam::new(0.003)).epochs(40);
+    let trainer = Trainer::new(Loss::BinaryCrossEntropy, Adam::new(0.003)).epochs(40);
     let history = trainer.fit(&mut network, &train)?;
 
     println!("{} epochs in {:.2} s", history.epochs.len(), history.seconds());

@@ -9,7 +9,7 @@ fn main() -> palmnet::Result<()> {
     test.scale(&scaler);
 
     let mut network = Network::builder(2).dense(50, Relu).dense(50, Relu).dense(50, Relu).dense(1, Sigmoid).build()?;
-    let mut trainer = Trainer::new(Loss::BinaryCrossEntropy, Adam::new(0.003)).epochs(100);
+    let trainer = Trainer::new(Loss::BinaryCrossEntropy, Adam::new(0.003)).epochs(100);
     let history = trainer.fit(&mut network, &train)?;
 
     println!("{} epochs in {:.2} s", history.epochs.len(), history.seconds());

@@ -12,7 +12,7 @@ fn main() -> palmnet::Result<()> {
         part.scale_targets(&target_scaler);
     }
 
-    let mut trainer = Trainer::new(Loss::MeanSquaredError, Adam::new(0.01)).epochs(40).batch_size(64);
+    let trainer = Trainer::new(Loss::MeanSquaredError, Adam::new(0.01)).epochs(40).batch_size(64);
     for seed in 0..10 {
         let builder = Network::builder(2).dense(4, Relu).dense(4, Relu).dense(3, Identity).seed(seed);
         // Eight short starts, of which the best goes on: a network this small can be born dead.

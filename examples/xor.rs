@@ -5,7 +5,7 @@ use palmnet::{Activation::*, Lbfgs, Loss, Network, Trainer, generate};
 fn main() -> palmnet::Result<()> {
     let data = generate::xor();
     let builder = Network::builder(2).dense(4, Tanh).dense(1, Sigmoid);
-    let mut trainer = Trainer::new(Loss::BinaryCrossEntropy, Lbfgs::default());
+    let trainer = Trainer::new(Loss::BinaryCrossEntropy, Lbfgs::default());
     let (network, _) = trainer.fit_best_of(5, &builder, &data)?;
 
     let x = data.to_matrix();

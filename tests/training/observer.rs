@@ -3,7 +3,7 @@
 use std::cell::RefCell;
 use std::ops::ControlFlow::{Break, Continue};
 
-use palmnet::{Adam, Event, Loss, Schedule, Trainer, generate};
+use palmnet::{Adam, Event, Loss, Run, Schedule, Trainer, generate};
 
 use super::classifier;
 use crate::support::network_bits;
@@ -12,9 +12,10 @@ use crate::support::network_bits;
 fn observer_events_come_in_order() {
     let data = generate::moons(70, 0.2, 1);
     let seen = RefCell::new(Vec::new());
-    let mut trainer = Trainer::new(Loss::CrossEntropy, Adam::new(0.01)).epochs(3).batch_size(32).observe(|event| {
+    let trainer = Trainer::new(Loss::CrossEntropy, Adam::new(0.01)).epochs(3).batch_size(32);
+    let mut run = Run::default().observe(|event| {
         seen.borrow_mut().push(match event {
-            Event::Batch { epoch, batch, batches, loss } => {
+            Event::Batch { epoch, batch, batches, mean_loss: loss, .. } => {
                 assert!(loss > 0.0 && batches == 3);
                 (epoch, batch, loss)
             }
@@ -23,7 +24,7 @@ fn observer_events_come_in_order() {
         });
         Continue(())
     });
-    let history = trainer.fit(&mut classifier(1), &data).unwrap();
+    let history = trainer.fit_with(&mut classifier(1), &data, &mut run).unwrap();
     let seen = seen.borrow();
     let order: Vec<(usize, usize)> = seen.iter().map(|&(epoch, batch, _)| (epoch, batch)).collect();
     let expected: Vec<_> = (1..=3).flat_map(|epoch| [1, 2, 3, 0].map(|batch| (epoch, batch))).collect();
@@ -52,13 +53,15 @@ fn observer_break_ends_the_training() {
             if here == stop { Break(()) } else { Continue(()) }
         };
         let trainer = Trainer::new(Loss::CrossEntropy, Adam::new(0.01)).schedule(Schedule::Constant).epochs(9);
-        let history = trainer.observe(observer).fit(&mut network, &data).unwrap();
+        let mut run = Run::default().observe(observer);
+        let history = trainer.fit_with(&mut network, &data, &mut run).unwrap();
+        drop(run);
         (network_bits(&network), history.epochs.len(), events)
     };
     let plain = |epochs| {
         let mut network = classifier(1);
         let trainer = Trainer::new(Loss::CrossEntropy, Adam::new(0.01)).schedule(Schedule::Constant).epochs(epochs);
-        { trainer }.fit(&mut network, &data).unwrap();
+        trainer.fit(&mut network, &data).unwrap();
         network_bits(&network)
     };
     let (weights, epochs, events) = run((2, 0));
