@@ -75,3 +75,84 @@ impl<'a> CheckpointWriter<'a> {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{Activation::*, Adam, Event, History, Loss, NetworkBuilder, Run, Tensor, Trainer, generate};
+    use checkpoint_file::{DIGEST, digest_of_file};
+    use std::ops::ControlFlow::{Break, Continue};
+
+    fn builder() -> NetworkBuilder {
+        Network::builder(2).dense(3, Relu).dense(2, Softmax)
+    }
+
+    fn fit(path: &Path, run: Run<'_>) -> Result<History> {
+        let trainer = Trainer::new(Loss::CrossEntropy, Adam::new(0.01)).epochs(4).batch_size(10).early_stopping(3);
+        let mut run = run.checkpoints(Checkpoints::new(path).resume());
+        trainer.fit_with(&mut builder().build()?, &generate::moons(40, 0.2, 1), &mut run)
+    }
+
+    /// Someone may write a checkpoint by hand: the digest fits, the content does not.
+    #[test]
+    fn inconsistent_checkpoints_are_errors() {
+        let path = std::env::temp_dir().join(format!("palmnet-contradiction-{}", std::process::id()));
+        let stop = |event: Event<'_>| match event {
+            Event::Batch { epoch: 3, batch: 2, .. } => Break(()),
+            _ => Continue(()),
+        };
+        fit(&path, Run::default().observe(stop)).unwrap();
+        let whole = Safetensors::read(&path).unwrap();
+        let resume = |mut file: Safetensors| {
+            file.metadata.insert(DIGEST.into(), digest_of_file(&file));
+            // A new file: to shorten and fill one, some file systems wait for the disk.
+            std::fs::remove_file(&path).unwrap();
+            std::fs::write(&path, file.to_bytes()).unwrap();
+            fit(&path, Run::default())
+        };
+        resume(whole.clone()).unwrap();
+        // Whatever the numbers are, nothing panics; a text that is no number is refused.
+        for name in whole.metadata.keys().filter(|name| *name != DIGEST) {
+            for value in ["", "0", "-1", "1", "3", "5", "1e9", "NaN", "inf", "-inf", "18446744073709551615", "x"] {
+                let mut file = whole.clone();
+                file.metadata.insert(name.clone(), value.into());
+                let refused = resume(file).is_err();
+                let known = whole.metadata[name] == value || !matches!(value, "x" | "");
+                assert!(refused || known || name == "palmnet", "{name}: {value}");
+            }
+        }
+        let with = |name: &str, value: &str| {
+            let mut file = whole.clone();
+            file.metadata.insert(name.into(), value.into());
+            resume(file).unwrap_err().to_string()
+        };
+        for (name, value) in
+            [("batch", "5"), ("steps", "17"), ("best epoch", "3"), ("learning rate", "-0.1"), ("learning rate", "inf")]
+        {
+            assert!(with(name, value).contains("inconsistent"), "{name}");
+        }
+        assert!(with("starts done", "0").contains("starts"));
+        assert!(with("layers", "dense(2,3) relu dense(3,2)").contains("inconsistent"));
+        for tensor in 0..whole.tensors.len() {
+            let name = &whole.tensors[tensor].name;
+            for bad in [f32::NAN, f32::INFINITY] {
+                let mut file = whole.clone();
+                file.tensors[tensor].data[0] = bad;
+                // A number of the history is whatever it is; an infinite moment may be.
+                let may_be = name == "history" || (name.starts_with("moments.") && bad.is_infinite());
+                let refused = resume(file).is_err_and(|error| error.to_string().contains("the file is damaged"));
+                assert!(refused || may_be, "{name}: {bad}");
+            }
+            let mut file = whole.clone();
+            file.tensors.remove(tensor);
+            assert!(resume(file).is_err(), "without {name}");
+            let mut file = whole.clone();
+            file.tensors[tensor].shape = vec![file.tensors[tensor].data.len(), 1];
+            assert!(resume(file).is_err() || name.starts_with("moments."), "{name} in another shape");
+            let mut file = whole.clone();
+            file.tensors[tensor] = Tensor::new(name, &[0], Vec::new());
+            assert!(resume(file).is_err(), "{name}, empty");
+        }
+        std::fs::remove_file(path).unwrap();
+    }
+}

@@ -137,3 +137,20 @@ fn thread_count_does_not_change_bits() {
     }
     set_threads(0);
 }
+
+/// A trainer's own number of threads does not change the bits, and is no part of a checkpoint's identity.
+#[test]
+fn trainers_own_thread_count_does_not_change_bits() {
+    let data = scaled_digits(450);
+    let fit = |threads| {
+        let mut network =
+            Network::builder(64).dense(120, Relu).dropout(0.2).dense(10, Softmax).seed(1).build().unwrap();
+        let trainer = Trainer::new(Loss::CrossEntropy, Adam::new(0.01)).epochs(2).batch_size(100).threads(threads);
+        trainer.validation(0.1).fit(&mut network, &data).unwrap();
+        network_bits(&network)
+    };
+    let expected = fit(1);
+    for threads in [0, 2, 5] {
+        assert_eq!(fit(threads), expected, "{threads} threads");
+    }
+}

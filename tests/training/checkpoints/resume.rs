@@ -208,3 +208,40 @@ fn restarts_resume_to_the_same_choice() {
     }
     assert_eq!(trials, ["0", "2", "2", "1", "2", "2", "-", "-"]);
 }
+
+/// The learning rate that an observer has set is in the checkpoint, and so is a note.
+#[test]
+fn changed_learning_rate_resumes() {
+    let folder = Folder::new();
+    let path = folder.path("a.checkpoint");
+    let trainer = trainer(Adam::new(0.01).into());
+    let train = |run: Run<'_>, stop: usize| {
+        let mut left = stop;
+        let mut run = run.observe(|event| {
+            left -= 1;
+            if let Event::Batch { epoch: 3, batch: 2, learning_rate, .. } = event {
+                learning_rate.set(0.002);
+            }
+            if left == 0 { Break(()) } else { Continue(()) }
+        });
+        let mut network = builder().build().unwrap();
+        let history = trainer.fit_with(&mut network, &data(), &mut run).unwrap();
+        (network_bits(&network), facts(&history))
+    };
+    let expected = train(Run::default(), usize::MAX);
+    assert_ne!(expected.0, network_bits(&undisturbed(trainer.clone()).0));
+    for stop in 8..16 {
+        let checkpoints = Checkpoints::new(&path).note("batch", "a note").note("x", stop.to_string()).resume();
+        assert_eq!(checkpoints.find().unwrap(), None);
+        train(Run::default().checkpoints(checkpoints.clone()), stop);
+        let found = checkpoints.find().unwrap().unwrap();
+        assert_eq!((found.note("batch"), found.note("x")), (Some("a note"), Some(&stop.to_string()[..])));
+        assert_eq!((found.note("y"), found.setting("batch size"), found.path()), (None, Some("20"), path.as_path()));
+        assert!(Checkpoints::is_checkpoint(&path));
+        assert_eq!(checkpoints.clone().anew().find().unwrap(), None);
+        assert_eq!(train(Run::default().checkpoints(checkpoints), usize::MAX), expected, "stopped after {stop} events");
+        fs::remove_file(&path).unwrap();
+    }
+    put(&path, b"a,b");
+    assert!(!Checkpoints::is_checkpoint(&path) && Checkpoints::new(&path).resume().find().is_err());
+}
