@@ -76,7 +76,7 @@ pub use nn::workspace::Workspace;
 pub use optim::{
     AdaGrad, Adam, Lbfgs, NAdam, Optimizer, Penalty, RmsProp, Rprop, Rule, Schedule, Scheduler, Sgd, clip_norm,
 };
-pub use train::{Checkpoints, Event, RateSearch, Run, Trainer, Weights};
+pub use train::{CheckpointInfo, Checkpoints, Event, ExampleWeights, Online, RateSearch, Run, Trainer};
 pub use tune::{Fit, Hyperparameters, fit};
 
 /// What the command needs beyond the library's surface. Nothing here is stable.
