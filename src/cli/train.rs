@@ -234,7 +234,7 @@ impl Places {
 }
 
 /// The training of a network on the training part, or of that of the model `start`.
-pub fn job<'a>(
+pub fn job(
     arguments: &Arguments,
     options: Options,
     parts: Parts,
