@@ -20,9 +20,10 @@
 //!   or an [`Imputer`] fills them in. [`generate`] makes problems, [`Preprocessing`] imputes and scales.
 //! - [`Network`] is a stack of [`Layer`]s that holds parameters and nothing else; [`Network::predict`] needs no lock.
 //! - [`Trainer`] trains it: a [`Loss`], an update [`Rule`] such as [`Sgd`], [`Adam`] or, for small data, [`Lbfgs`], a
-//!   [`Penalty`], a [`Schedule`] of the learning rate, epochs and batches. [`Trainer::find_rate`] looks for that rate, and
-//!   with [`Checkpoints`] a training survives being killed. [`Workspace`], [`Optimizer`] and [`Scheduler`] are the pieces
-//!   for a loop of your own.
+//!   [`Penalty`], a [`Schedule`] of the learning rate, epochs and mini-batches. [`Trainer::find_rate`] looks for that rate.
+//!   A [`Run`] gives a call an observer, a validation set, and [`Checkpoints`], with which a training survives being killed.
+//!   [`Online`] trains on data that arrives bit by bit or is larger than memory. [`Workspace`], [`Optimizer`] and
+//!   [`Scheduler`] are the pieces for a loop of your own.
 //! - [`Model`] is a network with its preprocessing, in one safetensors file; [`Dataset::from_csv_as`] reads a file as the
 //!   model's [`Schema`] says.
 //! - [`Evaluation`] says how good the predictions are.

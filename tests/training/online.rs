@@ -2,11 +2,11 @@
 
 use palmnet::Activation::*;
 use palmnet::{
-    Adam, Dataset, Error, ExampleWeights, Lbfgs, Loss, Matrix, Network, Optimizer, Penalty, Rule, Sgd, Trainer,
-    Workspace, generate,
+    Adam, Dataset, Error, ExampleWeights, Lbfgs, Loss, Matrix, Network, Optimizer, Penalty, Rule, Safetensors, Sgd,
+    Trainer, Workspace, generate,
 };
 
-use crate::support::{network_bits, says, scaled_digits};
+use crate::support::{network_bits, rules, says, scaled_digits};
 
 fn network() -> Network {
     Network::builder(64).dense(30, Relu).dropout(0.2).dense(10, Softmax).seed(3).build().unwrap()
@@ -123,4 +123,57 @@ fn diverged_call_restores_the_weights() {
     let data = Dataset::from_values(Matrix::filled(4, 1, 1.0), Matrix::filled(4, 1, 5.0)).unwrap();
     says(online.partial_fit(&mut network, &data), &["Lower the learning rate"]);
     assert_eq!(network_bits(&network), before);
+}
+
+/// Saved after any call, through a file, the training goes on with the same bits.
+#[test]
+fn saved_state_goes_on_with_the_same_bits() {
+    let data = scaled_digits(100);
+    for rule in rules(1.0).into_iter().filter(|rule| !matches!(rule, Rule::Lbfgs(_))) {
+        let online = |network: &Network| trainer(rule).clip_value(0.5).online(network).unwrap();
+        let (mut network, mut later) = (network(), None);
+        let mut undisturbed = online(&network);
+        for call in 0..4 {
+            undisturbed.partial_fit(&mut network, &data).unwrap();
+            if call == 1 {
+                undisturbed.set_learning_rate(0.004).unwrap();
+                later = Some((network.clone(), undisturbed.state().to_bytes()));
+            }
+        }
+        let (mut again, bytes) = later.unwrap();
+        let mut resumed = online(&again);
+        resumed.restore(&Safetensors::from_bytes(&bytes, "").unwrap()).unwrap();
+        assert_eq!(resumed.learning_rate(), 0.004);
+        (0..2).for_each(|_| _ = resumed.partial_fit(&mut again, &data).unwrap());
+        assert_eq!(network_bits(&again), network_bits(&network), "{rule}");
+        assert_eq!(resumed.state().to_bytes(), undisturbed.state().to_bytes(), "{rule}");
+    }
+}
+
+#[test]
+fn unusable_states_are_refused() {
+    let data = scaled_digits(32);
+    let mut network = network();
+    let mut online = trainer(Adam::new(0.01)).online(&network).unwrap();
+    online.partial_fit(&mut network, &data).unwrap();
+    let whole = online.state();
+    let fresh = |rule: Rule, network: &Network| trainer(rule).online(network).unwrap();
+    let other = Network::builder(64).dense(10, Softmax).build().unwrap();
+    says(fresh(Adam::new(0.01).into(), &other).restore(&whole), &["layers"]);
+    says(fresh(Adam::new(0.01).amsgrad().into(), &network).restore(&whole), &["settings of the optimizer", "amsgrad"]);
+    for (name, value) in [("steps", "-1"), ("steps", ""), ("learning rate", "0"), ("learning rate", "NaN")] {
+        let mut state = whole.clone();
+        state.metadata.insert(name.into(), value.into()).expect("the member is there");
+        says(online.restore(&state), &["steps or the learning rate"]);
+    }
+    for tensor in 0..2 {
+        let mut state = whole.clone();
+        state.tensors[tensor].data[5] = f32::NAN;
+        says(online.restore(&state), &["moments"]);
+        let mut state = whole.clone();
+        state.tensors.remove(tensor);
+        says(online.restore(&state), &["moments"]);
+    }
+    says(online.restore(&Safetensors::default()), &["layers"]);
+    assert_eq!(online.state().to_bytes(), whole.to_bytes());
 }
