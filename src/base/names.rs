@@ -47,23 +47,49 @@ impl<T: Copy> Names<T> {
     ///
     /// `with_parameters` turns the value that the name stands for and the parameters, of which there are as many as the
     /// form says and at least one, into the value meant; `None` if a parameter is not what it should be.
+    ///
+    /// # Errors
+    /// If the name is unknown, with the one that was probably meant, or if its parameters are not as they should be.
     pub(crate) fn parse(&self, text: &str, with_parameters: impl Fn(T, &[&str]) -> Option<T>) -> Result<T> {
         let mut words = text.split(':').map(str::trim);
-        let name = words.next().unwrap_or_default();
+        let named = self.named(words.next().unwrap_or_default());
         let parameters: Vec<&str> = words.collect();
-        let wanted = key(name);
-        let is_meant = |named: &&Named<T>| {
-            key(canonical(named.form)) == wanted || named.aliases.iter().any(|alias| key(alias) == wanted)
-        };
-        let Some(named) = self.known.iter().find(is_meant) else {
-            return Err(unknown(self.kind, name, &self.forms().collect::<Vec<_>>()));
-        };
-        let value = match parameters[..] {
+        let value = named.and_then(|named| match parameters[..] {
             _ if !counts(named.form).contains(&parameters.len()) => None,
             [] => Some(named.value),
             _ => with_parameters(named.value, &parameters),
-        };
-        value.ok_or_else(|| wrong_form(self.kind, text, named.form))
+        });
+        value.ok_or_else(|| self.explain(text))
+    }
+
+    /// Reads a canonical name with at most one parameter, as files hold them: in little machine code, for small programs
+    /// that read a model.
+    pub(crate) fn read(&self, text: &str, with_parameters: impl Fn(T, &[&str]) -> Option<T>) -> Option<T> {
+        let (name, parameter) = text.split_once(':').map_or((text, None), |(name, rest)| (name, Some(rest)));
+        let named = self.known.iter().find(|named| {
+            let rest = named.form.strip_prefix(name);
+            rest.is_some_and(|rest| rest.is_empty() || rest.starts_with([':', '[']))
+        })?;
+        match parameter {
+            None => Some(named.value),
+            Some(parameter) => with_parameters(named.value, &[parameter]),
+        }
+    }
+
+    fn named(&self, name: &str) -> Option<&Named<T>> {
+        let wanted = key(name);
+        self.known.iter().find(|named| {
+            key(canonical(named.form)) == wanted || named.aliases.iter().any(|alias| key(alias) == wanted)
+        })
+    }
+
+    #[inline(never)]
+    fn explain(&self, text: &str) -> Error {
+        let name = text.split(':').next().unwrap_or_default().trim();
+        match self.named(name) {
+            Some(named) => wrong_form(self.kind, text, named.form),
+            None => unknown(self.kind, name, &self.forms().collect::<Vec<_>>()),
+        }
     }
 }
 

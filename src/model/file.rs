@@ -12,7 +12,9 @@ use crate::data::{Column, ColumnKind, Imputer, Scaler, Schema, TargetSchema};
 use crate::format::json::Json;
 use crate::format::safetensors::{Safetensors, Tensor};
 use crate::linalg::matrix::Matrix;
+use crate::nn::activation::Activation;
 use crate::nn::layer::{BatchNorm, Dense, Dropout, Layer, LayerNorm, Noise};
+use crate::nn::loss::Loss;
 use crate::nn::network::Network;
 
 /// The member of `__metadata__` that describes the stack, as in `dense(4,16) relu dense(16,3) softmax`.
@@ -128,7 +130,7 @@ fn tensor_name(layer: usize, name: &str) -> String {
 fn layer(index: usize, word: &str, tensors: &Tensors<'_>) -> std::result::Result<Layer, String> {
     let unknown = || format!("layer {} is not known: the model may come from a newer palmnet", quoted(word));
     let Some((name, arguments)) = word.strip_suffix(')').and_then(|word| word.split_once('(')) else {
-        return word.parse().map(Layer::Activation).map_err(|_| unknown());
+        return Activation::read(word).map(Layer::Activation).ok_or_else(unknown);
     };
     match name {
         "dropout" => {
@@ -252,7 +254,7 @@ impl Model {
         let preprocessing = Preprocessing::new(features, targets).with_imputer(imputer);
         let mut model = Model::new(network, preprocessing, schema).map_err(|error| error.to_string())?;
         if let Some(loss) = file.metadata.get("loss") {
-            let loss = loss.parse().map_err(|_| {
+            let loss = Loss::read(loss).ok_or_else(|| {
                 format!("the loss {} is not known: the model may come from a newer palmnet", quoted(loss))
             })?;
             model = model.with_loss(loss);

@@ -225,18 +225,28 @@ impl fmt::Display for Activation {
     }
 }
 
+/// Gives the activation of a name its parameter.
+fn with_parameter(activation: Activation, parameters: &[&str]) -> Option<Activation> {
+    let number = parameter(parameters[0])?;
+    match activation {
+        LeakyRelu(_) => Some(LeakyRelu(number)),
+        Elu(_) => Some(Elu(number)),
+        _ => None,
+    }
+}
+
+impl Activation {
+    /// Reads a name as model files hold it.
+    pub(crate) fn read(text: &str) -> Option<Self> {
+        NAMES.read(text, with_parameter).filter(|activation| activation.check().is_ok())
+    }
+}
+
 impl FromStr for Activation {
     type Err = Error;
 
     fn from_str(text: &str) -> Result<Self> {
-        let activation = NAMES.parse(text, |activation, parameters| {
-            let number = parameter(parameters[0])?;
-            match activation {
-                LeakyRelu(_) => Some(LeakyRelu(number)),
-                Elu(_) => Some(Elu(number)),
-                _ => None,
-            }
-        })?;
+        let activation = NAMES.parse(text, with_parameter)?;
         activation.check().map(|()| activation)
     }
 }

@@ -322,18 +322,28 @@ impl fmt::Display for Loss {
 
 /// Case, dashes and underscores make no difference, and names that other libraries use are understood, such as `mse`,
 /// `mae`, `bce` and `log_loss`.
+/// Gives the loss of a name its parameter.
+fn with_parameter(loss: Loss, parameters: &[&str]) -> Option<Loss> {
+    let number = parameter(parameters[0])?;
+    match loss {
+        Huber(_) if number > 0.0 => Some(Huber(number)),
+        Pinball(_) if 0.0 < number && number < 1.0 => Some(Pinball(number)),
+        _ => None,
+    }
+}
+
+impl Loss {
+    /// Reads a name as model files hold it.
+    pub(crate) fn read(text: &str) -> Option<Self> {
+        NAMES.read(text, with_parameter)
+    }
+}
+
 impl FromStr for Loss {
     type Err = Error;
 
     fn from_str(text: &str) -> Result<Self> {
-        NAMES.parse(text, |loss, parameters| {
-            let number = parameter(parameters[0])?;
-            match loss {
-                Huber(_) if number > 0.0 => Some(Huber(number)),
-                Pinball(_) if 0.0 < number && number < 1.0 => Some(Pinball(number)),
-                _ => None,
-            }
-        })
+        NAMES.parse(text, with_parameter)
     }
 }
 
