@@ -137,7 +137,7 @@ impl Dataset {
     /// assert_eq!(data.missing_count(), 2);
     /// let imputer = Imputer::fit(&data);
     /// imputer.apply(&mut data);
-    /// assert_eq!(data.to_matrix().as_slice(), [3.0, 8.5, 5.0, 9.0, 5.0, 8.0]);
+    /// assert_eq!(data.to_matrix().as_slice(), [3.0, 8.5, 4.0, 9.0, 5.0, 8.0]);
     /// # Ok::<(), palmnet::Error>(())
     /// ```
     ///
