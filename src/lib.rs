@@ -36,49 +36,42 @@
 #![warn(missing_docs)]
 
 mod base;
-mod data;
+pub mod data;
 mod format;
 mod linalg;
-mod model;
-mod nn;
-mod optim;
-mod train;
+pub mod model;
+pub mod nn;
+pub mod optim;
+pub mod train;
 pub mod tune;
 
-pub use base::error::{Divergence, Error, ErrorKind, Result};
-pub use base::history::{Epoch, History};
-pub use base::parallel::{set_threads, threads};
-pub use base::rng::Rng;
-pub use data::generate;
-pub use data::{
-    Column, ColumnKind, Dataset, Features, Imputer, Missing, Scaler, Schema, Table, Target, TargetSchema, Targets,
-};
-pub use format::atomic::write_atomic;
-pub use format::json;
-pub use format::safetensors::{Safetensors, Tensor};
-pub use linalg::gemm::{SHARED_PRODUCT, peak_flops};
-pub use linalg::isa::Isa;
-pub use linalg::matrix::Matrix;
-pub use linalg::view::MatrixView;
-pub use model::classification::{Classification, Scores};
-pub use model::evaluate::Score;
-pub use model::metrics::Evaluation;
-pub use model::model::Model;
-pub use model::predict::Predictor;
-pub use model::preprocessing::{Preprocessing, Scaling};
-pub use model::regression::Regression;
-pub use nn::activation::Activation;
-pub use nn::builder::{DenseConfig, NetworkBuilder};
-pub use nn::init::Init;
-pub use nn::layer::{BatchNorm, Dense, Dropout, Layer, LayerNorm, Noise};
-pub use nn::loss::Loss;
-pub use nn::network::{Network, Scratch};
-pub use nn::workspace::Workspace;
-pub use optim::{
-    AdaGrad, Adam, Lbfgs, NAdam, Optimizer, Penalty, RmsProp, Rprop, Rule, Schedule, Scheduler, Sgd, clip_norm,
-};
-pub use train::{CheckpointInfo, Checkpoints, Event, ExampleWeights, Online, RateSearch, Run, Trainer};
+// In one call.
 pub use tune::{Fit, Hyperparameters, fit};
+
+// Data and models.
+pub use data::generate;
+pub use data::{Dataset, Table, Target};
+pub use linalg::matrix::Matrix;
+pub use model::{Model, Preprocessing, Scaling, Score};
+
+// Networks by hand.
+pub use nn::{Activation, Loss, Network, Workspace};
+pub use optim::{Adam, Penalty, Schedule, Sgd};
+pub use train::{Checkpoints, Event, History, Run, Trainer};
+
+pub use error::{Error, Result};
+
+/// Errors, and the kinds by which a program tells them apart.
+pub mod error {
+    pub use crate::base::error::{Divergence, Error, ErrorKind, Result};
+}
+
+/// The machine: threads, instruction sets, random numbers.
+pub mod compute {
+    pub use crate::base::parallel::{set_threads, threads};
+    pub use crate::base::rng::Rng;
+    pub use crate::linalg::isa::Isa;
+}
 
 /// What the command needs beyond the library's surface. Nothing here is stable.
 #[doc(hidden)]
@@ -89,6 +82,7 @@ pub mod unversioned {
     pub use crate::format::json::Json;
     pub use crate::format::safetensors::{Safetensors, Tensor};
     pub use crate::linalg::gemm::{SHARED_PRODUCT, peak_flops};
+    pub use crate::linalg::view::MatrixView;
 }
 
 /// How good predictions are: every metric, and functions of predicted probabilities.

@@ -126,10 +126,11 @@ impl Dataset {
     /// Reads the examples of a table to train on, whose cells may be missing.
     ///
     /// With [`Missing::Fill`] missing features are NaN, in all inputs of their column. Split first, and fit an
-    /// [`Imputer`](crate::Imputer) on the training part alone: nothing may be known of the other part.
+    /// [`Imputer`](crate::data::Imputer) on the training part alone: nothing may be known of the other part.
     ///
     /// ```
-    /// use palmnet::{Dataset, Imputer, Missing, Table, Target};
+    /// use palmnet::data::{Imputer, Missing};
+    /// use palmnet::{Dataset, Table, Target};
     /// let text = "name,age,size,kind\nAnn,3,,small\nBob,,9,large\nCid,5,8,large\nDan,5,4,\n";
     /// let mut table = Table::parse(text, "pets.csv")?;
     /// table.ignore(&["name"])?;

@@ -143,7 +143,7 @@ impl Trainer {
     }
 
     /// Sets the number of threads of this trainer's steps; zero, the default, stands for
-    /// [`threads`](crate::threads). The results have the same bits for any number. Small steps are done by one thread.
+    /// [`threads`](crate::compute::threads). The results have the same bits for any number. Small steps are done by one thread.
     pub fn threads(mut self, threads: usize) -> Self {
         self.config.threads = threads;
         self
