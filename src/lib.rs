@@ -114,6 +114,21 @@ pub mod metrics {
     pub use crate::model::regression::{OutputErrors, Regression};
 }
 
+#[cfg(any(doc, doctest))]
+#[doc = include_str!("guide/index.md")]
+pub mod guide {
+    #[doc = include_str!("guide/how_do_i.md")]
+    pub mod how_do_i {}
+    #[doc = include_str!("guide/architecture.md")]
+    pub mod architecture {}
+    #[doc = include_str!("guide/files.md")]
+    pub mod files {}
+    #[doc = include_str!("guide/contributing.md")]
+    pub mod contributing {}
+    #[doc = include_str!("guide/changes.md")]
+    pub mod changes {}
+}
+
 /// The README's code is tested as the rest of the documentation is.
 #[cfg(doctest)]
 #[doc = include_str!("../README.md")]
