@@ -127,7 +127,9 @@ pub use base::history::{Epoch, History};
 pub use base::parallel::{set_threads, threads};
 pub use base::rng::Rng;
 pub use data::generate;
-pub use data::{Column, Dataset, Features, Imputer, Kind, Missing, Output, Scaler, Schema, Table, Target, Targets};
+pub use data::{
+    Column, ColumnKind, Dataset, Features, Imputer, Missing, Scaler, Schema, Table, Target, TargetSchema, Targets,
+};
 pub use format::atomic::write_atomic;
 pub use format::json;
 pub use format::safetensors::{Safetensors, Tensor};

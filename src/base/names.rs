@@ -51,18 +51,28 @@ impl<T: Copy> Names<T> {
     /// # Errors
     /// If the name is unknown, with the one that was probably meant, or if its parameters are not as they should be.
     pub(crate) fn parse(&self, text: &str, with_parameters: impl Fn(T, &[&str]) -> Option<T>) -> Result<T> {
-        self.find(text, with_parameters).ok_or_else(|| self.explain(text))
-    }
-
-    /// As [`parse`](Self::parse), without the explanation: a small program that reads a model needs no hints.
-    pub(crate) fn find(&self, text: &str, with_parameters: impl Fn(T, &[&str]) -> Option<T>) -> Option<T> {
         let mut words = text.split(':').map(str::trim);
-        let named = self.named(words.next().unwrap_or_default())?;
+        let named = self.named(words.next().unwrap_or_default());
         let parameters: Vec<&str> = words.collect();
-        match parameters[..] {
+        let value = named.and_then(|named| match parameters[..] {
             _ if !counts(named.form).contains(&parameters.len()) => None,
             [] => Some(named.value),
             _ => with_parameters(named.value, &parameters),
+        });
+        value.ok_or_else(|| self.explain(text))
+    }
+
+    /// Reads a canonical name with at most one parameter, as files hold them: in little machine code, for small programs
+    /// that read a model.
+    pub(crate) fn read(&self, text: &str, with_parameters: impl Fn(T, &[&str]) -> Option<T>) -> Option<T> {
+        let (name, parameter) = text.split_once(':').map_or((text, None), |(name, rest)| (name, Some(rest)));
+        let named = self.known.iter().find(|named| {
+            let rest = named.form.strip_prefix(name);
+            rest.is_some_and(|rest| rest.is_empty() || rest.starts_with([':', '[']))
+        })?;
+        match parameter {
+            None => Some(named.value),
+            Some(parameter) => with_parameters(named.value, &[parameter]),
         }
     }
 

@@ -29,7 +29,7 @@ pub fn columns(train: &Dataset) -> String {
         Targets::Values(values) => counted(values.columns(), "value"),
     };
     let features = counted(train.features().columns(), "feature");
-    format!("{features} → {} ({targets})", train.schema().output().names().join(", "))
+    format!("{features} → {} ({targets})", train.schema().target().names().join(", "))
 }
 
 /// `train 120, test 30 examples`.

@@ -1,13 +1,13 @@
-//! What a single cell of a table says, and the errors that blame it.
+//! The content of a single cell of a table, and the errors that blame it.
 
 use super::table::Table;
 use crate::base::error::{Error, Result};
 use crate::base::text::quoted;
 
-/// What stands for a missing value, in capitals or not, beside NaN.
+/// The words that stand for a missing value, in capitals or not, besides NaN.
 const MISSING: [&str; 6] = ["", "NA", "N/A", "null", "none", "?"];
 
-/// What a cell says.
+/// The content of a cell.
 pub(super) enum Cell {
     Number(f32),
     Infinite,
@@ -32,12 +32,12 @@ impl Cell {
     }
 }
 
-/// A cell's number in double precision, with one zero only.
+/// Returns a cell's number in double precision, if it is finite. Negative zero becomes zero.
 pub(super) fn finite(cell: &str) -> Option<f64> {
     cell.trim().parse().ok().filter(|number: &f64| number.is_finite()).map(|number| number + 0.0)
 }
 
-/// The number in a cell that must hold one.
+/// Returns the number in a cell that must hold one.
 pub(super) fn number(table: &Table, row: usize, column: usize, cell: &str) -> Result<f32> {
     match Cell::of(cell) {
         Cell::Number(number) => Ok(number),
@@ -47,7 +47,7 @@ pub(super) fn number(table: &Table, row: usize, column: usize, cell: &str) -> Re
     }
 }
 
-/// What helps where a model or a schema meets a missing cell, and where a table is read for training.
+/// The remedies for a missing cell in data for a model, in a target, and in a table to train on.
 pub(super) const UNFILLED: &str = "fill the cell in, remove the line, or train with --missing fill, Missing::Fill";
 pub(super) const UNLABELLED: &str =
     "there is nothing to compare with: fill the cell in, or leave such lines out (--missing drop, Table::drop_missing)";
@@ -65,12 +65,12 @@ pub(super) fn infinite(table: &Table, row: usize, column: usize, cell: &str) -> 
     table.blame(row, column, message)
 }
 
-/// Whether a cell is a number but for its decimal comma.
+/// Returns whether a cell is a number except for its decimal comma.
 pub(super) fn has_decimal_comma(cell: &str) -> bool {
     cell.contains(',') && finite(&cell.replace(',', ".")).is_some()
 }
 
-/// Whether a cell begins as a date does: `2024-05-31`, `31.5.2024`, `05/31/2024`.
+/// Returns whether a cell begins as a date does: `2024-05-31`, `31.5.2024`, `05/31/2024`.
 pub(super) fn is_date(cell: &str) -> bool {
     let mut parts = cell.trim().split(|c: char| !c.is_ascii_digit()).map(str::len);
     match [parts.next(), parts.next(), parts.next()] {
@@ -97,7 +97,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn dates() {
+    fn dates_are_recognized() {
         for date in
             ["2024-05-31", " 2024-5-1", "2024-05", "2024-05-31T12:00:00Z", "31.05.2024", "1.5.2024 8:00", "05/31/2024"]
         {
@@ -109,7 +109,7 @@ mod tests {
     }
 
     #[test]
-    fn decimal_commas() {
+    fn decimal_commas_are_recognized() {
         for number in ["1,5", "-0,25", " 1,5e3 ", "1,234"] {
             assert!(has_decimal_comma(number), "{number}");
         }

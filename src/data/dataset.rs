@@ -7,7 +7,7 @@ use super::features::Features;
 use super::infer::Target;
 use super::missing::Missing;
 use super::scaler::{Rows, Scaler};
-use super::schema::{Output, Schema};
+use super::schema::{Schema, TargetSchema};
 use super::table::Table;
 use super::targets::Targets;
 use crate::base::digest::Digest;
@@ -52,13 +52,13 @@ impl Dataset {
         if let Some(matrix) = features.floats() {
             finite(matrix, "feature", schema.allows_missing())?;
         }
-        match (&targets, schema.output()) {
-            (Targets::Classes(labels), Output::Classes { classes, .. }) => {
+        match (&targets, schema.target()) {
+            (Targets::Classes(labels), TargetSchema::Classes { classes, .. }) => {
                 if let Some(label) = labels.iter().find(|&&label| label as usize >= classes.len()) {
                     return mismatch(format!("the label {label}, where there are {} classes", classes.len()));
                 }
             }
-            (Targets::Values(values), Output::Values { names }) => {
+            (Targets::Values(values), TargetSchema::Values { names }) => {
                 finite(values, "target", false)?;
                 if values.columns() != names.len() {
                     return mismatch(format!("{} targets, where the schema has {}", values.columns(), names.len()));
@@ -80,8 +80,8 @@ impl Dataset {
     ) -> Result<Dataset> {
         let features = features.into();
         let classes = class_names.into_iter().map(Into::into).collect();
-        let output = Output::Classes { name: "class".to_string(), classes };
-        let schema = Schema::numbers((1..=features.columns()).map(|number| number.to_string()), output)?;
+        let target = TargetSchema::Classes { name: "class".to_string(), classes };
+        let schema = Schema::numbers((1..=features.columns()).map(|number| number.to_string()), target)?;
         Dataset::new(features, Targets::Classes(labels), schema)
     }
 
@@ -94,7 +94,7 @@ impl Dataset {
         let features = features.into();
         let mut names = (1..).map(|number: usize| number.to_string());
         let inputs: Vec<String> = names.by_ref().take(features.columns()).collect();
-        let schema = Schema::numbers(inputs, Output::Values { names: names.take(targets.columns()).collect() })?;
+        let schema = Schema::numbers(inputs, TargetSchema::Values { names: names.take(targets.columns()).collect() })?;
         Dataset::new(features, Targets::Values(targets), schema)
     }
 
@@ -212,9 +212,9 @@ impl Dataset {
 
     /// Returns the names of the classes; none if the targets are values.
     pub fn class_names(&self) -> &[String] {
-        match self.schema.output() {
-            Output::Classes { classes, .. } => classes,
-            Output::Values { .. } => &[],
+        match self.schema.target() {
+            TargetSchema::Classes { classes, .. } => classes,
+            TargetSchema::Values { .. } => &[],
         }
     }
 
@@ -280,14 +280,14 @@ impl Dataset {
         let renamed = |name: &String| {
             if name.parse::<usize>().is_ok() { numbers.next().unwrap_or_default() } else { name.clone() }
         };
-        let output = match self.schema.output() {
-            Output::Classes { name, classes } => {
+        let target = match self.schema.target() {
+            TargetSchema::Classes { name, classes } => {
                 let name = [name].map(renamed).concat();
-                Output::Classes { name, classes: classes.clone() }
+                TargetSchema::Classes { name, classes: classes.clone() }
             }
-            Output::Values { names } => Output::Values { names: names.iter().map(renamed).collect() },
+            TargetSchema::Values { names } => TargetSchema::Values { names: names.iter().map(renamed).collect() },
         };
-        Dataset::new(features, self.targets.clone(), Schema::numbers(inputs, output)?)
+        Dataset::new(features, self.targets.clone(), Schema::numbers(inputs, target)?)
     }
 
     /// Scales the features in place. Features kept as bytes stay bytes: the scaling is remembered.
@@ -357,14 +357,14 @@ impl fmt::Debug for Dataset {
         let columns: Vec<&str> = self.schema.columns().iter().map(|column| column.name.as_str()).take(SHOWN).collect();
         let mut shown = f.debug_struct("Dataset");
         shown.field("examples", &self.len()).field("features", &self.features).field("columns", &columns);
-        match (&self.targets, self.schema.output()) {
-            (Targets::Classes(labels), Output::Classes { name, classes }) => {
+        match (&self.targets, self.schema.target()) {
+            (Targets::Classes(labels), TargetSchema::Classes { name, classes }) => {
                 let mut counts = vec![0usize; classes.len()];
                 labels.iter().for_each(|&label| counts[label as usize] += 1);
                 let counts: Vec<(&String, usize)> = classes.iter().zip(counts).take(SHOWN).collect();
                 shown.field("target", name).field("classes", &counts)
             }
-            (_, output) => shown.field("targets", &output.names()),
+            (_, target) => shown.field("targets", &target.names()),
         };
         shown.finish_non_exhaustive()
     }

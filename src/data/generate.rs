@@ -1,19 +1,17 @@
-//! Problems to learn from, the same for a seed on every machine.
-//!
-//! `n` is the number of examples.
+//! Generated datasets, the same for a seed on every machine. `n` is the number of examples.
 
 use std::f64::consts::{PI, TAU};
 
 use super::dataset::Dataset;
 use super::idx;
-use super::schema::{Output, Schema};
+use super::schema::{Schema, TargetSchema};
 use super::targets::Targets;
 use crate::base::math::sin_cos_f64;
 use crate::base::rng::{Rng, purpose};
 use crate::linalg::matrix::Matrix;
 
-/// Two half moons that reach into each other, in turn one example of each: the upper (class 0) on the unit circle, the
-/// lower (class 1) on the one around (1, ½), each evenly spread over its half, with normal `noise` of this deviation.
+/// Returns two interleaved half moons, in turn one example of each: the upper (class 0) on the unit circle, the lower
+/// (class 1) on the one around (1, ½), each evenly spread over its half, plus normal noise of standard deviation `noise`.
 ///
 /// ```
 /// let moons = palmnet::generate::moons(100, 0.2, 42);
@@ -21,7 +19,7 @@ use crate::linalg::matrix::Matrix;
 /// ```
 ///
 /// # Panics
-/// When `noise` is not finite.
+/// If `noise` is not finite.
 pub fn moons(n: usize, noise: f64, seed: u64) -> Dataset {
     let mut rng = Rng::stream(seed, purpose::PROBLEM);
     points(n, "moon", 2, |i| {
@@ -32,11 +30,11 @@ pub fn moons(n: usize, noise: f64, seed: u64) -> Dataset {
     })
 }
 
-/// Uniform points of the square [-1, 1)², class 1 inside the circle of radius √(2/π), which has half of the area;
-/// then moved by normal `noise` of this deviation.
+/// Returns uniform points of the square [-1, 1)², class 1 inside the circle of radius √(2/π), which has half of the area;
+/// then moved by normal noise of standard deviation `noise`.
 ///
 /// # Panics
-/// When `noise` is not finite.
+/// If `noise` is not finite.
 pub fn circles(n: usize, noise: f64, seed: u64) -> Dataset {
     let mut rng = Rng::stream(seed, purpose::PROBLEM);
     points(n, "circle", 2, |_| {
@@ -45,22 +43,22 @@ pub fn circles(n: usize, noise: f64, seed: u64) -> Dataset {
     })
 }
 
-/// Normal clouds of this `deviation`, a class each, in turn one example of each, around centers that are uniform in
+/// Returns normal clouds of this standard `deviation`, a class each, in turn one example of each, around centers that are uniform in
 /// [-10, 10)².
 ///
 /// # Panics
-/// When there are fewer than two `centers`, or `deviation` is not finite.
+/// If there are fewer than two `centers`, or `deviation` is not finite.
 pub fn blobs(n: usize, centers: usize, deviation: f64, seed: u64) -> Dataset {
     let mut rng = Rng::stream(seed, purpose::PROBLEM);
-    let places: Vec<[f64; 2]> = (0..centers).map(|_| [(); 2].map(|()| rng.uniform_in(-10.0, 10.0))).collect();
-    points(n, "blob", centers, |i| (places[i % centers].map(|x| x + deviation * rng.normal()), i % centers))
+    let middles: Vec<[f64; 2]> = (0..centers).map(|_| [(); 2].map(|()| rng.uniform_in(-10.0, 10.0))).collect();
+    points(n, "blob", centers, |i| (middles[i % centers].map(|x| x + deviation * rng.normal()), i % centers))
 }
 
-/// Two spirals around each other, in turn one example of each, 1.5 turns from the middle to radius 1, with normal
-/// `noise` of this deviation.
+/// Returns two intertwined spirals, in turn one example of each, 1.5 turns from the middle to radius 1, plus normal noise
+/// of standard deviation `noise`.
 ///
 /// # Panics
-/// When `noise` is not finite.
+/// If `noise` is not finite.
 pub fn spirals(n: usize, noise: f64, seed: u64) -> Dataset {
     let mut rng = Rng::stream(seed, purpose::PROBLEM);
     points(n, "spiral", 2, |i| {
@@ -70,7 +68,7 @@ pub fn spirals(n: usize, noise: f64, seed: u64) -> Dataset {
     })
 }
 
-/// Standard normal points, class 1 where x − 1.5 y > 0.4: one neuron can tell.
+/// Returns standard normal points, of class 1 if x − 1.5 y > 0.4: one neuron can tell them apart.
 pub fn linear(n: usize, seed: u64) -> Dataset {
     let mut rng = Rng::stream(seed, purpose::PROBLEM);
     points(n, "class", 2, |_| {
@@ -79,7 +77,7 @@ pub fn linear(n: usize, seed: u64) -> Dataset {
     })
 }
 
-/// Numbers a and b, uniform in [0, 100), and three values to predict: a + b, a − b and |a − b|.
+/// Returns numbers a and b, uniform in [0, 100), and three values to predict: a + b, a − b and |a − b|.
 pub fn sums(n: usize, seed: u64) -> Dataset {
     let mut rng = Rng::stream(seed, purpose::PROBLEM);
     let mut x = Matrix::zeros(n, 2);
@@ -90,16 +88,16 @@ pub fn sums(n: usize, seed: u64) -> Dataset {
         y.row_mut(row).copy_from_slice(&[a + b, a - b, (a - b).abs()].map(|value| value as f32));
     }
     let names = ["sum", "difference", "distance"].map(String::from).to_vec();
-    build(x, Targets::Values(y), ["a", "b"], Output::Values { names })
+    build(x, Targets::Values(y), ["a", "b"], TargetSchema::Values { names })
 }
 
-/// The four rows of exclusive or, which no single neuron can tell apart (Minsky, Papert, 1969).
+/// Returns the four rows of exclusive or, which no single neuron can tell apart (Minsky, Papert, 1969).
 pub fn xor() -> Dataset {
     let x = Matrix::from_rows(&[[0.0, 0.0], [0.0, 1.0], [1.0, 0.0], [1.0, 1.0]]);
     build(x, Targets::Classes(vec![0, 1, 1, 0]), ["a", "b"], classes("xor", 2))
 }
 
-/// 1,797 handwritten digits of 8 × 8 pixels from 0 to 16, kept as bytes and not yet scaled.
+/// Returns 1,797 handwritten digits of 8 × 8 pixels from 0 to 16, kept as bytes and not yet scaled.
 ///
 /// The test part of *Optical Recognition of Handwritten Digits* (Alpaydin, Kaynak, 1998), UCI Machine Learning
 /// Repository, CC BY 4.0.
@@ -109,8 +107,8 @@ pub fn digits() -> Dataset {
     idx::from_bytes(&images, include_bytes!("digits-labels-idx1-ubyte")).expect("the bundled digits are whole")
 }
 
-/// So many pixels from a stream of bits, the lowest of a byte first: a 0 stands for a pixel of 0, and a 1 with four more
-/// for any other, of which they are one less. As bytes, the images would be a tenth of the command.
+/// Returns `count` pixels from a stream of bits, the lowest of a byte first: a 0 is a pixel of 0, and a 1 with four more
+/// bits is a pixel of one more than these. As bytes, the images would be a tenth of the command.
 fn pixels(stream: &[u8], count: usize) -> impl Iterator<Item = u8> {
     let mut bits = stream.iter().flat_map(|byte| (0..8).map(move |i| byte >> i & 1));
     let mut take = move |count| (0..count).map(|i| bits.next().unwrap_or(0) << i).sum::<u8>();
@@ -121,19 +119,19 @@ fn points(n: usize, name: &str, count: usize, mut point: impl FnMut(usize) -> ([
     let mut x = Matrix::zeros(n, 2);
     let mut labels = Vec::with_capacity(n);
     for row in 0..n {
-        let (place, label) = point(row);
-        x.row_mut(row).copy_from_slice(&place.map(|x| x as f32));
+        let (position, label) = point(row);
+        x.row_mut(row).copy_from_slice(&position.map(|x| x as f32));
         labels.push(label as u32);
     }
     build(x, Targets::Classes(labels), ["x", "y"], classes(name, count))
 }
 
-fn classes(name: &str, count: usize) -> Output {
-    Output::Classes { name: name.to_string(), classes: (0..count).map(|class| class.to_string()).collect() }
+fn classes(name: &str, count: usize) -> TargetSchema {
+    TargetSchema::Classes { name: name.to_string(), classes: (0..count).map(|class| class.to_string()).collect() }
 }
 
-fn build(x: Matrix, targets: Targets, features: [&str; 2], output: Output) -> Dataset {
-    Schema::numbers(features, output)
+fn build(x: Matrix, targets: Targets, features: [&str; 2], target: TargetSchema) -> Dataset {
+    Schema::numbers(features, target)
         .and_then(|schema| Dataset::new(x, targets, schema))
         .unwrap_or_else(|error| panic!("a generated problem: {error}"))
 }

@@ -5,33 +5,33 @@ use std::path::{Path, PathBuf};
 use super::compressed;
 use super::dataset::Dataset;
 use super::features::Features;
-use super::schema::{Output, Schema};
+use super::schema::{Schema, TargetSchema};
 use super::targets::Targets;
 use crate::base::error::{Error, Result};
 use crate::base::text::listed;
 
-/// A damaged header may declare the whole file one image; each pixel of it would get a name.
+/// The most pixels of an image. A damaged header may declare the whole file one image, and each pixel gets a name.
 const MOST_PIXELS: usize = 1 << 20;
 
 impl Dataset {
-    /// Images and their labels from two IDX files. The features are pixels of 0 to 255, kept as bytes and not yet
+    /// Reads images and their labels from two IDX files. The features are pixels of 0 to 255, kept as bytes and not yet
     /// scaled, called `pixel0`, `pixel1`, … row by row; the classes are `0` to the largest label.
     ///
     /// # Errors
-    /// When a file cannot be read, is compressed, is not IDX of unsigned bytes, or is longer or shorter than its header
-    /// says; when there are no images, or not as many labels.
+    /// If a file cannot be read, is compressed, is not IDX of unsigned bytes, or is longer or shorter than its header
+    /// says; if there are no images, or not as many labels.
     pub fn from_idx(images: impl AsRef<Path>, labels: impl AsRef<Path>) -> Result<Dataset> {
         let (images, labels) = (Part::read(images.as_ref(), 3)?, Part::read(labels.as_ref(), 1)?);
         let classes = labels.classes();
         dataset(images, labels, classes)
     }
 
-    /// The training and the test images in a folder of four IDX files: `train-images-idx3-ubyte`,
+    /// Reads the training and the test images in a folder of four IDX files: `train-images-idx3-ubyte`,
     /// `train-labels-idx1-ubyte`, `t10k-images-idx3-ubyte` and `t10k-labels-idx1-ubyte`, or the same names with a dot
     /// before `idx`. Both have the same classes.
     ///
     /// # Errors
-    /// Those of [`from_idx`](Self::from_idx), and when training and test images differ in size.
+    /// Those of [`from_idx`](Self::from_idx), and if training and test images differ in size.
     pub fn from_idx_folder(folder: impl AsRef<Path>) -> Result<(Dataset, Dataset)> {
         let read = |part: &str| {
             let images = Part::read(&find(folder.as_ref(), &format!("{part}-images"), "idx3-ubyte")?, 3)?;
@@ -48,26 +48,26 @@ impl Dataset {
         Ok((dataset(train.0, train.1, classes)?, dataset(test.0, test.1, classes)?))
     }
 
-    /// The test images in a folder of IDX files for a model of this schema: `t10k-images-idx3-ubyte` and
+    /// Reads the test images in a folder of IDX files for a model of this schema: `t10k-images-idx3-ubyte` and
     /// `t10k-labels-idx1-ubyte`, or the same names with a dot before `idx`. No training files are needed.
     ///
     /// # Errors
-    /// When a file cannot be read or is not what it should be, as for [`from_idx`](Self::from_idx); when the images have
+    /// If a file cannot be read or is not what it should be, as for [`from_idx`](Self::from_idx); if the images have
     /// not as many pixels as the schema has features, or a label is none of the schema's classes.
     pub fn from_idx_test(folder: impl AsRef<Path>, schema: &Schema) -> Result<Dataset> {
         let folder = folder.as_ref();
-        let Output::Classes { classes, .. } = schema.output() else {
-            return Err(Error::Mismatch("the model predicts values, and images are labelled with classes".into()));
+        let TargetSchema::Classes { classes, .. } = schema.target() else {
+            return Err(Error::Mismatch("the model predicts values, and images are labeled with classes".into()));
         };
         let images = Part::read(&find(folder, "t10k-images", "idx3-ubyte")?, 3)?;
         let labels = Part::read(&find(folder, "t10k-labels", "idx1-ubyte")?, 1)?;
         same_count(&images, &labels)?;
         let features = images.features_for(schema)?;
-        // Classes may be called 3 and 7: a label is a name, not a place.
-        let place = |label: u8| classes.iter().position(|class| *class == label.to_string()).map(|place| place as u32);
-        let places: Vec<Option<u32>> = (0..=255).map(place).collect();
+        // Classes may be called 3 and 7: a label is a name, not an index.
+        let index = |label: u8| classes.iter().position(|class| *class == label.to_string()).map(|index| index as u32);
+        let indices: Vec<Option<u32>> = (0..=255).map(index).collect();
         let known = |(i, &label): (usize, &u8)| {
-            places[usize::from(label)].ok_or_else(|| {
+            indices[usize::from(label)].ok_or_else(|| {
                 let (number, known) = (i + 1, listed(classes));
                 let message = format!("the label of image {number}, {label}, is not a known class: there are {known}");
                 Error::format(&labels.file, message)
@@ -79,18 +79,18 @@ impl Dataset {
 }
 
 impl Features {
-    /// The test images in a folder of IDX files for a model of this schema, from `t10k-images-idx3-ubyte`, or the same
+    /// Reads the test images in a folder of IDX files for a model of this schema, from `t10k-images-idx3-ubyte`, or the same
     /// name with a dot before `idx`. No other file is needed.
     ///
     /// # Errors
-    /// When the file cannot be read or is not what it should be, as for [`Dataset::from_idx`]; when the images have not
+    /// If the file cannot be read or is not what it should be, as for [`Dataset::from_idx`]; if the images have not
     /// as many pixels as the schema has features.
     pub fn from_idx_test(folder: impl AsRef<Path>, schema: &Schema) -> Result<Features> {
         Part::read(&find(folder.as_ref(), "t10k-images", "idx3-ubyte")?, 3)?.features_for(schema)
     }
 }
 
-/// The file of this name, with a hyphen or a dot in it.
+/// Returns the file of this name, with a hyphen or a dot in it.
 fn find(folder: &Path, name: &str, ending: &str) -> Result<PathBuf> {
     let paths = ["-", "."].map(|joint| folder.join(format!("{name}{joint}{ending}")));
     if let Some(path) = paths.iter().find(|path| path.exists()) {
@@ -164,7 +164,7 @@ impl Part {
         Ok(Part { file: file.to_string(), sizes, data: content })
     }
 
-    /// Images as the features of a model of this schema.
+    /// Returns images as the features of a model of this schema.
     fn features_for(self, schema: &Schema) -> Result<Features> {
         let (rows, columns, width) = (self.sizes[1], self.sizes[2], schema.width());
         let pixels = rows * columns;
@@ -182,9 +182,9 @@ impl Part {
 }
 
 fn same_count(images: &Part, labels: &Part) -> Result<()> {
-    let (count, labelled) = (images.sizes[0], labels.sizes[0]);
-    if labelled != count {
-        let message = format!("has {labelled} labels for the {count} images in {}", images.file);
+    let (count, labeled) = (images.sizes[0], labels.sizes[0]);
+    if labeled != count {
+        let message = format!("has {labeled} labels for the {count} images in {}", images.file);
         return Err(Error::format(&labels.file, message));
     }
     Ok(())
@@ -198,14 +198,14 @@ fn dataset(images: Part, labels: Part, classes: usize) -> Result<Dataset> {
         return Err(Error::format(images.file, message));
     }
     let classes = (0..classes).map(|class| class.to_string()).collect();
-    let output = Output::Classes { name: "label".to_string(), classes };
-    let schema = Schema::numbers((0..columns).map(|pixel| format!("pixel{pixel}")), output)
+    let target = TargetSchema::Classes { name: "label".to_string(), classes };
+    let schema = Schema::numbers((0..columns).map(|pixel| format!("pixel{pixel}")), target)
         .map_err(|error| Error::format(labels.file, error.to_string()))?;
     let features = Features::from_bytes(columns, images.data)?;
     Dataset::new(features, Targets::Classes(labels.data.into_iter().map(u32::from).collect()), schema)
 }
 
-/// The images and labels of two IDX files that are already in memory.
+/// Reads images and labels of two IDX files that are already in memory.
 pub(super) fn from_bytes(images: &[u8], labels: &[u8]) -> Result<Dataset> {
     let (images, labels) = (Part::parse(images.to_vec(), 3, "images")?, Part::parse(labels.to_vec(), 1, "labels")?);
     let classes = labels.classes();
@@ -219,7 +219,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn any_bytes_are_answered(
+        fn arbitrary_idx_bytes_do_not_panic(
             images in prop::collection::vec(0u8..9, 0..40),
             labels in prop::collection::vec(any::<u8>(), 0..20),
             header in any::<bool>(),
@@ -234,7 +234,7 @@ mod tests {
     }
 
     #[test]
-    fn a_header_of_enormous_sizes() {
+    fn overflowing_idx_sizes_are_refused() {
         // 2³¹ · 2³¹ · 4 = 2⁶⁴, which is 0 in 64 bits.
         let bytes = [0, 0, 8, 3, 0x80, 0, 0, 0, 0x80, 0, 0, 0, 0, 0, 0, 4, 1, 2].to_vec();
         let message = Part::parse(bytes, 3, "images").err().unwrap().to_string();

@@ -1,7 +1,7 @@
 //! Imputation: missing features are filled in with a number that is usual in their column.
 
 use super::dataset::Dataset;
-use super::schema::Kind;
+use super::schema::ColumnKind;
 use crate::base::error::{Error, Result};
 use crate::base::sort::order;
 use crate::linalg::matrix::Matrix;
@@ -41,11 +41,11 @@ impl Imputer {
         for (column, inputs) in train.schema().columns().iter().zip(train.schema().inputs()) {
             let known = || x.iter_rows().filter(|x| !x[inputs.start].is_nan());
             match &column.kind {
-                Kind::Number => {
+                ColumnKind::Number => {
                     let numbers = known().map(|x| x[inputs.start].into()).collect();
                     fill[inputs.start] = median(numbers).unwrap_or(0.0);
                 }
-                Kind::Categories(_) => {
+                ColumnKind::Categories(_) => {
                     let count = |input: usize| known().map(|x| f64::from(x[input])).sum::<f64>();
                     let counts: Vec<f64> = inputs.clone().map(count).collect();
                     let most = counts.iter().fold(0.0, |most: f64, &count| most.max(count));

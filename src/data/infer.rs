@@ -30,7 +30,7 @@ use std::borrow::Cow;
 use std::collections::BTreeSet;
 
 use super::cell::{Cell, UNTRAINED, finite, has_decimal_comma, infinite, is_date, missing, stray_text};
-use super::schema::{Column, Kind, Output, Schema, distinct};
+use super::schema::{Column, ColumnKind, Schema, TargetSchema, distinct};
 use super::table::Table;
 use crate::base::error::{Error, Result};
 use crate::base::sort::order;
@@ -71,7 +71,7 @@ impl Schema {
     /// numbers or of categories.
     ///
     /// # Errors
-    /// If a target is not in the table or no feature is left beside it; if a cell is empty, stands for a missing value or
+    /// If a target is not in the table or no other column is left; if a cell is empty, stands for a missing value or
     /// is infinite, or is a text among numbers; if a text column has too many different texts, or the target only one.
     pub fn infer(table: &Table, target: Target<'_>) -> Result<Schema> {
         Schema::infer_with(table, target, false)
@@ -97,12 +97,12 @@ impl Schema {
         }
         let is_feature = |column: &usize| !positions.contains(column) && !table.ignores(*column);
         let feature = |column| {
-            let kind = if is_text[column] { inference.categories(column, &texts[column])? } else { Kind::Number };
+            let kind = if is_text[column] { inference.categories(column, &texts[column])? } else { ColumnKind::Number };
             Ok(Column { name: table.column_name(column), kind })
         };
         let columns = (0..table.columns()).filter(is_feature).map(feature).collect::<Result<Vec<Column>>>()?;
-        let output = inference.output(&texts[positions[0]])?;
-        Schema::from_parts_ignoring(columns, output, positions, table.ignored().to_vec())
+        let target_schema = inference.target(&texts[positions[0]])?;
+        Schema::from_parts_ignoring(columns, target_schema, positions, table.ignored().to_vec())
             .map(|schema| schema.allowing_missing(allows_missing))
             .map_err(|error| Error::format(table.file(), error.to_string()))
     }
@@ -159,7 +159,7 @@ impl Inference<'_> {
     }
 
     /// Returns the categories of a text feature, or an error if it looks like a date or an identifier.
-    fn categories(&self, column: usize, texts: &Texts<'_>) -> Result<Kind> {
+    fn categories(&self, column: usize, texts: &Texts<'_>) -> Result<ColumnKind> {
         let (count, rows) = (texts.len(), self.table.rows());
         let are_dates = || texts.iter().all(|text| is_date(text));
         if (count > MOST_CATEGORIES || count * 2 > rows) && are_dates() {
@@ -168,15 +168,15 @@ impl Inference<'_> {
         if count > MOST_CATEGORIES && (count > MOST_COMMON_CATEGORIES || count * COMMON > rows) {
             return Err(too_many(self.table, column, count, IDENTIFIER));
         }
-        Ok(Kind::Categories(texts.iter().map(|text| text.to_string()).collect()))
+        Ok(ColumnKind::Categories(texts.iter().map(|text| text.to_string()).collect()))
     }
 
     /// Returns the target columns as classes or values; `texts` are the different cells of the first.
-    fn output(&self, texts: &Texts<'_>) -> Result<Output> {
+    fn target(&self, texts: &Texts<'_>) -> Result<TargetSchema> {
         let (table, first, rows) = (self.table, self.positions[0], self.table.rows());
         let classes = if self.wants_values() { None } else { classes(texts, rows, self.wants_classes()) };
         let Some(classes) = classes else {
-            return Ok(Output::Values {
+            return Ok(TargetSchema::Values {
                 names: self.positions.iter().map(|&column| table.column_name(column)).collect(),
             });
         };
@@ -187,7 +187,7 @@ impl Inference<'_> {
         if mostly_different && classes.len() > MOST_NUMBERED_CLASSES {
             return Err(too_many(table, first, classes.len(), MEASUREMENT));
         }
-        Ok(Output::Classes { name: table.column_name(first), classes })
+        Ok(TargetSchema::Classes { name: table.column_name(first), classes })
     }
 }
 

@@ -23,7 +23,7 @@ pub enum Missing {
 
 impl Table {
     /// Leaves out the rows in which a target of `schema` is missing, or a feature that it does not allow to be missing:
-    /// for labelled data that a model is to be tested on. Returns the number of rows left out.
+    /// for labeled data that a model is to be tested on. Returns the number of rows left out.
     ///
     /// # Errors
     /// If the table does not have the columns of the schema, or no row is left.

@@ -22,7 +22,7 @@ pub use imputer::Imputer;
 pub use infer::Target;
 pub use missing::Missing;
 pub use scaler::{Rows, Scaler};
-pub use schema::{Column, Kind, Output, Schema};
+pub use schema::{Column, ColumnKind, Schema, TargetSchema};
 pub use table::Table;
 pub use targets::Targets;
 

@@ -1,7 +1,7 @@
 //! Reading a table as a schema says: cells become features and targets.
 
 use super::cell::{Cell, UNFILLED, UNLABELLED, finite, missing, number};
-use super::schema::{Kind, Output, Schema, numbered};
+use super::schema::{ColumnKind, Schema, TargetSchema, numbered};
 use super::table::Table;
 use super::targets::Targets;
 use crate::base::error::{Error, Result};
@@ -10,7 +10,7 @@ use crate::base::text::{listed, quoted};
 use crate::linalg::matrix::Matrix;
 
 impl Schema {
-    /// Reads the features of a table, labelled or not: rows × [`width`](Self::width). Missing ones are NaN, if the
+    /// Reads the features of a table, labeled or not: rows × [`width`](Self::width). Missing ones are NaN, if the
     /// schema [allows](Self::allowing_missing) them.
     ///
     /// # Errors
@@ -20,14 +20,14 @@ impl Schema {
         Ok(self.read(table, false)?.0)
     }
 
-    /// Reads features and targets of a table; no targets if it is not `labelled`.
-    pub(super) fn read(&self, table: &Table, labelled: bool) -> Result<(Matrix, Targets)> {
+    /// Reads features and targets of a table; no targets if it is not `labeled`.
+    pub(super) fn read(&self, table: &Table, labeled: bool) -> Result<(Matrix, Targets)> {
         let (rows, width) = (table.rows(), self.width());
-        let roles = self.roles(table, labelled)?;
+        let roles = self.roles(table, labeled)?;
         let mut features = Matrix::zeros(rows, width);
-        let labelled_rows = if labelled { rows } else { 0 };
-        let mut labels = vec![0; labelled_rows];
-        let mut values = Matrix::zeros(labelled_rows, self.output().names().len());
+        let labeled_rows = if labeled { rows } else { 0 };
+        let mut labels = vec![0; labeled_rows];
+        let mut values = Matrix::zeros(labeled_rows, self.target().names().len());
         for row in 0..rows {
             let x = features.row_mut(row);
             for (column, cell) in table.cells(row).enumerate() {
@@ -51,14 +51,14 @@ impl Schema {
                 }
             }
         }
-        let targets = match self.output() {
-            Output::Classes { .. } => Targets::Classes(labels),
-            Output::Values { .. } => Targets::Values(values),
+        let targets = match self.target() {
+            TargetSchema::Classes { .. } => Targets::Classes(labels),
+            TargetSchema::Values { .. } => Targets::Values(values),
         };
         Ok((features, targets))
     }
 
-    /// Returns which columns of a labelled table may have no missing cell: the targets, and features unless those may be
+    /// Returns which columns of a labeled table may have no missing cell: the targets, and features unless those may be
     /// missing.
     pub(super) fn required(&self, table: &Table) -> Result<Vec<bool>> {
         let is_required = |role: &Role<'_>| match role {
@@ -70,31 +70,31 @@ impl Schema {
     }
 
     /// Returns the role of each column of a table.
-    fn roles(&self, table: &Table, labelled: bool) -> Result<Vec<Role<'_>>> {
-        let (features, targets) = self.locate(table, labelled)?;
+    fn roles(&self, table: &Table, labeled: bool) -> Result<Vec<Role<'_>>> {
+        let (features, targets) = self.locate(table, labeled)?;
         let mut roles: Vec<Role<'_>> = (0..table.columns()).map(|_| Role::Unused).collect();
         for ((column, inputs), index) in self.columns().iter().zip(self.inputs()).zip(features) {
             roles[index] = match &column.kind {
-                Kind::Number => Role::Number(inputs.start),
-                Kind::Categories(names) => Role::Category(inputs.start, Vocabulary::new(names, "category")),
+                ColumnKind::Number => Role::Number(inputs.start),
+                ColumnKind::Categories(names) => Role::Category(inputs.start, Vocabulary::new(names, "category")),
             };
         }
         for (i, index) in targets.into_iter().enumerate() {
-            roles[index] = match self.output() {
-                Output::Classes { classes, .. } => Role::Class(Vocabulary::new(classes, "class")),
-                Output::Values { .. } => Role::Value(i),
+            roles[index] = match self.target() {
+                TargetSchema::Classes { classes, .. } => Role::Class(Vocabulary::new(classes, "class")),
+                TargetSchema::Values { .. } => Role::Value(i),
             };
         }
         Ok(roles)
     }
 
     /// Returns the indices of the features and of the targets in a table.
-    fn locate(&self, table: &Table, labelled: bool) -> Result<(Vec<usize>, Vec<usize>)> {
+    fn locate(&self, table: &Table, labeled: bool) -> Result<(Vec<usize>, Vec<usize>)> {
         let features: Vec<&String> = self.columns().iter().map(|column| &column.name).collect();
         match table.header() {
             Some(header) if !numbered(&features) => {
                 let indices = Places::new(header);
-                let targets: Vec<&String> = self.output().names().iter().filter(|_| labelled).collect();
+                let targets: Vec<&String> = self.target().names().iter().filter(|_| labeled).collect();
                 let wanted = features.iter().chain(&targets);
                 let absent: Vec<&&String> = wanted.filter(|name| indices.find(name).is_none()).collect();
                 if !absent.is_empty() {
@@ -104,29 +104,29 @@ impl Schema {
                 let find = |names: &[&String]| names.iter().filter_map(|name| indices.find(name)).collect();
                 Ok((find(&features), find(&targets)))
             }
-            header => self.locate_by_position(table, header.unwrap_or_default(), labelled),
+            header => self.locate_by_position(table, header.unwrap_or_default(), labeled),
         }
     }
 
-    fn locate_by_position(&self, table: &Table, header: &[String], labelled: bool) -> Result<(Vec<usize>, Vec<usize>)> {
+    fn locate_by_position(&self, table: &Table, header: &[String], labeled: bool) -> Result<(Vec<usize>, Vec<usize>)> {
         let (targets, ignored) = (self.target_positions(), self.ignored_positions());
         let given = self.columns().len() + ignored.len();
         let total = given + targets.len();
         let is_feature = |index: &usize| !targets.contains(index) && !ignored.contains(index);
         let features: Vec<usize> = match table.columns() {
             columns if columns == total => (0..total).filter(is_feature).collect(),
-            columns if columns == given && !labelled => {
-                let unlabelled = (0..total).filter(|index| !targets.contains(index));
-                unlabelled.enumerate().filter(|(_, index)| is_feature(index)).map(|(index, _)| index).collect()
+            columns if columns == given && !labeled => {
+                let unlabeled = (0..total).filter(|index| !targets.contains(index));
+                unlabeled.enumerate().filter(|(_, index)| is_feature(index)).map(|(index, _)| index).collect()
             }
             columns => {
                 let names: Vec<&String> = self.columns().iter().map(|column| &column.name).collect();
-                let without = if labelled { String::new() } else { format!(", or {given} without the targets") };
+                let without = if labeled { String::new() } else { format!(", or {given} without the targets") };
                 let without = match ignored.len() {
                     0 => without,
                     ignored => format!("{without}, {ignored} of them to be ignored"),
                 };
-                let (names, targets) = (listed(&names), listed(self.output().names()));
+                let (names, targets) = (listed(&names), listed(self.target().names()));
                 let message = format!(
                     "has {columns} columns, where {total} were expected{without}: the features {names} and the targets \
                      {targets}"
@@ -135,14 +135,15 @@ impl Schema {
             }
         };
         // A first line of texts alone passes for a header, and would silently be lost.
-        let is_category = |kind: &Kind, text| matches!(kind, Kind::Categories(names) if names.contains(text));
+        let is_category =
+            |kind: &ColumnKind, text| matches!(kind, ColumnKind::Categories(names) if names.contains(text));
         let mut columns = self.columns().iter().zip(&features);
         if columns.any(|(column, &index)| header.get(index).is_some_and(|name| is_category(&column.kind, name))) {
             let message =
                 "has data where a header was expected, in the first line: put a line of column names above it";
             return Err(Error::format(table.file(), message));
         }
-        Ok((features, if labelled { targets.to_vec() } else { Vec::new() }))
+        Ok((features, if labeled { targets.to_vec() } else { Vec::new() }))
     }
 }
 

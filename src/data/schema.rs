@@ -11,13 +11,13 @@ pub struct Column {
     /// Its header, or its number counted from 1.
     pub name: String,
     /// The kind of its cells.
-    pub kind: Kind,
+    pub kind: ColumnKind,
 }
 
 /// The kind of the cells of a feature column.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
-pub enum Kind {
+pub enum ColumnKind {
     /// Numbers: one input of the network.
     Number,
     /// One of these texts, in alphabetical order: one input for each, which is 1 for the text in the cell and 0
@@ -27,7 +27,7 @@ pub enum Kind {
 
 /// The target columns of a schema: one of classes, or one or several of numbers.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Output {
+pub enum TargetSchema {
     /// One of several classes.
     Classes {
         /// The column's name.
@@ -42,12 +42,12 @@ pub enum Output {
     },
 }
 
-impl Output {
+impl TargetSchema {
     /// Returns the names of the target columns.
     pub fn names(&self) -> &[String] {
         match self {
-            Output::Classes { name, .. } => std::slice::from_ref(name),
-            Output::Values { names } => names,
+            TargetSchema::Classes { name, .. } => std::slice::from_ref(name),
+            TargetSchema::Values { names } => names,
         }
     }
 }
@@ -60,8 +60,8 @@ impl Output {
 #[derive(Clone, Debug, PartialEq)]
 pub struct Schema {
     columns: Vec<Column>,
-    output: Output,
-    /// The indices of the target columns in the training table, in the order of `output.names()`.
+    target: TargetSchema,
+    /// The indices of the target columns in the training table, in the order of `target.names()`.
     positions: Vec<usize>,
     /// The indices of the ignored columns.
     ignored: Vec<usize>,
@@ -75,25 +75,25 @@ impl Schema {
     /// # Errors
     /// If two columns or two classes are called alike, there are no features, no targets or fewer than two
     /// classes, or the positions do not fit.
-    pub fn from_parts(columns: Vec<Column>, output: Output, positions: Vec<usize>) -> Result<Schema> {
-        Schema::from_parts_ignoring(columns, output, positions, Vec::new())
+    pub fn from_parts(columns: Vec<Column>, target: TargetSchema, positions: Vec<usize>) -> Result<Schema> {
+        Schema::from_parts_ignoring(columns, target, positions, Vec::new())
     }
 
     /// Makes a schema of its parts, with the indices of the ignored columns.
     pub(crate) fn from_parts_ignoring(
         columns: Vec<Column>,
-        output: Output,
+        target: TargetSchema,
         positions: Vec<usize>,
         ignored: Vec<usize>,
     ) -> Result<Schema> {
-        let names = columns.iter().map(|column| &column.name).chain(output.names());
+        let names = columns.iter().map(|column| &column.name).chain(target.names());
         distinct(names, "columns")?;
         let mut lists = columns.iter().filter_map(|column| match &column.kind {
-            Kind::Number => None,
-            Kind::Categories(names) => Some(names),
+            ColumnKind::Number => None,
+            ColumnKind::Categories(names) => Some(names),
         });
         lists.try_for_each(|names| distinct(names, "categories"))?;
-        if let Output::Classes { name, classes } = &output {
+        if let TargetSchema::Classes { name, classes } = &target {
             distinct(classes, "classes")?;
             if let [] | [_] = classes[..] {
                 let only = listed(classes);
@@ -102,7 +102,7 @@ impl Schema {
                 return Err(Error::Mismatch(message));
             }
         }
-        let (targets, total) = (output.names().len(), columns.len() + output.names().len() + ignored.len());
+        let (targets, total) = (target.names().len(), columns.len() + target.names().len() + ignored.len());
         if columns.iter().all(|column| column.kind.width() == 0) || targets == 0 {
             return Err(Error::Mismatch("a network needs at least one feature and one target".to_string()));
         }
@@ -112,7 +112,7 @@ impl Schema {
             let without = if ignored.is_empty() { String::new() } else { format!(" without {ignored:?}") };
             return Err(Error::Mismatch(format!("{targets} targets at {positions:?} of {total} columns{without}")));
         }
-        Ok(Schema { columns, output, positions, ignored, allows_missing: false })
+        Ok(Schema { columns, target, positions, ignored, allows_missing: false })
     }
 
     /// Returns the schema with missing features allowed or not. In a dataset they are NaN, in all inputs of their column,
@@ -139,11 +139,11 @@ impl Schema {
     ///
     /// # Errors
     /// Those of [`from_parts`](Self::from_parts).
-    pub fn numbers(names: impl IntoIterator<Item: Into<String>>, output: Output) -> Result<Schema> {
+    pub fn numbers(names: impl IntoIterator<Item: Into<String>>, target: TargetSchema) -> Result<Schema> {
         let columns: Vec<Column> =
-            names.into_iter().map(|name| Column { name: name.into(), kind: Kind::Number }).collect();
-        let positions = (columns.len()..columns.len() + output.names().len()).collect();
-        Schema::from_parts(columns, output, positions)
+            names.into_iter().map(|name| Column { name: name.into(), kind: ColumnKind::Number }).collect();
+        let positions = (columns.len()..columns.len() + target.names().len()).collect();
+        Schema::from_parts(columns, target, positions)
     }
 
     /// Returns the feature columns, in the order of the network's inputs.
@@ -152,8 +152,8 @@ impl Schema {
     }
 
     /// Returns the target columns.
-    pub fn output(&self) -> &Output {
-        &self.output
+    pub fn target(&self) -> &TargetSchema {
+        &self.target
     }
 
     /// Returns the indices, from 0, of the target columns in a whole table.
@@ -178,8 +178,8 @@ impl Schema {
     /// Returns a name for each input: that of its column or, for a category, one like `color=red`.
     pub fn input_names(&self) -> Vec<String> {
         let names = |column: &Column| match &column.kind {
-            Kind::Number => vec![column.name.clone()],
-            Kind::Categories(all) => all.iter().map(|category| format!("{}={category}", column.name)).collect(),
+            ColumnKind::Number => vec![column.name.clone()],
+            ColumnKind::Categories(all) => all.iter().map(|category| format!("{}={category}", column.name)).collect(),
         };
         self.columns.iter().flat_map(names).collect()
     }
@@ -202,20 +202,20 @@ impl Schema {
         for (expected, found) in expected.iter().zip(found) {
             let name = quoted(&expected.name);
             match (&expected.kind, &found.kind) {
-                (Kind::Number, Kind::Number) => {}
-                (Kind::Categories(expected), Kind::Categories(found)) => {
+                (ColumnKind::Number, ColumnKind::Number) => {}
+                (ColumnKind::Categories(expected), ColumnKind::Categories(found)) => {
                     if let Some(difference) = difference(expected, found) {
                         return mismatch(format!("the categories of the feature {name} differ: {difference}"));
                     }
                 }
-                (Kind::Number, _) => {
+                (ColumnKind::Number, _) => {
                     return mismatch(format!("the feature {name} is a number for the model, a text in the data"));
                 }
                 _ => return mismatch(format!("the feature {name} is a text for the model, a number in the data")),
             }
         }
-        match (&self.output, &other.output) {
-            (Output::Classes { classes: expected, .. }, Output::Classes { classes: found, .. }) => {
+        match (&self.target, &other.target) {
+            (TargetSchema::Classes { classes: expected, .. }, TargetSchema::Classes { classes: found, .. }) => {
                 match difference(expected, found) {
                     Some(difference) => mismatch(format!(
                         "the classes differ: {difference}; read the data with the model's schema (Dataset::from_csv_as)"
@@ -223,25 +223,25 @@ impl Schema {
                     None => Ok(()),
                 }
             }
-            (Output::Values { names: expected }, Output::Values { names: found }) => {
+            (TargetSchema::Values { names: expected }, TargetSchema::Values { names: found }) => {
                 if expected.len() != found.len() {
                     let (expected, found) = (expected.len(), found.len());
                     return mismatch(format!("the model predicts {expected} values, the data has {found}"));
                 }
                 same_names(expected, found, "target")
             }
-            (Output::Classes { .. }, _) => mismatch("the model predicts classes, the data has values".into()),
-            (Output::Values { .. }, _) => mismatch("the model predicts values, the data has classes".into()),
+            (TargetSchema::Classes { .. }, _) => mismatch("the model predicts classes, the data has values".into()),
+            (TargetSchema::Values { .. }, _) => mismatch("the model predicts values, the data has classes".into()),
         }
     }
 }
 
-impl Kind {
+impl ColumnKind {
     /// Returns the number of inputs of such a column.
     pub(super) fn width(&self) -> usize {
         match self {
-            Kind::Number => 1,
-            Kind::Categories(names) => names.len(),
+            ColumnKind::Number => 1,
+            ColumnKind::Categories(names) => names.len(),
         }
     }
 }

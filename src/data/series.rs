@@ -86,9 +86,9 @@ impl Dataset {
         };
         let columns: Vec<Column> =
             (0..length).rev().flat_map(|age| schema.columns().iter().map(move |of| column(of, age))).collect();
-        let positions = (columns.len()..columns.len() + schema.output().names().len()).collect();
+        let positions = (columns.len()..columns.len() + schema.target().names().len()).collect();
         let schema =
-            Schema::from_parts(columns, schema.output().clone(), positions)?.allowing_missing(schema.allows_missing());
+            Schema::from_parts(columns, schema.target().clone(), positions)?.allowing_missing(schema.allows_missing());
         Dataset::new(self.features.windows(length), targets, schema)
     }
 }
@@ -175,7 +175,7 @@ mod tests {
         let values = Dataset::from_values(Matrix::zeros(2, 1), Matrix::zeros(2, 1)).unwrap();
         let values = values.with_features(x).unwrap();
         assert_eq!(
-            (values.schema().input_names(), values.schema().output().names()),
+            (values.schema().input_names(), values.schema().target().names()),
             (["1", "2", "3"].map(String::from).to_vec(), &["4".to_string()][..])
         );
         says(values.with_features(Matrix::zeros(3, 1)), "3 rows of features and 2 of targets");

@@ -84,22 +84,25 @@ impl fmt::Display for Isa {
 /// The instruction set in use: the one that `PALMNET_ISA` names if that is possible, else the best available.
 pub(crate) fn isa() -> Isa {
     static ISA: OnceLock<Isa> = OnceLock::new();
-    *ISA.get_or_init(|| Isa::current().unwrap_or_else(|_| best()))
+    *ISA.get_or_init(|| std::env::var_os("PALMNET_ISA").and_then(|wish| available(&wish)).unwrap_or_else(best))
 }
 
 fn best() -> Isa {
     Isa::ALL.into_iter().find(|isa| isa.is_available()).unwrap_or(Isa::Portable)
 }
 
+/// The instruction set of this name, if it is available.
+fn available(wish: &OsStr) -> Option<Isa> {
+    Isa::ALL.into_iter().find(|isa| wish == isa.name()).filter(|isa| isa.is_available())
+}
+
 fn choose(wish: &OsStr) -> Result<Isa> {
-    let found = Isa::ALL.into_iter().find(|isa| wish == isa.name());
-    found.filter(|isa| isa.is_available()).ok_or_else(|| {
-        let names = Isa::ALL.map(Isa::name).into_iter().zip(Isa::ALL).filter(|(_, isa)| isa.is_available());
-        let names = names.map(|(name, _)| name).collect::<Vec<_>>().join(", ");
-        let wish = wish.to_string_lossy();
-        let what =
-            if found.is_some() { "not in this processor, or not in this build" } else { "no such instruction set" };
-        Error::Setting(format!("PALMNET_ISA={wish}: {what}; unset it or choose one of {names}"))
+    available(wish).ok_or_else(|| {
+        let names = Isa::ALL.into_iter().filter(|isa| isa.is_available()).map(Isa::name);
+        let names = names.collect::<Vec<_>>().join(", ");
+        let known = Isa::ALL.into_iter().any(|isa| wish == isa.name());
+        let why = if known { "not in this processor, or not in this build" } else { "no such instruction set" };
+        Error::Setting(format!("PALMNET_ISA={}: {why}; unset it or choose one of {names}", wish.to_string_lossy()))
     })
 }
 

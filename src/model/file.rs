@@ -8,7 +8,7 @@ use super::preprocessing::Preprocessing;
 use crate::base::error::{Error, Result};
 use crate::base::sort::order;
 use crate::base::text::quoted;
-use crate::data::{Column, Imputer, Kind, Output, Scaler, Schema};
+use crate::data::{Column, ColumnKind, Imputer, Scaler, Schema, TargetSchema};
 use crate::format::json::Json;
 use crate::format::safetensors::{Safetensors, Tensor};
 use crate::linalg::matrix::Matrix;
@@ -130,7 +130,7 @@ fn tensor_name(layer: usize, name: &str) -> String {
 fn layer(index: usize, word: &str, tensors: &Tensors<'_>) -> std::result::Result<Layer, String> {
     let unknown = || format!("layer {} is not known: the model may come from a newer palmnet", quoted(word));
     let Some((name, arguments)) = word.strip_suffix(')').and_then(|word| word.split_once('(')) else {
-        return Activation::find(word).map(Layer::Activation).ok_or_else(unknown);
+        return Activation::read(word).map(Layer::Activation).ok_or_else(unknown);
     };
     match name {
         "dropout" => {
@@ -254,7 +254,7 @@ impl Model {
         let preprocessing = Preprocessing::new(features, targets).with_imputer(imputer);
         let mut model = Model::new(network, preprocessing, schema).map_err(|error| error.to_string())?;
         if let Some(loss) = file.metadata.get("loss") {
-            let loss = Loss::find(loss).ok_or_else(|| {
+            let loss = Loss::read(loss).ok_or_else(|| {
                 format!("the loss {} is not known: the model may come from a newer palmnet", quoted(loss))
             })?;
             model = model.with_loss(loss);
@@ -274,16 +274,16 @@ const FILL: &str = "features.fill";
 fn schema_to_json(schema: &Schema) -> Json {
     let strings = |names: &[String]| Json::Array(names.iter().map(|name| name.as_str().into()).collect());
     let columns = schema.columns().iter().map(|column| match &column.kind {
-        Kind::Number => column.name.as_str().into(),
-        Kind::Categories(categories) => {
+        ColumnKind::Number => column.name.as_str().into(),
+        ColumnKind::Categories(categories) => {
             Json::object([("name", column.name.as_str().into()), ("categories", strings(categories))])
         }
     });
-    let target = match schema.output() {
-        Output::Classes { name, classes } => {
+    let target = match schema.target() {
+        TargetSchema::Classes { name, classes } => {
             Json::object([("name", name.as_str().into()), ("classes", strings(classes))])
         }
-        Output::Values { names } => Json::object([("values", strings(names))]),
+        TargetSchema::Values { names } => Json::object([("values", strings(names))]),
     };
     let places = |places: &[usize]| Json::Array(places.iter().map(|&place| place.into()).collect());
     let mut members = vec![
@@ -303,17 +303,17 @@ fn schema_from_json(json: &Json) -> std::result::Result<Schema, String> {
         let text = |json: &Json| json.as_str().map(str::to_string);
         let strings = |json: &Json| json.as_array()?.iter().map(text).collect::<Option<Vec<String>>>();
         let column = |json: &Json| match json.as_str() {
-            Some(name) => Some(Column { name: name.into(), kind: Kind::Number }),
+            Some(name) => Some(Column { name: name.into(), kind: ColumnKind::Number }),
             None => {
-                let kind = Kind::Categories(strings(json.get("categories")?)?);
+                let kind = ColumnKind::Categories(strings(json.get("categories")?)?);
                 Some(Column { name: text(json.get("name")?)?, kind })
             }
         };
         let columns = json.get("columns")?.as_array()?.iter().map(column).collect::<Option<Vec<Column>>>()?;
         let target = json.get("target")?;
         let output = match target.get("classes") {
-            Some(classes) => Output::Classes { name: text(target.get("name")?)?, classes: strings(classes)? },
-            None => Output::Values { names: strings(target.get("values")?)? },
+            Some(classes) => TargetSchema::Classes { name: text(target.get("name")?)?, classes: strings(classes)? },
+            None => TargetSchema::Values { names: strings(target.get("values")?)? },
         };
         let places = |json: &Json| json.as_array()?.iter().map(Json::as_usize).collect::<Option<Vec<usize>>>();
         let ignored = json.get("ignored").map_or(Some(Vec::new()), places)?;

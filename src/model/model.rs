@@ -8,7 +8,7 @@ use super::metrics::Evaluation;
 use super::preprocessing::Preprocessing;
 use super::regression::Regression;
 use crate::base::error::{Error, Result};
-use crate::data::{Dataset, Output, Scaler, Schema};
+use crate::data::{Dataset, Scaler, Schema, TargetSchema};
 use crate::linalg::matrix::Matrix;
 use crate::nn::activation::Activation;
 use crate::nn::loss::Loss;
@@ -77,15 +77,16 @@ impl Model {
             return Err(Error::Mismatch(format!("the imputer has {columns} columns, the schema {width} features")));
         }
         let schema = schema.allowing_missing(imputer.is_some());
-        let (outputs, targets) = (network.outputs(), schema.output());
+        let (outputs, targets) = (network.outputs(), schema.target());
         let fits = match targets {
-            Output::Classes { classes, .. } => outputs == classes.len() || (outputs == 1 && classes.len() == 2),
-            Output::Values { names } => outputs == names.len(),
+            TargetSchema::Classes { classes, .. } => outputs == classes.len() || (outputs == 1 && classes.len() == 2),
+            TargetSchema::Values { names } => outputs == names.len(),
         };
         if !fits {
             return Err(Error::Mismatch(format!("the network has {outputs} outputs, which do not fit {targets:?}")));
         }
-        let scaled_values = |scaler: &Scaler| matches!(targets, Output::Values { .. }) && scaler.columns() == outputs;
+        let scaled_values =
+            |scaler: &Scaler| matches!(targets, TargetSchema::Values { .. }) && scaler.columns() == outputs;
         if !preprocessing.targets().is_none_or(scaled_values) {
             return Err(Error::Mismatch("a target scaler is for values, with one column per output".into()));
         }
@@ -100,8 +101,8 @@ impl Model {
     /// The loss that the model was trained with or, if that is not known, the one that suits its outputs.
     pub fn loss(&self) -> Loss {
         self.loss.unwrap_or_else(|| {
-            match (self.schema.output(), self.network.output_activation(), self.network.outputs()) {
-                (Output::Values { .. }, ..) => Loss::MeanSquaredError,
+            match (self.schema.target(), self.network.output_activation(), self.network.outputs()) {
+                (TargetSchema::Values { .. }, ..) => Loss::MeanSquaredError,
                 (_, Activation::Identity, 1) => Loss::BinaryCrossEntropyLogits,
                 (_, Activation::Identity, _) => Loss::CrossEntropyLogits,
                 (_, _, 1) => Loss::BinaryCrossEntropy,
@@ -138,7 +139,7 @@ impl Model {
     /// The name of the likeliest class in one row of [`predict`](Self::predict), the first of equals; `None` where a
     /// probability is NaN, and for a model of values.
     pub fn class(&self, probabilities: &[f32]) -> Option<&str> {
-        let Output::Classes { classes, .. } = self.schema.output() else { return None };
+        let TargetSchema::Classes { classes, .. } = self.schema.target() else { return None };
         classes.get(likeliest(probabilities)?).map(String::as_str)
     }
 

@@ -3,7 +3,7 @@
 use super::evaluate;
 use super::model::Model;
 use crate::base::error::{Error, Result};
-use crate::data::{Dataset, Features, Output, Table};
+use crate::data::{Dataset, Features, Table, TargetSchema};
 use crate::linalg::matrix::Matrix;
 use crate::nn::network::Scratch;
 
@@ -77,9 +77,9 @@ impl Model {
 
     /// Turns the outputs of the network into predictions, in place.
     pub(super) fn finish(&self, outputs: &mut Matrix) {
-        match self.schema().output() {
-            Output::Classes { .. } => self.network().logits_to_probabilities(outputs),
-            Output::Values { .. } => self.preprocessing().invert_targets(outputs),
+        match self.schema().target() {
+            TargetSchema::Classes { .. } => self.network().logits_to_probabilities(outputs),
+            TargetSchema::Values { .. } => self.preprocessing().invert_targets(outputs),
         }
     }
 }

@@ -8,7 +8,7 @@ use super::metrics::Evaluation;
 use super::regression::Regression;
 use crate::base::text::printable;
 
-/// The width of a phone's terminal, into which every table can be brought.
+/// The width of a phone's terminal, which every table can fit.
 const NARROWEST: usize = 40;
 /// The most characters of a class's name that a table shows, however wide it may be.
 const LONGEST_NAME: usize = 30;
@@ -23,8 +23,8 @@ impl fmt::Display for Evaluation {
 }
 
 impl Classification {
-    /// All metrics as a table that fits a terminal of `width` columns, 40 where it is less. A class without a name goes
-    /// by its number, and a long name is cut.
+    /// Returns the metrics as a table that fits a terminal of `width` columns, at least 40. `names` are the classes'; a class
+    /// without one is shown by its number, and a long name is cut.
     pub fn report(&self, names: &[String], width: usize) -> String {
         // The numbers take 27 columns, and the names of the means 13.
         let most = (width.max(NARROWEST) - 27).min(LONGEST_NAME);
@@ -49,10 +49,10 @@ impl Classification {
         }
     }
 
-    /// The confusion matrix as a table that fits a terminal of `width` columns, 40 where it is less, in several parts
-    /// where one is too wide.
+    /// Returns the confusion matrix as a table that fits a terminal of `width` columns, at least 40, in several parts if one
+    /// is too wide.
     ///
-    /// Where the names do not fit above the columns, the classes' numbers stand there and before the names.
+    /// If the names do not fit above the columns, the classes' numbers are there instead, and before the names of the rows.
     pub fn confusion_table(&self, names: &[String], width: usize) -> String {
         let classes = self.classes();
         let most = width.max(NARROWEST);
@@ -107,7 +107,7 @@ fn longest(texts: &[String]) -> usize {
     texts.iter().map(|text| text.chars().count()).max().unwrap_or(0)
 }
 
-/// A class's name in at most `width` characters, none of which moves the cursor.
+/// Returns a class's name in at most `width` characters, none of which moves the cursor.
 fn name(names: &[String], class: usize, width: usize) -> String {
     let Some(name) = names.get(class) else { return class.to_string() };
     let mut name = printable(name);

@@ -236,9 +236,9 @@ fn with_parameter(activation: Activation, parameters: &[&str]) -> Option<Activat
 }
 
 impl Activation {
-    /// Reads a name as [`FromStr`] does, without an explanation if it is none.
-    pub(crate) fn find(text: &str) -> Option<Self> {
-        NAMES.find(text, with_parameter).filter(|activation| activation.check().is_ok())
+    /// Reads a name as model files hold it.
+    pub(crate) fn read(text: &str) -> Option<Self> {
+        NAMES.read(text, with_parameter).filter(|activation| activation.check().is_ok())
     }
 }
 

@@ -333,9 +333,9 @@ fn with_parameter(loss: Loss, parameters: &[&str]) -> Option<Loss> {
 }
 
 impl Loss {
-    /// Reads a name as [`FromStr`] does, without an explanation if it is none.
-    pub(crate) fn find(text: &str) -> Option<Self> {
-        NAMES.find(text, with_parameter)
+    /// Reads a name as model files hold it.
+    pub(crate) fn read(text: &str) -> Option<Self> {
+        NAMES.read(text, with_parameter)
     }
 }
 

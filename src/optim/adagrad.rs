@@ -15,12 +15,12 @@ pub struct AdaGrad {
 }
 
 impl AdaGrad {
-    /// AdaGrad at this learning rate, with ε = 10⁻¹⁰.
+    /// Returns AdaGrad at this learning rate, above 0, with ε = 10⁻¹⁰.
     pub const fn new(learning_rate: f32) -> Self {
         AdaGrad { learning_rate, epsilon: 1e-10 }
     }
 
-    /// What is added to the root before it divides.
+    /// Sets ε, which is added to the root before it divides: above 0.
     pub fn epsilon(self, epsilon: f32) -> Self {
         AdaGrad { epsilon, ..self }
     }

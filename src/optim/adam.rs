@@ -9,7 +9,7 @@ use crate::base::math;
 /// Adam (Kingma, Ba, 2014): momentum, divided by the running root mean square of the gradient, both corrected for
 /// their start at zero.
 ///
-/// With [`Penalty::weight_decay`](crate::Penalty::weight_decay) it is AdamW.
+/// Together with [`Penalty::weight_decay`](crate::Penalty::weight_decay) it is AdamW.
 #[derive(Clone, Copy, Debug, PartialEq)]
 #[must_use]
 pub struct Adam {
@@ -23,28 +23,29 @@ pub struct Adam {
 }
 
 impl Adam {
-    /// Adam at this learning rate, with β₁ = 0.9, β₂ = 0.999, ε = 10⁻⁸.
+    /// Returns Adam at this learning rate, above 0, with β₁ = 0.9, β₂ = 0.999, ε = 10⁻⁸.
     pub const fn new(learning_rate: f32) -> Self {
         Adam { learning_rate, beta1: 0.9, beta2: 0.999, epsilon: 1e-8, amsgrad: false, decoupled: false }
     }
 
-    /// Adam under the name of AdamW (Loshchilov, Hutter, 2017): it computes as Adam does, and goes with
+    /// Returns Adam under the name of AdamW (Loshchilov, Hutter, 2017): it computes as Adam does, and goes with
     /// [`Penalty::weight_decay`](crate::Penalty::weight_decay).
     pub const fn adamw(learning_rate: f32) -> Self {
         Adam { decoupled: true, ..Adam::new(learning_rate) }
     }
 
-    /// The decay of the running mean (β₁) and of the running mean square (β₂) of the gradient.
+    /// Sets the decay of the running mean (β₁) and of the running mean square (β₂) of the gradient: each at least 0 and less
+    /// than 1.
     pub fn betas(self, beta1: f32, beta2: f32) -> Self {
         Adam { beta1, beta2, ..self }
     }
 
-    /// What is added to the root mean square before it divides.
+    /// Sets ε, which is added to the root mean square before it divides: above 0.
     pub fn epsilon(self, epsilon: f32) -> Self {
         Adam { epsilon, ..self }
     }
 
-    /// Divides by the largest root mean square so far, so that steps never grow again (Reddi, Kale, Kumar, 2018).
+    /// Divides by the largest root mean square so far instead of the current one: AMSGrad (Reddi, Kale, Kumar, 2018).
     pub const fn amsgrad(self) -> Self {
         Adam { amsgrad: true, decoupled: false, ..self }
     }
@@ -72,7 +73,7 @@ impl Adam {
         above_zero("Adam's epsilon", self.epsilon)
     }
 
-    /// The rule at this step, counted from 1.
+    /// Returns the rule for this step, counted from 1.
     pub(super) fn at(self, rate: f32, step: u64) -> AdamStep {
         let Adam { beta1, beta2, epsilon, .. } = self;
         AdamStep {
@@ -92,19 +93,19 @@ impl Default for Adam {
     }
 }
 
-/// What a running mean with this decay, started at zero, falls short by.
+/// Returns the bias correction 1 − βᵗ of a running mean that starts at zero (Kingma, Ba, 2014, section 3).
 fn correction(beta: f32, step: u64) -> f64 {
     1.0 - math::power_f64(f64::from(beta), step)
 }
 
-/// One over the root of the correction: a factor of the root mean square.
+/// Returns one over the root of the bias correction, a factor of the root mean square.
 fn root_correction(beta: f32, step: u64) -> f32 {
     (1.0 / correction(beta, step).sqrt()) as f32
 }
 
 #[derive(Clone, Copy)]
 pub(super) struct AdamStep {
-    /// The learning rate over the correction of the mean.
+    /// The learning rate divided by the bias correction of the mean.
     rate: f32,
     root_correction: f32,
     beta1: f32,
@@ -144,17 +145,18 @@ pub struct NAdam {
 }
 
 impl NAdam {
-    /// NAdam at this learning rate, with β₁ = 0.9, β₂ = 0.999, ε = 10⁻⁸.
+    /// Returns NAdam at this learning rate, above 0, with β₁ = 0.9, β₂ = 0.999, ε = 10⁻⁸.
     pub const fn new(learning_rate: f32) -> Self {
         NAdam { learning_rate, beta1: 0.9, beta2: 0.999, epsilon: 1e-8 }
     }
 
-    /// The decay of the running mean (β₁) and of the running mean square (β₂) of the gradient.
+    /// Sets the decay of the running mean (β₁) and of the running mean square (β₂) of the gradient: each at least 0 and less
+    /// than 1.
     pub fn betas(self, beta1: f32, beta2: f32) -> Self {
         NAdam { beta1, beta2, ..self }
     }
 
-    /// What is added to the root mean square before it divides.
+    /// Sets ε, which is added to the root mean square before it divides: above 0.
     pub fn epsilon(self, epsilon: f32) -> Self {
         NAdam { epsilon, ..self }
     }
@@ -174,7 +176,7 @@ impl NAdam {
         above_zero("NAdam's epsilon", self.epsilon)
     }
 
-    /// The rule at this step, counted from 1.
+    /// Returns the rule for this step, counted from 1.
     pub(super) fn at(self, rate: f32, step: u64) -> impl Update<2> {
         // 0.96 to the power of 0.004.
         const GROWTH: f64 = 0.999_836_725_352_675_3;
@@ -183,7 +185,7 @@ impl NAdam {
         for _ in 0..step {
             power *= GROWTH;
             product *= momentum(power);
-            // One less this is one: more factors change nothing.
+            // 1 minus this is 1 in double precision: more factors change nothing.
             if product < 1e-17 {
                 break;
             }

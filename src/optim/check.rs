@@ -1,4 +1,4 @@
-//! Ranges of settings.
+//! Checks of the ranges of settings.
 
 use crate::base::error::{Error, Result};
 

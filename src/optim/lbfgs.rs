@@ -8,20 +8,21 @@ use super::line_search::{Point, search};
 use crate::base::error::Result;
 use crate::linalg::reduce::{add_scaled, dot};
 
-/// Limited-memory BFGS (Liu, Nocedal, 1989): the last steps and the changes of the gradient over them tell how the loss
-/// bends, and with that where its minimum is. For small networks and some hundred examples it gets lower in fewer passes
-/// than anything else; of many thousand examples, batches learn more in a pass.
+/// Limited-memory BFGS (Liu, Nocedal, 1989): the last steps and the changes of the gradient over them give the curvature
+/// of the loss, and so an estimate of its minimum. For small networks and a few hundred examples it reaches a lower loss
+/// in fewer passes than the other rules; for many thousand examples, mini-batches learn more in a pass.
 ///
-/// It is for [`Trainer`](crate::Trainer), which takes each epoch for an iteration: one step down the gradient of the loss
-/// of all training examples, of a length that meets the strong Wolfe conditions (Nocedal, Wright, 2006), found in one to
-/// a few passes over the data. The training ends before its last epoch when there is nothing left to gain: when the
-/// largest entry of the gradient or the change of the loss is below what is set here, or no step goes down any more in
-/// single precision.
+/// It is for [`Trainer`](crate::Trainer), for which each epoch is then an iteration: one step along the estimated direction,
+/// on the loss of all training examples, of a length that meets the strong Wolfe conditions (Nocedal, Wright, 2006), found
+/// in one to a few passes over the data. The training ends before its last epoch when it has converged: when the largest
+/// entry of the gradient or the change of the loss is below its [`tolerance`](Self::tolerance), or no step decreases the
+/// loss any more in single precision.
 ///
-/// - The loss of an epoch is that after its step, its learning rate the length of the step in relation to what the
-///   curvature suggests, and its only batch the whole of the data.
-/// - Of penalties, L2 goes with it. What changes the loss from step to step or is no part of it is refused: L1, whose
-///   slope jumps at zero, weight decay, clipping, max-norm, warm-up, dropout, noise and batch normalization.
+/// - The loss of an epoch is that after its step, its learning rate is the length of the step divided by the length that
+///   the curvature suggests, and its only batch is all of the data.
+/// - The one penalty that it supports is L2. Settings that change the loss from step to step, or are no part of the loss,
+///   are refused: L1, whose slope jumps at zero, weight decay, clipping, max-norm, warm-up, dropout, noise and batch
+///   normalization.
 /// - Schedule and batch size have no influence.
 ///
 /// ```
@@ -40,10 +41,11 @@ pub struct Lbfgs {
     change: f32,
 }
 
-/// So many iterations without gain end it. Near a minimum the loss hides in its rounding what the gradient still shows.
+/// The training ends after this many iterations in a row that did not decrease the loss. One is not enough: near a minimum
+/// the decrease is lost in the rounding of the loss, while the gradient still shows it.
 const MOST_IDLE: usize = 5;
 
-/// Ten steps remembered; an end at a gradient of 10⁻⁶ or at changes of the loss by 10⁻⁷ of itself.
+/// A memory of ten steps, and tolerances of 10⁻⁶ for the gradient and 10⁻⁷ for the relative change of the loss.
 impl Default for Lbfgs {
     fn default() -> Self {
         Lbfgs::new()
@@ -55,13 +57,13 @@ impl Lbfgs {
         Lbfgs { memory: 10, gradient: 1e-6, change: 1e-7 }
     }
 
-    /// How many steps are remembered, each with two numbers for every parameter.
+    /// Sets how many steps are remembered, at least one, each with two numbers for every parameter.
     pub fn memory(self, steps: usize) -> Self {
         Lbfgs { memory: steps, ..self }
     }
 
-    /// Ends when no entry of the gradient is larger than `gradient`, or five iterations in a row have lowered the loss
-    /// by no more than `change` times itself.
+    /// Ends the training when no entry of the gradient is larger than `gradient`, or five iterations in a row have
+    /// decreased the loss by at most `change` times itself. Both are at least 0.
     pub fn tolerance(self, gradient: f32, change: f32) -> Self {
         Lbfgs { gradient, change, ..self }
     }
@@ -85,17 +87,17 @@ impl Lbfgs {
     }
 }
 
-/// A function to be minimised: writes its gradient at the first into the second, and returns its value.
+/// A function to be minimized: writes its gradient at the first into the second, and returns its value.
 pub(crate) type Function<'f> = &'f mut dyn FnMut(&[f32], &mut [f32]) -> f64;
 
-/// L-BFGS at work on a function.
+/// The minimization of a function by L-BFGS.
 pub(crate) struct Minimiser {
     rule: Lbfgs,
-    /// Where it is, the function there, and its gradient.
+    /// The current point, the function there, and its gradient.
     pub(crate) x: Vec<f32>,
     pub(crate) value: f64,
     gradient: Vec<f32>,
-    /// The iterations in a row that gained next to nothing.
+    /// The number of iterations in a row that decreased the function too little.
     idle: usize,
     /// The last steps, oldest first.
     pairs: VecDeque<Pair>,
@@ -109,16 +111,16 @@ struct Pair {
     step: Vec<f32>,
     change: Vec<f32>,
     product: f64,
-    /// What the direction lost of the change.
+    /// The multiple of the change that was subtracted from the direction.
     share: f64,
 }
 
-/// What came of an iteration.
+/// The result of an iteration.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(crate) struct Iteration {
-    /// The length of the step; zero where none was possible.
+    /// The length of the step; zero if none was possible.
     pub(crate) step: f64,
-    /// Whether there is nothing left to gain.
+    /// Whether it has converged.
     pub(crate) over: bool,
 }
 
@@ -130,7 +132,7 @@ impl Minimiser {
         Minimiser { rule, x, value, gradient, idle: 0, pairs: VecDeque::new(), direction, next, next_gradient }
     }
 
-    /// One step down.
+    /// Takes one step.
     pub(crate) fn iterate(&mut self, function: Function<'_>) -> Iteration {
         let nothing = Iteration { step: 0.0, over: true };
         if self.is_level() {
@@ -138,13 +140,13 @@ impl Minimiser {
         }
         let found = loop {
             self.choose_direction();
-            // A step that is lost in rounding is none.
+            // A step that is lost in rounding does not count.
             if let Some(found) = self.step(function)
                 && self.next != self.x
             {
                 break found;
             }
-            // What is remembered may mislead: once more straight down.
+            // The remembered steps may mislead: try again along the gradient alone.
             if self.pairs.is_empty() {
                 return nothing;
             }
@@ -164,18 +166,18 @@ impl Minimiser {
         Iteration { step: found.step, over: self.is_over() }
     }
 
-    /// Whether there is nothing left to gain.
+    /// Returns whether it has converged.
     pub(crate) fn is_over(&self) -> bool {
         self.idle >= MOST_IDLE || self.is_level()
     }
 
-    /// What it knows beside its place: the iterations in a row that gained next to nothing, and the steps that it
-    /// remembers with the changes of the gradient, one after the other.
+    /// Returns its state apart from the current point: the number of iterations in a row that decreased the function too
+    /// little, and the steps that it remembers, each followed by the change of the gradient over it.
     pub(crate) fn memory(&self) -> (usize, Vec<&[f32]>) {
         (self.idle, self.pairs.iter().flat_map(|pair| [&pair.step[..], &pair.change[..]]).collect())
     }
 
-    /// Goes on with the [`memory`](Self::memory) of another one; `false` when it cannot be that.
+    /// Continues with the [`memory`](Self::memory) of another one; `false` if it cannot be that.
     pub(crate) fn restore(&mut self, idle: usize, vectors: Vec<Vec<f32>>) -> bool {
         if vectors.iter().any(|vector| vector.len() != self.x.len()) || vectors.len() > 2 * self.rule.memory {
             return false;
@@ -189,12 +191,13 @@ impl Minimiser {
         true
     }
 
-    /// Whether no entry of the gradient is worth a step.
+    /// Returns whether no entry of the gradient is above its tolerance.
     fn is_level(&self) -> bool {
         self.gradient.iter().all(|g| g.abs() <= self.rule.gradient)
     }
 
-    /// The direction against the gradient, corrected for the curvature by what is remembered.
+    /// Computes the direction against the gradient, corrected for the curvature by the remembered steps (Nocedal, Wright,
+    /// 2006, algorithm 7.4).
     fn choose_direction(&mut self) {
         let Minimiser { pairs, direction, gradient, .. } = self;
         direction.iter_mut().zip(&*gradient).for_each(|(d, g)| *d = -g);
@@ -212,15 +215,15 @@ impl Minimiser {
         }
     }
 
-    /// Looks for the length of the step; where one is found, `next` and its gradient are there.
+    /// Searches for the length of the step. If it finds one, `next` is the point there, with its gradient.
     fn step(&mut self, function: Function<'_>) -> Option<Point> {
         let Minimiser { x, value, gradient, pairs, direction, next, next_gradient, .. } = self;
         let start = Point { step: 0.0, value: *value, slope: dot(direction, gradient) };
-        // Not a number is no fall either.
+        // NaN is no descent either.
         if start.slope.is_nan() || start.slope >= 0.0 {
             return None;
         }
-        // Without memory nothing is known of the right length.
+        // Without memory the curvature, and so the right length, is unknown.
         let first = if pairs.is_empty() { 1.0f64.min(1.0 / dot(gradient, gradient).sqrt()) } else { 1.0 };
         search(start, first, |step| {
             for ((next, &x), &d) in next.iter_mut().zip(&*x).zip(&*direction) {
@@ -231,7 +234,7 @@ impl Minimiser {
         })
     }
 
-    /// Remembers a step, where the function curves upwards along it.
+    /// Remembers a step if the function curves upwards along it.
     fn remember(&mut self, step: Vec<f32>, change: Vec<f32>) {
         let product = dot(&step, &change);
         if product > 1e-10 * dot(&change, &change) {

@@ -1,10 +1,10 @@
 //! The search for a step length along a direction.
 
-/// The share of the fall that the slope at the start promises which a step must bring (c₁).
-const FALL: f64 = 1e-4;
-/// What may be left of the slope at the start (c₂).
+/// The fraction of the decrease predicted by the slope at the start that a step must bring (c₁).
+const DECREASE: f64 = 1e-4;
+/// The largest slope at the end, as a fraction of that at the start (c₂).
 const SLOPE: f64 = 0.9;
-/// What rounding to single precision may add to a value, as a part of it.
+/// The relative error of a value that is due to rounding to single precision.
 const NOISE: f64 = 1e-7;
 /// The most evaluations of one search.
 const MOST: usize = 25;
@@ -18,36 +18,35 @@ pub(crate) struct Point {
 }
 
 impl Point {
-    /// What comes out of a network that was pushed too far is worse than anything.
+    /// A value or slope that is not finite, of a step that is too long, counts as infinitely high.
     fn new(step: f64, (value, slope): (f64, f64)) -> Self {
         let value = if value.is_finite() && slope.is_finite() { value } else { f64::INFINITY };
         Point { step, value, slope }
     }
 }
 
-/// A step at which the function is lower and flatter than at `start`, by the strong Wolfe conditions (Nocedal, Wright,
-/// 2006, algorithms 3.5 and 3.6), or which at least lies lower where rounding leaves no such step to be found. Near a
-/// minimum, where the slope can be trusted and the value cannot, a flatter point may lie higher by as much as rounding
-/// makes of it (after Hager, Zhang, 2005). `None`
-/// where no step goes down. `function` gives value and slope at a step, and is called for the one that is returned at the
-/// last; `first` is tried first.
+/// Returns a step at which the function is lower and flatter than at `start`, by the strong Wolfe conditions (Nocedal,
+/// Wright, 2006, algorithms 3.5 and 3.6), or at least lower, if rounding leaves no such step to be found; `None` if no
+/// step decreases the function. Near a minimum the slope is exact when the value no longer is, so a flatter point may be
+/// higher by a rounding error (after Hager, Zhang, 2005).
 ///
-/// The slope at the start must be less than zero.
+/// `function` returns value and slope at a step. The first step tried is `first`, and the last call is for the step that
+/// is returned. The slope at the start must be negative.
 pub(crate) fn search(start: Point, first: f64, mut function: impl FnMut(f64) -> (f64, f64)) -> Option<Point> {
-    let falls = |point: Point| point.value <= start.value + FALL * point.step * start.slope;
+    let decreases = |point: Point| point.value <= start.value + DECREASE * point.step * start.slope;
     let rounded = |point: Point| (point.value - start.value).abs() <= NOISE * start.value.abs();
     let is_flat = |point: Point| point.slope.abs() <= SLOPE * start.slope.abs();
     let (mut low, mut high) = (start, None);
     let mut step = first;
     for _ in 0..MOST {
         let point = Point::new(step, function(step));
-        if is_flat(point) && (falls(point) || rounded(point)) {
+        if is_flat(point) && (decreases(point) || rounded(point)) {
             return Some(point);
         }
-        if !falls(point) || point.value >= low.value && low.step > 0.0 {
+        if !decreases(point) || point.value >= low.value && low.step > 0.0 {
             high = Some(point);
         } else {
-            // A minimum lies between two points where the lower one falls towards the other.
+            // There is a minimum between two points if the lower one descends towards the other.
             let away = high.map_or(1.0, |high: Point| high.step - low.step);
             if point.slope * away >= 0.0 {
                 high = Some(low);
@@ -58,21 +57,21 @@ pub(crate) fn search(start: Point, first: f64, mut function: impl FnMut(f64) -> 
             None => beyond(low),
             Some(high) => between(low, high),
         };
-        // No number is left between the two.
+        // Rounding leaves no step between the two.
         if high.is_some_and(|high| (high.step - low.step).abs() <= 1e-10 * high.step.max(low.step)) {
             break;
         }
     }
-    // The caller has what belongs to the last point.
+    // The caller keeps the state of the last call, which must be for this point.
     (low.step > 0.0).then(|| Point::new(low.step, function(low.step)))
 }
 
-/// A step past a point from where it still goes down steeply.
+/// Returns a step beyond a point at which the function still decreases steeply.
 fn beyond(point: Point) -> f64 {
     3.0 * point.step
 }
 
-/// A step between two: where the cubic through values and slopes of both has its minimum, but not too near to either.
+/// Returns a step between two: at the minimum of the cubic through values and slopes of both, but not too near to either.
 fn between(low: Point, high: Point) -> f64 {
     let width = high.step - low.step;
     let half = low.step + 0.5 * width;

@@ -15,17 +15,17 @@ pub struct RmsProp {
 }
 
 impl RmsProp {
-    /// RMSProp at this learning rate, with a decay of 0.99 and ε = 10⁻⁸.
+    /// Returns RMSProp at this learning rate, above 0, with a decay of 0.99 and ε = 10⁻⁸.
     pub const fn new(learning_rate: f32) -> Self {
         RmsProp { learning_rate, decay: 0.99, epsilon: 1e-8 }
     }
 
-    /// The decay of the running mean square of the gradient.
+    /// Sets the decay of the running mean square of the gradient: at least 0 and less than 1.
     pub fn decay(self, decay: f32) -> Self {
         RmsProp { decay, ..self }
     }
 
-    /// What is added to the root mean square before it divides.
+    /// Sets ε, which is added to the root mean square before it divides: above 0.
     pub fn epsilon(self, epsilon: f32) -> Self {
         RmsProp { epsilon, ..self }
     }

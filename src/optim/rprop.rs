@@ -7,11 +7,11 @@ use crate::base::error::Result;
 use crate::base::math::sign;
 
 /// Resilient propagation (Riedmiller, Braun, 1993): only the gradient's sign counts. Every parameter has a step of its
-/// own, which grows while the sign stays and shrinks when it turns; after a turn the parameter rests for one step.
+/// own, which grows while the sign stays the same and shrinks when it changes; then the parameter stays for one step.
 ///
-/// It is for gradients without noise: let a batch be all of the data, as
+/// It needs gradients without noise: make all of the data one batch, as
 /// [`batch_size(usize::MAX)`](crate::Trainer::batch_size) does. The learning rate is the size of the first step; a
-/// schedule has no say after that.
+/// schedule has no influence after that.
 #[derive(Clone, Copy, Debug, PartialEq)]
 #[must_use]
 pub struct Rprop {
@@ -23,17 +23,17 @@ pub struct Rprop {
 }
 
 impl Rprop {
-    /// Rprop with first steps of this size, which grow by 1.2 and shrink by 0.5, from 10⁻⁶ to 50.
+    /// Returns Rprop with first steps of this size, above 0, which grow by 1.2 and shrink by 0.5, from 10⁻⁶ to 50.
     pub const fn new(learning_rate: f32) -> Self {
         Rprop { learning_rate, shrink: 0.5, grow: 1.2, smallest: 1e-6, largest: 50.0 }
     }
 
-    /// What a step is multiplied by when the sign has turned (η⁻), and when it has not (η⁺).
+    /// Sets the factors of a step after the sign has changed (η⁻, between 0 and 1) and after it has not (η⁺, above 1).
     pub fn factors(self, shrink: f32, grow: f32) -> Self {
         Rprop { shrink, grow, ..self }
     }
 
-    /// The smallest and the largest step.
+    /// Sets the smallest and the largest step: above 0, the first at most the second.
     pub fn steps(self, smallest: f32, largest: f32) -> Self {
         Rprop { smallest, largest, ..self }
     }
@@ -64,11 +64,11 @@ impl Rprop {
     }
 }
 
-/// The moments are the steps, to be started at the learning rate, and the last gradients.
+/// The moments are the steps, which start at the learning rate, and the last gradients.
 impl Update<2> for Rprop {
     #[inline(always)]
     fn apply(self, w: f32, g: f32, [step, last]: [&mut f32; 2]) -> f32 {
-        // Of the signs, because the product of two small gradients may be zero.
+        // A product of the signs: that of two small gradients may round to zero.
         let agreement = sign(g) * sign(*last);
         let factor = if agreement < 0.0 { self.shrink } else { 1.0 };
         let factor = if agreement > 0.0 { self.grow } else { factor };

@@ -51,7 +51,7 @@ pub enum Schedule {
     Step {
         /// The epochs from one change to the next.
         epochs: usize,
-        /// What the rate is multiplied by.
+        /// The factor, above 0 and at most 1.
         factor: f32,
     },
     /// `exponential:FACTOR`: multiplied by the factor, above 0 and at most 1, after every epoch.
@@ -71,7 +71,7 @@ pub enum Schedule {
     Plateau {
         /// The epochs without improvement that are allowed.
         patience: usize,
-        /// What the rate is multiplied by.
+        /// The factor, above 0 and at most 1.
         factor: f32,
     },
     /// `custom`: a function of the progress, from 0 at the first step to just below 1 at the last. It returns the

@@ -1,11 +1,11 @@
-//! Gradient descent.
+//! Gradient descent, with or without momentum.
 
 use super::check::{below_one, wrong};
 use super::field::Field;
 use super::update::Update;
 use crate::base::error::Result;
 
-/// Stochastic gradient descent: w ← w - rate · gradient, with momentum where asked.
+/// Stochastic gradient descent: w ← w - rate · gradient, with momentum if it is set.
 #[derive(Clone, Copy, Debug, PartialEq)]
 #[must_use]
 pub struct Sgd {
@@ -15,12 +15,13 @@ pub struct Sgd {
 }
 
 impl Sgd {
-    /// Plain gradient descent at this learning rate.
+    /// Returns plain gradient descent at this learning rate, above 0.
     pub const fn new(learning_rate: f32) -> Self {
         Sgd { learning_rate, momentum: 0.0, nesterov: false }
     }
 
-    /// v ← momentum · v + gradient; w ← w - rate · v (Polyak, 1964). The usual momentum is 0.9.
+    /// v ← momentum · v + gradient; w ← w - rate · v (Polyak, 1964). The momentum is at least 0 and less
+    /// than 1, usually 0.9.
     pub const fn momentum(self, momentum: f32) -> Self {
         Sgd { momentum, ..self }
     }

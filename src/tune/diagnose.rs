@@ -118,7 +118,7 @@ pub fn diagnose(train: &Dataset, preprocessing: &Preprocessing, parameters: Opti
     let imprecise = |scaler: &Scaler, i: usize| scaler.offset()[i].abs() * scaler.factor()[i] > 1e5;
     let mut columns = named(&|i| imprecise(&spread, i));
     if let Targets::Values(values) = train.targets() {
-        let (scaler, targets) = (Scaler::standard(values), train.schema().output().names());
+        let (scaler, targets) = (Scaler::standard(values), train.schema().target().names());
         columns.extend((0..targets.len()).filter(|&i| imprecise(&scaler, i)).map(|i| targets[i].clone()));
     }
     add(Warning::Imprecise, columns);

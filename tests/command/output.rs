@@ -98,10 +98,11 @@ fn progress_is_written_to_standard_error() {
 /// Numbers for people have few digits, whatever their size; predicted values have all that they need.
 #[test]
 fn numbers_have_few_digits() {
-    use palmnet::{Activation::*, Init, Matrix, Model, Network, Output, Scaler, Schema};
+    use palmnet::{Activation::*, Init, Matrix, Model, Network, Scaler, Schema, TargetSchema};
     let folder = Folder::new();
-    let save = |weight: f32, outputs: Output, activation| {
-        let count = if let Output::Classes { classes, .. } = &outputs { classes.len() } else { outputs.names().len() };
+    let save = |weight: f32, outputs: TargetSchema, activation| {
+        let count =
+            if let TargetSchema::Classes { classes, .. } = &outputs { classes.len() } else { outputs.names().len() };
         let network = Network::builder(1)
             .dense_with(palmnet::Dense::units(count, activation).init(Init::Constant(weight)))
             .build()
@@ -111,7 +112,7 @@ fn numbers_have_few_digits() {
         model.save(folder.path("model.safetensors")).unwrap();
         model
     };
-    let values = || Output::Values { names: vec!["y".into()] };
+    let values = || TargetSchema::Values { names: vec!["y".into()] };
     folder.write("x.csv", "x\n1\n0.00003\n1e-18\n1e18\n-12.345678\n0\n");
     let model = save(1.0 / 3.0, values(), Identity);
     let out = folder.run("predict model.safetensors x.csv").ok();
@@ -130,7 +131,7 @@ fn numbers_have_few_digits() {
     let out = folder.run("eval model.safetensors huge.csv").ok();
     assert_eq!(out, "2 examples: rmse 3.000e30, mae 3.000e30, R² 0.0000\n");
 
-    save(0.0, Output::Classes { name: "y".into(), classes: ["a", "b", "c"].map(String::from).into() }, Softmax);
+    save(0.0, TargetSchema::Classes { name: "y".into(), classes: ["a", "b", "c"].map(String::from).into() }, Softmax);
     let out = folder.run("predict model.safetensors x.csv --probabilities").ok();
     assert_eq!(out.lines().nth(1), Some("a,0.333333,0.333333,0.333333"));
 }

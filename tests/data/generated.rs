@@ -71,7 +71,7 @@ fn generated_blobs() {
 fn generated_sums() {
     let sums = generate::sums(1_000, 3);
     assert_eq!(sums.schema().input_names(), ["a", "b"]);
-    assert_eq!(sums.schema().output().names(), ["sum", "difference", "distance"]);
+    assert_eq!(sums.schema().target().names(), ["sum", "difference", "distance"]);
     let y = sums.values().unwrap();
     for (x, y) in sums.to_matrix().iter_rows().zip(y.iter_rows()) {
         assert!(x.iter().all(|x| (0.0..=100.0).contains(x)));

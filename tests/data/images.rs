@@ -2,7 +2,7 @@
 
 use std::fs;
 
-use palmnet::{Dataset, Features, Matrix, Output, Schema};
+use palmnet::{Dataset, Features, Matrix, Schema, TargetSchema};
 
 use crate::support::{Folder, says};
 
@@ -43,7 +43,7 @@ fn idx_test_part_for_a_schema() {
     let folder = Folder::new();
     let schema = |names: &[&str], classes: &[&str]| {
         let classes = classes.iter().map(|class| class.to_string()).collect();
-        Schema::numbers(names.to_vec(), Output::Classes { name: "label".to_string(), classes }).unwrap()
+        Schema::numbers(names.to_vec(), TargetSchema::Classes { name: "label".to_string(), classes }).unwrap()
     };
     let two = schema(&["pixel0", "pixel1"], &["0", "1", "2"]);
     folder.write("t10k-images-idx3-ubyte", images(2));
@@ -64,7 +64,7 @@ fn idx_test_part_for_a_schema() {
     let message = "t10k-images-idx3-ubyte: has images of 1 × 2, 2 features, where the model has 3 inputs";
     says(Dataset::from_idx_test(&folder.0, &wide), &[message]);
     says(Features::from_idx_test(&folder.0, &wide), &[message]);
-    let values = Schema::numbers(["a", "b"], Output::Values { names: vec!["y".to_string()] }).unwrap();
+    let values = Schema::numbers(["a", "b"], TargetSchema::Values { names: vec!["y".to_string()] }).unwrap();
     says(Dataset::from_idx_test(&folder.0, &values), &["predicts values"]);
     folder.write("t10k-labels-idx1-ubyte", labels(&[1, 0, 1]));
     says(Dataset::from_idx_test(&folder.0, &two), &["has 3 labels for the 2 images"]);

@@ -2,8 +2,8 @@
 
 use palmnet::Activation::*;
 use palmnet::{
-    Adam, Dataset, Error, Imputer, Kind, Loss, Matrix, Missing, Model, Network, Preprocessing, Result, Safetensors,
-    Scaler, Scaling, Schema, Target, Targets, Tensor, Trainer, generate,
+    Adam, ColumnKind, Dataset, Error, Imputer, Loss, Matrix, Missing, Model, Network, Preprocessing, Result,
+    Safetensors, Scaler, Scaling, Schema, Target, Targets, Tensor, Trainer, generate,
 };
 
 use super::table;
@@ -59,7 +59,7 @@ fn missing_features_are_imputed_but_targets_are_not() {
     let x = [[3.0, 0.0, 1.0], [4.0, 0.0, 1.0], [5.0, 0.0, 1.0], [1.0, 1.0, 0.0], [10.0, 0.0, 1.0]];
     assert_eq!((data.to_matrix(), data.missing_count()), (Matrix::from_rows(&x), 0));
     assert_eq!(data.values().unwrap().as_slice(), [1.0, 2.0, 3.0, 6.0, 7.0]);
-    assert_eq!(data.schema().columns()[1].kind, Kind::Categories(vec!["blue".into(), "red".into()]));
+    assert_eq!(data.schema().columns()[1].kind, ColumnKind::Categories(vec!["blue".into(), "red".into()]));
     // A column with few numbers is numeric, and text among its blanks is an error.
     assert_eq!(fill(&infer("a,b\n,1\n,2\n,3\n7,4\n", Missing::Fill).unwrap()), [7.0]);
     says(infer("a,b\n,1\n,2\nx,3\n7,4\n8,5\n", Missing::Fill), &["line 4, column a: `x` is not a number"]);
@@ -171,7 +171,7 @@ fn ignored_columns_are_no_features() {
     people.ignore(&["id", "3"]).unwrap();
     let schema = Schema::infer(&people, Target::Last).unwrap();
     assert_eq!((schema.input_names(), schema.ignored_positions()), (vec!["x".to_string()], &[0, 2][..]));
-    assert_eq!(schema.output().names(), ["y"]);
+    assert_eq!(schema.target().names(), ["y"]);
     says(people.ignore(&["z"]), &["a.csv: has no column `z`; it has `id`"]);
     says(Schema::infer(&people, Target::Column("id")), &["`id` is the target"]);
     people.ignore(&["y"]).unwrap();

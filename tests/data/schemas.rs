@@ -1,6 +1,6 @@
 //! Schemas: inferred, applied to other tables, and compared.
 
-use palmnet::{Dataset, Kind, Matrix, Output, Schema, Target, Targets};
+use palmnet::{ColumnKind, Dataset, Matrix, Schema, Target, TargetSchema, Targets};
 
 use super::{load, table};
 use crate::support::{Folder, says};
@@ -10,7 +10,7 @@ fn categories_are_one_hot_encoded() {
     let data = load("size,color,age,price\n1,red,9,5.5\n2,blue,8,6\n4,red,7,7\n", Target::Last).unwrap();
     assert_eq!(data.schema().input_names(), ["size", "color=blue", "color=red", "age"]);
     assert_eq!(data.schema().width(), 4);
-    assert_eq!(data.schema().columns()[1].kind, Kind::Categories(vec!["blue".to_string(), "red".to_string()]));
+    assert_eq!(data.schema().columns()[1].kind, ColumnKind::Categories(vec!["blue".to_string(), "red".to_string()]));
     let expected = Matrix::from_rows(&[[1.0, 0.0, 1.0, 9.0], [2.0, 1.0, 0.0, 8.0], [4.0, 0.0, 1.0, 7.0]]);
     assert_eq!(data.to_matrix(), expected);
     assert_eq!(data.targets(), &Targets::Values(Matrix::from_rows(&[[5.5], [6.0], [7.0]])));
@@ -42,7 +42,7 @@ fn target_kind_is_inferred_from_content() {
 #[test]
 fn target_by_name_or_number() {
     let text = "b,a\n1,10\n2,30\n";
-    let names = |target| load(text, target).unwrap().schema().output().names().to_vec();
+    let names = |target| load(text, target).unwrap().schema().target().names().to_vec();
     assert_eq!(names(Target::Values(&["1"])), ["b"]);
     assert_eq!(names(Target::Values(&["a"])), ["a"]);
     let data = load("1,2,3\n4,5,7\n", Target::Values(&["3", "1"])).unwrap();
@@ -179,7 +179,7 @@ fn unknown_cells_are_errors() {
 
 #[test]
 fn schema_from_parts() {
-    let output = || Output::Values { names: vec!["y".to_string()] };
+    let output = || TargetSchema::Values { names: vec!["y".to_string()] };
     assert!(Schema::numbers(["x"], output()).is_ok());
     says(Schema::numbers(["x", "y"], output()), &["two columns are called `y`"]);
     says(Schema::numbers([""; 0], output()), &["at least one feature"]);

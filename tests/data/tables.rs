@@ -1,8 +1,8 @@
 //! Reading of CSV text into tables.
 
-use palmnet::Table;
+use palmnet::{Table, Target};
 
-use super::{cells, table};
+use super::{cells, load, table};
 use crate::support::says;
 
 #[test]
@@ -62,4 +62,23 @@ fn malformed_tables_are_errors() {
     says(Table::parse(*b"\x1F\x8B\x08\0", "b.csv.gz"), &["unpack it first with `gunzip -k b.csv.gz`"]);
     says(Table::read("no/such.csv"), &["no/such.csv: "]);
     says(Table::read("tests"), &["tests: "]);
+}
+
+#[test]
+fn table_from_rows_needs_no_quotes() {
+    let odd = ["a,b", "say \"x\"", "two\nlines", " spaced ", "", "\"", "1;5\t"];
+    let header = ["p", "q", "r", "s", "t", "u", "v"];
+    let table = Table::from_rows(&header, [odd, odd]).unwrap();
+    assert_eq!((table.header().unwrap(), table.rows(), table.columns()), (&header.map(String::from)[..], 2, 7));
+    assert_eq!(cells(&table), [odd, odd].map(Vec::from));
+    // The schema of a file reads it, columns in another order.
+    let data = load("age,city,y\n30,Bonn,1\n40,Trier,2\n50,Bonn,3\n", Target::Last).unwrap();
+    let row = |age: &str, city: &str| Table::from_rows(&["city", "age"], [[city, age]]).unwrap();
+    assert_eq!(data.schema().features(&row("41", "Trier")).unwrap().as_slice(), [41.0, 0.0, 1.0]);
+    says(data.schema().features(&row("old", "Bonn")), &["rows, line 1, column age", "`old` is not a number"]);
+    says(data.schema().features(&row("41", "Rome")), &["`Rome` is not a known category"]);
+    says(Table::from_rows(&["a", "b"], [vec!["1", "2"], vec!["1"]]), &["rows, line 2", "1 cells", "has 2"]);
+    says(Table::from_rows(&["a", "a"], [["1", "2"]]), &["two columns are called `a`"]);
+    says(Table::from_rows(&["a"], [[""; 1]; 0]), &["1 columns and 0 rows"]);
+    says(Table::from_rows(&[""; 0], [[""; 0]]), &["0 columns and 1 rows"]);
 }

@@ -4,7 +4,8 @@ use std::fs;
 
 use palmnet::Activation::*;
 use palmnet::{
-    Column, Dense, Dropout, Kind, Layer, Matrix, Model, Network, Output, Safetensors, Scaler, Schema, Tensor,
+    Column, ColumnKind, Dense, Dropout, Layer, Matrix, Model, Network, Safetensors, Scaler, Schema, TargetSchema,
+    Tensor,
 };
 use proptest::prelude::*;
 
@@ -13,10 +14,10 @@ use crate::support::{Folder, strings};
 /// A model small enough to try every change of its file.
 fn small_model() -> Model {
     let columns = vec![
-        Column { name: "size".into(), kind: Kind::Number },
-        Column { name: "color".into(), kind: Kind::Categories(strings(&["blue", "red"])) },
+        Column { name: "size".into(), kind: ColumnKind::Number },
+        Column { name: "color".into(), kind: ColumnKind::Categories(strings(&["blue", "red"])) },
     ];
-    let output = Output::Classes { name: "y".into(), classes: strings(&["a", "b"]) };
+    let output = TargetSchema::Classes { name: "y".into(), classes: strings(&["a", "b"]) };
     let schema = Schema::from_parts(columns, output, vec![2]).unwrap();
     let builder = Network::builder(3).dense(2, LeakyRelu(0.1)).dropout(0.5).dense(2, Softmax);
     let mut model = Model::new(builder.seed(1).build().unwrap(), Scaler::identity(3), schema).unwrap();
@@ -270,7 +271,7 @@ proptest! {
             Layer::Activation(Elu(parameter)),
         ];
         let network = Network::from_layers(2, layers).unwrap();
-        let schema = Schema::numbers(inputs.to_vec(), Output::Values { names: output.to_vec() }).unwrap();
+        let schema = Schema::numbers(inputs.to_vec(), TargetSchema::Values { names: output.to_vec() }).unwrap();
         let model = Model::new(network, Scaler::identity(2), schema).unwrap();
         let same = Model::from_bytes(&model.to_bytes(), "m").unwrap();
         prop_assert_eq!(same.schema(), model.schema());

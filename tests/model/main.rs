@@ -12,7 +12,7 @@ mod safetensors;
 mod support;
 
 use palmnet::Activation::*;
-use palmnet::{Column, Kind, Matrix, Model, Network, Output, Preprocessing, Rng, Scaler, Schema};
+use palmnet::{Column, ColumnKind, Matrix, Model, Network, Preprocessing, Rng, Scaler, Schema, TargetSchema};
 
 use crate::support::strings;
 
@@ -64,16 +64,16 @@ const ODD_NAMES: [&str; 8] = [
     "\\u0041\\\u{0}",
 ];
 
-fn classes(names: &[&str]) -> Output {
-    Output::Classes { name: "the \"class\",\n🦀".into(), classes: strings(names) }
+fn classes(names: &[&str]) -> TargetSchema {
+    TargetSchema::Classes { name: "the \"class\",\n🦀".into(), classes: strings(names) }
 }
 
 /// A model that takes two numbers and a category of three, all with odd names.
-fn odd_model(outputs: usize, output: Output) -> Model {
+fn odd_model(outputs: usize, output: TargetSchema) -> Model {
     let columns = vec![
-        Column { name: ODD_NAMES[1].into(), kind: Kind::Number },
-        Column { name: ODD_NAMES[3].into(), kind: Kind::Categories(strings(&ODD_NAMES[4..7])) },
-        Column { name: ODD_NAMES[5].into(), kind: Kind::Number },
+        Column { name: ODD_NAMES[1].into(), kind: ColumnKind::Number },
+        Column { name: ODD_NAMES[3].into(), kind: ColumnKind::Categories(strings(&ODD_NAMES[4..7])) },
+        Column { name: ODD_NAMES[5].into(), kind: ColumnKind::Number },
     ];
     let positions = match output.names().len() {
         1 => vec![1],

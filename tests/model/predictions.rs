@@ -1,7 +1,9 @@
 //! Predictions, evaluation, and parts that do not fit.
 
 use palmnet::Activation::*;
-use palmnet::{Dataset, Dense, Error, Layer, Matrix, Model, Network, Output, Scaler, Schema, Table, Target, Targets};
+use palmnet::{
+    Dataset, Dense, Error, Layer, Matrix, Model, Network, Scaler, Schema, Table, Target, TargetSchema, Targets,
+};
 
 use super::{EVERY_ACTIVATION, ODD_NAMES, classes, everything, odd_model, random, with_target_scaler};
 use crate::support::{Folder, all_close, matrix_bits, strings};
@@ -26,7 +28,7 @@ fn predictions_are_probabilities_or_original_units() {
         Layer::Dense(Dense::new(Matrix::from_vec(1, bias.len(), weights.to_vec()), bias.to_vec()))
     };
     let schema = |output| Schema::numbers(["x"], output).unwrap();
-    let two = || Output::Classes { name: "y".into(), classes: strings(&["no", "yes"]) };
+    let two = || TargetSchema::Classes { name: "y".into(), classes: strings(&["no", "yes"]) };
     let model = |layers, output| {
         let network = Network::from_layers(1, layers).unwrap();
         // Scaled inputs are -1 and 0.5.
@@ -58,7 +60,7 @@ fn predictions_are_probabilities_or_original_units() {
             assert!((found.log_loss() - log_loss).abs() < 1e-6, "{} for {log_loss}", found.log_loss());
         }
     }
-    let values = || Output::Values { names: strings(&["y"]) };
+    let values = || TargetSchema::Values { names: strings(&["y"]) };
     close(&model(single.clone(), values()).predict(&x), &[-1.0, 2.0]);
     let scaler = Scaler::from_parts(vec![10.0], vec![0.1]).unwrap();
     let model = with_target_scaler(model(single, values()), scaler).unwrap();
@@ -150,7 +152,7 @@ fn non_finite_weights_are_neither_saved_nor_loaded() {
 fn mismatched_model_parts_are_refused() {
     let schema = |inputs: usize, output| Schema::numbers((0..inputs).map(|i| format!("x{i}")), output).unwrap();
     let network = |inputs, outputs| Network::builder(inputs).dense(outputs, Softmax).build().unwrap();
-    let values = |n: usize| Output::Values { names: (0..n).map(|i| format!("y{i}")).collect() };
+    let values = |n: usize| TargetSchema::Values { names: (0..n).map(|i| format!("y{i}")).collect() };
     let refused = |model: palmnet::Result<Model>, parts: &[&str]| {
         let error = model.unwrap_err();
         assert!(matches!(error, Error::Mismatch(_)));

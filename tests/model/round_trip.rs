@@ -2,7 +2,7 @@
 
 use std::fs;
 
-use palmnet::{Layer, Loss, Model, Network, Output, Safetensors, Scaler, Tensor};
+use palmnet::{Layer, Loss, Model, Network, Safetensors, Scaler, TargetSchema, Tensor};
 
 use super::{EVERY_ACTIVATION, ODD_NAMES, classes, everything, odd_model, random, with_target_scaler};
 use crate::support::{Folder, matrix_bits, strings};
@@ -33,7 +33,7 @@ fn networks_round_trip_bit_for_bit() {
 
 #[test]
 fn models_round_trip_bit_for_bit() {
-    let values = Output::Values { names: strings(&ODD_NAMES[6..8]) };
+    let values = TargetSchema::Values { names: strings(&ODD_NAMES[6..8]) };
     let scaler = Scaler::from_parts(vec![100.0, -1e-5], vec![0.3, 1e6]).unwrap();
     let models = [
         odd_model(3, classes(&ODD_NAMES[..3])),

@@ -3,7 +3,7 @@
 use std::io::Write;
 
 use palmnet::unversioned::Json;
-use palmnet::{Kind, Model, Output};
+use palmnet::{ColumnKind, Model, TargetSchema};
 
 use crate::cli::Failure;
 use crate::cli::arguments::{Arguments, Command};
@@ -23,9 +23,9 @@ pub const COMMAND: Command = Command {
 pub fn run(arguments: &Arguments, out: &mut dyn Write) -> Result<(), Failure> {
     let model = Model::load(arguments.word(0).unwrap_or_default())?;
     let (network, schema) = (model.network(), model.schema());
-    let (kind, names) = match schema.output() {
-        Output::Classes { classes, .. } => ("classes", classes),
-        Output::Values { names } => ("values", names),
+    let (kind, names) = match schema.target() {
+        TargetSchema::Classes { classes, .. } => ("classes", classes),
+        TargetSchema::Values { names } => ("values", names),
     };
     if arguments.has("--json") {
         let strings = |names: &[String]| Json::Array(names.iter().map(|name| name.as_str().into()).collect());
@@ -41,7 +41,7 @@ pub fn run(arguments: &Arguments, out: &mut dyn Write) -> Result<(), Failure> {
             ("parameters", network.parameter_count().into()),
             ("inputs", strings(&schema.input_names())),
             ("scaler", scaler),
-            ("target", strings(schema.output().names())),
+            ("target", strings(schema.target().names())),
             (kind, strings(names)),
             ("notes", Json::object(notes)),
         ];
@@ -52,7 +52,7 @@ pub fn run(arguments: &Arguments, out: &mut dyn Write) -> Result<(), Failure> {
     }
     writeln!(out, "network {}\n\n{network}\n", shape(network))?;
     let columns = schema.columns().iter().zip(0..12).map(|(column, _)| match &column.kind {
-        Kind::Categories(categories) => format!("{} ({})", column.name, categories.join(", ")),
+        ColumnKind::Categories(categories) => format!("{} ({})", column.name, categories.join(", ")),
         _ => column.name.clone(),
     });
     let mut columns: Vec<String> = columns.collect();
@@ -61,9 +61,9 @@ pub fn run(arguments: &Arguments, out: &mut dyn Write) -> Result<(), Failure> {
     }
     let filled = if model.preprocessing().imputer().is_some() { ", missing cells filled in" } else { "" };
     write!(out, "{}", wrap(&format!("takes: {}{filled}", columns.join(", ")), 0))?;
-    let target = match schema.output() {
-        Output::Classes { name, classes } => format!("predicts: {name}, one of {}", classes.join(", ")),
-        Output::Values { names } => format!("predicts: {}", names.join(", ")),
+    let target = match schema.target() {
+        TargetSchema::Classes { name, classes } => format!("predicts: {name}, one of {}", classes.join(", ")),
+        TargetSchema::Values { names } => format!("predicts: {}", names.join(", ")),
     };
     write!(out, "{}", wrap(&target, 0))?;
     for (name, text) in &model.notes {

@@ -4,7 +4,7 @@ use std::io::Write;
 use std::path::Path;
 
 use palmnet::unversioned::Json;
-use palmnet::{Error, Features, Matrix, Model, Output, Table};
+use palmnet::{Error, Features, Matrix, Model, Table, TargetSchema};
 
 use crate::cli::Failure;
 use crate::cli::arguments::{Arguments, Command, Group, Opt};
@@ -34,13 +34,13 @@ pub fn run(arguments: &Arguments, out: &mut dyn Write) -> Result<(), Failure> {
     let path = arguments.word(1).unwrap_or_default();
     let outputs =
         if Path::new(path).is_dir() { images(&model, path)? } else { model.predict_table(&Table::read(path)?)? };
-    let output = model.schema().output();
+    let output = model.schema().target();
     let names = match output {
-        Output::Classes { classes, .. } => classes,
-        Output::Values { names } => names,
+        TargetSchema::Classes { classes, .. } => classes,
+        TargetSchema::Values { names } => names,
     };
     let probabilities = arguments.has("--probabilities");
-    if probabilities && matches!(output, Output::Values { .. }) {
+    if probabilities && matches!(output, TargetSchema::Values { .. }) {
         return Err(arguments.misuse("--probabilities: this model predicts values, not classes"));
     }
     if let Some(row) = outputs.iter_rows().position(|row| !row.iter().all(|output| output.is_finite())) {
@@ -58,7 +58,7 @@ pub fn run(arguments: &Arguments, out: &mut dyn Write) -> Result<(), Failure> {
     for row in outputs.iter_rows() {
         // A single output is the probability of the second class.
         let row = match (output, row) {
-            (Output::Classes { .. }, &[second]) => vec![1.0 - second, second],
+            (TargetSchema::Classes { .. }, &[second]) => vec![1.0 - second, second],
             _ => row.to_vec(),
         };
         let named = || Json::object(names.iter().map(String::as_str).zip(row.iter().map(|&value| value.into())));
