@@ -155,6 +155,7 @@ pub use optim::{
     AdaGrad, Adam, Lbfgs, NAdam, Optimizer, Penalty, RmsProp, Rprop, Rule, Schedule, Scheduler, Sgd, clip_norm,
 };
 pub use train::{Checkpoints, Event, RateSearch, Run, Trainer, Weights};
+#[doc(inline)]
 pub use tune::{Fit, Hyperparameters, fit};
 
 /// What the command needs beyond the library's surface. Nothing here is stable.
@@ -195,8 +196,9 @@ pub mod metrics {
 }
 
 #[cfg(any(doc, doctest))]
-#[doc = include_str!("guide/index.md")]
 pub mod guide {
+    #![doc = include_str!("guide/index.md")]
+
     #[doc = include_str!("guide/how_do_i.md")]
     pub mod how_do_i {}
     #[doc = include_str!("guide/architecture.md")]
