@@ -72,6 +72,7 @@
 //! | `cross_val_score`, `RandomizedSearchCV` | [`tune::cross_validate`], [`tune::RandomSearch`] |
 //! | `nn.Sequential` | [`Network::builder`] |
 //! | `loss.backward()`, `optimizer.step()` | [`Workspace::step`], [`Optimizer::step`] |
+//! | `partial_fit` | [`Online::partial_fit`] |
 //! | `scheduler` | [`Schedule`], in a [`Trainer`] or by [`Scheduler`] |
 //!
 //! # Map
@@ -80,7 +81,8 @@
 //! - **Networks**: [`Network`], [`Layer`], [`Activation`], [`Init`], [`Loss`]. A network holds parameters and nothing else:
 //!   [`Network::predict`] needs no lock.
 //! - **Training**: [`Trainer`], a [`Rule`] such as [`Adam`], [`Sgd`] or, for small data, [`Lbfgs`], a [`Penalty`], a
-//!   [`Schedule`]. A [`Run`] adds an observer and [`Checkpoints`] to a call: a training survives being killed.
+//!   [`Schedule`]. A [`Run`] adds an observer and [`Checkpoints`] to a call: a training survives being killed. [`Online`] is
+//!   for data that arrives bit by bit or is larger than memory.
 //! - **Custom loops**: [`Workspace`], [`Optimizer`], [`Scheduler`].
 //! - **Models**: [`Model`], [`Preprocessing`], [`Score`], [`metrics`].
 //! - **Defaults and search**: [`fit`], [`Hyperparameters`], [`tune`].
@@ -101,7 +103,7 @@
 //!
 //! [`Network`], [`Model`], [`Dataset`], [`Trainer`] and [`Hyperparameters`] are `Send` and `Sync`: predict from several
 //! threads at once, train on a thread of your own. Large work is shared among all cores; [`set_threads`] sets the number for
-//! the whole process.
+//! the whole process, [`Trainer::threads`] for one trainer. Results do not depend on it.
 //!
 //! # Versions
 //!
@@ -154,7 +156,7 @@ pub use nn::workspace::Workspace;
 pub use optim::{
     AdaGrad, Adam, Lbfgs, NAdam, Optimizer, Penalty, RmsProp, Rprop, Rule, Schedule, Scheduler, Sgd, clip_norm,
 };
-pub use train::{Checkpoints, Event, RateSearch, Run, Trainer, Weights};
+pub use train::{CheckpointInfo, Checkpoints, Event, ExampleWeights, Online, RateSearch, Run, Trainer};
 #[doc(inline)]
 pub use tune::{Fit, Hyperparameters, fit};
 
@@ -222,5 +224,6 @@ const _: () = {
     is_send_and_sync::<Network>();
     is_send_and_sync::<Model>();
     is_send_and_sync::<Dataset>();
+    is_send_and_sync::<Trainer>();
     is_send_and_sync::<Hyperparameters>();
 };

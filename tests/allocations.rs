@@ -8,8 +8,8 @@ use std::ops::ControlFlow;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use palmnet::{
-    Activation::*, Adam, Dataset, Event, Loss, Matrix, Network, Optimizer, Penalty, Rng, Scratch, Trainer, Weights,
-    Workspace, generate, set_threads,
+    Activation::*, Adam, Dataset, Event, ExampleWeights, Loss, Matrix, Network, Optimizer, Penalty, Rng, Run, Scratch,
+    Trainer, Workspace, generate, set_threads,
 };
 
 use support::{rules, scaled_digits};
@@ -39,10 +39,11 @@ unsafe impl GlobalAlloc for Counting {
 static ALLOCATOR: Counting = Counting;
 
 /// The allocations of each epoch but the first, counted between the observer's calls.
-fn allocations_per_epoch(network: &mut Network, trainer: Trainer<'_>, data: &Dataset, epochs: usize) -> Vec<usize> {
+fn allocations_per_epoch(network: &mut Network, trainer: Trainer, data: &Dataset, epochs: usize) -> Vec<usize> {
     let (mut counts, mut start) = (Vec::with_capacity(100), 0);
     // Batches of 48 do not divide the examples: the last batch of an epoch is smaller, the next epoch's are not.
-    let mut trainer = trainer.penalty(Penalty::default().l2(1e-4)).epochs(epochs).batch_size(48).observe(|event| {
+    let trainer = trainer.penalty(Penalty::default().l2(1e-4)).epochs(epochs).batch_size(48);
+    let mut run = Run::default().observe(|event| {
         match event {
             Event::Batch { batch: 1, .. } => start = ALLOCATIONS.load(Ordering::Relaxed),
             Event::Batch { batch, batches, .. } if batch == batches => {
@@ -52,8 +53,8 @@ fn allocations_per_epoch(network: &mut Network, trainer: Trainer<'_>, data: &Dat
         }
         ControlFlow::Continue(())
     });
-    trainer.fit(network, data).unwrap();
-    drop(trainer);
+    trainer.fit_with(network, data, &mut run).unwrap();
+    drop(run);
     counts.split_off(1)
 }
 
@@ -77,7 +78,7 @@ fn steps_and_predictions_do_not_allocate() {
     let layers = layers.dense(33, Identity).layer_norm().activation(Silu).batch_norm().dense(10, Softmax);
     for frozen in [0, 1] {
         let trainer = adam(Loss::CrossEntropy).clip_norm(0.1).clip_value(0.1).max_norm(1.0).label_smoothing(0.1);
-        let trainer = trainer.weights(Weights::Balanced).freeze(frozen);
+        let trainer = trainer.example_weights(ExampleWeights::Balanced).freeze(frozen);
         let counts = allocations_per_epoch(&mut layers.build().unwrap(), trainer, &classes, 6);
         assert_eq!(counts, [0; 5], "everything, {frozen} frozen");
     }

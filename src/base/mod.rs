@@ -1,5 +1,6 @@
 //! What everything else stands on; nothing here knows of networks.
 
+pub(crate) mod clock;
 pub(crate) mod digest;
 pub(crate) mod error;
 pub(crate) mod history;

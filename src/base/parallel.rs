@@ -1,18 +1,57 @@
-//! Work shared among threads, in pieces that a fast core takes more of. Nobody spins for long, and no result may
-//! depend on who did which piece.
+//! Work shared among threads, in pieces that a fast core takes more of.
+//!
+//! # Problem
+//!
+//! A training step takes from some microseconds to some milliseconds, and consists of two or more rounds, between which
+//! all threads must meet. To start threads for each would take longer than most steps. The cores of a phone differ in
+//! speed by a factor of three, and another program may hold up any of them at any time: equal portions would make everybody
+//! wait for the slowest. And nobody may spin for long, because that empties the battery.
+//!
+//! # Idea
+//!
+//! A [`team`] starts its threads once and keeps them for as long as a training takes. A leader publishes a job, which
+//! consists of more pieces than there are threads; everybody, the leader too, takes the next piece that is left, until
+//! none is. Who takes which piece is left to chance, so pieces must not depend on each other, and whoever adds up their
+//! results does it in the order of the pieces.
+//!
+//! ```text
+//! leader   publishes the job (pieces left: 8), wakes whoever sleeps
+//!          claims 7        claims 4        claims 1      none left: waits until 8 are done
+//! helper A      claims 6      claims 3     claims 0      none left: spins for 100 µs, then sleeps
+//! helper B (slow)  claims 5             claims 2         likewise
+//! ```
+//!
+//! Claiming is one compare-and-swap on the number of pieces that are left. A thread that runs out of work spins for the
+//! time that waking it would take (see [`SPIN`]) and then parks: within a step the next round comes before that, and after
+//! the last step nobody is left spinning.
+//!
+//! Sharing can cost more than it gains: when another program holds up a core, the leader waits for a piece that a
+//! sleeping thread has claimed. [`Balance`] compares the time a job took with the time that one thread would have needed,
+//! and has the leader work alone for a while if too much was lost.
+//!
+//! # Why not otherwise
+//!
+//! - A pool for the whole process would need work that lives forever (`'static`), or unsafe code; scoped threads borrow
+//!   the network and the data.
+//! - A channel of tasks allocates and locks for each piece; here a step allocates nothing.
+//! - [`share`], for one large job by itself, does not use a team: its items are handed out one by one by an iterator, each
+//!   thread keeps buffers of its own from item to item, and its balance counts items and outlives the call. A team would
+//!   see one piece per thread, and could not tell a slow core from a long piece.
 
 use std::num::NonZero;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering::SeqCst};
 use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 use std::thread::{self, Builder, Scope, Thread};
-use std::time::{Duration, Instant};
+use std::time::Duration;
+
+use super::clock::Clock;
 
 static THREADS: AtomicUsize = AtomicUsize::new(0);
 /// More threads than any device has.
-const MOST: usize = 1024;
+const MOST_THREADS: usize = 1024;
 
-/// The number of threads that large work is shared among: what [`set_threads`] said, or as many as the device offers
-/// this process.
+/// Returns the number of threads that large work is shared among: the one of [`set_threads`], or as many as the device
+/// offers this process.
 pub fn threads() -> usize {
     static OFFERED: OnceLock<usize> = OnceLock::new();
     match THREADS.load(SeqCst) {
@@ -24,38 +63,45 @@ pub fn threads() -> usize {
 
 /// Sets the number of threads that large work is shared among, in the whole process: training, large products, the
 /// outputs for a dataset. Zero stands for as many as the device offers, which is how a program starts. The results
-/// have the same bits for any number. More than 1024 are taken as 1024.
+/// have the same bits for any number. More than 1024 are taken as 1024. A trainer can have a number of its own:
+/// [`Trainer::threads`](crate::Trainer::threads).
 ///
 /// ```
 /// palmnet::set_threads(1);
 /// assert_eq!(palmnet::threads(), 1);
 /// ```
 pub fn set_threads(threads: usize) {
-    THREADS.store(threads.min(MOST), SeqCst);
+    THREADS.store(threads.min(MOST_THREADS), SeqCst);
 }
 
-/// Starts a thread. Where the system has none left, the work is shared among fewer.
+/// Returns the number of threads for work that was given this number of its own; zero stands for [`threads`].
+pub(crate) fn threads_or_default(own: usize) -> usize {
+    if own == 0 { threads() } else { own.min(MOST_THREADS) }
+}
+
+/// Starts a thread. If the system has none left, the work is shared among fewer.
 fn spawn<'scope>(scope: &'scope Scope<'scope, '_>, work: impl FnOnce() + Send + 'scope) -> bool {
     Builder::new().name("palmnet".into()).spawn_scoped(scope, work).is_ok()
 }
 
-/// Where the piece `i` begins when `total` things are cut into `pieces` of about equal size, and where the last one ends.
+/// Returns where piece `i` begins if `total` things are cut into `pieces` of about equal size; for `i` = `pieces`, where
+/// the last one ends.
 pub(crate) fn cut(total: usize, pieces: usize, i: usize) -> usize {
     // The product total · i might be too large for the machine.
     total / pieces * i + (total % pieces).min(i)
 }
 
-/// Locks. A thread that panicked while it held the lock ends the whole work anyway.
+/// Locks. A thread that panicked while it held the lock ends the whole work anyway, so poison is ignored.
 pub(crate) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// As [`lock`], to read.
+/// Locks to read, as [`lock`] does.
 pub(crate) fn read<T>(lock: &RwLock<T>) -> RwLockReadGuard<'_, T> {
     lock.read().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// As [`lock`], to write.
+/// Locks to write, as [`lock`] does.
 pub(crate) fn write<T>(lock: &RwLock<T>) -> RwLockWriteGuard<'_, T> {
     lock.write().unwrap_or_else(PoisonError::into_inner)
 }
@@ -64,11 +110,12 @@ pub(crate) fn write<T>(lock: &RwLock<T>) -> RwLockWriteGuard<'_, T> {
 /// finish their work: with less, it would sleep again every time. A longer wait would only empty the battery.
 const SPIN: Duration = Duration::from_micros(100);
 /// The time that may be lost by sharing before the leader works alone: as much as it takes to wake a thread twice.
-const LOSS: Duration = Duration::from_micros(100);
-/// For so many times as long as was lost: what another program does to one core must cost this one little.
-const ALONE: u32 = 20;
-/// The longest that a job may be held up by sharing: a few turns of other programs.
-const LONGEST_LOSS: Duration = Duration::from_millis(50);
+const TOLERATED: Duration = Duration::from_micros(100);
+/// The leader works alone for this many times as long as was lost, so that another program on one core costs this one
+/// little.
+const TIMES_ALONE: u32 = 20;
+/// The most time that counts as lost by sharing: a few turns of other programs.
+const MOST_LOST: Duration = Duration::from_millis(50);
 
 /// Runs `work` on several threads at once, each with an iterator over those of the `items` that fall to it.
 pub(crate) fn share<I: ExactSizeIterator<Item: Send> + Send>(
@@ -81,7 +128,7 @@ pub(crate) fn share<I: ExactSizeIterator<Item: Send> + Send>(
     if threads < 2 || lock(&BALANCE).is_alone() {
         return work(&mut items);
     }
-    let start = Instant::now();
+    let start = Clock::start();
     let items = Mutex::new(items);
     let next = || lock(&items).next();
     let (mut own, mut worked) = (0, Duration::ZERO);
@@ -94,36 +141,37 @@ pub(crate) fn share<I: ExactSizeIterator<Item: Send> + Send>(
     lock(&BALANCE).weigh(start.elapsed(), worked, own, all);
 }
 
-/// Whether sharing has paid of late. Where another program holds up one core, it does not.
+/// Whether sharing has paid of late. If another program holds up one core, it does not.
 struct Balance {
-    /// What the last jobs took beyond what one thread would have taken.
-    loss: Duration,
-    alone_until: Option<Instant>,
+    /// The time of the last jobs beyond what one thread would have needed.
+    lost: Duration,
+    /// Since when the leader works alone, and for how long.
+    alone: Option<(Clock, Duration)>,
 }
 
 impl Balance {
     const fn new() -> Self {
-        Balance { loss: Duration::ZERO, alone_until: None }
+        Balance { lost: Duration::ZERO, alone: None }
     }
 
-    /// Whether the next job had better not be shared.
+    /// Returns whether the next job had better not be shared.
     fn is_alone(&mut self) -> bool {
-        self.alone_until = self.alone_until.filter(|&end| Instant::now() < end);
-        self.alone_until.is_some()
+        self.alone = self.alone.filter(|(since, time)| since.elapsed() < *time);
+        self.alone.is_some()
     }
 
-    /// Notes a job that was shared and what it has `taken` in all, where one thread `worked` so long on its `own` of all
-    /// `pieces`. Nothing is known where it had none.
+    /// Takes account of a job that was shared and took the time `taken`, in which one thread `worked` so long on its
+    /// `own` of all `pieces`. Nothing is known if it had none.
     fn weigh(&mut self, taken: Duration, worked: Duration, own: usize, pieces: usize) {
         if own == 0 {
             return;
         }
         let alone = worked.mul_f64(pieces as f64 / own as f64);
-        self.loss = (self.loss + taken).saturating_sub(alone);
-        if self.loss > LOSS {
+        self.lost = (self.lost + taken).saturating_sub(alone);
+        if self.lost > TOLERATED {
             // A program that was stopped and goes on has not lost all that time by sharing.
-            self.alone_until = Some(Instant::now() + self.loss.min(LONGEST_LOSS) * ALONE);
-            self.loss = Duration::ZERO;
+            self.alone = Some((Clock::start(), self.lost.min(MOST_LOST) * TIMES_ALONE));
+            self.lost = Duration::ZERO;
         }
     }
 }
@@ -136,7 +184,7 @@ pub(crate) struct Team<'t, J> {
     balance: Balance,
 }
 
-/// What leader and helpers tell each other.
+/// The state that leader and helpers share.
 struct Board<J> {
     /// With the number of its pieces.
     job: Mutex<Option<(J, usize)>>,
@@ -148,8 +196,8 @@ struct Board<J> {
     helpers: Vec<Sleeper>,
 }
 
-/// What `left` is when the team has done its last job.
-const OVER: usize = usize::MAX;
+/// The value of `left` after the team's last job.
+const DISMISSED: usize = usize::MAX;
 
 /// Runs `lead` on this thread as the leader of a team of `threads`, all of which do `work` on the pieces of its jobs.
 pub(crate) fn team<J: Copy + Send, R>(
@@ -183,7 +231,7 @@ impl<J: Copy> Team<'_, J> {
     /// others, and at the end.
     ///
     /// # Panics
-    /// When the work does.
+    /// If the work does.
     pub(crate) fn run(&mut self, job: J, pieces: usize, mut between: impl FnMut()) {
         let board = self.board;
         if pieces < 2 || self.size() < 2 {
@@ -193,7 +241,7 @@ impl<J: Copy> Team<'_, J> {
             }
             return;
         }
-        let start = Instant::now();
+        let start = Clock::start();
         *lock(&board.job) = Some((job, pieces));
         board.done.store(0, SeqCst);
         board.left.store(pieces, SeqCst);
@@ -219,14 +267,14 @@ impl<J: Copy> Team<'_, J> {
 
 impl<J> Drop for Team<'_, J> {
     fn drop(&mut self) {
-        self.board.left.store(OVER, SeqCst);
+        self.board.left.store(DISMISSED, SeqCst);
         self.board.helpers.iter().for_each(Sleeper::wake);
     }
 }
 
 impl<J: Copy> Board<J> {
     fn help(&self, me: &Sleeper, work: &(dyn Fn(J, usize) + Sync)) {
-        while self.left.load(SeqCst) != OVER {
+        while self.left.load(SeqCst) != DISMISSED {
             match self.claim() {
                 Some(piece) => self.perform(work, piece),
                 None => me.rest_until(|| self.left.load(SeqCst) != 0, &mut || {}),
@@ -236,7 +284,7 @@ impl<J: Copy> Board<J> {
 
     /// Takes a piece of the job, if one is left.
     fn claim(&self) -> Option<usize> {
-        let next = |left| (left != 0 && left != OVER).then(|| left - 1);
+        let next = |left| (left != 0 && left != DISMISSED).then(|| left - 1);
         self.left.fetch_update(SeqCst, SeqCst, next).ok().map(|left| left - 1)
     }
 
@@ -268,9 +316,9 @@ struct Sleeper {
 }
 
 impl Sleeper {
-    /// Returns when there is `news`, or a little after another thread has called [`wake`](Self::wake).
+    /// Returns as soon as there is `news`, or a little after another thread has called [`wake`](Self::wake).
     fn rest_until(&self, news: impl Fn() -> bool, between: &mut dyn FnMut()) {
-        let start = Instant::now();
+        let start = Clock::start();
         while start.elapsed() < SPIN {
             if news() {
                 return;
@@ -280,7 +328,7 @@ impl Sleeper {
         }
         lock(&self.thread).get_or_insert_with(thread::current);
         self.asleep.store(true, SeqCst);
-        // What came before the flag was up woke nobody.
+        // News that came before the flag was up woke nobody.
         if !news() {
             thread::park();
         }

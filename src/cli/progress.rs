@@ -53,7 +53,7 @@ impl Progress {
     pub fn show(&mut self, event: Event<'_>) {
         // The epoch, its loss so far, and how many epochs are done.
         let (epoch, loss, done) = match event {
-            Event::Batch { epoch, batch, batches, loss } => {
+            Event::Batch { epoch, batch, batches, mean_loss: loss, .. } => {
                 (epoch, loss, (epoch - 1) as f64 + batch as f64 / batches as f64)
             }
             Event::Epoch { record, .. } => {

@@ -111,8 +111,8 @@ impl NetworkBuilder {
     }
 
     /// Dropout with this probability, in [0, 1), that an entry is set to zero while training.
-    pub fn dropout(mut self, rate: f32) -> Self {
-        self.plan.push(Plan::Dropout(rate));
+    pub fn dropout(mut self, rate: f64) -> Self {
+        self.plan.push(Plan::Dropout(rate as f32));
         self
     }
 

@@ -1,159 +1,136 @@
 //! Training by L-BFGS: each epoch is an iteration on the loss of all examples.
 
-use std::time::Instant;
+use std::ops::ControlFlow;
 
-use super::checkpoint::{Keeper, Memory, Place, Saved};
-use super::run::Event;
-use super::step::{Extras, Round, Shared};
-use super::trainer::Trainer;
+use super::config::Config;
+use super::position::{Position, RuleState};
+use super::session::Session;
+use super::step::{Shared, StepMemory, Task};
+use super::training::Training;
 use crate::base::error::{Error, Result};
-use crate::base::history::{Epoch, History};
-use crate::base::parallel::{self, Team};
-use crate::data::Dataset;
-use crate::nn::backprop::Pass;
-use crate::nn::layer::Layer;
+use crate::base::history::History;
+use crate::base::parallel::Team;
 use crate::nn::network::Network;
 use crate::optim::lbfgs::Minimiser;
 use crate::optim::{Lbfgs, Penalty};
 
-/// Examples that go through the network at a time: enough for several threads, few enough for little memory and little rounding: the sums
-/// over them are in single precision, those over the chunks in double.
+/// The number of examples that go through the network at a time: enough for several threads, and few enough for little
+/// memory and small rounding errors, because the sums over them are in single precision, those over the chunks in double.
 const CHUNK: usize = 256;
 
-/// Refuses what would give another function at every step, or is no part of the one that is minimised.
-pub(super) fn check(trainer: &Trainer<'_>, network: &Network) -> Result<()> {
-    let refuse = |what: &str| Err(Error::Setting(format!("L-BFGS {what}, or take another rule, such as Adam")));
-    if trainer.penalty.only_l2().is_none() {
-        return refuse("takes no L1 penalty, which is not smooth, and no weight decay past the gradient: use L2");
-    }
-    let Extras { clip_norm, max_norm, .. } = trainer.extras;
-    if trainer.clip_value.min(clip_norm).min(max_norm) < f32::INFINITY {
-        return refuse(
-            "needs the gradient as it is, and weights that nobody else changes: leave out clipping and max-norm",
-        );
-    }
-    if trainer.warmup > 0.0 {
-        return refuse("finds the length of its steps by itself: leave out the warm-up");
-    }
-    let random = |layer: &Layer| match layer {
-        Layer::Dropout(dropout) => dropout.rate() > 0.0,
-        Layer::Noise(noise) => noise.deviation() > 0.0,
-        _ => false,
-    };
-    // The layers that are not trained work as in prediction.
-    let layers = &network.layers()[trainer.first_trained(network)?..];
-    if layers.iter().any(random) {
-        return refuse(
-            "needs a loss that stays the same from step to step: leave out dropout and noise, and use L2 instead",
-        );
-    }
-    if layers.iter().any(|layer| matches!(layer, Layer::BatchNorm(_))) {
-        return refuse("has no batches to normalise over: use layer normalisation");
-    }
-    Ok(())
-}
-
-/// What a training begins with, beside network and data.
-pub(super) struct Start {
-    pub(super) rule: Lbfgs,
-    /// The checkpoint to go on from.
-    pub(super) saved: Option<Saved>,
-    pub(super) extras: Extras,
-}
-
-/// As [`Trainer::fit`], for rows of `data`, with the loss measured on rows of `validation`.
+/// Trains from the start, or from where a checkpoint was written.
 pub(super) fn fit(
-    trainer: &Trainer<'_>,
-    Start { rule, saved, extras }: Start,
-    network: &mut Network,
-    pass: &Pass,
-    data: (&Dataset, Vec<usize>),
-    validation: (&Dataset, Vec<usize>),
-    keeper: &mut Keeper<'_, '_>,
+    config: &Config,
+    rule: Lbfgs,
+    training: Training<'_>,
+    session: &mut Session<'_, '_>,
 ) -> Result<History> {
-    let mut memory = None;
-    let mut place = match saved {
-        None => Place::default(),
-        Some(saved) => {
-            let place =
-                saved.restore(network, trainer.epochs, 1, &mut |saved| memory.insert(saved).learning_rate >= 0.0);
-            place.ok_or_else(|| keeper.contradiction())?
-        }
+    let Training { network, pass, examples, options, restored } = training;
+    let mut state = None;
+    let position = match restored {
+        Some(restored) => restored
+            .apply(network, config.epochs, 1, &mut |saved| state.insert(saved).learning_rate >= 0.0)
+            .ok_or_else(|| session.writer.contradiction())?,
+        None => Position::new(config.rule.learning_rate()),
     };
+    session.begin(config, position);
     let weights: Vec<f32> = network.parameters().flatten().copied().collect();
-    let (decay, sums) = (decay(network, trainer.penalty, extras.frozen), vec![0.0; weights.len()]);
-    let shared = Shared::new(network, pass, CHUNK, data, validation, extras);
-    let mut objective = Objective { shared: &shared, decay, sums };
-    parallel::team(shared.threads, &|round, piece| shared.work(round, piece), |team| {
-        let (start, seconds_before) = (Instant::now(), place.seconds);
+    let (decay, sums) = (decay(network, config.penalty, options.frozen), vec![0.0; weights.len()]);
+    let memory = StepMemory::new(network, &pass, &options, CHUNK.min(examples.train.rows.len()), config.threads);
+    let shared = &Shared::new(network, examples, options, &memory);
+    let mut objective = Objective { shared, decay, sums };
+    shared.with_team(|team| {
         // The function and its gradient are computed again from the weights, to the same bits.
-        let mut minimiser = Minimiser::new(rule, weights, &mut |x, gradient| objective.at(team, x, gradient));
-        if !minimiser.value.is_finite() {
-            let message = format!(
-                "the loss is {} at the first weights. Scale features and targets, or look for extreme values in the data",
-                minimiser.value
-            );
-            return Err(Error::diverged(1, 1, message, History::default()));
-        }
-        // The last step, and whether it was the last of all.
-        let (mut step, mut over) = (0.0, false);
-        if let Some(memory) = memory {
-            if !minimiser.restore(usize::try_from(memory.steps).unwrap_or(usize::MAX), memory.moments) {
-                return Err(keeper.contradiction());
-            }
-            step = memory.learning_rate;
-            over = step == 0.0 || minimiser.is_over();
-        }
-        for epoch in place.history.epochs.len() + 1..=trainer.epochs {
-            // A training may have been stopped between its step and the record of it.
-            if place.batch == 0 {
-                if over || trainer.has_stopped(&place) {
-                    break;
-                }
-                let iteration = minimiser.iterate(&mut |x, gradient| objective.at(team, x, gradient));
-                (step, over) = (iteration.step as f32, iteration.over);
-            }
-            shared.set_weights(&minimiser.x);
-            let (idle, moments) = minimiser.memory();
-            let memory = Memory { steps: idle as u64, learning_rate: step, moments };
-            let train_loss = minimiser.value - objective.penalty(&minimiser.x);
-            if place.batch == 0
-                && keeper.tell(Event::Batch { epoch, batch: 1, batches: 1, loss: train_loss }).is_break()
-            {
-                (place.batch, place.seconds) = (1, seconds_before + start.elapsed().as_secs_f64());
-                keeper.write(&shared.network(), &memory, &place)?;
-                break;
-            }
-            let validation_loss = shared.validation_loss(team);
-            let seconds = seconds_before + start.elapsed().as_secs_f64();
-            let record = Epoch { epoch, train_loss, validation_loss, learning_rate: step, seconds };
-            (place.batch, place.seconds) = (0, seconds);
-            let network = shared.network();
-            keeper.end_epoch();
-            let stopped = trainer.end_epoch(record, &network, &mut place, keeper).is_break();
-            if stopped || keeper.due() {
-                keeper.write(&network, &memory, &place)?;
-            }
-            if stopped {
-                break;
-            }
-        }
-        Ok(place.finish(&shared))
+        let minimizer = Minimiser::new(rule, weights, &mut |x, gradient| objective.at(team, x, gradient));
+        let mut descent = Descent { minimizer, objective, session, step: 0.0, is_over: false };
+        descent.begin(state)?;
+        descent.run(team)
     })
 }
 
-/// What is minimised: the mean loss on all examples, and the penalty.
-struct Objective<'s, 'a> {
-    shared: &'s Shared<'a>,
-    /// The L2 penalty's strength for every parameter.
+struct Descent<'a, 's, 'r> {
+    minimizer: Minimiser,
+    objective: Objective<'a>,
+    session: &'a mut Session<'s, 'r>,
+    /// The length of the last step, and whether it was the last of all.
+    step: f32,
+    is_over: bool,
+}
+
+impl Descent<'_, '_, '_> {
+    /// Checks the first value, and goes on from the state of an earlier run.
+    fn begin(&mut self, state: Option<RuleState<Vec<f32>>>) -> Result<()> {
+        if !self.minimizer.value.is_finite() {
+            let message = format!(
+                "the loss is {} at the first weights. Scale features and targets, or look for extreme values in the data",
+                self.minimizer.value
+            );
+            return Err(Error::diverged(1, 1, message, History::default()));
+        }
+        if let Some(RuleState { steps, learning_rate, moments }) = state {
+            if !self.minimizer.restore(usize::try_from(steps).unwrap_or(usize::MAX), moments) {
+                return Err(self.session.writer.contradiction());
+            }
+            self.step = learning_rate;
+            self.is_over = learning_rate == 0.0 || self.minimizer.is_over();
+        }
+        Ok(())
+    }
+
+    fn run(mut self, team: &mut Team<'_, Task>) -> Result<History> {
+        while self.session.next_epoch().is_some() {
+            // A training may have been stopped between its step and the record of it.
+            let is_stepped = self.session.position.batch > 0;
+            if !is_stepped && self.is_over {
+                break;
+            }
+            if !is_stepped {
+                let iteration = self.minimizer.iterate(&mut |x, gradient| self.objective.at(team, x, gradient));
+                (self.step, self.is_over) = (iteration.step as f32, iteration.over);
+            }
+            self.objective.shared.set_weights(&self.minimizer.x);
+            let train_loss = self.minimizer.value - self.objective.penalty(&self.minimizer.x);
+            if !is_stepped && self.end_batch(train_loss)?.is_break() {
+                break;
+            }
+            let validation_loss = self.objective.shared.validation_loss(team);
+            let record = self.session.record(train_loss, validation_loss, self.step);
+            let network = self.objective.shared.network();
+            let flow = self.session.end_epoch(record, &network)?;
+            self.session.write_if_due(flow, &network, || state(&self.minimizer, self.step))?;
+            if flow.is_break() {
+                break;
+            }
+        }
+        Ok(self.session.finish(self.objective.shared))
+    }
+
+    fn end_batch(&mut self, train_loss: f64) -> Result<ControlFlow<()>> {
+        let network = self.objective.shared.network();
+        let flow = self.session.end_batch(1, 1, train_loss, &network)?;
+        self.session.write_if_due(flow, &network, || state(&self.minimizer, self.step))?;
+        Ok(flow)
+    }
+}
+
+/// Returns the state that a checkpoint holds, after a step of this length.
+fn state(minimizer: &Minimiser, step: f32) -> RuleState<&[f32]> {
+    let (idle, moments) = minimizer.memory();
+    RuleState { steps: idle as u64, learning_rate: step, moments }
+}
+
+/// The function that is minimized: the mean loss on all examples plus the penalty.
+struct Objective<'a> {
+    shared: &'a Shared<'a>,
+    /// The strength of the L2 penalty for every parameter.
     decay: Vec<f32>,
     /// The gradient of the loss.
     sums: Vec<f64>,
 }
 
-impl Objective<'_, '_> {
-    /// Its value with these weights, which the network then has, and its gradient.
-    fn at(&mut self, team: &mut Team<'_, Round>, weights: &[f32], gradient: &mut [f32]) -> f64 {
+impl Objective<'_> {
+    /// Returns its value with these weights, which the network then has, and writes its gradient.
+    fn at(&mut self, team: &mut Team<'_, Task>, weights: &[f32], gradient: &mut [f32]) -> f64 {
         self.sums.fill(0.0);
         let loss = self.shared.loss_and_gradient(team, weights, CHUNK, &mut self.sums);
         for (((sum, gradient), &weight), &l2) in self.sums.iter().zip(gradient).zip(weights).zip(&self.decay) {
@@ -168,7 +145,8 @@ impl Objective<'_, '_> {
     }
 }
 
-/// The L2 penalty's strength for every parameter: none for those of the layers before `first`, which stay.
+/// Returns the strength of the L2 penalty for every parameter: zero for those of frozen layers, which are those before
+/// `first`.
 fn decay(network: &Network, penalty: Penalty, first: usize) -> Vec<f32> {
     let l2 = penalty.only_l2().unwrap_or(0.0);
     let mut decay = Vec::with_capacity(network.parameter_count());

@@ -1,18 +1,35 @@
-//! Training: epochs of shuffled batches, validation, early stopping, checkpoints, and the record of how it went.
+//! Training: epochs of shuffled mini-batches, validation, early stopping, checkpoints, and the record of how it went.
+//!
+//! ```text
+//! trainer, restarts, rate_finder, online     what can be asked for
+//! gradient_descent, lbfgs                    the methods
+//! session                                    the bookkeeping of a training
+//! run, checkpoint_writer, checkpoint         what belongs to a call
+//! config, checkpoint_file, position          plain data
+//! step, snapshot, example_weights            the work itself
+//! ```
 
 mod checkpoint;
-mod checkpoint_options;
+mod checkpoint_file;
+mod checkpoint_writer;
+mod config;
+mod example_weights;
+mod gradient_descent;
 mod lbfgs;
+mod online;
+mod position;
 mod rate_finder;
+mod restarts;
 mod run;
+mod session;
 mod snapshot;
 mod step;
 mod trainer;
-mod weights;
+mod training;
 
-pub(crate) use checkpoint_options::CheckpointInfo;
-pub use checkpoint_options::Checkpoints;
+pub use checkpoint::{CheckpointInfo, Checkpoints};
+pub use example_weights::ExampleWeights;
+pub use online::Online;
 pub use rate_finder::RateSearch;
 pub use run::{Event, Run};
 pub use trainer::Trainer;
-pub use weights::Weights;

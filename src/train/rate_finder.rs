@@ -1,46 +1,45 @@
 //! The search for a learning rate.
 
-use super::step::Shared;
+use super::step::{Examples, Rows, Shared, StepMemory, Task};
 use super::trainer::Trainer;
 use crate::base::error::{Error, Result};
 use crate::base::history::History;
-use crate::base::parallel::{self, write};
+use crate::base::parallel::Team;
 use crate::base::rng::{Rng, purpose};
 use crate::data::Dataset;
 use crate::nn::backprop::Pass;
 use crate::nn::network::Network;
 use crate::optim::{Optimizer, Rule};
 
-/// The steps of a search, and the first of their rates, of which each is by `GROWTH` larger than the one before: from
-/// 10⁻⁶ to 10, seven powers of ten.
+/// The number of steps, the first rate, and the factor from each rate to the next: from 10⁻⁶ to 10, seven powers of ten.
 const STEPS: usize = 101;
 const FIRST: f64 = 1e-6;
 const GROWTH: f64 = 1.174_897_554_939_529_5;
-/// The loss is measured on so many examples, always the same, after each step: that of the batches would say more of
-/// the batches than of the rates.
+/// The number of examples, always the same, on which the loss is measured after each step. The losses of mini-batches
+/// would depend more on the mini-batches than on the rates.
 const PROBE: usize = 1000;
-/// Where the loss is above its first value and so many times the least, it will not come down again.
+/// If the loss is above its first value and this many times the least, it will not come down again.
 const EXPLODED: f64 = 4.0;
-/// Less of a fall, as a part of the loss, is none.
+/// The smallest decrease that counts, as a fraction of the loss.
 const FALL: f64 = 0.01;
 
-/// What [`Trainer::find_rate`] found.
+/// The result of [`Trainer::find_rate`].
 #[derive(Clone, Debug, PartialEq)]
 #[non_exhaustive]
 pub struct RateSearch {
-    /// The learning rate to train with, in two digits. `None` where no rate made the loss fall.
+    /// The learning rate to train with, in two digits. `None` if no rate decreased the loss.
     pub rate: Option<f32>,
     /// The learning rate of each step, with the loss after it.
     pub curve: Vec<(f32, f64)>,
 }
 
-impl Trainer<'_> {
+impl Trainer {
     /// Looks for a learning rate for this trainer's rule, whatever its own is (Smith, 2017): trains a copy of `network`
     /// for a hundred steps at a rate that rises from 10⁻⁶ to 10, or until the loss explodes.
     ///
-    /// The rate that is found is half of that at which the loss had fallen by 95 of 100 parts of all that it fell: a
-    /// little below where steps get too large. Epochs, schedule and validation have no influence. The seed has: it
-    /// chooses the batches, and up to 1000 examples on which the loss is measured after each step.
+    /// The rate that is found is half of that at which the loss has made 95 % of its whole decrease: a little below where
+    /// steps get too large. Epochs, schedule and validation have no influence. The seed has: it chooses the mini-batches,
+    /// and up to 1000 examples on which the loss is measured after each step.
     ///
     /// ```
     /// use palmnet::{Activation::*, Adam, Loss, Network, Trainer, generate};
@@ -52,67 +51,80 @@ impl Trainer<'_> {
     /// ```
     ///
     /// # Errors
-    /// When a setting is out of range, when data, network and loss do not fit each other, when the loss is not finite
-    /// from the start, and when the rule is Rprop or L-BFGS, which find their steps as they go.
+    /// If a setting is out of range, if data, network and loss do not fit each other, if the loss is not finite from the
+    /// start, and if the rule is Rprop or L-BFGS, which find their steps as they go.
     pub fn find_rate(&self, network: &Network, data: &Dataset) -> Result<RateSearch> {
-        self.check(network, data)?;
-        if let Rule::Rprop(_) | Rule::Lbfgs(_) = self.rule {
+        let config = &self.config;
+        config.check(network, data)?;
+        if let Rule::Rprop(_) | Rule::Lbfgs(_) = config.rule {
             let message = "Rprop and L-BFGS find their steps as they go: there is no learning rate to look for";
             return Err(Error::Setting(message.into()));
         }
-        let mut rng = Rng::stream(self.seed, purpose::RATE);
-        let mut rows: Vec<usize> = (0..data.len()).collect();
-        rng.shuffle(&mut rows);
-        let probe = rows[..rows.len().min(PROBE)].to_vec();
+        let mut rng = Rng::stream(config.seed, purpose::RATE);
+        let mut train = Rows::all(data);
+        rng.shuffle(&mut train.rows);
+        let probe = train.rows[..data.len().min(PROBE)].to_vec();
+        let examples = Examples { train, validation: Rows { data, rows: probe } };
         let mut trial = network.clone();
-        let extras = self.extras_for(network, data)?;
-        let pass = Pass::new(&trial, self.loss, self.seed)?.freeze(&trial, extras.frozen);
-        let mut optimizer = Optimizer::new(self.rule, &trial).penalty(self.penalty).clip_value(self.clip_value);
-        let shared = Shared::new(&mut trial, &pass, self.batch_size, (data, rows), (data, probe), extras);
-        parallel::team(shared.threads, &|round, piece| shared.work(round, piece), |team| {
-            let mut curve = Vec::new();
-            let (mut seen, mut least, mut rate) = (0, f64::INFINITY, FIRST);
-            let first = shared.validation_loss(team).unwrap_or(f64::NAN);
-            if !first.is_finite() {
-                let message = format!(
-                    "the loss is {first} before the first step. Scale features and targets, or look for extreme values in the data"
-                );
-                return Err(Error::diverged(1, 1, message, History::default()));
-            }
-            for step in 0..STEPS as u64 {
-                if seen == data.len() {
-                    rng.shuffle(&mut write(&shared.order));
-                    seen = 0;
-                }
-                let end = data.len().min(seen.saturating_add(self.batch_size));
-                optimizer.set_learning_rate(rate as f32);
-                if shared.step(team, &mut optimizer, step, seen..end).is_err() {
-                    break;
-                }
-                let loss = shared.validation_loss(team).unwrap_or(f64::NAN);
-                if !loss.is_finite() {
-                    break;
-                }
-                curve.push((rate as f32, loss));
-                least = least.min(loss);
-                if loss > first && loss > EXPLODED * least {
-                    break;
-                }
-                (seen, rate) = (end, rate * GROWTH);
-            }
-            Ok(RateSearch { rate: choose(first, &curve), curve })
-        })
+        let options = config.step_options(network, data)?;
+        let pass = Pass::new(&trial, config.loss, config.seed)?.freeze(&trial, options.frozen);
+        let optimizer = config.optimizer(&trial);
+        let memory = StepMemory::new(&trial, &pass, &options, config.batch_size.min(data.len()), config.threads);
+        let shared = &Shared::new(&mut trial, examples, options, &memory);
+        shared.with_team(|team| search(config.batch_size, shared, optimizer, rng, team))
     }
 }
 
-/// The rate that this curve speaks for, where the loss was `first` before it.
+/// Takes a step at each rate, in mini-batches of this size.
+fn search(
+    batch_size: usize,
+    shared: &Shared<'_>,
+    mut optimizer: Optimizer,
+    mut rng: Rng,
+    team: &mut Team<'_, Task>,
+) -> Result<RateSearch> {
+    let examples = shared.rows().len();
+    let mut curve = Vec::new();
+    let (mut seen, mut least, mut rate) = (0, f64::INFINITY, FIRST);
+    let first = shared.validation_loss(team).unwrap_or(f64::NAN);
+    if !first.is_finite() {
+        let message = format!(
+            "the loss is {first} before the first step. Scale features and targets, or look for extreme values in the data"
+        );
+        return Err(Error::diverged(1, 1, message, History::default()));
+    }
+    for step in 0..STEPS as u64 {
+        if seen == examples {
+            rng.shuffle(&mut shared.order());
+            seen = 0;
+        }
+        let end = examples.min(seen.saturating_add(batch_size));
+        optimizer.set_learning_rate(rate as f32);
+        if shared.step(team, &mut optimizer, step, seen..end).is_err() {
+            break;
+        }
+        let loss = shared.validation_loss(team).unwrap_or(f64::NAN);
+        if !loss.is_finite() {
+            break;
+        }
+        curve.push((rate as f32, loss));
+        least = least.min(loss);
+        if loss > first && loss > EXPLODED * least {
+            break;
+        }
+        (seen, rate) = (end, rate * GROWTH);
+    }
+    Ok(RateSearch { rate: choose(first, &curve), curve })
+}
+
+/// Returns the rate that this curve suggests, if the loss was `first` before it.
 fn choose(first: f64, curve: &[(f32, f64)]) -> Option<f32> {
     let least = curve.iter().map(|&(_, loss)| loss).fold(first, f64::min);
     let fall = first - least;
     if fall <= FALL * first.abs() {
         return None;
     }
-    // The least itself comes late on a curve that has become level, and there it is chance.
+    // On a curve that has become level, the index of the least itself is chance.
     let &(rate, _) = curve.iter().find(|&&(_, loss)| loss <= least + 0.05 * fall)?;
     // Two digits say all that is known.
     format!("{:.1e}", 0.5 * rate).parse().ok()

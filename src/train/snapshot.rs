@@ -4,7 +4,7 @@ use crate::base::history::Epoch;
 use crate::nn::network::Network;
 
 /// The parameters of a network at some time, with running means and the like.
-#[derive(Default)]
+#[derive(Clone, Debug, Default)]
 pub(super) struct Snapshot(Vec<f32>);
 
 impl Snapshot {
@@ -36,22 +36,25 @@ pub(super) fn set_parameters(network: &mut Network, values: &[f32]) {
 
 /// The weights of the best epoch so far.
 #[derive(Default)]
-pub(super) struct Best {
+pub(super) struct BestWeights {
     /// 0 before the first.
     pub(super) epoch: usize,
     pub(super) loss: f64,
     pub(super) weights: Snapshot,
 }
 
-impl Best {
-    /// Takes the weights when the epoch was the best.
+impl BestWeights {
+    /// Takes the weights if the epoch was the best.
     pub(super) fn update(&mut self, record: &Epoch, network: &Network) {
-        let loss = record.loss();
-        // A loss that is not a number is worse than any.
-        let loss = if loss.is_nan() { f64::INFINITY } else { loss };
+        let loss = finite_or_worst(record.loss());
         if self.epoch == 0 || loss < self.loss {
             (self.epoch, self.loss) = (record.epoch, loss);
             self.weights.take(network);
         }
     }
+}
+
+/// Returns the loss, or infinity for one that is not a number, which is worse than any.
+pub(super) fn finite_or_worst(loss: f64) -> f64 {
+    if loss.is_nan() { f64::INFINITY } else { loss }
 }

@@ -1,13 +1,51 @@
 //! One step of training, shared among the threads of a team.
 //!
-//! A step has two rounds. In the first, every piece of work is a block of the batch's rows, which goes forward and
-//! backward through the network. In the second, it is a part of the parameters, whose gradient is summed over the
-//! blocks in their order; the leader updates the parameters as the gradients come in. Every number is computed in the
-//! same order for any blocks and parts, so nothing depends on the number of threads. Batch normalisation, which needs the
-//! whole batch before it goes on, cuts the first round into several.
+//! # Problem
+//!
+//! Every step goes forward and backward through the network with the rows of a mini-batch, sums the gradient of every
+//! parameter over the rows, and updates the parameters. A step takes from 20 µs to some milliseconds; the result must have
+//! the same bits for any number of threads, although float addition depends on its order; and in the steady state nothing
+//! may be allocated.
+//!
+//! # Idea
+//!
+//! A step is two rounds of tasks for the team. In the first, every piece of work is a block of the batch's rows; in the
+//! second, it is a part of the parameters, whose gradient is summed over all blocks in the order of the rows. Between
+//! rounds all threads meet.
+//!
+//! ```text
+//! Passes       block 0: rows 0..32     block 1: rows 32..64     block 2: rows 64..96      a piece each
+//!              forward, loss, backward: activations and deltas stay in the block's Pass
+//!              ─────────────────── all blocks are done: the loss, summed over the rows ───────────────────
+//! Gradients    part 0: layer 0, rows 0..83 of its weights     part 1: …     part 2: layer 1 …   a piece each
+//!              Σ over block 0, 1, 2, in this order, in one chain of multiply-adds per entry
+//! update       the leader, part by part as the gradients come in; with clip_norm, after the last of them
+//! ```
+//!
+//! Every number is computed in the same order for any blocks and any parts, so nothing depends on the number of threads or
+//! on who did which piece. A gradient's memory goes from `spare` to the thread that computes it, to `gradients`, to the
+//! leader, and back: there are a few more than threads.
+//!
+//! Batch normalization needs statistics of the whole batch before any row goes on. It cuts the passes into sections, each
+//! with a round of its own; between them the leader puts together what the blocks know (`meet`), forward and backward:
+//!
+//! ```text
+//! Passes section 0 forward │ meet │ section 1 forward and backward │ meet │ section 0 backward │ Gradients │ update
+//! ```
+//!
+//! # Why not otherwise
+//!
+//! - A gradient for each thread, added up in the end, needs memory for all parameters per thread, and its bits depend on
+//!   how the rows were divided.
+//! - Sharing the matrix products of each layer instead of the rows would make all threads meet at every layer, forward and
+//!   backward; small networks would do nothing else.
+//! - Threads that update parameters without waiting for each other (Hogwild; Niu et al., 2011) are faster, and no training
+//!   could be repeated.
+//!
+//! [`StepMemory`] owns everything that outlives a step; [`Shared`] adds the network and the data, which it borrows.
 
 use std::ops::Range;
-use std::sync::{Mutex, RwLock, RwLockReadGuard};
+use std::sync::{Mutex, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
 use super::snapshot::{Snapshot, set_parameters};
 use crate::base::parallel::{self, Team, lock, read, write};
@@ -33,47 +71,62 @@ const PART_ROWS: usize = 28;
 /// Validation rows that are predicted at once.
 const CHUNK: usize = 256;
 
-/// What else a step does.
-#[derive(Clone, Debug)]
-pub(super) struct Extras {
-    /// The share of the targets that is spread over all classes.
-    pub smoothing: f32,
-    /// How much each example of the data counts; empty where all count alike.
-    pub weights: Vec<f32>,
-    /// The largest norm of the whole gradient.
-    pub clip_norm: f32,
-    /// The largest norm of a unit's weights.
-    pub max_norm: f32,
-    /// The layers before this one are not trained.
-    pub frozen: usize,
+/// Some rows of a dataset.
+pub(super) struct Rows<'a> {
+    pub(super) data: &'a Dataset,
+    pub(super) rows: Vec<usize>,
 }
 
-impl Default for Extras {
-    fn default() -> Self {
-        Extras { smoothing: 0.0, weights: Vec::new(), clip_norm: f32::INFINITY, max_norm: f32::INFINITY, frozen: 0 }
+impl<'a> Rows<'a> {
+    pub(super) fn all(data: &'a Dataset) -> Self {
+        Rows { data, rows: (0..data.len()).collect() }
     }
 }
 
-/// What the threads of a training have in common.
-pub(super) struct Shared<'a> {
-    network: RwLock<&'a mut Network>,
-    data: &'a Dataset,
-    extras: Extras,
-    /// The rows of `data` in the order of the epoch.
-    pub order: RwLock<Vec<usize>>,
-    validation: &'a Dataset,
-    validation_rows: Vec<usize>,
-    /// The sum of the losses of each chunk of these.
-    validation_losses: Mutex<Vec<f64>>,
-    pub threads: usize,
+/// The examples to train on, and those to measure the loss on.
+pub(super) struct Examples<'a> {
+    pub(super) train: Rows<'a>,
+    pub(super) validation: Rows<'a>,
+}
+
+/// Everything that a step does besides going down the gradient.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) struct StepOptions {
+    /// The fraction of the targets that is spread over all classes.
+    pub(super) label_smoothing: f32,
+    /// The weight of each example of the training data; empty if all count alike.
+    pub(super) weights: Vec<f32>,
+    /// The largest norm of the whole gradient.
+    pub(super) clip_norm: f32,
+    /// The largest norm of a unit's weights.
+    pub(super) max_norm: f32,
+    /// The layers before this one are not trained.
+    pub(super) frozen: usize,
+}
+
+impl Default for StepOptions {
+    fn default() -> Self {
+        let (clip_norm, max_norm) = (f32::INFINITY, f32::INFINITY);
+        StepOptions { label_smoothing: 0.0, weights: Vec::new(), clip_norm, max_norm, frozen: 0 }
+    }
+}
+
+/// The memory of the steps of one network, which is allocated once and reused.
+pub(super) struct StepMemory {
+    /// The number of threads that it is for.
+    pub(super) threads: usize,
+    /// The rows of the training data in the order of the epoch.
+    order: RwLock<Vec<usize>>,
     blocks: Vec<RwLock<Block>>,
-    /// The sections of the passes, and what the batch normalisations between them know of the batch.
+    /// The number of sections of the passes, and the statistics of the batch at the batch normalizations between them.
     sections: usize,
     moments: RwLock<Vec<Moments>>,
     parts: Vec<Part>,
     /// The gradients of parts, with their numbers, that wait for their use; and memory for more.
     gradients: Mutex<Vec<(usize, Vec<f32>)>>,
     spare: Mutex<Vec<Vec<f32>>>,
+    /// The sum of the losses of each chunk of the validation rows.
+    validation_losses: Mutex<Vec<f64>>,
 }
 
 /// Some rows of a batch, on their way through the network.
@@ -84,11 +137,11 @@ struct Block {
     scratch: Scratch,
 }
 
-/// What a team does at a time.
+/// A job for the team.
 #[derive(Clone, Copy)]
-pub(super) enum Round {
-    /// Forward, backward or, at the turn, both, through a section: a piece for every `rows` rows of the batch that has these
-    /// places in the order. The gradient is of the mean over so many examples.
+pub(super) enum Task {
+    /// Forward, backward or, at the turn, both, through a section: a piece for every `rows` rows of the batch, which is
+    /// this range of the order. The gradient is of the mean over so many examples.
     Passes { number: u64, start: usize, end: usize, rows: usize, examples: usize, section: usize, backward: bool },
     /// A piece for every part of the parameters: its gradient, from so many blocks.
     Gradients { blocks: usize },
@@ -96,19 +149,11 @@ pub(super) enum Round {
     Validation,
 }
 
-impl<'a> Shared<'a> {
-    /// For training on `rows` of `data` in batches of `batch`, and measuring the loss on rows of `validation`.
-    pub(super) fn new(
-        network: &'a mut Network,
-        pass: &Pass,
-        batch: usize,
-        (data, rows): (&'a Dataset, Vec<usize>),
-        (validation, validation_rows): (&'a Dataset, Vec<usize>),
-        extras: Extras,
-    ) -> Self {
-        let batch = batch.min(rows.len());
+impl StepMemory {
+    /// Returns memory for steps on mini-batches of up to `batch` examples. `threads` is a trainer's own number, or zero.
+    pub(super) fn new(network: &Network, pass: &Pass, options: &StepOptions, batch: usize, threads: usize) -> Self {
         let work = network.parameter_count().saturating_mul(3).saturating_mul(batch);
-        let threads = if work < SHARED_WORK { 1 } else { parallel::threads() };
+        let threads = if work < SHARED_WORK { 1 } else { parallel::threads_or_default(threads) };
         let block = |_| {
             let (x, y, scratch) = Default::default();
             RwLock::new(Block { pass: pass.clone(), x, y, scratch })
@@ -116,7 +161,7 @@ impl<'a> Shared<'a> {
         let rows_of_part = |outputs: usize| (PART / outputs.max(1)).max(PART_ROWS);
         let parts = pass.parts(network, rows_of_part);
         // One thread uses a gradient as soon as it is there; of several, some wait for the leader.
-        let in_flight = if extras.clip_norm.is_finite() {
+        let in_flight = if options.clip_norm.is_finite() {
             parts.len()
         } else if threads == 1 {
             1
@@ -124,25 +169,56 @@ impl<'a> Shared<'a> {
             4 * threads
         };
         let largest = parts.iter().map(|part| part.parameters.len()).max().unwrap_or(0);
-        Shared {
-            network: RwLock::new(network),
-            data,
-            extras,
-            order: RwLock::new(rows),
-            validation,
-            validation_losses: Mutex::new(vec![0.0; validation_rows.len().div_ceil(CHUNK)]),
-            validation_rows,
+        StepMemory {
             threads,
+            order: RwLock::default(),
             blocks: (0..most_blocks(batch, threads)).map(block).collect(),
             sections: pass.sections(),
             moments: RwLock::new(vec![Moments::default(); pass.sections() - 1]),
             gradients: Mutex::new(Vec::with_capacity(parts.len())),
             spare: Mutex::new((0..parts.len().min(in_flight)).map(|_| Vec::with_capacity(largest)).collect()),
             parts,
+            validation_losses: Mutex::default(),
         }
     }
+}
 
-    /// The network as it is now.
+/// Everything that the threads of a training have in common.
+pub(super) struct Shared<'a> {
+    network: RwLock<&'a mut Network>,
+    examples: Examples<'a>,
+    options: StepOptions,
+    memory: &'a StepMemory,
+}
+
+impl<'a> Shared<'a> {
+    pub(super) fn new(
+        network: &'a mut Network,
+        examples: Examples<'a>,
+        options: StepOptions,
+        memory: &'a StepMemory,
+    ) -> Self {
+        write(&memory.order).clone_from(&examples.train.rows);
+        lock(&memory.validation_losses).resize(examples.validation.rows.len().div_ceil(CHUNK), 0.0);
+        Shared { network: RwLock::new(network), examples, options, memory }
+    }
+
+    /// Runs `lead` as the leader of a team that does the tasks.
+    pub(super) fn with_team<R>(&self, lead: impl FnOnce(&mut Team<'_, Task>) -> R) -> R {
+        parallel::team(self.memory.threads, &|task, piece| self.work(task, piece), lead)
+    }
+
+    /// The order of the rows of the training data.
+    pub(super) fn order(&self) -> RwLockWriteGuard<'_, Vec<usize>> {
+        write(&self.memory.order)
+    }
+
+    /// The rows to train on, in the order of the data.
+    pub(super) fn rows(&self) -> &[usize] {
+        &self.examples.train.rows
+    }
+
+    /// Returns the network as it is now.
     pub(super) fn network(&self) -> RwLockReadGuard<'_, &'a mut Network> {
         read(&self.network)
     }
@@ -152,70 +228,73 @@ impl<'a> Shared<'a> {
         weights.restore(&mut write(&self.network));
     }
 
-    /// Likewise.
+    /// Gives the network's parameters these values.
     pub(super) fn set_weights(&self, weights: &[f32]) {
         set_parameters(&mut write(&self.network), weights);
     }
 
-    /// What each thread of the team does.
-    pub(super) fn work(&self, round: Round, piece: usize) {
-        match round {
-            Round::Passes { number, start, end, rows, examples, section, backward } => {
-                let (network, order) = (self.network(), read(&self.order));
-                let Block { pass, x, y, .. } = &mut *write(&self.blocks[piece]);
+    /// Does a piece of a task, on any thread of the team.
+    fn work(&self, task: Task, piece: usize) {
+        let memory = self.memory;
+        match task {
+            Task::Passes { number, start, end, rows, examples, section, backward } => {
+                let (network, order) = (self.network(), read(&memory.order));
+                let Block { pass, x, y, .. } = &mut *write(&memory.blocks[piece]);
                 let batch = &order[start..end];
                 let first = piece * rows;
                 let rows = &batch[first..batch.len().min(first + rows)];
-                let moments = read(&self.moments);
+                let moments = read(&memory.moments);
                 if section == 0 && !backward {
-                    self.data.gather(rows, x);
-                    self.data.gather_targets(rows, network.outputs(), y);
+                    let data = self.examples.train.data;
+                    data.gather(rows, x);
+                    data.gather_targets(rows, network.outputs(), y);
                     self.smooth(y);
                     pass.weights.clear();
-                    if !self.extras.weights.is_empty() {
-                        pass.weights.extend(rows.iter().map(|&row| self.extras.weights[row]));
+                    if !self.options.weights.is_empty() {
+                        pass.weights.extend(rows.iter().map(|&row| self.options.weights[row]));
                     }
                 }
                 let batch = Batch { x, first, number, moments: &moments };
                 if !backward {
                     pass.forward(&network, &batch, section);
                 }
-                if section + 1 == self.sections {
+                if section + 1 == memory.sections {
                     pass.judge(y, examples);
                 }
-                if backward || section + 1 == self.sections {
+                if backward || section + 1 == memory.sections {
                     pass.backward(&network, &batch, section);
                 }
             }
-            Round::Gradients { blocks } => {
-                let part = &self.parts[piece];
-                let mut gradient = lock(&self.spare).pop().unwrap_or_default();
+            Task::Gradients { blocks } => {
+                let part = &memory.parts[piece];
+                let mut gradient = lock(&memory.spare).pop().unwrap_or_default();
                 gradient.resize(part.parameters.len(), 0.0);
-                for (i, block) in self.blocks[..blocks].iter().enumerate() {
+                for (i, block) in memory.blocks[..blocks].iter().enumerate() {
                     let block = read(block);
                     block.pass.gradient(part, &block.x, i > 0, &mut gradient);
                 }
-                lock(&self.gradients).push((piece, gradient));
+                lock(&memory.gradients).push((piece, gradient));
             }
-            Round::Validation => {
+            Task::Validation => {
                 let network = self.network();
-                let Block { pass, x, y, scratch } = &mut *write(&self.blocks[piece % self.blocks.len()]);
-                let rows = self.validation_rows.chunks(CHUNK).nth(piece).unwrap_or_default();
-                self.validation.gather(rows, x);
-                self.validation.gather_targets(rows, network.outputs(), y);
+                let Block { pass, x, y, scratch } = &mut *write(&memory.blocks[piece % memory.blocks.len()]);
+                let Rows { data, rows } = &self.examples.validation;
+                let rows = rows.chunks(CHUNK).nth(piece).unwrap_or_default();
+                data.gather(rows, x);
+                data.gather_targets(rows, network.outputs(), y);
                 let loss = pass.loss(&network, x, y, scratch) * rows.len() as f64;
-                lock(&self.validation_losses)[piece] = loss;
+                lock(&memory.validation_losses)[piece] = loss;
             }
         }
     }
 
-    /// One step on the examples with these places in the order, the `number`-th: the mean loss before it.
+    /// Takes one step, the `number`-th, on the examples in this range of the order; returns the mean loss before it.
     ///
     /// # Errors
-    /// What is no longer finite: the loss, before which nothing is changed, or a weight after the step.
+    /// If the loss is not finite, before anything is changed, or a weight after the step.
     pub(super) fn step(
         &self,
-        team: &mut Team<'_, Round>,
+        team: &mut Team<'_, Task>,
         optimizer: &mut Optimizer,
         number: u64,
         batch: Range<usize>,
@@ -231,9 +310,9 @@ impl<'a> Shared<'a> {
         let mut take = || {
             self.take_gradients(|part, gradient| finite &= update(&mut network, optimizer, part, gradient));
         };
-        // A whole gradient that is cut is not used before all of it is there.
-        let whole = self.extras.clip_norm.is_finite();
-        team.run(Round::Gradients { blocks }, self.parts.len(), || {
+        // A gradient whose norm is limited is not used before all of it is there.
+        let whole = self.options.clip_norm.is_finite();
+        team.run(Task::Gradients { blocks }, self.memory.parts.len(), || {
             if !whole {
                 take()
             }
@@ -245,35 +324,35 @@ impl<'a> Shared<'a> {
         if !finite {
             return Err("a weight is no longer finite".into());
         }
-        let trained = &mut network.layers_mut()[self.extras.frozen..];
-        if self.extras.max_norm.is_finite() {
+        let trained = &mut network.layers_mut()[self.options.frozen..];
+        if self.options.max_norm.is_finite() {
             for layer in &mut *trained {
                 if let Layer::Dense(dense) = layer {
-                    dense.limit_norm(self.extras.max_norm);
+                    dense.limit_norm(self.options.max_norm);
                 }
             }
         }
         let norms = trained.iter_mut().filter_map(Layer::as_batch_norm_mut);
-        norms.zip(&*read(&self.moments)).for_each(|(norm, moments)| norm.follow(moments));
+        norms.zip(&*read(&self.memory.moments)).for_each(|(norm, moments)| norm.follow(moments));
         Ok(loss)
     }
 
-    /// The mean loss on all examples with these `weights`, which the network then has, and its gradient, which is added
-    /// to `gradient`. `chunk` examples go through the network at a time, at most a batch.
+    /// Returns the mean loss on all examples with these `weights`, which the network then has, and adds its gradient to
+    /// `gradient`. `chunk` examples go through the network at a time, at most a batch.
     pub(super) fn loss_and_gradient(
         &self,
-        team: &mut Team<'_, Round>,
+        team: &mut Team<'_, Task>,
         weights: &[f32],
         chunk: usize,
         gradient: &mut [f64],
     ) -> f64 {
         self.set_weights(weights);
-        let examples = read(&self.order).len();
+        let examples = read(&self.memory.order).len();
         let mut loss = 0.0;
         for start in (0..examples).step_by(chunk) {
             let (of_chunk, blocks) = self.passes(team, 0, start..examples.min(start + chunk), examples);
             loss += of_chunk;
-            team.run(Round::Gradients { blocks }, self.parts.len(), || {
+            team.run(Task::Gradients { blocks }, self.memory.parts.len(), || {
                 self.take_gradients(|part, of_part| {
                     let sums = &mut gradient[part.parameters.clone()];
                     sums.iter_mut().zip(of_part).for_each(|(sum, &g)| *sum += f64::from(g));
@@ -283,45 +362,45 @@ impl<'a> Shared<'a> {
         loss / examples as f64
     }
 
-    /// The mean loss on the examples with these places in the order, as the weights are now.
-    pub(super) fn loss_again(&self, team: &mut Team<'_, Round>, number: u64, batch: Range<usize>) -> f64 {
+    /// Returns the mean loss on the examples in this range of the order, with the weights as they are now.
+    pub(super) fn loss_again(&self, team: &mut Team<'_, Task>, number: u64, batch: Range<usize>) -> f64 {
         let examples = batch.len();
         self.passes(team, number, batch, examples).0 / examples as f64
     }
 
-    /// The first rounds of a step: the sum of the losses, and the number of blocks.
-    fn passes(&self, team: &mut Team<'_, Round>, number: u64, batch: Range<usize>, examples: usize) -> (f64, usize) {
+    /// The first tasks of a step: returns the sum of the losses, and the number of blocks.
+    fn passes(&self, team: &mut Team<'_, Task>, number: u64, batch: Range<usize>, examples: usize) -> (f64, usize) {
         // Fewer blocks serve a smaller team, but the formula alone does not say so.
-        let blocks = most_blocks(batch.len(), team.size()).min(self.blocks.len());
-        let rows = batch.len().div_ceil(blocks).next_multiple_of(if self.sections > 1 { GROUP } else { 2 });
+        let blocks = most_blocks(batch.len(), team.size()).min(self.memory.blocks.len());
+        let rows = batch.len().div_ceil(blocks).next_multiple_of(if self.memory.sections > 1 { GROUP } else { 2 });
         let blocks = batch.len().div_ceil(rows);
         let (start, end) = (batch.start, batch.end);
         let mut run = |section, backward| {
-            team.run(Round::Passes { number, start, end, rows, examples, section, backward }, blocks, || {});
+            team.run(Task::Passes { number, start, end, rows, examples, section, backward }, blocks, || {});
         };
-        for section in 0..self.sections {
+        for section in 0..self.memory.sections {
             run(section, false);
             self.meet(blocks, section, false);
         }
-        for section in (0..self.sections - 1).rev() {
+        for section in (0..self.memory.sections - 1).rev() {
             self.meet(blocks, section, true);
             run(section, true);
         }
         // One sum in the order of the rows, whatever the blocks.
         let mut loss = 0.0;
-        for block in &self.blocks[..blocks] {
+        for block in &self.memory.blocks[..blocks] {
             read(block).pass.losses().iter().for_each(|of_row| loss += of_row);
         }
-        // What is infinite before it is normalised is 0 after it, and would show in no loss.
-        let finite = read(&self.moments).iter().all(Moments::is_finite);
+        // A number that is infinite before it is normalized is 0 after it, and would show in no loss.
+        let finite = read(&self.memory.moments).iter().all(Moments::is_finite);
         (if finite { loss } else { f64::NAN }, blocks)
     }
 
-    /// Tells the batch normalisation after this section what all blocks have found out about the batch.
+    /// Puts together the statistics of all blocks for the batch normalization after this section.
     fn meet(&self, blocks: usize, section: usize, backward: bool) {
-        let mut moments = write(&self.moments);
+        let mut moments = write(&self.memory.moments);
         let Some(moments) = moments.get_mut(section) else { return };
-        let blocks = &self.blocks[..blocks];
+        let blocks = &self.memory.blocks[..blocks];
         let visit = |visit: &mut dyn FnMut(usize, &[f32])| {
             for block in blocks {
                 let block = read(block);
@@ -337,27 +416,27 @@ impl<'a> Shared<'a> {
         }
     }
 
-    /// Spreads a share of the targets over all classes: two where there is a single output.
+    /// Spreads a fraction of the targets over all classes: two if there is a single output.
     fn smooth(&self, y: &mut Matrix) {
-        let share = self.extras.smoothing;
-        if share > 0.0 && self.data.labels().is_some() {
-            let part = share / y.columns().max(2) as f32;
-            y.as_mut_slice().iter_mut().for_each(|y| *y = *y * (1.0 - share) + part);
+        let fraction = self.options.label_smoothing;
+        if fraction > 0.0 && self.examples.train.data.labels().is_some() {
+            let part = fraction / y.columns().max(2) as f32;
+            y.as_mut_slice().iter_mut().for_each(|y| *y = *y * (1.0 - fraction) + part);
         }
     }
 
-    /// Scales the gradients that wait, if these are all, to the largest norm that is allowed.
+    /// Scales the gradients that wait, which must be all of them, to the largest norm that is allowed.
     fn clip(&self) {
-        let mut gradients = lock(&self.gradients);
-        // One sum in one order, whoever was first: each to the place of its number.
+        let mut gradients = lock(&self.memory.gradients);
+        // One sum in one order, whoever was first: each to the index of its number.
         for i in 0..gradients.len() {
             while gradients[i].0 != i {
-                let place = gradients[i].0;
-                gradients.swap(i, place);
+                let number = gradients[i].0;
+                gradients.swap(i, number);
             }
         }
         let norm = gradients.iter().map(|(_, gradient)| square_sum(gradient)).sum::<f64>().sqrt();
-        let limit = f64::from(self.extras.clip_norm);
+        let limit = f64::from(self.options.clip_norm);
         if norm > limit && norm.is_finite() {
             let factor = (limit / norm) as f32;
             gradients.iter_mut().for_each(|(_, gradient)| gradient.iter_mut().for_each(|g| *g *= factor));
@@ -366,22 +445,22 @@ impl<'a> Shared<'a> {
 
     /// Uses the gradients that are there.
     fn take_gradients(&self, mut take: impl FnMut(&Part, &[f32])) {
-        let next = || lock(&self.gradients).pop();
+        let next = || lock(&self.memory.gradients).pop();
         while let Some((number, gradient)) = next() {
-            take(&self.parts[number], &gradient);
-            lock(&self.spare).push(gradient);
+            take(&self.memory.parts[number], &gradient);
+            lock(&self.memory.spare).push(gradient);
         }
     }
 
-    /// The mean loss on the validation rows, if there are any.
-    pub(super) fn validation_loss(&self, team: &mut Team<'_, Round>) -> Option<f64> {
-        let rows = self.validation_rows.len();
-        team.run(Round::Validation, rows.div_ceil(CHUNK), || {});
-        (rows > 0).then(|| lock(&self.validation_losses).iter().sum::<f64>() / rows as f64)
+    /// Returns the mean loss on the validation rows, if there are any.
+    pub(super) fn validation_loss(&self, team: &mut Team<'_, Task>) -> Option<f64> {
+        let rows = self.examples.validation.rows.len();
+        team.run(Task::Validation, rows.div_ceil(CHUNK), || {});
+        (rows > 0).then(|| lock(&self.memory.validation_losses).iter().sum::<f64>() / rows as f64)
     }
 }
 
-/// The part's step; `false` when a parameter is no longer finite.
+/// Updates the part's parameters; returns `false` if one is no longer finite.
 fn update(network: &mut Network, optimizer: &mut Optimizer, part: &Part, gradient: &[f32]) -> bool {
     let Part { layer, rows, parameters, .. } = part;
     let mut start = parameters.start;
@@ -394,8 +473,8 @@ fn update(network: &mut Network, optimizer: &mut Optimizer, part: &Part, gradien
     finite & optimizer.update(&mut bias[..of_bias.len()], of_bias, start)
 }
 
-/// As many blocks as keep the threads busy, and few enough to keep the products busy: no more for a smaller batch of as
-/// many threads.
+/// Returns a number of blocks that keeps the threads busy, and is small enough to keep the products busy. For a smaller
+/// batch and as many threads, it is not larger.
 fn most_blocks(batch: usize, threads: usize) -> usize {
     if threads == 1 { 1 } else { threads * (batch / threads / BLOCK_ROWS).clamp(1, BLOCKS) }
 }

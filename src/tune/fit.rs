@@ -252,7 +252,7 @@ impl<'t, 'r> Tuning<'t, 'r> {
         };
         drop(inner);
         match trained {
-            Err(Error::Diverged { .. }) => Ok(None),
+            Err(Error::Diverged(_)) => Ok(None),
             _ if stopped.get() => Err(Error::Stopped),
             network => {
                 let model = Model::new(network?, preprocessing.clone(), learned.schema().clone())?;

@@ -11,7 +11,7 @@ use crate::nn::layer::Dense;
 use crate::nn::loss::Loss;
 use crate::nn::network::Network;
 use crate::optim::{Penalty, Rule, Schedule};
-use crate::train::{Trainer, Weights};
+use crate::train::{ExampleWeights, Trainer};
 
 /// Every decision about a network and its training: all that `palmnet train` has an option for.
 ///
@@ -42,7 +42,7 @@ pub struct Hyperparameters {
     /// The normalization before each hidden activation.
     pub normalization: Option<Normalization>,
     /// The probability, in [0, 1), that dropout sets a hidden unit to zero.
-    pub dropout: f32,
+    pub dropout: f64,
     /// The standard deviation of Gaussian noise that is added to the scaled features.
     pub noise: f32,
     /// The loss that is minimized.
@@ -59,7 +59,7 @@ pub struct Hyperparameters {
     /// The learning-rate schedule.
     pub schedule: Schedule,
     /// The fraction of the steps, in [0, 1], over which the learning rate rises.
-    pub warmup: f32,
+    pub warmup: f64,
     /// The number of passes over the training data.
     pub epochs: usize,
     /// The number of examples in a mini-batch.
@@ -73,7 +73,7 @@ pub struct Hyperparameters {
     /// The largest Euclidean norm of the weights into a unit.
     pub max_norm: f32,
     /// The fraction of each target, in [0, 1), that is spread evenly over all classes.
-    pub label_smoothing: f32,
+    pub label_smoothing: f64,
     /// Whether all classes count the same, however many examples they have.
     pub balanced: bool,
     /// The scaling of the features.
@@ -133,7 +133,7 @@ impl Hyperparameters {
 
     /// A trainer for data that is already scaled.
     #[must_use]
-    pub fn trainer(&self) -> Trainer<'static> {
+    pub fn trainer(&self) -> Trainer {
         let mut trainer = Trainer::new(self.loss, self.optimizer)
             .epochs(self.epochs)
             .batch_size(self.batch_size)
@@ -148,7 +148,7 @@ impl Hyperparameters {
             .label_smoothing(self.label_smoothing)
             .freeze(self.frozen);
         if self.balanced {
-            trainer = trainer.weights(Weights::Balanced);
+            trainer = trainer.example_weights(ExampleWeights::Balanced);
         }
         match self.patience {
             Some(patience) => trainer.early_stopping(patience),

@@ -79,6 +79,6 @@ fn decay(shrinkage: f32, start: &Hyperparameters) -> f32 {
 }
 
 /// The number in two decimal digits.
-pub(super) fn two_digits(x: f64) -> f32 {
+pub(super) fn two_digits<T: std::str::FromStr<Err: std::fmt::Debug>>(x: f64) -> T {
     format!("{x:.1e}").parse().expect("a number that was just written")
 }

@@ -144,7 +144,7 @@ pub struct Recipe {
     /// The network.
     pub network: NetworkBuilder,
     /// Its training, on data that is preprocessed.
-    pub trainer: Trainer<'static>,
+    pub trainer: Trainer,
     /// The number of initial weights that are tried for a tenth of the epochs; the best are trained in full.
     pub restarts: usize,
     /// The preprocessing, fitted on the training data.

@@ -123,7 +123,7 @@ fn checkpoint_of_another_search_is_refused() {
         let mut child = palmnet(&folder, &format!("{words} {options}")).spawn().unwrap();
         let there = || {
             let file = Safetensors::read(&checkpoint).ok()?;
-            Some(found != file.metadata.contains_key("losses of trials"))
+            Some(found != file.metadata.contains_key("note: losses of trials"))
         };
         while there() != Some(true) && child.try_wait().unwrap().is_none() {
             std::thread::sleep(Duration::from_micros(100));

@@ -123,7 +123,7 @@ fn validation_set_is_stratified() {
         Network::builder(1).dense_with(palmnet::Dense::units(3, Softmax).init(Init::Constant(0.0))).build().unwrap();
     network.parameters_mut().nth(1).unwrap().copy_from_slice(&[2f32.ln(), 0.0, 0.0]);
     for seed in 0..5 {
-        let mut trainer = Trainer::new(Loss::CrossEntropy, Sgd::new(1e-20)).validation(0.5).epochs(1).seed(seed);
+        let trainer = Trainer::new(Loss::CrossEntropy, Sgd::new(1e-20)).validation(0.5).epochs(1).seed(seed);
         let epoch = trainer.fit(&mut network.clone(), &data).unwrap().epochs[0];
         let expected = (19.0 * 2f64.ln() + 4f64.ln()) / 20.0;
         for loss in [epoch.train_loss, epoch.validation_loss.unwrap()] {

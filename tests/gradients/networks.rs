@@ -2,7 +2,9 @@
 
 use std::cell::Cell;
 
-use palmnet::{Activation, Dataset, Loss, Matrix, Network, Penalty, Rng, Schedule, Sgd, Trainer, Weights, Workspace};
+use palmnet::{
+    Activation, Dataset, ExampleWeights, Loss, Matrix, Network, Penalty, Rng, Schedule, Sgd, Trainer, Workspace,
+};
 use proptest::prelude::*;
 use proptest::test_runner::TestRunner;
 
@@ -129,8 +131,9 @@ fn trainer_step_follows_the_whole_gradient() {
 
         let data = Dataset::from_classes(x.clone(), labels.clone(), ["a", "b", "c"]).unwrap();
         let penalty = Penalty::default().l1(l1).l2(l2);
-        let trainer = Trainer::new(Loss::CrossEntropy, Sgd::new(1.0)).penalty(penalty).label_smoothing(smoothing);
-        let trainer = trainer.weights(Weights::Examples(&counts)).schedule(Schedule::Constant);
+        let trainer =
+            Trainer::new(Loss::CrossEntropy, Sgd::new(1.0)).penalty(penalty).label_smoothing(f64::from(smoothing));
+        let trainer = trainer.example_weights(ExampleWeights::Examples(counts.clone())).schedule(Schedule::Constant);
         let mut after = network.clone();
         trainer.epochs(1).batch_size(examples).fit(&mut after, &data).unwrap();
         let taken: Vec<f32> = flat(&network).iter().zip(flat(&after)).map(|(before, after)| before - after).collect();

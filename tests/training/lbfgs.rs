@@ -5,7 +5,7 @@ use std::ops::ControlFlow::{Break, Continue};
 
 use palmnet::Activation::*;
 use palmnet::{
-    Adam, Dataset, Error, Event, Lbfgs, Loss, Matrix, Network, Optimizer, Penalty, Rng, Scaler, Trainer, generate,
+    Adam, Dataset, Error, Event, Lbfgs, Loss, Matrix, Network, Optimizer, Penalty, Rng, Run, Scaler, Trainer, generate,
     set_threads,
 };
 
@@ -17,7 +17,7 @@ fn features() -> Matrix {
     Matrix::from_fn(40, 3, |i, j| (i * factors[j] % rests[j]) as f32 / rests[j] as f32 - 0.5)
 }
 
-fn trainer<'a>(loss: Loss) -> Trainer<'a> {
+fn trainer(loss: Loss) -> Trainer {
     Trainer::new(loss, Lbfgs::default()).epochs(200)
 }
 
@@ -51,7 +51,7 @@ fn least_squares_matches_numpy() {
         for copies in [1, 20] {
             let data = data.select(&(0..40 * copies).map(|row| row % 40).collect::<Vec<_>>());
             let mut network = Network::builder(3).dense(2, Identity).seed(1).build().unwrap();
-            let mut trainer = trainer(Loss::MeanSquaredError).penalty(Penalty::default().l2(l2));
+            let trainer = trainer(Loss::MeanSquaredError).penalty(Penalty::default().l2(l2));
             let history = trainer.fit(&mut network, &data).unwrap();
             all_close(&flat(&network), &truth, 1e-5);
             // The loss of the data alone.
@@ -67,7 +67,7 @@ fn logistic_regression_matches_numpy() {
     let labels = (0..40).map(|i| u32::from(i * i % 5 > 1)).collect();
     let data = Dataset::from_classes(features(), labels, ["a", "b"]).unwrap();
     let mut network = Network::builder(3).dense(1, Sigmoid).seed(1).build().unwrap();
-    let mut trainer = trainer(Loss::BinaryCrossEntropy).penalty(Penalty::default().l2(0.01));
+    let trainer = trainer(Loss::BinaryCrossEntropy).penalty(Penalty::default().l2(0.01));
     let history = trainer.fit(&mut network, &data).unwrap();
     all_close(&flat(&network), &[-0.6831451, 0.8003108, 0.22088939, -0.38670881], 3e-5);
     assert!((history.train_loss() - 0.6518554904867352).abs() < 1e-6, "{}", history.train_loss());
@@ -81,7 +81,7 @@ fn lbfgs_beats_adam_on_sums() {
     data.scale_targets(&Scaler::standard(data.values().unwrap()));
     for seed in 0..3 {
         let builder = Network::builder(2).dense(8, Relu).dense(8, Relu).dense(3, Identity).seed(seed);
-        let fit = |mut trainer: Trainer<'_>| trainer.fit(&mut builder.build().unwrap(), &data).unwrap().train_loss();
+        let fit = |trainer: Trainer| trainer.fit(&mut builder.build().unwrap(), &data).unwrap().train_loss();
         let lbfgs = fit(trainer(Loss::MeanSquaredError));
         for batch in [20, 100] {
             // An iteration takes little more than one pass.
@@ -100,7 +100,7 @@ fn thread_count_does_not_change_bits() {
     let fit = |threads| {
         set_threads(threads);
         let mut network = Network::builder(64).dense(60, Relu).dense(10, Softmax).seed(2).build().unwrap();
-        let mut trainer = trainer(Loss::CrossEntropy).epochs(12).validation(0.1).penalty(Penalty::default().l2(1e-4));
+        let trainer = trainer(Loss::CrossEntropy).epochs(12).validation(0.1).penalty(Penalty::default().l2(1e-4));
         let history = trainer.fit(&mut network, &data).unwrap();
         let losses = history.epochs.iter().flat_map(|epoch| [epoch.train_loss, epoch.validation_loss.unwrap()]);
         let losses: Vec<u64> = losses.map(f64::to_bits).collect();
@@ -118,10 +118,10 @@ fn loss_falls_in_every_iteration_and_is_reported() {
     let data = generate::moons(200, 0.2, 1);
     let events = RefCell::new(Vec::new());
     let mut network = Network::builder(2).dense(8, Tanh).dense(2, Softmax).seed(1).build().unwrap();
-    let mut trainer = trainer(Loss::CrossEntropy).epochs(30).observe(|event| {
+    let mut run = Run::default().observe(|event| {
         events.borrow_mut().push(match event {
-            Event::Batch { epoch, batch, batches, loss } => (epoch, Some((batch, batches)), loss),
-            Event::Epoch { record, network } => {
+            Event::Batch { epoch, batch, batches, mean_loss: loss, .. } => (epoch, Some((batch, batches)), loss),
+            Event::Epoch { record, network, .. } => {
                 // The loss is that of the current weights.
                 let outputs = network.predict(&data.to_matrix());
                 let of_row = |(p, &label): (&[f32], &u32)| -f64::from(p[label as usize]).ln();
@@ -135,8 +135,8 @@ fn loss_falls_in_every_iteration_and_is_reported() {
         });
         Continue(())
     });
-    let history = trainer.fit(&mut network, &data).unwrap();
-    drop(trainer);
+    let history = trainer(Loss::CrossEntropy).epochs(30).fit_with(&mut network, &data, &mut run).unwrap();
+    drop(run);
     assert_eq!((history.epochs.len(), history.best_epoch), (30, 30));
     assert!(history.epochs.windows(2).all(|pair| pair[1].train_loss < pair[0].train_loss));
     let expected = history
@@ -183,8 +183,9 @@ fn early_stopping_restores_the_best_iteration() {
     let (train, held_out) = (random_labels(60, &mut rng), random_labels(60, &mut rng));
     let start = || Network::builder(2).dense(20, Tanh).dense(2, Softmax).seed(6).build().unwrap();
     let mut network = start();
-    let mut patient = trainer(Loss::CrossEntropy).validation_data(&held_out).early_stopping(5);
-    let history = patient.fit(&mut network, &train).unwrap();
+    let patient = trainer(Loss::CrossEntropy).early_stopping(5);
+    let mut run = Run::default().validation_data(&held_out);
+    let history = patient.fit_with(&mut network, &train, &mut run).unwrap();
     let losses: Vec<f64> = history.epochs.iter().map(|epoch| epoch.validation_loss.unwrap()).collect();
     let best = (0..losses.len()).min_by(|&a, &b| losses[a].total_cmp(&losses[b])).unwrap();
     assert_eq!((history.best_epoch, losses.len()), (best + 1, best + 6));
@@ -197,13 +198,14 @@ fn early_stopping_restores_the_best_iteration() {
 fn observer_ends_a_training_with_lbfgs() {
     let train = random_labels(60, &mut Rng::new(5));
     let start = || Network::builder(2).dense(20, Tanh).dense(2, Softmax).seed(6).build().unwrap();
-    let mut stopped = trainer(Loss::CrossEntropy).observe(|event| match event {
+    let mut stop = Run::default().observe(|event| match event {
         Event::Epoch { record, .. } if record.epoch == 7 => Break(()),
         _ => Continue(()),
     });
-    assert_eq!(stopped.fit(&mut start(), &train).unwrap().epochs.len(), 7);
-    let mut stopped = trainer(Loss::CrossEntropy).observe(|_| Break(()));
-    assert_eq!(stopped.fit(&mut start(), &train).unwrap().epochs.len(), 0);
+    let epochs =
+        |run: &mut Run<'_>| trainer(Loss::CrossEntropy).fit_with(&mut start(), &train, run).unwrap().epochs.len();
+    assert_eq!(epochs(&mut stop), 7);
+    assert_eq!(epochs(&mut Run::default().observe(|_| Break(()))), 0);
 }
 
 #[test]
@@ -218,7 +220,7 @@ fn restarts_train_with_lbfgs() {
 fn unsupported_settings_are_refused() {
     let data = generate::moons(50, 0.1, 1);
     let start = || Network::builder(2).dense(4, Tanh).dense(2, Softmax).build().unwrap();
-    let refused = |mut trainer: Trainer<'_>, mut network: Network, part: &str| {
+    let refused = |trainer: Trainer, mut network: Network, part: &str| {
         let before = flat(&network);
         match trainer.fit(&mut network, &data) {
             Err(Error::Setting(message)) => assert!(message.contains(part), "{message:?} lacks {part:?}"),

@@ -31,7 +31,7 @@ fn deep_network_learns_spirals() {
         let builder = (0..20).fold(Network::builder(2), |builder, _| builder.dense(32, Relu));
         let mut network = builder.dense(1, Sigmoid).seed(seed).build().unwrap();
         let trainer = Trainer::new(Loss::BinaryCrossEntropy, Adam::new(0.001)).epochs(100).batch_size(32).seed(seed);
-        let history = { trainer }.fit(&mut network, &train).unwrap();
+        let history = trainer.fit(&mut network, &train).unwrap();
         let found = accuracy(&network, &test);
         assert!(found >= 0.95, "seed {seed}: {found}, loss {}", history.train_loss());
     }
@@ -45,7 +45,7 @@ fn network_learns_spirals() {
         let builder = Network::builder(2).dense(50, Relu).dense(50, Relu).dense(50, Relu).dense(1, Sigmoid);
         let mut network = builder.seed(seed).build().unwrap();
         let trainer = Trainer::new(Loss::BinaryCrossEntropy, Adam::new(0.003)).epochs(100).batch_size(32).seed(seed);
-        { trainer }.fit(&mut network, &train).unwrap();
+        trainer.fit(&mut network, &train).unwrap();
         all.push(accuracy(&network, &test));
     }
     assert!(all.iter().all(|&found| found >= 0.98), "{all:?}");
@@ -62,7 +62,7 @@ fn network_learns_sums() {
         train.scale_targets(&scaler);
         test.scale_targets(&scaler);
         let builder = Network::builder(2).dense(4, Relu).dense(4, Relu).dense(3, Identity).seed(seed);
-        let mut trainer = Trainer::new(Loss::MeanSquaredError, Adam::new(0.01)).epochs(40).batch_size(64).seed(seed);
+        let trainer = Trainer::new(Loss::MeanSquaredError, Adam::new(0.01)).epochs(40).batch_size(64).seed(seed);
         let (network, _) = trainer.fit_best_of(8, &builder, &train).unwrap();
         assert_eq!(network.parameter_count(), 47);
         let outputs = network.outputs_for(&test).unwrap();
@@ -85,7 +85,7 @@ fn single_neuron_learns_a_line() {
         let mut network = Network::builder(2).dense(1, Sigmoid).seed(seed).build().unwrap();
         let rule = Sgd::new(1.0).momentum(0.9);
         let trainer = Trainer::new(Loss::MeanSquaredError, rule).epochs(1000).batch_size(10).seed(seed);
-        { trainer }.fit(&mut network, &data).unwrap();
+        trainer.fit(&mut network, &data).unwrap();
         let found = accuracy(&network, &data);
         assert!(found >= 0.98, "seed {seed}: {found}");
     }
@@ -105,7 +105,7 @@ fn network_learns_moons() {
         let layers = Network::builder(2).dense(25, Relu).dense(50, Relu).dense(50, Relu).dense(25, Relu);
         let mut network = layers.dense(1, Sigmoid).seed(seed).build().unwrap();
         let trainer = Trainer::new(Loss::BinaryCrossEntropy, Adam::new(0.003)).epochs(40).seed(seed);
-        { trainer }.fit(&mut network, &train).unwrap();
+        trainer.fit(&mut network, &train).unwrap();
         let found = [accuracy(&network, &test), accuracy(&network, &fresh)];
         assert!(found[0] >= 0.97 && found[1] >= 0.955, "seed {seed}: {found:?}");
     }
@@ -118,7 +118,7 @@ fn network_learns_circles() {
         let (train, test) = generate::circles(1000, 0.0, seed).split(0.8, seed);
         let builder = Network::builder(2).dense(3, Sigmoid).dense(2, Sigmoid).seed(seed);
         let rule = Sgd::new(0.5).momentum(0.9);
-        let mut trainer = Trainer::new(Loss::MeanSquaredError, rule).epochs(200).batch_size(10).seed(seed);
+        let trainer = Trainer::new(Loss::MeanSquaredError, rule).epochs(200).batch_size(10).seed(seed);
         let (network, _) = trainer.fit_best_of(5, &builder, &train).unwrap();
         let found = accuracy(&network, &test);
         assert!(found >= 0.93, "seed {seed}: {found}");
@@ -130,7 +130,7 @@ fn network_learns_xor() {
     for seed in seeds(10) {
         let data = generate::xor();
         let builder = Network::builder(2).dense(4, Tanh).dense(1, Sigmoid).seed(seed);
-        let mut trainer = Trainer::new(Loss::BinaryCrossEntropy, Adam::new(0.05)).epochs(800).batch_size(4).seed(seed);
+        let trainer = Trainer::new(Loss::BinaryCrossEntropy, Adam::new(0.05)).epochs(800).batch_size(4).seed(seed);
         let (network, _) = trainer.fit_best_of(5, &builder, &data).unwrap();
         assert_eq!(accuracy(&network, &data), 1.0, "seed {seed}");
         let p = network.predict(&data.to_matrix());

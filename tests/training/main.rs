@@ -5,6 +5,7 @@ mod errors;
 mod lbfgs;
 mod learning;
 mod observer;
+mod online;
 mod optimizer;
 mod optimizer_state;
 mod random;

@@ -2,7 +2,7 @@
 
 use palmnet::Activation::*;
 use palmnet::{
-    AdaGrad, Adam, Dataset, Dense, Layer, Loss, Matrix, NAdam, Network, Optimizer, Penalty, RmsProp, Rprop, Rule,
+    AdaGrad, Adam, Dataset, Dense, Layer, Loss, Matrix, NAdam, Network, Optimizer, Penalty, RmsProp, Rprop, Rule, Run,
     Schedule, Sgd, Trainer, Workspace, clip_norm, generate,
 };
 
@@ -132,7 +132,7 @@ fn every_update_rule_learns_moons() {
         let batch = if matches!(rule, Rule::Rprop(_)) { usize::MAX } else { 16 };
         let mut network = Network::builder(2).dense(16, Relu).dense(1, Sigmoid).seed(1).build().unwrap();
         let trainer = Trainer::new(Loss::BinaryCrossEntropy, rule).epochs(100).batch_size(batch);
-        { trainer }.fit(&mut network, &data).unwrap();
+        trainer.fit(&mut network, &data).unwrap();
         let accuracy = network.evaluate(&data).unwrap().accuracy().unwrap();
         assert!(accuracy > 0.97, "{rule:?}: {accuracy}");
     }
@@ -161,7 +161,7 @@ fn trainer_applies_penalties_clipping_and_warmup() {
         let trainer = Trainer::new(Loss::MeanSquaredError, Sgd::new(0.5)).schedule(Schedule::Constant);
         trainer.epochs(1).batch_size(40)
     };
-    let fit = |mut trainer: Trainer<'_>| {
+    let fit = |trainer: Trainer| {
         let mut network = network(1);
         let loss = trainer.fit(&mut network, &data).unwrap().train_loss();
         (flat(&network), loss)
@@ -189,7 +189,7 @@ fn schedules_set_the_rate_of_every_epoch() {
     let rates = |schedule: Schedule, epochs| {
         let mut network = Network::builder(2).dense(4, Relu).dense(1, Sigmoid).seed(1).build().unwrap();
         let trainer = Trainer::new(Loss::BinaryCrossEntropy, Sgd::new(0.5)).schedule(schedule).epochs(epochs);
-        let history = { trainer }.batch_size(10).fit(&mut network, &data).unwrap();
+        let history = trainer.batch_size(10).fit(&mut network, &data).unwrap();
         history.epochs.iter().map(|epoch| epoch.learning_rate).collect::<Vec<f32>>()
     };
     assert_eq!(rates(Schedule::Step { epochs: 2, factor: 0.5 }, 5), [0.5, 0.5, 0.25, 0.25, 0.125]);
@@ -205,7 +205,8 @@ fn plateau_schedule_lowers_the_rate() {
     let mut network = Network::builder(2).dense(30, Relu).dense(1, Sigmoid).seed(1).build().unwrap();
     let schedule = Schedule::Plateau { patience: 2, factor: 0.5 };
     let trainer = Trainer::new(Loss::BinaryCrossEntropy, Adam::new(0.01)).schedule(schedule).epochs(60);
-    let history = { trainer }.validation_data(&validation).fit(&mut network, &train).unwrap();
+    let mut run = Run::default().validation_data(&validation);
+    let history = trainer.fit_with(&mut network, &train, &mut run).unwrap();
     let (mut best, mut waited, mut rate) = (f64::INFINITY, 0, 0.01);
     for epoch in &history.epochs {
         assert_eq!(epoch.learning_rate, rate, "epoch {}", epoch.epoch);
@@ -221,12 +222,12 @@ fn plateau_schedule_lowers_the_rate() {
 
 /// Asserts that a trainer is refused with a message that contains all of `parts`.
 #[track_caller]
-fn refused(mut trainer: Trainer<'_>, parts: &[&str]) {
+fn refused(trainer: Trainer, parts: &[&str]) {
     let mut network = Network::builder(2).dense(1, Sigmoid).build().unwrap();
     says(trainer.fit(&mut network, &generate::moons(20, 0.1, 1)), parts);
 }
 
-fn with(rule: impl Into<Rule>) -> Trainer<'static> {
+fn with(rule: impl Into<Rule>) -> Trainer {
     Trainer::new(Loss::BinaryCrossEntropy, rule).epochs(1)
 }
 
@@ -270,7 +271,7 @@ fn invalid_penalties_clipping_and_schedules_are_refused() {
     for limit in [0.0, -1.0, f32::NAN] {
         refused(good().clip_value(limit), &["clip value", "more than zero"]);
     }
-    for fraction in [-0.1, 1.1, f32::NAN] {
+    for fraction in [-0.1, 1.1, f64::NAN] {
         refused(good().warmup(fraction), &["warmup", "from 0 to 1"]);
     }
     refused(good().schedule(Schedule::Step { epochs: 0, factor: 0.5 }), &["step", "at least one epoch"]);

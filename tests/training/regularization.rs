@@ -2,8 +2,8 @@
 
 use palmnet::Activation::*;
 use palmnet::{
-    Adam, Dataset, Error, Layer, Loss, Matrix, Network, Optimizer, Rng, Schedule, Sgd, Trainer, Weights, Workspace,
-    clip_norm, generate,
+    Adam, Dataset, Error, ExampleWeights, Layer, Loss, Matrix, Network, Optimizer, Rng, Run, Schedule, Sgd, Trainer,
+    Workspace, clip_norm, generate,
 };
 
 use crate::support::{flat, scaled_digits};
@@ -13,7 +13,7 @@ fn norm(values: impl Iterator<Item = f32>) -> f64 {
 }
 
 /// One step of gradient descent at rate 1 on the whole of `data`: the network after it.
-fn one_step<'a>(network: &Network, data: &Dataset, change: impl Fn(Trainer<'a>) -> Trainer<'a>) -> Network {
+fn one_step(network: &Network, data: &Dataset, change: impl Fn(Trainer) -> Trainer) -> Network {
     let mut network = network.clone();
     let trainer = Trainer::new(Loss::CrossEntropy, Sgd::new(1.0)).schedule(Schedule::Constant).epochs(1);
     change(trainer.batch_size(data.len())).fit(&mut network, data).unwrap();
@@ -67,7 +67,7 @@ fn max_norm_limits_every_unit() {
     let largest = |limit: Option<f32>| {
         let mut network = builder.clone().seed(1).build().unwrap();
         let trainer = Trainer::new(Loss::CrossEntropy, Adam::new(0.01)).epochs(10);
-        let mut trainer = limit.into_iter().fold(trainer, Trainer::max_norm);
+        let trainer = limit.into_iter().fold(trainer, Trainer::max_norm);
         trainer.fit(&mut network, &data).unwrap();
         let mut norms = Vec::new();
         for layer in network.layers() {
@@ -112,12 +112,17 @@ fn example_weights_act_like_copies() {
     let copies: Vec<usize> = (0..90).flat_map(|i| vec![i; counts[i]]).collect();
     assert_eq!(copies.len(), data.len());
     let factors: Vec<f32> = counts.iter().map(|&count| count as f32).collect();
-    let weighted = one_step(&network, &data, |trainer| trainer.weights(Weights::Examples(&factors)));
+    let weighted =
+        one_step(&network, &data, |trainer| trainer.example_weights(ExampleWeights::Examples(factors.clone())));
     assert_step(&network, &weighted, &gradient(&network, &data.select(&copies), |_| {}), "weighted");
     let classes: Vec<f32> = (0..10).map(|class| (class % 3) as f32).collect();
     let by_class: Vec<f32> = data.labels().unwrap().iter().map(|&label| (label % 3) as f32).collect();
-    let by_class = one_step(&network, &data, |trainer| trainer.weights(Weights::Examples(&by_class)));
-    assert_eq!(one_step(&network, &data, |trainer| trainer.weights(Weights::Classes(&classes))), by_class);
+    let by_class =
+        one_step(&network, &data, |trainer| trainer.example_weights(ExampleWeights::Examples(by_class.clone())));
+    assert_eq!(
+        one_step(&network, &data, |trainer| trainer.example_weights(ExampleWeights::Classes(classes.clone()))),
+        by_class
+    );
 }
 
 #[test]
@@ -128,16 +133,16 @@ fn balanced_weights_recover_a_rare_class() {
     let x = Matrix::from_fn(2000, 1, |i, _| rng.normal() as f32 + if rare(i) { 1.5 } else { 0.0 });
     let labels = (0..2000).map(|i| u32::from(rare(i))).collect();
     let data = Dataset::from_classes(x, labels, ["common", "rare"]).unwrap();
-    let recall = |weights: Option<Weights<'static>>| {
+    let recall = |weights: Option<ExampleWeights>| {
         let mut network = Network::builder(1).dense(2, Softmax).build().unwrap();
         let trainer = Trainer::new(Loss::CrossEntropy, Adam::new(0.02)).epochs(30);
-        weights.into_iter().fold(trainer, Trainer::weights).fit(&mut network, &data).unwrap();
+        weights.into_iter().fold(trainer, Trainer::example_weights).fit(&mut network, &data).unwrap();
         let outputs = network.outputs_for(&data).unwrap();
         let found = (0..2000).filter(|&i| rare(i) && outputs[(i, 1)] > 0.5).count();
         found as f64 / 100.0
     };
     // Equally weighted, the best boundary is in the middle, 0.75 standard deviations from each mean: recall 77 %.
-    let (plain, balanced) = (recall(None), recall(Some(Weights::Balanced)));
+    let (plain, balanced) = (recall(None), recall(Some(ExampleWeights::Balanced)));
     assert!(plain < 0.3 && (0.67..0.87).contains(&balanced), "{plain} without, {balanced} with");
 }
 
@@ -145,7 +150,7 @@ fn balanced_weights_recover_a_rare_class() {
 fn invalid_regularization_is_refused() {
     let data = scaled_digits(20);
     let network = Network::builder(64).dense(10, Softmax).build().unwrap();
-    let message = |change: &dyn Fn(Trainer<'_>) -> Trainer<'_>| {
+    let message = |change: &dyn Fn(Trainer) -> Trainer| {
         let error =
             change(Trainer::new(Loss::CrossEntropy, Sgd::new(0.1))).fit(&mut network.clone(), &data).unwrap_err();
         error.to_string()
@@ -153,13 +158,13 @@ fn invalid_regularization_is_refused() {
     assert!(message(&|t| t.clip_norm(0.0)).contains("clip norm 0"));
     assert!(message(&|t| t.max_norm(f32::NAN)).contains("max norm NaN"));
     assert!(message(&|t| t.label_smoothing(1.0)).contains("label smoothing 1"));
-    let weights = [1.0; 19];
-    let few = Trainer::new(Loss::CrossEntropy, Sgd::new(0.1)).weights(Weights::Examples(&weights));
-    let error = { few }.fit(&mut network.clone(), &data).unwrap_err().to_string();
+    let weights = vec![1.0; 19];
+    let few = Trainer::new(Loss::CrossEntropy, Sgd::new(0.1)).example_weights(ExampleWeights::Examples(weights));
+    let error = few.fit(&mut network.clone(), &data).unwrap_err().to_string();
     assert!(error.contains("19 weights for 20 examples"), "{error}");
-    let weights = [-1.0; 10];
-    let negative = Trainer::new(Loss::CrossEntropy, Sgd::new(0.1)).weights(Weights::Classes(&weights));
-    assert!({ negative }.fit(&mut network.clone(), &data).unwrap_err().to_string().contains("weight -1"));
+    let weights = vec![-1.0; 10];
+    let negative = Trainer::new(Loss::CrossEntropy, Sgd::new(0.1)).example_weights(ExampleWeights::Classes(weights));
+    assert!(negative.fit(&mut network.clone(), &data).unwrap_err().to_string().contains("weight -1"));
 }
 
 /// Columns of mean 5 and standard deviation 3, and one of constants.
@@ -199,7 +204,7 @@ fn batch_normalization_ignores_batches_of_one() {
 #[test]
 fn infinite_batch_statistics_are_divergence() {
     let mut network = Network::builder(3).batch_norm().dense(1, Identity).build().unwrap();
-    let mut trainer = Trainer::new(Loss::MeanSquaredError, Sgd::new(0.0001)).epochs(1);
+    let trainer = Trainer::new(Loss::MeanSquaredError, Sgd::new(0.0001)).epochs(1);
     // Normalization hides infinite inputs from the loss.
     let before = network.clone();
     let huge =
@@ -215,8 +220,9 @@ fn early_stopping_restores_running_means() {
     let (train, validation) = data.split(0.7, 1);
     let mut network =
         Network::builder(64).dense(40, Identity).batch_norm().activation(Relu).dense(10, Softmax).build().unwrap();
-    let trainer = Trainer::new(Loss::CrossEntropy, Adam::new(0.03)).epochs(60).validation_data(&validation);
-    let history = { trainer }.early_stopping(8).fit(&mut network, &train).unwrap();
+    let trainer = Trainer::new(Loss::CrossEntropy, Adam::new(0.03)).epochs(60).early_stopping(8);
+    let mut run = Run::default().validation_data(&validation);
+    let history = trainer.fit_with(&mut network, &train, &mut run).unwrap();
     assert!(history.best_epoch < history.epochs.len());
     let mut y = Matrix::zeros(0, 0);
     validation.gather_targets(&(0..validation.len()).collect::<Vec<_>>(), 10, &mut y);

@@ -3,7 +3,7 @@
 use std::ops::ControlFlow::Continue;
 
 use palmnet::Activation::*;
-use palmnet::{Adam, Error, History, Loss, Network, Sgd, Trainer, generate};
+use palmnet::{Adam, Error, History, Loss, Network, Run, Sgd, Trainer, generate};
 
 use super::{finite, losses};
 use crate::support::{network_bits, says};
@@ -15,12 +15,12 @@ fn restarts_keep_the_best_start() {
     let trainer = || Trainer::new(Loss::CrossEntropy, Adam::new(0.02)).epochs(20).seed(9);
     let fit = |starts| {
         let mut events = 0;
-        let mut trainer = trainer().observe(|_| {
+        let mut run = Run::default().observe(|_| {
             events += 1;
             Continue(())
         });
-        let (network, history) = trainer.fit_best_of(starts, &builder, &data).unwrap();
-        drop(trainer);
+        let (network, history) = trainer().fit_best_of_with(starts, &builder, &data, &mut run).unwrap();
+        drop(run);
         (network, history, events)
     };
     let mut plain = builder.build().unwrap();
@@ -54,7 +54,7 @@ fn zero_restarts_panic() {
 fn restarts_that_all_diverge_are_an_error() {
     let data = generate::sums(100, 1);
     let builder = Network::builder(2).dense(8, Relu).dense(3, Identity);
-    let mut trainer = Trainer::new(Loss::MeanSquaredError, Sgd::new(1e30)).epochs(20);
+    let trainer = Trainer::new(Loss::MeanSquaredError, Sgd::new(1e30)).epochs(20);
     assert!(matches!(trainer.fit_best_of(4, &builder, &data), Err(Error::Diverged(_))));
     let builder = Network::builder(2).dense(8, LeakyRelu(-1.0)).dense(3, Identity);
     says(trainer.fit_best_of(4, &builder, &data), &["leaky_relu"]);

@@ -2,7 +2,7 @@
 
 use palmnet::Activation::*;
 use palmnet::{
-    Adam, Dataset, Dense, Features, Init, Loss, Matrix, Network, Optimizer, Rng, Rule, Scaler, Sgd, Trainer, Weights,
+    Adam, Dataset, Dense, ExampleWeights, Init, Loss, Matrix, Network, Optimizer, Rng, Rule, Scaler, Sgd, Trainer,
     Workspace, generate, set_threads,
 };
 
@@ -32,7 +32,7 @@ fn seed_determines_the_order_of_examples() {
     let fit = |seed, batch| {
         let mut network = classifier(1);
         let trainer = Trainer::new(Loss::CrossEntropy, Sgd::new(0.1)).epochs(2).seed(seed).batch_size(batch);
-        { trainer }.fit(&mut network, &data).unwrap();
+        trainer.fit(&mut network, &data).unwrap();
         network.predict(&data.to_matrix())
     };
     assert_ne!(fit(1, 8), fit(2, 8));
@@ -54,7 +54,7 @@ fn byte_features_train_like_float_features() {
     let fit = |data: &Dataset| {
         let mut network = Network::builder(64).dense(32, Relu).dense(10, Softmax).seed(1).build().unwrap();
         let trainer = Trainer::new(Loss::CrossEntropy, Adam::new(0.003)).epochs(3).validation(0.1);
-        let history = { trainer }.fit(&mut network, data).unwrap();
+        let history = trainer.fit(&mut network, data).unwrap();
         (network_bits(&network), losses(&history))
     };
     assert_eq!(fit(&bytes), fit(&floats));
@@ -110,7 +110,7 @@ fn shared_work(rule: Rule, seed: u64, normalize: bool) -> Vec<u64> {
     let trainer = Trainer::new(Loss::CrossEntropy, rule).epochs(3).batch_size(100).seed(seed);
     let mut trainer = trainer.validation(0.1).early_stopping(1);
     if normalize {
-        trainer = trainer.clip_norm(0.5).max_norm(2.0).label_smoothing(0.1).weights(Weights::Balanced);
+        trainer = trainer.clip_norm(0.5).max_norm(2.0).label_smoothing(0.1).example_weights(ExampleWeights::Balanced);
     }
     let history = trainer.fit(&mut network, &data).unwrap();
     let losses = history.epochs.iter().flat_map(|epoch| [epoch.train_loss, epoch.validation_loss.unwrap()]);
@@ -138,4 +138,21 @@ fn thread_count_does_not_change_bits() {
         assert_eq!(all(threads), one, "{threads} threads");
     }
     set_threads(0);
+}
+
+/// A trainer's own number of threads does not change the bits, and is no part of a checkpoint's identity.
+#[test]
+fn trainers_own_thread_count_does_not_change_bits() {
+    let data = scaled_digits(450);
+    let fit = |threads| {
+        let mut network =
+            Network::builder(64).dense(120, Relu).dropout(0.2).dense(10, Softmax).seed(1).build().unwrap();
+        let trainer = Trainer::new(Loss::CrossEntropy, Adam::new(0.01)).epochs(2).batch_size(100).threads(threads);
+        trainer.validation(0.1).fit(&mut network, &data).unwrap();
+        network_bits(&network)
+    };
+    let expected = fit(1);
+    for threads in [0, 2, 5] {
+        assert_eq!(fit(threads), expected, "{threads} threads");
+    }
 }

@@ -1,7 +1,7 @@
 //! Networks, data and settings that do not fit each other.
 
 use palmnet::Activation::*;
-use palmnet::{Adam, Dataset, History, Loss, Matrix, Network, NetworkBuilder, Schedule, Sgd, Trainer, generate};
+use palmnet::{Adam, Dataset, History, Loss, Matrix, Network, NetworkBuilder, Run, Schedule, Sgd, Trainer, generate};
 
 use crate::support::{network_bits, says};
 
@@ -13,7 +13,7 @@ fn sums() -> Dataset {
     generate::sums(20, 1)
 }
 
-fn trainer<'a>() -> Trainer<'a> {
+fn trainer() -> Trainer {
     Trainer::new(Loss::CrossEntropy, Adam::default()).epochs(1)
 }
 
@@ -23,7 +23,7 @@ fn good() -> NetworkBuilder {
 }
 
 /// A network that is refused must not have changed.
-fn fit(mut trainer: Trainer<'_>, network: NetworkBuilder, data: &Dataset) -> palmnet::Result<History> {
+fn fit(trainer: Trainer, network: NetworkBuilder, data: &Dataset) -> palmnet::Result<History> {
     let mut network = network.build().unwrap();
     let before = network_bits(&network);
     let result = trainer.fit(&mut network, data);
@@ -40,9 +40,13 @@ fn mismatched_shapes_are_refused() {
     says(fit(trainer(), Network::builder(2).dense(3, Softmax), &moons), &["3 outputs", "2 classes"]);
     says(fit(squares(), Network::builder(2).dense(2, Identity), &sums), &["2 outputs", "3 target columns"]);
     says(fit(squares(), Network::builder(2).dense(1, Identity), &sums), &["1 outputs", "3 target columns"]);
-    says(fit(trainer().validation_data(&sums), good(), &moons), &["2 outputs", "3 target columns"]);
+    let validated = |data: &Dataset| {
+        let mut network = good().build().unwrap();
+        trainer().fit_with(&mut network, &moons, &mut Run::default().validation_data(data))
+    };
+    says(validated(&sums), &["2 outputs", "3 target columns"]);
     let narrow = Dataset::from_classes(Matrix::zeros(2, 1), vec![0, 1], ["a", "b"]).unwrap();
-    says(fit(trainer().validation_data(&narrow), good(), &moons), &["2 inputs", "1 features"]);
+    says(validated(&narrow), &["2 inputs", "1 features"]);
 }
 
 #[test]
@@ -82,5 +86,7 @@ fn no_epochs_large_batches_and_empty_validation_sets_are_allowed() {
     assert!(history.epochs.is_empty() && history.train_loss().is_nan() && history.best_epoch == 0);
     let mut network = good().build().unwrap();
     trainer().batch_size(usize::MAX).epochs(2).fit(&mut network, &moons).unwrap();
-    trainer().validation_data(&moons.select(&[])).early_stopping(1).fit(&mut network, &moons).unwrap();
+    let empty = moons.select(&[]);
+    let mut run = Run::default().validation_data(&empty);
+    trainer().early_stopping(1).fit_with(&mut network, &moons, &mut run).unwrap();
 }

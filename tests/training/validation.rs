@@ -4,7 +4,7 @@ use std::cell::RefCell;
 use std::ops::ControlFlow::Continue;
 
 use palmnet::Activation::*;
-use palmnet::{Adam, Dataset, Event, Loss, Network, Rng, Sgd, Trainer, generate};
+use palmnet::{Adam, Dataset, Event, Loss, Network, Rng, Run, Sgd, Trainer, generate};
 
 use super::{classifier, cross_entropy};
 use crate::support::{network_bits, random_labels};
@@ -12,16 +12,16 @@ use crate::support::{network_bits, random_labels};
 #[test]
 fn validation_data_is_measured_but_not_trained_on() {
     let (train, held_out) = (generate::moons(200, 0.2, 1), generate::moons(70, 0.2, 2));
-    let fit = |trainer: Trainer<'_>| {
+    let trainer = Trainer::new(Loss::CrossEntropy, Adam::new(0.01)).seed(4).epochs(5);
+    let fit = |mut run: Run<'_>| {
         let mut network = classifier(3);
-        let history = trainer.epochs(5).fit(&mut network, &train).unwrap();
+        let history = trainer.fit_with(&mut network, &train, &mut run).unwrap();
         (network, history)
     };
-    let trainer = || Trainer::new(Loss::CrossEntropy, Adam::new(0.01)).seed(4);
-    let (network, history) = fit(trainer().validation_data(&held_out));
+    let (network, history) = fit(Run::default().validation_data(&held_out));
     let measured = history.epochs[4].validation_loss.unwrap();
     assert!((measured / cross_entropy(&network, &held_out) - 1.0).abs() < 1e-5, "{measured}");
-    let (without, plain) = fit(trainer());
+    let (without, plain) = fit(Run::default());
     assert_eq!(network_bits(&network), network_bits(&without));
     assert!(plain.epochs.iter().all(|epoch| epoch.validation_loss.is_none()));
 }
@@ -34,13 +34,13 @@ fn validation_fraction_is_held_out() {
     let fit = |data: &Dataset, fraction| {
         let mut network = classifier(3);
         let trainer = Trainer::new(Loss::CrossEntropy, Adam::new(0.01)).seed(4).epochs(3).batch_size(1);
-        let mut trainer = trainer.validation(fraction).observe(|event| {
+        let mut run = Run::default().observe(|event| {
             if let Event::Batch { batches, .. } = event {
                 *seen.borrow_mut() = batches;
             }
             Continue(())
         });
-        let history = trainer.fit(&mut network, data).unwrap();
+        let history = trainer.validation(fraction).fit_with(&mut network, data, &mut run).unwrap();
         (network_bits(&network), history)
     };
     let (weights, history) = fit(&data, 0.25);
@@ -73,9 +73,9 @@ fn early_stopping_restores_the_best_epoch() {
     let (train, held_out) = (random_labels(60, &mut rng), random_labels(60, &mut rng));
     for patience in [1, 4, 10] {
         let mut network = Network::builder(2).dense(40, Tanh).dense(2, Softmax).seed(6).build().unwrap();
-        let mut trainer = Trainer::new(Loss::CrossEntropy, Adam::new(0.02)).validation_data(&held_out);
-        trainer = trainer.early_stopping(patience).epochs(500).seed(7);
-        let history = trainer.fit(&mut network, &train).unwrap();
+        let trainer = Trainer::new(Loss::CrossEntropy, Adam::new(0.02)).early_stopping(patience).epochs(500).seed(7);
+        let mut run = Run::default().validation_data(&held_out);
+        let history = trainer.fit_with(&mut network, &train, &mut run).unwrap();
         let losses: Vec<f64> = history.epochs.iter().map(|epoch| epoch.validation_loss.unwrap()).collect();
         let best = (0..losses.len()).min_by(|&a, &b| losses[a].total_cmp(&losses[b])).unwrap();
         assert_eq!(history.best_epoch, best + 1);
@@ -89,7 +89,7 @@ fn early_stopping_restores_the_best_epoch() {
 #[test]
 fn without_early_stopping_the_last_epoch_is_kept() {
     let data = generate::moons(100, 0.3, 1);
-    let fit = |trainer: Trainer<'_>| trainer.epochs(30).validation(0.2).fit(&mut classifier(1), &data).unwrap();
+    let fit = |trainer: Trainer| trainer.epochs(30).validation(0.2).fit(&mut classifier(1), &data).unwrap();
     let history = fit(Trainer::new(Loss::CrossEntropy, Adam::new(0.3)));
     assert_eq!((history.epochs.len(), history.best_epoch), (30, 30));
 }
@@ -97,7 +97,7 @@ fn without_early_stopping_the_last_epoch_is_kept() {
 #[test]
 fn early_stopping_without_validation_uses_the_training_loss() {
     let data = generate::moons(100, 0.3, 1);
-    let fit = |trainer: Trainer<'_>| trainer.epochs(300).fit(&mut classifier(1), &data).unwrap();
+    let fit = |trainer: Trainer| trainer.epochs(300).fit(&mut classifier(1), &data).unwrap();
     let history = fit(Trainer::new(Loss::CrossEntropy, Sgd::new(5.0)).early_stopping(3));
     let losses: Vec<f64> = history.epochs.iter().map(|epoch| epoch.train_loss).collect();
     assert!(losses.iter().all(|&loss| loss >= losses[history.best_epoch - 1]));
@@ -112,8 +112,9 @@ fn dropout_is_inactive_in_prediction_and_validation() {
     assert_eq!(network(0.9).predict(&x), network(0.0).predict(&x));
     let fit = |rate| {
         let mut network = network(rate);
-        let trainer = Trainer::new(Loss::CrossEntropy, Adam::new(0.01)).epochs(1).validation_data(&data);
-        let history = { trainer }.fit(&mut network, &data).unwrap();
+        let trainer = Trainer::new(Loss::CrossEntropy, Adam::new(0.01)).epochs(1);
+        let mut run = Run::default().validation_data(&data);
+        let history = trainer.fit_with(&mut network, &data, &mut run).unwrap();
         (network, history)
     };
     let ((with, history), (without, _)) = (fit(0.9), fit(0.0));

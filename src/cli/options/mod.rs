@@ -14,7 +14,7 @@ use palmnet::{Activation, Init, Rule, Scaling, Schedule};
 use crate::cli::arguments::Group::{Data, Network, Optimization, Output, Regularization, Training};
 use crate::cli::arguments::Opt;
 use crate::cli::format::exact;
-use values::{FRACTION, finite, fraction, limit, number, positive, set, strength, whole};
+use values::{FRACTION, finite, fraction, limit, number, positive, positive_fraction, set, strength, whole};
 
 /// Why L-BFGS excludes an option.
 const STEPS: &str = "which finds the length of its steps on all of the data";
@@ -192,8 +192,13 @@ pub const WARMUP: Opt =
         .default(|| "0".into())
         .without_lbfgs(STEPS)
         .sets(
-            |given, text| number(&mut given.warmup, text, |p| (0.0..=1.0).contains(&p), "a fraction from 0 to 1"),
-            |found| positive(found.warmup),
+            |given, text| {
+                given.warmup = Some(
+                    text.parse().ok().filter(|p| (0.0..=1.0).contains(p)).ok_or("expected a fraction from 0 to 1")?,
+                );
+                Ok(())
+            },
+            |found| positive_fraction(found.warmup),
         );
 
 pub const BATCH: Opt = Opt::new("--batch", "N", Optimization, "Examples in a mini-batch.")
@@ -253,7 +258,7 @@ pub const DROPOUT: Opt =
     Opt::new("--dropout", "P", Regularization, "The probability that a hidden unit is left out of a step.")
         .default(|| "0".into())
         .without_lbfgs(SMOOTH)
-        .sets(|given, text| fraction(&mut given.dropout, text), |found| positive(found.dropout));
+        .sets(|given, text| fraction(&mut given.dropout, text), |found| positive_fraction(found.dropout));
 
 pub const NOISE: Opt = Opt::new(
     "--noise",
@@ -274,7 +279,10 @@ pub const MAX_NORM: Opt =
 pub const LABEL_SMOOTHING: Opt =
     Opt::new("--label-smoothing", "P", Regularization, "Fraction of each target that is spread over all classes.")
         .default(|| "0".into())
-        .sets(|given, text| fraction(&mut given.label_smoothing, text), |found| positive(found.label_smoothing));
+        .sets(
+            |given, text| fraction(&mut given.label_smoothing, text),
+            |found| positive_fraction(found.label_smoothing),
+        );
 
 pub const BALANCED: Opt =
     Opt::new("--balanced", "", Regularization, "Every class counts the same, however few its examples are.")

@@ -21,8 +21,11 @@ pub fn whole(to: &mut Option<usize>, text: &str) -> Read {
     Ok(())
 }
 
-pub fn fraction(to: &mut Option<f32>, text: &str) -> Read {
-    number(to, text, |p| (0.0..1.0).contains(&p), &FRACTION["expected ".len()..])
+pub fn fraction(to: &mut Option<f64>, text: &str) -> Read {
+    // One that rounds to 1 is none either.
+    let good = |p: &f64| (0.0..1.0).contains(p) && (*p as f32) < 1.0;
+    *to = Some(text.parse().ok().filter(good).ok_or(FRACTION)?);
+    Ok(())
 }
 
 pub fn strength(to: &mut Option<f32>, text: &str) -> Read {
@@ -35,6 +38,10 @@ pub fn limit(to: &mut Option<f32>, text: &str) -> Read {
 
 pub fn positive(x: f32) -> Option<String> {
     (x > 0.0).then(|| exact(x))
+}
+
+pub fn positive_fraction(x: f64) -> Option<String> {
+    (x > 0.0).then(|| x.to_string())
 }
 
 pub fn finite(x: f32) -> Option<String> {

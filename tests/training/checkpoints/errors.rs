@@ -6,7 +6,8 @@ use std::path::Path;
 
 use palmnet::Activation::*;
 use palmnet::{
-    Adam, Checkpoints, Dataset, Event, NAdam, Network, NetworkBuilder, Penalty, Rng, Safetensors, Schedule, Trainer,
+    Adam, Checkpoints, Dataset, Event, NAdam, Network, NetworkBuilder, Penalty, Rng, Run, Safetensors, Schedule,
+    Trainer,
 };
 
 use super::{builder, data, resumes, trainer, undisturbed};
@@ -18,11 +19,11 @@ fn checkpoint(path: &Path) {
         Event::Batch { epoch: 3, batch: 2, .. } => Break(()),
         _ => Continue(()),
     };
-    let mut trainer = trainer(Adam::new(0.01).into()).checkpoints(Checkpoints::new(path)).observe(stop);
-    trainer.fit(&mut builder().build().unwrap(), &data()).unwrap();
+    let mut run = Run::default().checkpoints(Checkpoints::new(path)).observe(stop);
+    adam().fit_with(&mut builder().build().unwrap(), &data(), &mut run).unwrap();
 }
 
-fn adam<'a>() -> Trainer<'a> {
+fn adam() -> Trainer {
     trainer(Adam::new(0.01).into())
 }
 
@@ -34,12 +35,17 @@ fn with_checkpoint() -> Folder {
 
 /// Asserts that the checkpoint is refused, and that neither it nor the network changes: the message.
 #[track_caller]
-fn refused(folder: &Folder, trainer: Trainer<'_>, builder: NetworkBuilder, data: &Dataset) -> String {
+fn refused(folder: &Folder, trainer: Trainer, builder: NetworkBuilder, data: &Dataset) -> String {
+    refused_run(folder, trainer, Run::default(), builder, data)
+}
+
+#[track_caller]
+fn refused_run(folder: &Folder, trainer: Trainer, run: Run<'_>, builder: NetworkBuilder, data: &Dataset) -> String {
     let left = folder.bytes("a.checkpoint");
     let mut network = builder.build().unwrap();
     let before = network.clone();
-    let mut trainer = trainer.checkpoints(Checkpoints::new(folder.path("a.checkpoint")).resume());
-    let message = trainer.fit(&mut network, data).unwrap_err().to_string();
+    let mut run = run.checkpoints(Checkpoints::new(folder.path("a.checkpoint")).resume());
+    let message = trainer.fit_with(&mut network, data, &mut run).unwrap_err().to_string();
     assert_eq!(network, before);
     assert!(message.contains("a.checkpoint: ") && message.contains("remove the file"), "{message}");
     assert_eq!(folder.bytes("a.checkpoint"), left);
@@ -58,11 +64,10 @@ fn checkpoint_of_other_settings_is_refused() {
         (adam().clip_value(0.3), &["clip value was 0.2 and is 0.3"]),
         (adam().schedule(Schedule::OneCycle), &["schedule was plateau:0:0.5 and is one_cycle"]),
         (adam().validation(0.25), &["validation was 0.2 and is 0.25"]),
-        (adam().validation_data(&same), &["validation was 0.2 and is 60 examples"]),
         (adam().early_stopping(4), &["patience was 3 and is 4"]),
         (adam().penalty(Penalty::default().l1(0.001)), &["l2 was 0.001 and is 0", "weight decay was 0.01 and is 0"]),
         (trainer(Adam::new(0.02).into()), &["learning rate was 0.01 and is 0.02"]),
-        (trainer(NAdam::new(0.01).into()), &["update rule was Adam(", " and is NAdam("]),
+        (trainer(NAdam::new(0.01).into()), &["update rule was adam(", " and is nadam("]),
         (adam().epochs(9).seed(4), &["epochs was 8 and is 9", "seed was 3 and is 4"]),
     ] {
         let message = refused(&folder, trainer, builder(), &data());
@@ -71,8 +76,10 @@ fn checkpoint_of_other_settings_is_refused() {
         let (named, rate) = (message.matches(" was ").count(), message.contains("learning rate was"));
         assert_eq!(named, parts.iter().filter(|part| part.contains("was")).count() + usize::from(rate), "{message}");
     }
-    let mut other = adam().checkpoints(Checkpoints::new(folder.path("a.checkpoint")).resume());
-    let message = other.fit_best_of(2, &builder(), &data()).unwrap_err().to_string();
+    let message = refused_run(&folder, adam(), Run::default().validation_data(&same), builder(), &data());
+    assert!(message.contains("validation was 0.2 and is 60 examples"), "{message}");
+    let mut run = Run::default().checkpoints(Checkpoints::new(folder.path("a.checkpoint")).resume());
+    let message = adam().fit_best_of_with(2, &builder(), &data(), &mut run).unwrap_err().to_string();
     assert!(message.contains("starts was 1 and is 2"), "{message}");
     // The checkpoint is still valid.
     resumes(adam(), &folder.path("a.checkpoint"), &undisturbed(adam()), "after all that");
@@ -120,8 +127,9 @@ fn damaged_checkpoints_are_errors() {
     let fails = |bytes: &[u8], what: &str| {
         put(&path, bytes);
         let mut network = builder().build().unwrap();
-        let mut trainer = trainer(Adam::new(0.01).into()).checkpoints(Checkpoints::new(&path).resume());
-        let error = trainer.fit(&mut network, &data()).err().unwrap_or_else(|| panic!("{what} is accepted"));
+        let mut run = Run::default().checkpoints(Checkpoints::new(&path).resume());
+        let error =
+            adam().fit_with(&mut network, &data(), &mut run).err().unwrap_or_else(|| panic!("{what} is accepted"));
         assert!(error.to_string().contains("a.checkpoint: "), "{what}: {error}");
         error.to_string()
     };
@@ -137,9 +145,11 @@ fn damaged_checkpoints_are_errors() {
     assert!(fails(b"a,b\n1,2\n", "a table").contains("not a safetensors file"));
     builder().build().unwrap().save(&path).unwrap();
     assert!(fails(&fs::read(&path).unwrap(), "a network").contains("not a checkpoint"));
-    let mut file = Safetensors::from_bytes(&whole, "").unwrap();
-    file.metadata.insert("checkpoint".into(), "2".into());
-    assert!(fails(&file.to_bytes(), "a newer one").contains("newer palmnet"));
+    for (number, part) in [("1", "older palmnet"), ("3", "newer palmnet"), ("x", "newer palmnet")] {
+        let mut file = Safetensors::from_bytes(&whole, "").unwrap();
+        file.metadata.insert("checkpoint".into(), number.into());
+        assert!(fails(&file.to_bytes(), number).contains(part), "{number}");
+    }
     let (name, value) = ("setting: batch size", "30".to_string());
     let mut file = Safetensors::from_bytes(&whole, "").unwrap();
     file.metadata.insert(name.into(), value).expect("the setting is there");
@@ -151,10 +161,12 @@ fn unwritable_checkpoint_is_an_error() {
     let folder = Folder::new();
     let path = folder.path("nowhere/a.checkpoint");
     // Resuming without a file starts from the beginning; writing the first checkpoint fails.
-    let mut trainer = trainer(Adam::new(0.01).into()).checkpoints(Checkpoints::new(path).every_epochs(1).resume());
-    let error = trainer.fit(&mut builder().build().unwrap(), &data()).unwrap_err().to_string();
+    let fit = |checkpoints: Checkpoints<'_>| {
+        let mut run = Run::default().checkpoints(checkpoints);
+        adam().fit_with(&mut builder().build().unwrap(), &data(), &mut run).unwrap_err().to_string()
+    };
+    let error = fit(Checkpoints::new(path).every_epochs(1).resume());
     assert!(error.contains("the folder does not exist"), "{error}");
-    let mut trainer = self::trainer(Adam::new(0.01).into()).checkpoints(Checkpoints::new(&folder.0).resume());
-    let error = trainer.fit(&mut builder().build().unwrap(), &data()).unwrap_err().to_string();
+    let error = fit(Checkpoints::new(&folder.0).resume());
     assert!(error.contains("this is a folder"), "{error}");
 }

@@ -8,7 +8,7 @@ use std::path::Path;
 
 use palmnet::Activation::*;
 use palmnet::{
-    Checkpoints, Dataset, History, Loss, Network, NetworkBuilder, Penalty, Rule, Schedule, Trainer, generate,
+    Checkpoints, Dataset, History, Loss, Network, NetworkBuilder, Penalty, Rule, Run, Schedule, Trainer, generate,
 };
 
 use crate::support::network_bits;
@@ -38,24 +38,24 @@ fn normalized() -> NetworkBuilder {
 }
 
 /// Every setting is used, so that every one must be kept: at most 8 epochs of 3 mini-batches.
-fn trainer<'a>(rule: Rule) -> Trainer<'a> {
+fn trainer(rule: Rule) -> Trainer {
     let penalty = Penalty::default().l1(0.001).l2(0.001).weight_decay(0.01);
     let trainer = Trainer::new(Loss::CrossEntropy, rule).penalty(penalty).clip_value(0.2).epochs(8).batch_size(20);
     let plateau = Schedule::Plateau { patience: 0, factor: 0.5 };
     trainer.schedule(plateau).warmup(0.3).validation(0.2).early_stopping(3).seed(3)
 }
 
-fn undisturbed(mut trainer: Trainer<'_>) -> (Network, History) {
+fn undisturbed(trainer: Trainer) -> (Network, History) {
     let mut network = builder().build().unwrap();
     let history = trainer.fit(&mut network, &data()).unwrap();
     (network, history)
 }
 
 #[track_caller]
-fn resumes(trainer: Trainer<'_>, path: &Path, expected: &(Network, History), what: &str) {
+fn resumes(trainer: Trainer, path: &Path, expected: &(Network, History), what: &str) {
     let mut network = builder().build().unwrap();
-    let mut trainer = trainer.checkpoints(Checkpoints::new(path).resume());
-    let history = trainer.fit(&mut network, &data()).unwrap_or_else(|error| panic!("{what}: {error}"));
+    let mut run = Run::default().checkpoints(Checkpoints::new(path).resume());
+    let history = trainer.fit_with(&mut network, &data(), &mut run).unwrap_or_else(|error| panic!("{what}: {error}"));
     assert_eq!(network_bits(&network), network_bits(&expected.0), "{what}");
     assert_eq!(facts(&history), facts(&expected.1), "{what}");
     assert!(history.epochs.is_sorted_by_key(|epoch| epoch.seconds), "{what}");

@@ -7,7 +7,9 @@ use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use palmnet::Activation::*;
-use palmnet::{Adam, Checkpoints, Event, Lbfgs, Loss, Network, Penalty, Rng, Safetensors, Trainer, Weights};
+use palmnet::{
+    Adam, Checkpoints, Event, ExampleWeights, Lbfgs, Loss, Network, Penalty, Rng, Run, Safetensors, Trainer,
+};
 
 use super::{builder, data, facts, normalized, resumes, trainer, undisturbed};
 use crate::support::{Folder, network_bits, put, rules};
@@ -21,14 +23,14 @@ fn every_checkpoint_resumes_to_the_same_bits() {
         let expected = undisturbed(trainer(rule));
         let mut states: Vec<Vec<u8>> = Vec::new();
         let checkpoints = Checkpoints::new(&path).every(Duration::ZERO);
-        let mut observed = trainer(rule).checkpoints(checkpoints).observe(|_| {
+        let mut run = Run::default().checkpoints(checkpoints).observe(|_| {
             // The checkpoint after the last event.
             states.extend(fs::read(&path).ok());
             Continue(())
         });
         let mut network = builder().build().unwrap();
-        let history = observed.fit(&mut network, &data()).unwrap();
-        drop(observed);
+        let history = trainer(rule).fit_with(&mut network, &data(), &mut run).unwrap();
+        drop(run);
         assert_eq!(network_bits(&network), network_bits(&expected.0), "{rule:?}, with checkpoints");
         assert_eq!(facts(&history), facts(&expected.1), "{rule:?}, with checkpoints");
         // The last checkpoint is that of a finished training.
@@ -48,23 +50,23 @@ fn training_with_every_setting_resumes() {
     let folder = Folder::new();
     let path = folder.path("a.checkpoint");
     let trainer = || {
-        let trainer = trainer(Adam::new(0.01).into()).weights(Weights::Balanced).label_smoothing(0.1);
+        let trainer = trainer(Adam::new(0.01).into()).example_weights(ExampleWeights::Balanced).label_smoothing(0.1);
         trainer.clip_norm(0.5).max_norm(1.0).freeze(0)
     };
-    let train = |mut trainer: Trainer<'_>| {
+    let train = |mut run: Run<'_>| {
         let mut network = normalized().build().unwrap();
-        let history = trainer.fit(&mut network, &data()).unwrap();
+        let history = trainer().fit_with(&mut network, &data(), &mut run).unwrap();
         (network_bits(&network), facts(&history))
     };
-    let expected = train(trainer());
+    let expected = train(Run::default());
     for stop in 1..30 {
         let mut left = stop;
         let checkpoints = Checkpoints::new(&path).resume();
-        train(trainer().checkpoints(checkpoints.clone()).observe(|_| {
+        train(Run::default().checkpoints(checkpoints.clone()).observe(|_| {
             left -= 1;
             if left == 0 { Break(()) } else { Continue(()) }
         }));
-        assert_eq!(train(trainer().checkpoints(checkpoints)), expected, "stopped after {stop} events");
+        assert_eq!(train(Run::default().checkpoints(checkpoints)), expected, "stopped after {stop} events");
         let _ = fs::remove_file(&path);
     }
 }
@@ -88,14 +90,14 @@ fn lbfgs_resumes() {
             let trainer = if validation > 0.0 { trainer.early_stopping(3) } else { trainer };
             trainer.penalty(Penalty::default().l2(l2))
         };
-        let train = |mut trainer: Trainer<'_>| {
+        let train = |mut run: Run<'_>| {
             let mut network = builder().build().unwrap();
-            let history = trainer.fit(&mut network, &data()).unwrap();
+            let history = trainer().fit_with(&mut network, &data(), &mut run).unwrap();
             (network_bits(&network), facts(&history), history.epochs.len())
         };
-        let expected = train(trainer());
+        let expected = train(Run::default());
         assert!((5..500).contains(&expected.2), "{rule:?} ends after {} epochs", expected.2);
-        let resumed = || trainer().checkpoints(Checkpoints::new(&path).every_epochs(2).resume());
+        let resumed = || Run::default().checkpoints(Checkpoints::new(&path).every_epochs(2).resume());
         // Stopped once, after each event, and resumed to the end; then resumed from the end.
         for stop in 1..=2 * expected.2 {
             let mut left = stop;
@@ -133,7 +135,7 @@ fn stopped_training_resumes_where_it_was() {
         let (mut events, mut stops) = (0, Vec::new());
         loop {
             let mut left = rng.below(7);
-            let mut trainer = trainer(rule).checkpoints(Checkpoints::new(&path).resume()).observe(|event| {
+            let mut run = Run::default().checkpoints(Checkpoints::new(&path).resume()).observe(|event| {
                 events += 1;
                 if left == 0 {
                     stops.push(format!("{event:?}"));
@@ -143,8 +145,8 @@ fn stopped_training_resumes_where_it_was() {
                 Continue(())
             });
             let mut network = builder().build().unwrap();
-            let history = trainer.fit(&mut network, &data()).unwrap();
-            drop(trainer);
+            let history = trainer(rule).fit_with(&mut network, &data(), &mut run).unwrap();
+            drop(run);
             if left > 0 || history.epochs.len() == 8 {
                 assert_eq!(network_bits(&network), network_bits(&expected.0), "{rule:?} {stops:?}");
                 assert_eq!(facts(&history), facts(&expected.1), "{rule:?} {stops:?}");
@@ -163,13 +165,14 @@ fn restarts_resume_to_the_same_choice() {
     let folder = Folder::new();
     let path = folder.path("a.checkpoint");
     // Trials of four epochs.
-    let trainer = |checkpoints| trainer(Adam::new(0.02).into()).epochs(40).early_stopping(30).checkpoints(checkpoints);
-    let fit = |mut trainer: Trainer<'_>| {
-        let (network, history) = trainer.fit_best_of(3, &builder(), &data()).unwrap();
+    let trainer = trainer(Adam::new(0.02).into()).epochs(40).early_stopping(30);
+    let with = |checkpoints| Run::default().checkpoints(checkpoints);
+    let fit = |mut run: Run<'_>| {
+        let (network, history) = trainer.fit_best_of_with(3, &builder(), &data(), &mut run).unwrap();
         (network_bits(&network), facts(&history))
     };
     let unused = folder.path("unused");
-    let expected = fit(trainer(Checkpoints::new(&unused)));
+    let expected = fit(with(Checkpoints::new(&unused)));
     assert!(!unused.exists());
     let request = AtomicBool::new(false);
     let mut trials = Vec::new();
@@ -182,7 +185,7 @@ fn restarts_resume_to_the_same_choice() {
             _ => checkpoints.every_epochs(every),
         };
         request.store(true, Ordering::Relaxed);
-        let mut stopped = trainer(checkpoints).observe(|event| {
+        let mut stopped = with(checkpoints).observe(|event| {
             // As if it had been killed: the file is restored after the checkpoint at the end.
             match event {
                 Event::Batch { epoch: 1, batch: 1, .. } if path.exists() => {
@@ -196,12 +199,49 @@ fn restarts_resume_to_the_same_choice() {
                 _ => Continue(()),
             }
         });
-        stopped.fit_best_of(3, &builder(), &data()).unwrap();
+        trainer.fit_best_of_with(3, &builder(), &data(), &mut stopped).unwrap();
         drop(stopped);
         fs::rename(folder.path("kept"), &path).unwrap();
-        trials.push(Safetensors::read(&path).unwrap().metadata.get("trials").cloned().unwrap_or("-".into()));
-        assert_eq!(fit(trainer(Checkpoints::new(&path).resume())), expected, "every {every}");
+        trials.push(Safetensors::read(&path).unwrap().metadata.get("starts done").cloned().unwrap_or("-".into()));
+        assert_eq!(fit(with(Checkpoints::new(&path).resume())), expected, "every {every}");
         fs::remove_file(&path).unwrap();
     }
     assert_eq!(trials, ["0", "2", "2", "1", "2", "2", "-", "-"]);
+}
+
+/// The learning rate that an observer has set is in the checkpoint, and so is a note.
+#[test]
+fn changed_learning_rate_resumes() {
+    let folder = Folder::new();
+    let path = folder.path("a.checkpoint");
+    let trainer = trainer(Adam::new(0.01).into());
+    let train = |run: Run<'_>, stop: usize| {
+        let mut left = stop;
+        let mut run = run.observe(|event| {
+            left -= 1;
+            if let Event::Batch { epoch: 3, batch: 2, learning_rate, .. } = event {
+                learning_rate.set(0.002);
+            }
+            if left == 0 { Break(()) } else { Continue(()) }
+        });
+        let mut network = builder().build().unwrap();
+        let history = trainer.fit_with(&mut network, &data(), &mut run).unwrap();
+        (network_bits(&network), facts(&history))
+    };
+    let expected = train(Run::default(), usize::MAX);
+    assert_ne!(expected.0, network_bits(&undisturbed(trainer.clone()).0));
+    for stop in 8..16 {
+        let checkpoints = Checkpoints::new(&path).note("batch", "a note").note("x", stop.to_string()).resume();
+        assert_eq!(checkpoints.find().unwrap(), None);
+        train(Run::default().checkpoints(checkpoints.clone()), stop);
+        let found = checkpoints.find().unwrap().unwrap();
+        assert_eq!((found.note("batch"), found.note("x")), (Some("a note"), Some(&stop.to_string()[..])));
+        assert_eq!((found.note("y"), found.setting("batch size"), found.path()), (None, Some("20"), path.as_path()));
+        assert!(Checkpoints::is_checkpoint(&path));
+        assert_eq!(checkpoints.clone().anew().find().unwrap(), None);
+        assert_eq!(train(Run::default().checkpoints(checkpoints), usize::MAX), expected, "stopped after {stop} events");
+        fs::remove_file(&path).unwrap();
+    }
+    put(&path, b"a,b");
+    assert!(!Checkpoints::is_checkpoint(&path) && Checkpoints::new(&path).resume().find().is_err());
 }

@@ -7,7 +7,7 @@ use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use palmnet::Activation::*;
-use palmnet::{Adam, Checkpoints, Event, Loss, Model, Network, Safetensors, Sgd, Trainer, generate};
+use palmnet::{Adam, Checkpoints, Event, Loss, Model, Network, Run, Safetensors, Sgd, Trainer, generate};
 
 use super::{builder, data, resumes, trainer, undisturbed};
 use crate::support::Folder;
@@ -21,7 +21,7 @@ fn checkpoints_are_written_on_schedule_and_on_request() {
         let mut last = Vec::new();
         let mut network = builder().build().unwrap();
         let trainer = Trainer::new(Loss::CrossEntropy, Adam::new(0.01)).epochs(7).batch_size(20);
-        let mut trainer = trainer.checkpoints(checkpoints).observe(|event| {
+        let mut run = Run::default().checkpoints(checkpoints).observe(|event| {
             let file = fs::read(&path).unwrap_or_default();
             if file != last {
                 let file = Safetensors::from_bytes(&file, "").unwrap();
@@ -31,8 +31,8 @@ fn checkpoints_are_written_on_schedule_and_on_request() {
             request.fetch_or(matches!(event, Event::Batch { epoch: 3, batch: 2, .. }), Ordering::Relaxed);
             Continue(())
         });
-        trainer.fit(&mut network, &data()).unwrap();
-        drop(trainer);
+        trainer.fit_with(&mut network, &data(), &mut run).unwrap();
+        drop(run);
         let _ = fs::remove_file(&path);
         written.iter().map(|(epoch, batch)| format!("{epoch}.{batch}")).collect::<Vec<_>>().join(" ")
     };
@@ -55,16 +55,16 @@ fn checkpoints_are_written_on_schedule_and_on_request() {
 fn checkpoint_loads_as_a_network() {
     let folder = Folder::new();
     let mut now = None;
-    let trainer = trainer(Adam::new(0.01).into()).checkpoints(Checkpoints::new(folder.path("a.checkpoint")));
-    let mut trainer = trainer.observe(|event| match event {
+    let run = Run::default().checkpoints(Checkpoints::new(folder.path("a.checkpoint")));
+    let mut run = run.observe(|event| match event {
         Event::Epoch { network, .. } => {
             now = Some(network.clone());
             Break(())
         }
         _ => Continue(()),
     });
-    trainer.fit(&mut builder().build().unwrap(), &data()).unwrap();
-    drop(trainer);
+    trainer(Adam::new(0.01).into()).fit_with(&mut builder().build().unwrap(), &data(), &mut run).unwrap();
+    drop(run);
     assert_eq!(Network::load(folder.path("a.checkpoint")).unwrap(), now.unwrap());
     let error = Model::load(folder.path("a.checkpoint")).unwrap_err().to_string();
     assert!(error.contains("this is the checkpoint of a training"), "{error}");
@@ -93,8 +93,9 @@ fn non_finite_state_is_not_written() {
     let fit = |rate: f32| {
         let mut network = Network::builder(2).dense(4, Identity).dense(3, Identity).build().unwrap();
         let checkpoints = Checkpoints::new(folder.path("a.checkpoint")).every(Duration::ZERO);
-        let mut trainer = Trainer::new(Loss::MeanSquaredError, Sgd::new(rate)).epochs(20).checkpoints(checkpoints);
-        trainer.fit(&mut network, &generate::sums(50, 1)).unwrap_err();
+        let trainer = Trainer::new(Loss::MeanSquaredError, Sgd::new(rate)).epochs(20);
+        let mut run = Run::default().checkpoints(checkpoints);
+        trainer.fit_with(&mut network, &generate::sums(50, 1), &mut run).unwrap_err();
     };
     // The loss is finite before the first step, the weights are not after it.
     fit(1e38);

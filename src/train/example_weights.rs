@@ -3,21 +3,21 @@
 use crate::base::error::{Error, Result};
 use crate::data::{Dataset, Targets};
 
-/// How much the examples count in training; see [`Trainer::weights`](crate::Trainer::weights).
-#[derive(Clone, Copy, Debug, PartialEq)]
+/// How much the examples count in training; see [`Trainer::example_weights`](crate::Trainer::example_weights).
+#[derive(Clone, Debug, PartialEq)]
 #[non_exhaustive]
-pub enum Weights<'a> {
+pub enum ExampleWeights {
     /// Every class as much as any other, however few its examples are: n / (classes · examples of the class).
     Balanced,
-    /// A factor for every class, in the order of the dataset's class names.
-    Classes(&'a [f32]),
-    /// A factor for every example.
-    Examples(&'a [f32]),
+    /// A factor of at least zero for every class, in the order of the dataset's class names.
+    Classes(Vec<f32>),
+    /// A factor of at least zero for every example.
+    Examples(Vec<f32>),
 }
 
-impl Weights<'_> {
-    /// The factor of every example of `data`.
-    pub(super) fn of(self, data: &Dataset) -> Result<Vec<f32>> {
+impl ExampleWeights {
+    /// Returns the factor of every example of `data`.
+    pub(super) fn of(&self, data: &Dataset) -> Result<Vec<f32>> {
         let fits = |weights: &[f32], count: usize, what: &str| {
             if weights.len() != count {
                 let message = format!("{} weights for {count} {what}: one is needed for each", weights.len());
@@ -36,12 +36,12 @@ impl Weights<'_> {
         };
         let classes = data.class_names().len();
         match self {
-            Weights::Examples(weights) => fits(weights, data.len(), "examples").map(|()| weights.to_vec()),
-            Weights::Classes(weights) => {
+            ExampleWeights::Examples(weights) => fits(weights, data.len(), "examples").map(|()| weights.clone()),
+            ExampleWeights::Classes(weights) => {
                 fits(weights, classes, "classes")?;
                 by_class(weights)
             }
-            Weights::Balanced => {
+            ExampleWeights::Balanced => {
                 let mut counts = vec![0; classes];
                 data.labels().unwrap_or_default().iter().for_each(|&label| counts[label as usize] += 1);
                 let present = counts.iter().filter(|&&count| count > 0).count();

@@ -1,0 +1,229 @@
+//! Training that goes on from call to call: on data that arrives bit by bit, or is larger than memory.
+
+use std::fmt;
+
+use super::config::Config;
+use super::position::{is_rate, layers};
+use super::snapshot::Snapshot;
+use super::step::{Examples, Rows, Shared, StepMemory, StepOptions};
+use super::trainer::Trainer;
+use crate::base::error::{Error, Result};
+use crate::base::history::History;
+use crate::base::rng::{Rng, purpose};
+use crate::base::text::quoted;
+use crate::data::Dataset;
+use crate::format::safetensors::{Safetensors, Tensor};
+use crate::nn::backprop::Pass;
+use crate::nn::network::Network;
+use crate::optim::{Optimizer, Rule};
+
+/// The names in a state.
+const LAYERS: &str = "layers";
+const RULE: &str = "settings of the optimizer";
+const STEPS: &str = "steps";
+const LEARNING_RATE: &str = "learning rate";
+
+fn moment_name(i: usize) -> String {
+    format!("moments.{i}")
+}
+
+/// A training that goes on from call to call: it keeps the optimizer, and the memory of the steps.
+///
+/// Its settings are those of the [`Trainer`] that it comes from, but for those of a training with an end: epochs, schedule
+/// and warm-up, validation and early stopping have no influence. The learning rate stays as it is until it is set.
+///
+/// ```
+/// use palmnet::{Activation::*, Adam, Loss, Network, Trainer, generate};
+/// let mut network = Network::builder(2).dense(16, Relu).dense(2, Softmax).seed(1).build()?;
+/// let mut online = Trainer::new(Loss::CrossEntropy, Adam::new(0.01)).online(&network)?;
+/// // Data that arrives bit by bit:
+/// for day in 0..50 {
+///     online.partial_fit(&mut network, &generate::moons(500, 0.1, day))?;
+/// }
+/// // Files that do not fit into memory together, read one after the other:
+/// online.set_learning_rate(0.002)?;
+/// let loss = online.fit_batches(&mut network, (50..70).map(|file| Ok(generate::moons(500, 0.1, file))))?;
+/// assert!(loss < 0.05);
+/// # Ok::<(), palmnet::Error>(())
+/// ```
+///
+/// The same calls from the same weights give the same bits, for any number of threads. To go on another day, save the
+/// network and the [`state`](Self::state).
+pub struct Online {
+    config: Config,
+    optimizer: Optimizer,
+    memory: StepMemory,
+    /// The layers of the network that this is for.
+    layers: String,
+    /// The weights from before the call.
+    before: Snapshot,
+}
+
+impl Trainer {
+    /// Returns a training of `network` that goes on from call to call.
+    ///
+    /// # Errors
+    /// If a setting is out of range or does not fit the network, and if the update rule is L-BFGS, which needs all data
+    /// at once.
+    pub fn online(&self, network: &Network) -> Result<Online> {
+        if let Rule::Lbfgs(_) = self.config.rule {
+            let message = "L-BFGS needs all data at once: use another optimizer, such as Adam";
+            return Err(Error::Setting(message.into()));
+        }
+        let config = self.config.clone();
+        config.check_ranges()?;
+        let frozen = config.first_trained(network)?;
+        let pass = Pass::new(network, config.loss, config.seed)?.freeze(network, frozen);
+        let options = StepOptions { frozen, clip_norm: config.clip_norm, ..StepOptions::default() };
+        Ok(Online {
+            optimizer: config.optimizer(network),
+            memory: StepMemory::new(network, &pass, &options, config.batch_size, config.threads),
+            layers: layers(network),
+            before: Snapshot::default(),
+            config,
+        })
+    }
+}
+
+impl Online {
+    /// Trains `network` once on every example of `data`, in mini-batches of the trainer's
+    /// [`batch_size`](Trainer::batch_size). Data of no more examples is a single step; of more, the order is shuffled, as
+    /// the seed and the number of steps so far decide. Returns the mean loss of the examples, each taken before its step.
+    ///
+    /// With [`ExampleWeights::Balanced`](crate::ExampleWeights::Balanced), the classes of each dataset are balanced by
+    /// themselves.
+    ///
+    /// # Errors
+    /// If data, network and loss do not fit each other, if the network has other layers than the one that this was made
+    /// for, or if the loss or a weight becomes infinite or NaN; the network then has the weights from before the call, and
+    /// the training must be begun anew with [`Trainer::online`].
+    pub fn partial_fit(&mut self, network: &mut Network, data: &Dataset) -> Result<f64> {
+        self.config.check(network, data)?;
+        if layers(network) != self.layers {
+            let message = "the network has other layers than the one that the online training was made for";
+            return Err(Error::Mismatch(message.into()));
+        }
+        let options = self.config.step_options(network, data)?;
+        let mut train = Rows::all(data);
+        if data.len() > self.config.batch_size {
+            let orders = Rng::stream(self.config.seed, purpose::ORDER).next_u64();
+            Rng::stream(orders, self.optimizer.steps()).shuffle(&mut train.rows);
+        }
+        self.before.take(network);
+        let validation = Rows { data, rows: Vec::new() };
+        let shared = Shared::new(network, Examples { train, validation }, options, &self.memory);
+        let (size, optimizer) = (self.config.batch_size, &mut self.optimizer);
+        let mut loss_sum = 0.0;
+        let trained = shared.with_team(|team| {
+            let mut start = 0;
+            while start < data.len() {
+                let batch = start..data.len().min(start.saturating_add(size));
+                start = batch.end;
+                let step = optimizer.steps();
+                loss_sum += batch.len() as f64 * shared.step(team, optimizer, step, batch)?;
+            }
+            Ok(())
+        });
+        trained.map(|()| loss_sum / data.len() as f64).map_err(|reason: String| {
+            shared.restore(&self.before);
+            let message = format!(
+                "{reason}. Lower the learning rate (now {}), scale features and targets, or look for extreme values in the \
+                 data",
+                self.optimizer.learning_rate()
+            );
+            let batch = usize::try_from(self.optimizer.steps()).unwrap_or(usize::MAX);
+            Error::diverged(1, batch, message, History::default())
+        })
+    }
+
+    /// Trains `network` on one dataset after the other with [`partial_fit`](Self::partial_fit), each as it comes: an
+    /// iterator that reads files keeps no more than one of them in memory. Returns the mean loss of all examples; NaN if
+    /// there was no dataset.
+    ///
+    /// # Errors
+    /// Those of [`partial_fit`](Self::partial_fit) and of the iterator; the network keeps the steps on the datasets before.
+    pub fn fit_batches(
+        &mut self,
+        network: &mut Network,
+        batches: impl IntoIterator<Item = Result<Dataset>>,
+    ) -> Result<f64> {
+        let (mut loss_sum, mut examples) = (0.0, 0);
+        for data in batches {
+            let data = data?;
+            loss_sum += self.partial_fit(network, &data)? * data.len() as f64;
+            examples += data.len();
+        }
+        Ok(loss_sum / examples as f64)
+    }
+
+    /// Returns the learning rate of the next step.
+    pub fn learning_rate(&self) -> f32 {
+        self.optimizer.learning_rate()
+    }
+
+    /// Sets the learning rate of the steps to come.
+    ///
+    /// # Errors
+    /// If it is not finite or not more than zero.
+    pub fn set_learning_rate(&mut self, learning_rate: f32) -> Result<()> {
+        if !is_rate(learning_rate) {
+            return Err(Error::Setting(format!("learning rate {learning_rate}: it must be finite and more than zero")));
+        }
+        self.optimizer.set_learning_rate(learning_rate);
+        Ok(())
+    }
+
+    /// Returns the state of the training besides the network: the optimizer's moments, its number of steps and the learning
+    /// rate. With the network it is all that is needed to go on another day.
+    pub fn state(&self) -> Safetensors {
+        let mut state = Safetensors::default();
+        for (name, text) in [
+            (LAYERS, self.layers.clone()),
+            (RULE, self.config.rule.to_string()),
+            (STEPS, self.optimizer.steps().to_string()),
+            (LEARNING_RATE, self.learning_rate().to_string()),
+        ] {
+            state.metadata.insert(name.into(), text);
+        }
+        for (i, moments) in self.optimizer.moments().enumerate() {
+            state.tensors.push(Tensor::new(moment_name(i), &[moments.len()], moments.to_vec()));
+        }
+        state
+    }
+
+    /// Goes on from a [`state`](Self::state) of a training with the same settings: with the network as it was then, the
+    /// calls to come give the same bits as if there had been no interruption.
+    ///
+    /// # Errors
+    /// If the state is that of another network or of another update rule, or is damaged; nothing is changed then.
+    pub fn restore(&mut self, state: &Safetensors) -> Result<()> {
+        let wrong = |message: String| Error::Mismatch(format!("state of an online training: {message}"));
+        let text = |name: &str| state.metadata.get(name).map(String::as_str).unwrap_or_default();
+        for (name, expected) in [(LAYERS, self.layers.clone()), (RULE, self.config.rule.to_string())] {
+            if text(name) != expected {
+                return Err(wrong(format!("the {name} must be {}, and are {}", expected, quoted(text(name)))));
+            }
+        }
+        let rate = text(LEARNING_RATE).parse().ok().filter(|&rate: &f32| is_rate(rate));
+        let (Ok(steps), Some(rate)) = (text(STEPS).parse(), rate) else {
+            return Err(wrong("the steps or the learning rate are damaged".into()));
+        };
+        let tensors = (0..).map_while(|i| state.tensor(&moment_name(i)));
+        let moments: Vec<Vec<f32>> = tensors.map(|tensor| tensor.data.clone()).collect();
+        let is_damaged = moments.iter().flatten().any(|x| x.is_nan());
+        if is_damaged || !self.optimizer.restore(steps, rate, moments) {
+            return Err(wrong("the moments are damaged".into()));
+        }
+        Ok(())
+    }
+}
+
+impl fmt::Debug for Online {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Online")
+            .field("layers", &self.layers)
+            .field("steps", &self.optimizer.steps())
+            .field("learning_rate", &self.learning_rate())
+            .finish_non_exhaustive()
+    }
+}
