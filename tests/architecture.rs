@@ -225,10 +225,11 @@ fn functions_are_short_and_take_few_parameters() {
             let head: String =
                 lines[start..].iter().take_while(|line| !line.trim_end().ends_with('{')).cloned().collect();
             let head = if head.is_empty() { line.clone() } else { head };
-            let parameters =
-                head.matches(": ").count() - head.split("->").nth(1).map_or(0, |rest| rest.matches(": ").count());
-            if parameters > PARAMETERS + 1 && !is_test {
-                faults.push(format!("{at} has {parameters} parameters or so"));
+            // The parameters stand between the parentheses, after those of the type.
+            let list = head.split_once('(').map_or("", |(_, rest)| rest.split("->").next().unwrap_or_default());
+            let parameters = list.matches(": ").count();
+            if parameters > PARAMETERS && !is_test {
+                faults.push(format!("{at} has {parameters} parameters"));
             }
         }
     }

@@ -211,7 +211,7 @@ impl Online {
         let tensors = (0..).map_while(|i| state.tensor(&moment_name(i)));
         let moments: Vec<Vec<f32>> = tensors.map(|tensor| tensor.data.clone()).collect();
         let is_damaged = moments.iter().flatten().any(|x| x.is_nan());
-        if is_damaged || !self.optimizer.restore(steps, rate, moments) {
+        if is_damaged || !self.optimizer.resume(steps, rate, moments) {
             return Err(wrong("the moments are damaged".into()));
         }
         Ok(())
