@@ -2,7 +2,7 @@
 
 use std::fmt::Write;
 
-/// What one epoch came to.
+/// The losses, the learning rate and the time of one epoch.
 #[derive(Clone, Copy, Debug, PartialEq)]
 #[non_exhaustive]
 pub struct Epoch {

@@ -132,7 +132,7 @@ fn mismatch(expected: usize, what: &str, found: &str) -> Error {
     Error::Mismatch(format!("the network has {expected} {what} and the data {found}"))
 }
 
-/// How well a model does on labelled data.
+/// How well a model does on labeled data: the loss and the metrics.
 #[derive(Clone, Debug, PartialEq)]
 #[non_exhaustive]
 pub struct Score {

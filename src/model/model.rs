@@ -58,7 +58,7 @@ pub struct Model {
 
 impl Model {
     /// Makes a model of a network, the preprocessing of its data, and the schema of the data it was trained on. A
-    /// [`Scaler`](crate::data::Scaler) serves as preprocessing of features alone. The model takes data with missing features
+    /// [`Scaler`] serves as preprocessing of features alone. The model takes data with missing features
     /// if the preprocessing has an imputer.
     ///
     /// # Errors
@@ -126,7 +126,7 @@ impl Model {
         &self.network
     }
 
-    /// What is done to the features first, and undone to the predicted values last.
+    /// Returns the preprocessing: applied to the features first, and inverted for predicted values last.
     pub fn preprocessing(&self) -> &Preprocessing {
         &self.preprocessing
     }
@@ -156,7 +156,7 @@ impl Model {
         }
     }
 
-    /// How well the model does on labelled data in the units of the training data.
+    /// Returns the metrics of the model on labeled data in the units of the training data.
     ///
     /// # Errors
     /// Those of [`check`](Self::check): other classes, say, would give a wrong figure.
@@ -164,7 +164,7 @@ impl Model {
         self.network.judge(&self.outputs_for(data)?, data)
     }
 
-    /// Loss and metrics on labelled data in the units of the training data, in one pass. The loss is that of scaled
+    /// Returns loss and metrics on labeled data in the units of the training data, in one pass. The loss is that of scaled
     /// targets, as in training; metrics are in the units of the targets.
     ///
     /// # Errors

@@ -5,7 +5,8 @@ use std::fmt;
 use super::check::wrong;
 use crate::base::error::Result;
 
-/// What pulls every weight towards zero in each step, to keep a network from learning its examples by heart.
+/// Regularization: L1, L2 and decoupled weight decay. Each shrinks the weights a little in every step, which reduces
+/// overfitting.
 ///
 /// Biases, and the parameters of normalisation layers, are left alone unless [`biases`](Self::biases) asks for them. The loss that is reported, and that early
 /// stopping looks at, is without the penalty: it compares between settings.

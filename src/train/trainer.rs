@@ -26,7 +26,7 @@ use crate::optim::{Penalty, Rule, Schedule};
 /// let trainer = Trainer::new(Loss::BinaryCrossEntropy, Adam::new(0.01)).epochs(100);
 /// let history = trainer.fit(&mut network, &data)?;
 /// assert!(history.train_loss() < history.epochs[0].train_loss);
-/// assert!(network.evaluate(&data)?.accuracy() > 0.97);
+/// assert!(network.evaluate(&data)?.accuracy() > Some(0.97));
 /// # Ok::<(), palmnet::Error>(())
 /// ```
 #[derive(Clone, Debug, PartialEq)]

@@ -100,7 +100,6 @@ pub enum Normalization {
 
 impl Hyperparameters {
     /// A network for `train`, with new weights.
-    #[must_use]
     pub fn network(&self, train: &Dataset) -> NetworkBuilder {
         let (outputs, link) = match train.targets() {
             Targets::Classes(_) => (train.class_names().len(), Activation::Softmax),
@@ -132,7 +131,6 @@ impl Hyperparameters {
     }
 
     /// A trainer for data that is already scaled.
-    #[must_use]
     pub fn trainer(&self) -> Trainer {
         let mut trainer = Trainer::new(self.loss, self.optimizer)
             .epochs(self.epochs)

@@ -20,7 +20,7 @@ use crate::optim::Rule;
 /// ```
 /// use palmnet::{generate, tune::{Overrides, RandomSearch}};
 /// let (train, test) = generate::moons(300, 0.2, 1).split(0.8, 1);
-/// let given = Overrides { epochs: Some(20), tune_penalty: Some(false), ..Overrides::default() };
+/// let given = Overrides { epochs: Some(40), tune_penalty: Some(false), ..Overrides::default() };
 /// let tuned = RandomSearch::new(given).trials(4).run(&train)?;
 /// let model = tuned.best.fit(&train)?.model;
 /// assert!(model.score(&test)?.value() > 0.85);
