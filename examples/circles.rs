@@ -8,7 +8,8 @@
 //! opt-level = 3
 //! ```
 
-use palmnet::{Activation::*, Lbfgs, Loss, Network, Trainer, generate};
+use palmnet::optim::Lbfgs;
+use palmnet::{Activation::*, Loss, Network, Trainer, generate};
 
 fn main() -> palmnet::Result<()> {
     let (train, test) = generate::circles(1000, 0.0, 0).split(0.8, 0);

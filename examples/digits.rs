@@ -8,8 +8,9 @@
 //! opt-level = 3
 //! ```
 
+use palmnet::data::Scaler;
 use palmnet::tune::Recipe;
-use palmnet::{Activation::*, Adam, Loss, Network, Scaler, Trainer, generate};
+use palmnet::{Activation::*, Adam, Loss, Network, Trainer, generate};
 
 fn main() -> palmnet::Result<()> {
     let (train, test) = generate::digits().split(0.8, 0);

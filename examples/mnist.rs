@@ -11,7 +11,8 @@
 
 use std::ops::ControlFlow;
 
-use palmnet::{Activation::*, Adam, Dataset, Error, Event, Loss, Network, Run, Scaler, Trainer};
+use palmnet::data::Scaler;
+use palmnet::{Activation::*, Adam, Dataset, Error, Event, Loss, Network, Run, Trainer};
 
 fn main() -> palmnet::Result<()> {
     let folder = std::env::args().nth(1).ok_or(Error::Setting("which folder holds the MNIST files?".into()))?;

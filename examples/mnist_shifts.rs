@@ -8,10 +8,10 @@
 //! opt-level = 3
 //! ```
 
-use palmnet::{
-    Activation::*, Adam, Dataset, Loss, Matrix, Network, Optimizer, Penalty, Rng, Scaler, Schedule, Scheduler,
-    Workspace,
-};
+use palmnet::compute::Rng;
+use palmnet::data::Scaler;
+use palmnet::optim::{Optimizer, Scheduler};
+use palmnet::{Activation::*, Adam, Dataset, Loss, Matrix, Network, Penalty, Schedule, Workspace};
 
 const SIDE: usize = 28;
 const BATCH: usize = 128;

@@ -8,7 +8,8 @@
 //! opt-level = 3
 //! ```
 
-use palmnet::{Activation::*, Lbfgs, Loss, Network, Trainer, generate};
+use palmnet::optim::Lbfgs;
+use palmnet::{Activation::*, Loss, Network, Trainer, generate};
 
 fn main() -> palmnet::Result<()> {
     let data = generate::xor();

@@ -115,15 +115,16 @@
 #![warn(missing_docs)]
 
 mod base;
-mod data;
+pub mod data;
 mod format;
 mod linalg;
-mod model;
-mod nn;
-mod optim;
-mod train;
+pub mod model;
+pub mod nn;
+pub mod optim;
+pub mod train;
 pub mod tune;
 
+<<<<<<< HEAD
 pub use base::error::{Divergence, Error, ErrorKind, Result};
 pub use base::history::{Epoch, History};
 pub use base::parallel::{set_threads, threads};
@@ -158,7 +159,35 @@ pub use optim::{
 };
 pub use train::{CheckpointInfo, Checkpoints, Event, ExampleWeights, Online, RateSearch, Run, Trainer};
 #[doc(inline)]
+=======
+// In one call.
+>>>>>>> lead
 pub use tune::{Fit, Hyperparameters, fit};
+
+// Data and models.
+pub use data::generate;
+pub use data::{Dataset, Table, Target};
+pub use linalg::matrix::Matrix;
+pub use model::{Model, Preprocessing, Scaling, Score};
+
+// Networks by hand.
+pub use nn::{Activation, Loss, Network, Workspace};
+pub use optim::{Adam, Penalty, Schedule, Sgd};
+pub use train::{Checkpoints, Event, History, Run, Trainer};
+
+pub use error::{Error, Result};
+
+/// Errors, and the kinds by which a program tells them apart.
+pub mod error {
+    pub use crate::base::error::{Divergence, Error, ErrorKind, Result};
+}
+
+/// The machine: threads, instruction sets, random numbers.
+pub mod compute {
+    pub use crate::base::parallel::{set_threads, threads};
+    pub use crate::base::rng::Rng;
+    pub use crate::linalg::isa::Isa;
+}
 
 /// What the command needs beyond the library's surface. Nothing here is stable.
 #[doc(hidden)]
@@ -169,6 +198,7 @@ pub mod unversioned {
     pub use crate::format::json::Json;
     pub use crate::format::safetensors::{Safetensors, Tensor};
     pub use crate::linalg::gemm::{SHARED_PRODUCT, peak_flops};
+    pub use crate::linalg::view::MatrixView;
 }
 
 /// How good predictions are: every metric, and functions of predicted probabilities.

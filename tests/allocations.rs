@@ -7,10 +7,11 @@ use std::alloc::{GlobalAlloc, Layout, System};
 use std::ops::ControlFlow;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use palmnet::{
-    Activation::*, Adam, Dataset, Event, ExampleWeights, Loss, Matrix, Network, Optimizer, Penalty, Rng, Run, Scratch,
-    Trainer, Workspace, generate, set_threads,
-};
+use palmnet::compute::{Rng, set_threads};
+use palmnet::nn::Scratch;
+use palmnet::optim::Optimizer;
+use palmnet::train::ExampleWeights;
+use palmnet::{Activation::*, Adam, Dataset, Event, Loss, Matrix, Network, Penalty, Run, Trainer, Workspace, generate};
 
 use support::{rules, scaled_digits};
 

@@ -3,10 +3,9 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
-use palmnet::{
-    Activation, AdaGrad, Adam, BatchNorm, Dense, Layer, Loss, Matrix, NAdam, Network, Optimizer, Penalty, RmsProp,
-    Rprop, Rule, Schedule, Scheduler, Sgd, Workspace,
-};
+use palmnet::nn::{BatchNorm, Dense, Layer};
+use palmnet::optim::{AdaGrad, NAdam, Optimizer, RmsProp, Rprop, Rule, Scheduler};
+use palmnet::{Activation, Adam, Loss, Matrix, Network, Penalty, Schedule, Sgd, Workspace};
 
 /// A safetensors file, read without the crate: eight bytes of length, a JSON header, the numbers.
 struct Golden {

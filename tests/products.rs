@@ -1,6 +1,8 @@
 //! The fast matrix product against the definition.
 
-use palmnet::{Dense, Layer, Loss, Matrix, Network, Rng, Workspace};
+use palmnet::compute::Rng;
+use palmnet::nn::{Dense, Layer};
+use palmnet::{Loss, Matrix, Network, Workspace};
 use proptest::prelude::*;
 
 /// Rows, inner, columns: mostly small, with 0 and 1, and now and then beyond any tile and block.

@@ -1,9 +1,10 @@
 //! Training and products of random shapes by random numbers of threads, against one thread, bit by bit. A few rounds as
 //! a rule; `PALMNET_SOAK=2000 cargo test --release --test soak` goes on for minutes.
 
-use palmnet::{
-    Activation, Adam, Dataset, Features, Loss, Matrix, Network, Rng, Rule, Scaler, Schedule, Sgd, Trainer, set_threads,
-};
+use palmnet::compute::{Rng, set_threads};
+use palmnet::data::{Features, Scaler};
+use palmnet::optim::Rule;
+use palmnet::{Activation, Adam, Dataset, Loss, Matrix, Network, Schedule, Sgd, Trainer};
 
 fn pick<T: Copy>(rng: &mut Rng, from: &[T]) -> T {
     from[rng.below(from.len())]

@@ -13,7 +13,8 @@ use super::history::History;
 /// errors apart in a program, use [`kind`](Self::kind):
 ///
 /// ```
-/// use palmnet::{Error, ErrorKind, Model};
+/// use palmnet::error::ErrorKind;
+/// use palmnet::{Error, Model};
 /// let error = Model::load("no-such-file.safetensors").unwrap_err();
 /// assert_eq!(error.kind(), ErrorKind::Io);
 /// assert_eq!(error.to_string(), "no-such-file.safetensors: there is no such file or folder");

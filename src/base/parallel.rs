@@ -67,8 +67,8 @@ pub fn threads() -> usize {
 /// [`Trainer::threads`](crate::Trainer::threads).
 ///
 /// ```
-/// palmnet::set_threads(1);
-/// assert_eq!(palmnet::threads(), 1);
+/// palmnet::compute::set_threads(1);
+/// assert_eq!(palmnet::compute::threads(), 1);
 /// ```
 pub fn set_threads(threads: usize) {
     THREADS.store(threads.min(MOST_THREADS), SeqCst);

@@ -22,7 +22,7 @@ pub(crate) mod purpose {
 /// A small, fast generator: xoshiro256++ (Blackman, Vigna, 2019), seeded through SplitMix64.
 ///
 /// ```
-/// use palmnet::Rng;
+/// use palmnet::compute::Rng;
 /// let mut a = Rng::new(42);
 /// let mut b = Rng::new(42);
 /// assert_eq!(a.next_u64(), b.next_u64());

@@ -2,7 +2,8 @@
 
 use std::path::Path;
 
-use palmnet::{Dataset, Error, Missing, Model, Table, Target};
+use palmnet::data::Missing;
+use palmnet::{Dataset, Error, Model, Table, Target};
 
 use super::Failure;
 use super::arguments::{Arguments, nearest};

@@ -103,8 +103,8 @@ fn dispatch(words: impl Iterator<Item = OsString>, out: &mut dyn Write) -> Resul
                 Some(arguments) => {
                     let threads = "a whole number from 1 to 1024";
                     let threads = arguments.value(THREADS.name, threads, |n| (1..=1024).contains(n))?;
-                    palmnet::set_threads(threads.unwrap_or(0));
-                    palmnet::Isa::current()?;
+                    palmnet::compute::set_threads(threads.unwrap_or(0));
+                    palmnet::compute::Isa::current()?;
                     work(&arguments, out)
                 }
                 None => Ok(out.write_all(command.help().as_bytes())?),

@@ -3,7 +3,8 @@
 use std::io::IsTerminal;
 use std::time::{Duration, Instant};
 
-use palmnet::{Epoch, Event};
+use palmnet::Event;
+use palmnet::train::Epoch;
 
 use super::format::{duration, short, significant};
 use super::terminal;

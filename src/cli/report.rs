@@ -1,7 +1,10 @@
 //! Scores, networks and data in a line of text or JSON.
 
+use palmnet::data::Targets;
+use palmnet::nn::Layer;
+use palmnet::train::Epoch;
 use palmnet::unversioned::Json;
-use palmnet::{Dataset, Epoch, Layer, Network, Score, Targets};
+use palmnet::{Dataset, Network, Score};
 
 use super::format::counted;
 

@@ -126,10 +126,11 @@ impl Dataset {
     /// Reads the examples of a table to train on, whose cells may be missing.
     ///
     /// With [`Missing::Fill`] missing features are NaN, in all inputs of their column. Split first, and fit an
-    /// [`Imputer`](crate::Imputer) on the training part alone: nothing may be known of the other part.
+    /// [`Imputer`](crate::data::Imputer) on the training part alone: nothing may be known of the other part.
     ///
     /// ```
-    /// use palmnet::{Dataset, Imputer, Missing, Table, Target};
+    /// use palmnet::data::{Imputer, Missing};
+    /// use palmnet::{Dataset, Table, Target};
     /// let text = "name,age,size,kind\nAnn,3,,small\nBob,,9,large\nCid,5,8,large\nDan,5,4,\n";
     /// let mut table = Table::parse(text, "pets.csv")?;
     /// table.ignore(&["name"])?;
@@ -137,7 +138,7 @@ impl Dataset {
     /// assert_eq!(data.missing_count(), 2);
     /// let imputer = Imputer::fit(&data);
     /// imputer.apply(&mut data);
-    /// assert_eq!(data.to_matrix().as_slice(), [3.0, 8.5, 5.0, 9.0, 5.0, 8.0]);
+    /// assert_eq!(data.to_matrix().as_slice(), [3.0, 8.5, 4.0, 9.0, 5.0, 8.0]);
     /// # Ok::<(), palmnet::Error>(())
     /// ```
     ///

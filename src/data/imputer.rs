@@ -13,7 +13,8 @@ use crate::linalg::matrix::Matrix;
 /// [`Preprocessing`](crate::Preprocessing).
 ///
 /// ```
-/// use palmnet::{Dataset, Imputer, Missing, Table, Target};
+/// use palmnet::data::{Imputer, Missing};
+/// use palmnet::{Dataset, Table, Target};
 /// let table = Table::parse("age,color,y\n3,red,1\n,red,2\n5,,3\n9,blue,4\n", "a.csv")?;
 /// let mut data = Dataset::from_table(table, Target::Last, Missing::Fill)?;
 /// let imputer = Imputer::fit(&data);

@@ -15,7 +15,7 @@ pub enum Missing {
     Error,
     /// Rows with a missing cell are left out.
     Drop,
-    /// Missing features are NaN in the dataset, for an [`Imputer`](crate::Imputer) to fill in;
+    /// Missing features are NaN in the dataset, for an [`Imputer`](crate::data::Imputer) to fill in;
     /// [`Preprocessing::fit`](crate::Preprocessing::fit) fits one. Rows whose target is missing are left out: a target
     /// cannot be made up.
     Fill,

@@ -4,7 +4,7 @@ use crate::base::error::{Error, Result};
 use crate::linalg::matrix::Matrix;
 use crate::linalg::vectorize::vectorized;
 
-/// Rows of numbers, on which a scaler is fitted: a [`Matrix`], or the [`Features`](crate::Features) of a dataset.
+/// Rows of numbers, on which a scaler is fitted: a [`Matrix`], or the [`Features`](crate::data::Features) of a dataset.
 pub trait Rows {
     /// Returns the numbers of rows and of columns.
     fn size(&self) -> (usize, usize);
@@ -29,7 +29,8 @@ impl Rows for Matrix {
 /// [`transform`](Self::transform), to a dataset by [`Dataset::scale`](crate::Dataset::scale).
 ///
 /// ```
-/// use palmnet::{Matrix, Scaler};
+/// use palmnet::data::Scaler;
+/// use palmnet::Matrix;
 /// let scaler = Scaler::standard(&Matrix::from_rows(&[[1.0, 7.0], [5.0, 7.0]]));
 /// let mut x = Matrix::from_rows(&[[5.0, 7.0]]);
 /// scaler.transform(&mut x);

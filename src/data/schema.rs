@@ -116,9 +116,9 @@ impl Schema {
     }
 
     /// Returns the schema with missing features allowed or not. In a dataset they are NaN, in all inputs of their column,
-    /// until an [`Imputer`](crate::Imputer) fills them in; if they are not allowed, reading one is an error.
+    /// until an [`Imputer`](crate::data::Imputer) fills them in; if they are not allowed, reading one is an error.
     ///
-    /// They are allowed in data that is read with [`Missing::Fill`](crate::Missing::Fill), and in the schema of a model
+    /// They are allowed in data that is read with [`Missing::Fill`](crate::data::Missing::Fill), and in the schema of a model
     /// that has an imputer.
     #[must_use]
     pub fn allowing_missing(self, allowed: bool) -> Schema {

@@ -46,7 +46,7 @@ impl Dataset {
     ///     preprocessing.apply(&mut test);
     ///     let mut network = Network::builder(2).dense(16, Relu).dense(2, Softmax).build()?;
     ///     Trainer::new(Loss::CrossEntropy, Adam::new(0.01)).epochs(40).fit(&mut network, &train)?;
-    ///     accuracies.push(network.evaluate(&test)?.accuracy());
+    ///     accuracies.extend(network.evaluate(&test)?.accuracy());
     /// }
     /// assert!(accuracies.iter().sum::<f64>() / 5.0 > 0.95);
     /// # Ok::<(), palmnet::Error>(())

@@ -13,7 +13,7 @@ const MAX_DEPTH: usize = 64;
 /// same number, NaN and the infinities as `null`.
 ///
 /// ```
-/// use palmnet::json::Json;
+/// use palmnet::unversioned::Json;
 /// let line = Json::object([("epoch", 3usize.into()), ("loss", 0.1f32.into()), ("note", "a\nb".into())]);
 /// assert_eq!(line.to_string(), r#"{"epoch":3,"loss":0.1,"note":"a\nb"}"#);
 /// assert_eq!(Json::parse(&line.to_string()), Ok(line));

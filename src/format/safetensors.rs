@@ -21,7 +21,7 @@ const METADATA: &str = "__metadata__";
 /// Files are little-endian and are the same as those of the `safetensors` package of Python.
 ///
 /// ```
-/// use palmnet::{Safetensors, Tensor};
+/// use palmnet::unversioned::{Safetensors, Tensor};
 /// let mut file = Safetensors::default();
 /// file.metadata.insert("license".into(), "MIT".into());
 /// file.tensors.push(Tensor::new("bias", &[3], vec![0.5, -1.0, 2.0]));

@@ -167,7 +167,7 @@ impl Matrix {
         Matrix { data: self.data.iter().copied().map(function).collect(), ..*self }
     }
 
-    /// The matrix product, cache-blocked, and shared among [`threads`](crate::threads) if it is large.
+    /// The matrix product, cache-blocked, and shared among [`threads`](crate::compute::threads) if it is large.
     ///
     /// # Panics
     /// If `self` has not as many columns as `other` has rows.
@@ -193,7 +193,7 @@ impl Matrix {
     }
 
     /// Makes this the product of two matrices, either of them transposed without a copy, in the memory that it has
-    /// if that is enough. Large products are shared among [`threads`](crate::threads).
+    /// if that is enough. Large products are shared among [`threads`](crate::compute::threads).
     ///
     /// ```
     /// use palmnet::Matrix;

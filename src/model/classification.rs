@@ -9,7 +9,8 @@ use crate::linalg::matrix::Matrix;
 /// probabilities themselves are in [`metrics`](crate::metrics).
 ///
 /// ```
-/// use palmnet::{Classification, Matrix};
+/// use palmnet::metrics::Classification;
+/// use palmnet::Matrix;
 /// let probabilities = Matrix::from_rows(&[[0.8, 0.2], [0.3, 0.7], [0.6, 0.4], [0.1, 0.9]]);
 /// let metrics = Classification::from_probabilities(&probabilities, &[0, 1, 1, 1]);
 /// assert_eq!(metrics.accuracy(), 0.75);

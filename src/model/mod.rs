@@ -11,3 +11,8 @@ pub(crate) mod preprocessing;
 pub(crate) mod ranking;
 pub(crate) mod regression;
 mod report;
+
+pub use evaluate::Score;
+pub use model::Model;
+pub use predict::Predictor;
+pub use preprocessing::{Preprocessing, Scaling};

@@ -111,7 +111,7 @@ pub struct Preprocessing {
 }
 
 impl Preprocessing {
-    /// Fits an imputer if features may be missing ([`Schema::allows_missing`](crate::Schema::allows_missing)), a scaler of
+    /// Fits an imputer if features may be missing ([`Schema::allows_missing`](crate::data::Schema::allows_missing)), a scaler of
     /// the features, once they are filled in, and a standard scaler of the targets if these are values.
     #[must_use]
     pub fn fit(train: &Dataset, scaling: Scaling) -> Self {

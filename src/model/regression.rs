@@ -6,7 +6,8 @@ use crate::linalg::matrix::Matrix;
 /// a true value is NaN.
 ///
 /// ```
-/// use palmnet::{Matrix, Regression};
+/// use palmnet::metrics::Regression;
+/// use palmnet::Matrix;
 /// let metrics = Regression::new(&Matrix::from_rows(&[[1.0], [2.0]]), &Matrix::from_rows(&[[1.0], [4.0]]));
 /// assert_eq!((metrics.mae, metrics.rmse, metrics.r2), (1.0, 2f64.sqrt(), 1.0 - 4.0 / 4.5));
 /// ```

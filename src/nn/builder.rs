@@ -66,7 +66,8 @@ impl DenseConfig {
 /// A description of a network, which [`Network::builder`] begins.
 ///
 /// ```
-/// use palmnet::{Activation::*, Dense, Init, Network};
+/// use palmnet::nn::{Dense, Init};
+/// use palmnet::{Activation::*, Network};
 /// let builder = Network::builder(4).dense(32, Identity).batch_norm().activation(Relu).dropout(0.2);
 /// let builder = builder.dense_with(Dense::units(16, Relu).init(Init::HeNormal)).dense(3, Softmax);
 /// assert_eq!(builder.seed(42).build()?.layers().len(), 8);

@@ -11,3 +11,11 @@ pub(crate) mod network;
 mod steps;
 mod transfer;
 pub(crate) mod workspace;
+
+pub use activation::Activation;
+pub use builder::{DenseConfig, NetworkBuilder};
+pub use init::Init;
+pub use layer::{BatchNorm, Dense, Dropout, Layer, LayerNorm, Noise};
+pub use loss::Loss;
+pub use network::{Network, Scratch};
+pub use workspace::Workspace;

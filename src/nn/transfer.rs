@@ -9,7 +9,7 @@ use crate::base::rng::{Rng, purpose};
 impl Network {
     /// Replaces the last dense layer, and everything after it, by a new dense layer of `outputs` units and `activation`,
     /// for fine-tuning on another task. Its weights are drawn as suits the activation
-    /// ([`Init::for_activation`](crate::Init::for_activation)), its bias is zero. The layers before it stay as they are;
+    /// ([`Init::for_activation`](crate::nn::Init::for_activation)), its bias is zero. The layers before it stay as they are;
     /// [`Trainer::freeze`](crate::Trainer::freeze) keeps training from changing them.
     ///
     /// ```

@@ -20,7 +20,8 @@ use crate::linalg::matrix::Matrix;
 /// The simple path is [`step`](Self::step), which does everything but the optimizer's part:
 ///
 /// ```
-/// use palmnet::{Activation::*, Loss, Matrix, Network, Optimizer, Sgd, Workspace};
+/// use palmnet::optim::Optimizer;
+/// use palmnet::{Activation::*, Loss, Matrix, Network, Sgd, Workspace};
 /// let x = Matrix::from_rows(&[[0.0, 0.0], [0.0, 1.0], [1.0, 0.0], [1.0, 1.0]]);
 /// let y = Matrix::from_rows(&[[0.0], [1.0], [1.0], [0.0]]);
 /// let mut network = Network::builder(2).dense(8, Tanh).dense(1, Sigmoid).seed(1).build()?;
@@ -39,7 +40,8 @@ use crate::linalg::matrix::Matrix;
 /// takes the gradient of the loss with respect to the outputs. Here log cosh(ŷ - y), whose derivative is tanh(ŷ - y):
 ///
 /// ```
-/// use palmnet::{Activation::*, Adam, Matrix, Network, Optimizer, Workspace};
+/// use palmnet::optim::Optimizer;
+/// use palmnet::{Activation::*, Adam, Matrix, Network, Workspace};
 /// let x = Matrix::from_rows(&[[0.0], [1.0], [2.0]]);
 /// let y = Matrix::from_rows(&[[1.0], [3.0], [5.0]]);
 /// let mut network = Network::builder(1).dense(1, Identity).seed(1).build()?;
@@ -137,7 +139,8 @@ impl Workspace {
     /// optimizer leaves them alone unless it has a [`Penalty`](crate::Penalty) or has moved them before.
     ///
     /// ```
-    /// use palmnet::{Activation::*, Loss, Matrix, Network, Optimizer, Sgd, Workspace};
+    /// use palmnet::optim::Optimizer;
+    /// use palmnet::{Activation::*, Loss, Matrix, Network, Sgd, Workspace};
     /// let mut network = Network::builder(2).dense(8, Tanh).dense(1, Identity).build()?;
     /// let before = network.layers()[0].clone();
     /// let mut workspace = Workspace::new(&network, 1).freeze(&network, 2);
@@ -287,7 +290,7 @@ impl Workspace {
     }
 
     /// The gradient of the last backward pass, to be changed before the optimizer sees it, as
-    /// [`clip_norm`](crate::clip_norm) does.
+    /// [`clip_norm`](crate::optim::clip_norm) does.
     pub fn gradient_mut(&mut self) -> &mut [f32] {
         &mut self.gradient
     }
@@ -396,7 +399,8 @@ impl Network {
     /// × outputs: 1 in one column for one output. Returns a matrix of examples × inputs.
     ///
     /// ```
-    /// use palmnet::{Activation::*, Dense, Layer, Matrix, Network};
+    /// use palmnet::nn::{Dense, Layer};
+    /// use palmnet::{Activation::*, Matrix, Network};
     /// let weights = Matrix::from_rows(&[[2.0], [-3.0]]);
     /// let network = Network::from_layers(2, vec![Layer::Dense(Dense::new(weights, vec![1.0]))])?;
     /// let x = Matrix::from_rows(&[[0.5, 0.5]]);

@@ -7,9 +7,9 @@ use crate::linalg::reduce::square_sum;
 ///
 /// ```
 /// let mut gradient = [3.0, 4.0];
-/// assert_eq!(palmnet::clip_norm(&mut gradient, 1.0), 5.0);
+/// assert_eq!(palmnet::optim::clip_norm(&mut gradient, 1.0), 5.0);
 /// assert_eq!(gradient, [0.6, 0.8]);
-/// assert_eq!(palmnet::clip_norm(&mut gradient, 2.0), 1.0);
+/// assert_eq!(palmnet::optim::clip_norm(&mut gradient, 2.0), 1.0);
 /// assert_eq!(gradient, [0.6, 0.8]);
 /// ```
 ///

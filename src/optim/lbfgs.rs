@@ -26,7 +26,8 @@ use crate::linalg::reduce::{add_scaled, dot};
 /// - Schedule and batch size have no influence.
 ///
 /// ```
-/// use palmnet::{Activation::*, Lbfgs, Loss, Network, Trainer, generate};
+/// use palmnet::optim::Lbfgs;
+/// use palmnet::{Activation::*, Loss, Network, Trainer, generate};
 /// let data = generate::moons(300, 0.1, 1);
 /// let mut network = Network::builder(2).dense(8, Tanh).dense(1, Sigmoid).seed(1).build()?;
 /// let history = Trainer::new(Loss::BinaryCrossEntropy, Lbfgs::default()).epochs(200).fit(&mut network, &data)?;

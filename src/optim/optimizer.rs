@@ -25,7 +25,8 @@ fn moment_name(i: usize) -> String {
 /// [`Trainer`](crate::Trainer) has its own. In a training loop of your own, keep it as long as the network is trained:
 ///
 /// ```
-/// use palmnet::{Activation::*, Adam, Network, Optimizer};
+/// use palmnet::optim::Optimizer;
+/// use palmnet::{Activation::*, Adam, Network};
 /// let mut network = Network::builder(2).dense(4, Tanh).dense(1, Sigmoid).seed(1).build()?;
 /// let mut optimizer = Optimizer::new(Adam::new(0.01), &network);
 /// let gradient = vec![0.1; network.parameter_count()];
@@ -54,7 +55,7 @@ impl Optimizer {
     /// Returns an optimizer for `network` that has taken no step yet, without penalty or clipping.
     ///
     /// # Panics
-    /// If the rule is [`Lbfgs`](crate::Lbfgs), which takes several gradients to a step: it is for
+    /// If the rule is [`Lbfgs`](crate::optim::Lbfgs), which takes several gradients to a step: it is for
     /// [`Trainer`](crate::Trainer).
     pub fn new(rule: impl Into<Rule>, network: &Network) -> Self {
         let rule = rule.into();

@@ -21,7 +21,8 @@ use crate::base::text::quoted;
 /// the name alone is the rule with its usual learning rate. Case, dashes and underscores make no difference in a name.
 ///
 /// ```
-/// use palmnet::{Adam, Rule, Sgd};
+/// use palmnet::optim::Rule;
+/// use palmnet::{Adam, Sgd};
 /// let rule: Rule = "momentum".parse()?;
 /// assert_eq!(rule, Sgd::new(0.03).momentum(0.9).into());
 /// assert_eq!((rule.name(), rule.learning_rate()), ("momentum", 0.03));

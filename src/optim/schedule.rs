@@ -175,7 +175,8 @@ impl FromStr for Schedule {
 /// [`Trainer`](crate::Trainer) has its own. In a training loop of your own:
 ///
 /// ```
-/// use palmnet::{Schedule, Scheduler};
+/// use palmnet::optim::Scheduler;
+/// use palmnet::Schedule;
 /// let (epochs, batches) = (10, 4);
 /// let mut scheduler = Scheduler::new(Schedule::Exponential(0.5), epochs, batches);
 /// for epoch in 0..epochs {

@@ -79,7 +79,9 @@ impl<'a> CheckpointWriter<'a> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{Activation::*, Adam, Event, History, Loss, NetworkBuilder, Run, Tensor, Trainer, generate};
+    use crate::format::safetensors::Tensor;
+    use crate::nn::NetworkBuilder;
+    use crate::{Activation::*, Adam, Event, History, Loss, Run, Trainer, generate};
     use checkpoint_file::{DIGEST, digest_of_file};
     use std::ops::ControlFlow::{Break, Continue};
 

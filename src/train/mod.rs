@@ -33,3 +33,5 @@ pub use online::Online;
 pub use rate_finder::RateSearch;
 pub use run::{Event, Run};
 pub use trainer::Trainer;
+
+pub use crate::base::history::{Epoch, History};

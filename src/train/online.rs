@@ -90,7 +90,7 @@ impl Online {
     /// [`batch_size`](Trainer::batch_size). Data of no more examples is a single step; of more, the order is shuffled, as
     /// the seed and the number of steps so far decide. Returns the mean loss of the examples, each taken before its step.
     ///
-    /// With [`ExampleWeights::Balanced`](crate::ExampleWeights::Balanced), the classes of each dataset are balanced by
+    /// With [`ExampleWeights::Balanced`](crate::train::ExampleWeights::Balanced), the classes of each dataset are balanced by
     /// themselves.
     ///
     /// # Errors

@@ -26,7 +26,7 @@ use crate::optim::{Penalty, Rule, Schedule};
 /// let trainer = Trainer::new(Loss::BinaryCrossEntropy, Adam::new(0.01)).epochs(100);
 /// let history = trainer.fit(&mut network, &data)?;
 /// assert!(history.train_loss() < history.epochs[0].train_loss);
-/// assert!(network.evaluate(&data)?.accuracy() > 0.97);
+/// assert!(network.evaluate(&data)?.accuracy() > Some(0.97));
 /// # Ok::<(), palmnet::Error>(())
 /// ```
 #[derive(Clone, Debug, PartialEq)]
@@ -143,7 +143,7 @@ impl Trainer {
     }
 
     /// Sets the number of threads of this trainer's steps; zero, the default, stands for
-    /// [`threads`](crate::threads). The results have the same bits for any number. Small steps are done by one thread.
+    /// [`threads`](crate::compute::threads). The results have the same bits for any number. Small steps are done by one thread.
     pub fn threads(mut self, threads: usize) -> Self {
         self.config.threads = threads;
         self

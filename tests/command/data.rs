@@ -229,7 +229,7 @@ fn damaged_model_files_are_errors() {
     network.save(folder.path("network.safetensors")).unwrap();
     bad(&folder.bytes("network.safetensors"), &["without its preprocessing"]);
     let mut foreign = Safetensors::default();
-    foreign.tensors.push(palmnet::Tensor::new("w", &[1], vec![0.5]));
+    foreign.tensors.push(palmnet::unversioned::Tensor::new("w", &[1], vec![0.5]));
     bad(&foreign.to_bytes(), &["no palmnet model"]);
     folder.run("info none.safetensors").fails(1, &["none.safetensors"]);
     fs::create_dir(folder.path("sub")).unwrap();

@@ -86,7 +86,7 @@ fn default_trainings_keep_their_bits() {
     // In their order: a model that is trained further must be there first.
     for line in GOLDEN.lines() {
         let [set, known, words] = line.splitn(3, ' ').collect::<Vec<_>>()[..] else { panic!("{line}") };
-        if set == "avx2" && !palmnet::Isa::Avx2.is_available() {
+        if set == "avx2" && !palmnet::compute::Isa::Avx2.is_available() {
             eprintln!("this processor or build has no AVX2: \"{words}\" is not compared");
             continue;
         }

@@ -5,7 +5,8 @@ use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
-use palmnet::{Rng, Safetensors};
+use palmnet::compute::Rng;
+use palmnet::unversioned::Safetensors;
 
 use super::{Folder, IRIS, bare_command, emulated};
 

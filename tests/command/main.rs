@@ -22,8 +22,9 @@ use std::io::{Read, Write};
 use std::path::Path;
 use std::process::{Command, Stdio};
 
-use palmnet::json::Json;
-use palmnet::{Rng, Safetensors};
+use palmnet::compute::Rng;
+use palmnet::unversioned::Json;
+use palmnet::unversioned::Safetensors;
 
 use support::{Folder, emulated, network_bits, runner};
 

@@ -98,13 +98,15 @@ fn progress_is_written_to_standard_error() {
 /// Numbers for people have few digits, whatever their size; predicted values have all that they need.
 #[test]
 fn numbers_have_few_digits() {
-    use palmnet::{Activation::*, Init, Matrix, Model, Network, Scaler, Schema, TargetSchema};
+    use palmnet::data::{Scaler, Schema, TargetSchema};
+    use palmnet::nn::Init;
+    use palmnet::{Activation::*, Matrix, Model, Network};
     let folder = Folder::new();
     let save = |weight: f32, outputs: TargetSchema, activation| {
         let count =
             if let TargetSchema::Classes { classes, .. } = &outputs { classes.len() } else { outputs.names().len() };
         let network = Network::builder(1)
-            .dense_with(palmnet::Dense::units(count, activation).init(Init::Constant(weight)))
+            .dense_with(palmnet::nn::Dense::units(count, activation).init(Init::Constant(weight)))
             .build()
             .unwrap();
         let schema = Schema::numbers(["x"], outputs).unwrap();

@@ -35,7 +35,7 @@ fn learning_rate_is_found_automatically() {
 fn weight_decay_is_found_automatically() {
     let folder = Folder::new();
     folder.write("exact.csv", sums(400));
-    let mut rng = palmnet::Rng::new(5);
+    let mut rng = palmnet::compute::Rng::new(5);
     let mut numbers = || [0; 5].map(|_| rng.normal().to_string()).join(",");
     let noise: String = (0..400).map(|_| numbers() + "\n").collect();
     folder.write("noise.csv", format!("a,b,c,d,noise\n{noise}"));

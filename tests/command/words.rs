@@ -107,7 +107,7 @@ fn benchmarks_of_training_and_products() {
         }
     }
     for (product, size, threads) in &threads {
-        let expected = if *size >= palmnet::SHARED_PRODUCT as f64 { &[1.0, 3.0][..] } else { &[1.0] };
+        let expected = if *size >= palmnet::unversioned::SHARED_PRODUCT as f64 { &[1.0, 3.0][..] } else { &[1.0] };
         assert_eq!(threads, expected, "{product}");
     }
     let large = threads.iter().filter(|(_, _, threads)| threads.len() == 2).count();

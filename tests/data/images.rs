@@ -2,7 +2,8 @@
 
 use std::fs;
 
-use palmnet::{Dataset, Features, Matrix, Schema, TargetSchema};
+use palmnet::data::{Features, Schema, TargetSchema};
+use palmnet::{Dataset, Matrix};
 
 use crate::support::{Folder, says};
 

@@ -11,7 +11,8 @@ mod splits;
 mod support;
 mod tables;
 
-use palmnet::{Dataset, Schema, Table, Target};
+use palmnet::data::Schema;
+use palmnet::{Dataset, Table, Target};
 
 fn table(text: &str) -> Table {
     Table::parse(text, "a.csv").unwrap()

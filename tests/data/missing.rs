@@ -1,9 +1,10 @@
 //! Missing cells and ignored columns: dropped or imputed, and remembered by a model.
 
 use palmnet::Activation::*;
+use palmnet::data::{ColumnKind, Imputer, Missing, Scaler, Schema, Targets};
+use palmnet::unversioned::{Safetensors, Tensor};
 use palmnet::{
-    Adam, ColumnKind, Dataset, Error, Imputer, Loss, Matrix, Missing, Model, Network, Preprocessing, Result,
-    Safetensors, Scaler, Scaling, Schema, Target, Targets, Tensor, Trainer, generate,
+    Adam, Dataset, Error, Loss, Matrix, Model, Network, Preprocessing, Result, Scaling, Target, Trainer, generate,
 };
 
 use super::table;

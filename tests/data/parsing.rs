@@ -1,7 +1,8 @@
 //! Tables of any content.
 
 use super::{cells, table};
-use palmnet::{Dataset, Schema, Table, Target};
+use palmnet::data::Schema;
+use palmnet::{Dataset, Table, Target};
 use proptest::prelude::*;
 
 /// Bytes that often look like a table.

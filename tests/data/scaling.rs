@@ -1,6 +1,7 @@
 //! Scalers of features and targets.
 
-use palmnet::{Dataset, Matrix, Scaler, generate};
+use palmnet::data::Scaler;
+use palmnet::{Dataset, Matrix, generate};
 
 use crate::support::says;
 

@@ -1,6 +1,7 @@
 //! Schemas: inferred, applied to other tables, and compared.
 
-use palmnet::{ColumnKind, Dataset, Matrix, Schema, Target, TargetSchema, Targets};
+use palmnet::data::{ColumnKind, Schema, TargetSchema, Targets};
+use palmnet::{Dataset, Matrix, Target};
 
 use super::{load, table};
 use crate::support::{Folder, says};

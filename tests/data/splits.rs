@@ -1,7 +1,9 @@
 //! Datasets from parts; splits and folds, in which every example comes once and classes keep their proportions.
 
 use palmnet::Activation::*;
-use palmnet::{Dataset, Features, Init, Loss, Matrix, Network, Scaler, Sgd, Target, Targets, Trainer, generate};
+use palmnet::data::{Features, Scaler, Targets};
+use palmnet::nn::Init;
+use palmnet::{Dataset, Loss, Matrix, Network, Sgd, Target, Trainer, generate};
 use proptest::prelude::*;
 
 use crate::support::says;
@@ -119,8 +121,10 @@ fn split_is_stratified() {
 #[test]
 fn validation_set_is_stratified() {
     let data = labeled((0..40).map(|i| u32::from(i % 20 == 7)).collect());
-    let mut network =
-        Network::builder(1).dense_with(palmnet::Dense::units(3, Softmax).init(Init::Constant(0.0))).build().unwrap();
+    let mut network = Network::builder(1)
+        .dense_with(palmnet::nn::Dense::units(3, Softmax).init(Init::Constant(0.0)))
+        .build()
+        .unwrap();
     network.parameters_mut().nth(1).unwrap().copy_from_slice(&[2f32.ln(), 0.0, 0.0]);
     for seed in 0..5 {
         let trainer = Trainer::new(Loss::CrossEntropy, Sgd::new(1e-20)).validation(0.5).epochs(1).seed(seed);

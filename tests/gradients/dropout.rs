@@ -1,7 +1,9 @@
 //! Dropout masks.
 
 use super::{Dense, Function, Item, agree, build, copy, double, normals, oracle, targets};
-use palmnet::{Activation, Layer, Loss, Matrix, Network, Rng, Workspace};
+use palmnet::compute::Rng;
+use palmnet::nn::Layer;
+use palmnet::{Activation, Loss, Matrix, Network, Workspace};
 
 /// The factors of dropout for each entry of the hidden layer in its first pass, read off a network that puts out
 /// the hidden layer as it is. The same seed and shape have the same mask.
@@ -19,7 +21,7 @@ fn mask(inputs: usize, width: usize, rate: f32, x: &Matrix, seed: u64) -> Vec<Ve
 
 fn dropout_network(inputs: usize, before: &[Item], rate: f32, after: &[Item], seed: u64) -> Network {
     let mut layers = build(inputs, before, seed).layers().to_vec();
-    layers.push(Layer::Dropout(palmnet::Dropout::new(rate).unwrap()));
+    layers.push(Layer::Dropout(palmnet::nn::Dropout::new(rate).unwrap()));
     let width = layers.iter().fold(inputs, |width, layer| layer.outputs(width));
     if !after.is_empty() {
         layers.extend(build(width, after, seed + 1).layers().to_vec());

@@ -1,11 +1,12 @@
 //! Very large and very small numbers.
 
 use super::{ACTIVATIONS, LOSSES, oracle, suits, within};
-use palmnet::{Activation, Layer, Loss, Matrix, Network, Workspace};
+use palmnet::nn::Layer;
+use palmnet::{Activation, Loss, Matrix, Network, Workspace};
 
 /// The network x → z = W·x with x = 1, so that the logits are the weights.
 fn logits(z: &[f32], then: Activation) -> Network {
-    let dense = palmnet::Dense::new(Matrix::from_rows(&[z]), vec![0.0; z.len()]);
+    let dense = palmnet::nn::Dense::new(Matrix::from_rows(&[z]), vec![0.0; z.len()]);
     Network::from_layers(1, vec![Layer::Dense(dense), Layer::Activation(then)]).unwrap()
 }
 

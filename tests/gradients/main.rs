@@ -7,7 +7,9 @@ mod oracle;
 #[path = "../support/mod.rs"]
 mod support;
 
-use palmnet::{Activation, Init, Loss, Matrix, Network, Rng};
+use palmnet::compute::Rng;
+use palmnet::nn::Init;
+use palmnet::{Activation, Loss, Matrix, Network};
 
 /// One layer of a random network.
 #[derive(Clone, Copy, Debug)]
@@ -137,7 +139,7 @@ fn copy(inputs: usize, items: &[Item], network: &Network) -> Vec<oracle::Layer> 
 fn build(inputs: usize, items: &[Item], seed: u64) -> Network {
     let builder = items.iter().fold(Network::builder(inputs), |builder, item| match *item {
         Dense(outputs) => {
-            builder.dense_with(palmnet::Dense::units(outputs, Activation::Identity).bias_init(Init::Normal(0.3)))
+            builder.dense_with(palmnet::nn::Dense::units(outputs, Activation::Identity).bias_init(Init::Normal(0.3)))
         }
         Function(g) => builder.activation(g),
         NoDropout => builder.dropout(0.0),

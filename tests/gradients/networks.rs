@@ -2,9 +2,9 @@
 
 use std::cell::Cell;
 
-use palmnet::{
-    Activation, Dataset, ExampleWeights, Loss, Matrix, Network, Penalty, Rng, Schedule, Sgd, Trainer, Workspace,
-};
+use palmnet::compute::Rng;
+use palmnet::train::ExampleWeights;
+use palmnet::{Activation, Dataset, Loss, Matrix, Network, Penalty, Schedule, Sgd, Trainer, Workspace};
 use proptest::prelude::*;
 use proptest::test_runner::TestRunner;
 

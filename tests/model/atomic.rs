@@ -3,7 +3,8 @@
 use std::fs;
 use std::path::PathBuf;
 
-use palmnet::{Error, Safetensors, write_atomic};
+use palmnet::Error;
+use palmnet::unversioned::{Safetensors, write_atomic};
 
 use super::safetensors::python_content;
 use crate::support::Folder;

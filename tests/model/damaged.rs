@@ -3,10 +3,10 @@
 use std::fs;
 
 use palmnet::Activation::*;
-use palmnet::{
-    Column, ColumnKind, Dense, Dropout, Layer, Matrix, Model, Network, Safetensors, Scaler, Schema, TargetSchema,
-    Tensor,
-};
+use palmnet::data::{Column, ColumnKind, Scaler, Schema, TargetSchema};
+use palmnet::nn::{Dense, Dropout, Layer};
+use palmnet::unversioned::{Safetensors, Tensor};
+use palmnet::{Matrix, Model, Network};
 use proptest::prelude::*;
 
 use crate::support::{Folder, strings};

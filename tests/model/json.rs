@@ -1,6 +1,6 @@
 //! The JSON reader and writer.
 
-use palmnet::json::Json;
+use palmnet::unversioned::Json;
 use proptest::prelude::*;
 
 #[test]

@@ -12,7 +12,9 @@ mod safetensors;
 mod support;
 
 use palmnet::Activation::*;
-use palmnet::{Column, ColumnKind, Matrix, Model, Network, Preprocessing, Rng, Scaler, Schema, TargetSchema};
+use palmnet::compute::Rng;
+use palmnet::data::{Column, ColumnKind, Scaler, Schema, TargetSchema};
+use palmnet::{Matrix, Model, Network, Preprocessing};
 
 use crate::support::strings;
 

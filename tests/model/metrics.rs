@@ -1,6 +1,7 @@
 //! Classification and regression metrics.
 
-use palmnet::{Classification, Evaluation, Matrix, Regression, Scores};
+use palmnet::Matrix;
+use palmnet::metrics::{Classification, Evaluation, Regression, Scores};
 
 use crate::support::{close, strings};
 

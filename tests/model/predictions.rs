@@ -1,9 +1,9 @@
 //! Predictions, evaluation, and parts that do not fit.
 
 use palmnet::Activation::*;
-use palmnet::{
-    Dataset, Dense, Error, Layer, Matrix, Model, Network, Scaler, Schema, Table, Target, TargetSchema, Targets,
-};
+use palmnet::data::{Scaler, Schema, TargetSchema, Targets};
+use palmnet::nn::{Dense, Layer};
+use palmnet::{Dataset, Error, Matrix, Model, Network, Table, Target};
 
 use super::{EVERY_ACTIVATION, ODD_NAMES, classes, everything, odd_model, random, with_target_scaler};
 use crate::support::{Folder, all_close, matrix_bits, strings};
@@ -54,7 +54,9 @@ fn predictions_are_probabilities_or_original_units() {
             let outputs = model.predict(&x);
             assert_eq!(outputs, model.outputs_for(&data).unwrap());
             assert_eq!([0, 1].map(|row| model.class(outputs.row(row)).unwrap()), ["no", "yes"]);
-            let palmnet::Evaluation::Classification(found) = model.evaluate(&data).unwrap() else { panic!("classes") };
+            let palmnet::metrics::Evaluation::Classification(found) = model.evaluate(&data).unwrap() else {
+                panic!("classes")
+            };
             assert_eq!(found.accuracy(), 1.0);
             let log_loss = -((1.0 - low).ln() + high.ln()) / 2.0;
             assert!((found.log_loss() - log_loss).abs() < 1e-6, "{} for {log_loss}", found.log_loss());
@@ -67,7 +69,7 @@ fn predictions_are_probabilities_or_original_units() {
     close(&model.predict(&x), &[0.0, 30.0]);
     assert_eq!(model.class(&[0.0]), None);
     let truth = Dataset::new(x, Targets::Values(Matrix::from_rows(&[[1.0], [28.0]])), schema(values())).unwrap();
-    let palmnet::Evaluation::Regression(found) = model.evaluate(&truth).unwrap() else { panic!("values") };
+    let palmnet::metrics::Evaluation::Regression(found) = model.evaluate(&truth).unwrap() else { panic!("values") };
     assert!((found.mae - 1.5).abs() < 1e-5 && (found.rmse - 2.5f64.sqrt()).abs() < 1e-5, "{found:?}");
 }
 

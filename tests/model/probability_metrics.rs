@@ -1,9 +1,10 @@
 //! Metrics beyond accuracy. Expectations are printed by `tests/golden/make_metrics.py`, from scikit-learn and NumPy.
 
+use palmnet::Matrix;
+use palmnet::compute::Rng;
 use palmnet::metrics::{
     Classification, Ranking, Regression, Threshold, average_precision, brier_score, calibration_error, roc_auc,
 };
-use palmnet::{Matrix, Rng};
 
 use crate::support;
 

@@ -2,7 +2,10 @@
 
 use std::fs;
 
-use palmnet::{Layer, Loss, Model, Network, Safetensors, Scaler, TargetSchema, Tensor};
+use palmnet::data::{Scaler, TargetSchema};
+use palmnet::nn::Layer;
+use palmnet::unversioned::{Safetensors, Tensor};
+use palmnet::{Loss, Model, Network};
 
 use super::{EVERY_ACTIVATION, ODD_NAMES, classes, everything, odd_model, random, with_target_scaler};
 use crate::support::{Folder, matrix_bits, strings};
@@ -66,7 +69,7 @@ fn model_file_describes_its_content() {
     assert_eq!(file.metadata["format"], "1");
     assert_eq!(file.metadata["palmnet"], env!("CARGO_PKG_VERSION"));
     assert_eq!(file.metadata["layers"], "dense(5,4) elu:0.7 dropout(0.5) dense(4,3)");
-    let notes = palmnet::json::Json::parse(&file.metadata["notes"]).unwrap();
+    let notes = palmnet::unversioned::Json::parse(&file.metadata["notes"]).unwrap();
     assert_eq!(notes.get("comma, and\ttab").unwrap().as_str(), Some("comma, and\ttabcomma, and\ttab"));
     let names: Vec<&str> = file.tensors.iter().map(|tensor| tensor.name.as_str()).collect();
     let layers = ["layers.0.weights", "layers.0.bias", "layers.3.weights", "layers.3.bias"];

@@ -1,6 +1,7 @@
 //! Safetensors files.
 
-use palmnet::{Error, Safetensors, Tensor};
+use palmnet::Error;
+use palmnet::unversioned::{Safetensors, Tensor};
 use proptest::prelude::*;
 
 /// Written by the safetensors package 0.8.0 of Python.

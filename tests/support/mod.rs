@@ -6,9 +6,10 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use palmnet::{
-    AdaGrad, Adam, Dataset, Matrix, NAdam, Network, Result, RmsProp, Rng, Rprop, Rule, Scaler, Sgd, generate,
-};
+use palmnet::compute::Rng;
+use palmnet::data::Scaler;
+use palmnet::optim::{AdaGrad, NAdam, RmsProp, Rprop, Rule};
+use palmnet::{Adam, Dataset, Matrix, Network, Result, Sgd, generate};
 
 /// An empty temporary folder, removed when dropped.
 pub struct Folder(pub PathBuf);

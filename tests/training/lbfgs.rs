@@ -4,10 +4,10 @@ use std::cell::RefCell;
 use std::ops::ControlFlow::{Break, Continue};
 
 use palmnet::Activation::*;
-use palmnet::{
-    Adam, Dataset, Error, Event, Lbfgs, Loss, Matrix, Network, Optimizer, Penalty, Rng, Run, Scaler, Trainer, generate,
-    set_threads,
-};
+use palmnet::compute::{Rng, set_threads};
+use palmnet::data::Scaler;
+use palmnet::optim::{Lbfgs, Optimizer};
+use palmnet::{Adam, Dataset, Error, Event, Loss, Matrix, Network, Penalty, Run, Trainer, generate};
 
 use crate::support::{all_close, flat, network_bits, random_labels, scaled_digits, thread_count_lock};
 

@@ -1,7 +1,8 @@
 //! Problems that networks must learn. These are the slowest tests: `.ci/arm` leaves them out on 32 bits.
 
 use palmnet::Activation::*;
-use palmnet::{Adam, Dataset, Loss, Network, Scaler, Sgd, Target, Targets, Trainer, generate};
+use palmnet::data::{Scaler, Targets};
+use palmnet::{Adam, Dataset, Loss, Network, Sgd, Target, Trainer, generate};
 
 use crate::support::emulated;
 

@@ -1,10 +1,10 @@
 //! Training that goes on from call to call.
 
 use palmnet::Activation::*;
-use palmnet::{
-    Adam, Dataset, Error, ExampleWeights, Lbfgs, Loss, Matrix, Network, Optimizer, Penalty, Rule, Safetensors, Sgd,
-    Trainer, Workspace, generate,
-};
+use palmnet::optim::{Lbfgs, Optimizer, Rule};
+use palmnet::train::ExampleWeights;
+use palmnet::unversioned::Safetensors;
+use palmnet::{Adam, Dataset, Error, Loss, Matrix, Network, Penalty, Sgd, Trainer, Workspace, generate};
 
 use crate::support::{network_bits, rules, says, scaled_digits};
 

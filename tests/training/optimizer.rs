@@ -1,10 +1,9 @@
 //! Update rules, penalties, clipping and schedules: against hand computation, and in a training.
 
 use palmnet::Activation::*;
-use palmnet::{
-    AdaGrad, Adam, Dataset, Dense, Layer, Loss, Matrix, NAdam, Network, Optimizer, Penalty, RmsProp, Rprop, Rule, Run,
-    Schedule, Sgd, Trainer, Workspace, clip_norm, generate,
-};
+use palmnet::nn::{Dense, Layer};
+use palmnet::optim::{AdaGrad, NAdam, Optimizer, RmsProp, Rprop, Rule, clip_norm};
+use palmnet::{Adam, Dataset, Loss, Matrix, Network, Penalty, Run, Schedule, Sgd, Trainer, Workspace, generate};
 
 use crate::support::{self, flat, rules, says};
 

@@ -1,6 +1,11 @@
 //! The state of an optimizer, saved and restored in a training loop of the user's own.
 
-use palmnet::{Activation::*, Adam, ErrorKind, Network, NetworkBuilder, Optimizer, Rng, Safetensors, Sgd};
+use palmnet::compute::Rng;
+use palmnet::error::ErrorKind;
+use palmnet::nn::NetworkBuilder;
+use palmnet::optim::Optimizer;
+use palmnet::unversioned::Safetensors;
+use palmnet::{Activation::*, Adam, Network, Sgd};
 
 use crate::support::{network_bits, rules};
 

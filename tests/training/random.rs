@@ -2,7 +2,9 @@
 //! the papers that `Rng` names.
 
 use palmnet::Activation::*;
-use palmnet::{Init, Network, Rng};
+use palmnet::Network;
+use palmnet::compute::Rng;
+use palmnet::nn::Init;
 
 #[test]
 fn random_bits_match_the_reference() {
@@ -57,7 +59,7 @@ fn rejected_draws_match_the_reference() {
 #[test]
 fn initial_weights_match_the_reference() {
     let network = Network::builder(2)
-        .dense_with(palmnet::Dense::units(2, Relu).init(Init::HeNormal))
+        .dense_with(palmnet::nn::Dense::units(2, Relu).init(Init::HeNormal))
         .dense(1, Tanh)
         .seed(0)
         .build()

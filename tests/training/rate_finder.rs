@@ -1,9 +1,9 @@
 //! The search for a learning rate.
 
 use palmnet::Activation::*;
-use palmnet::{
-    Adam, Dataset, Error, Lbfgs, Loss, Matrix, Network, Rprop, Rule, Schedule, Sgd, Trainer, generate, set_threads,
-};
+use palmnet::compute::set_threads;
+use palmnet::optim::{Lbfgs, Rprop, Rule};
+use palmnet::{Adam, Dataset, Error, Loss, Matrix, Network, Schedule, Sgd, Trainer, generate};
 
 use crate::support::{scaled_digits, thread_count_lock};
 
@@ -75,7 +75,7 @@ fn rate_finder_without_a_rate() {
     assert!(trainer(Adam::new(0.1).into()).batch_size(3).find_rate(&network(), &xor).unwrap().rate.is_some());
     // Where nothing can be learned, no rate is as good as any.
     let dead = Network::builder(2)
-        .dense_with(palmnet::Dense::units(4, Relu).init(palmnet::Init::Constant(-1.0)))
+        .dense_with(palmnet::nn::Dense::units(4, Relu).init(palmnet::nn::Init::Constant(-1.0)))
         .dense(1, Sigmoid)
         .build()
         .unwrap();

@@ -1,10 +1,11 @@
 //! Regularization: clipping, max-norm, label smoothing, weights of examples, normalization, noise, frozen layers.
 
 use palmnet::Activation::*;
-use palmnet::{
-    Adam, Dataset, Error, ExampleWeights, Layer, Loss, Matrix, Network, Optimizer, Rng, Run, Schedule, Sgd, Trainer,
-    Workspace, clip_norm, generate,
-};
+use palmnet::compute::Rng;
+use palmnet::nn::Layer;
+use palmnet::optim::{Optimizer, clip_norm};
+use palmnet::train::ExampleWeights;
+use palmnet::{Adam, Dataset, Error, Loss, Matrix, Network, Run, Schedule, Sgd, Trainer, Workspace, generate};
 
 use crate::support::{flat, scaled_digits};
 

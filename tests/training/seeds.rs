@@ -1,10 +1,12 @@
 //! A seed determines a training, whatever the number of threads.
 
 use palmnet::Activation::*;
-use palmnet::{
-    Adam, Dataset, Dense, ExampleWeights, Init, Loss, Matrix, Network, Optimizer, Rng, Rule, Scaler, Sgd, Trainer,
-    Workspace, generate, set_threads,
-};
+use palmnet::compute::{Rng, set_threads};
+use palmnet::data::Scaler;
+use palmnet::nn::{Dense, Init};
+use palmnet::optim::{Optimizer, Rule};
+use palmnet::train::ExampleWeights;
+use palmnet::{Adam, Dataset, Loss, Matrix, Network, Sgd, Trainer, Workspace, generate};
 
 use super::{classifier, losses};
 use crate::support::{matrix_bits, network_bits, scaled_digits, thread_count_lock};

@@ -1,7 +1,8 @@
 //! Networks, data and settings that do not fit each other.
 
 use palmnet::Activation::*;
-use palmnet::{Adam, Dataset, History, Loss, Matrix, Network, NetworkBuilder, Run, Schedule, Sgd, Trainer, generate};
+use palmnet::nn::NetworkBuilder;
+use palmnet::{Adam, Dataset, History, Loss, Matrix, Network, Run, Schedule, Sgd, Trainer, generate};
 
 use crate::support::{network_bits, says};
 

@@ -4,7 +4,8 @@ use std::cell::RefCell;
 use std::ops::ControlFlow::Continue;
 
 use palmnet::Activation::*;
-use palmnet::{Adam, Dataset, Event, Loss, Network, Rng, Run, Sgd, Trainer, generate};
+use palmnet::compute::Rng;
+use palmnet::{Adam, Dataset, Event, Loss, Network, Run, Sgd, Trainer, generate};
 
 use super::{classifier, cross_entropy};
 use crate::support::{network_bits, random_labels};

@@ -5,8 +5,11 @@ use std::io::Write;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
+use palmnet::compute::{Rng, threads};
+use palmnet::data::{Features, Scaler};
+use palmnet::nn::Scratch;
 use palmnet::unversioned::Json;
-use palmnet::{Activation::*, Dataset, Features, Loss, Matrix, Network, Rng, Scaler, Scratch, Sgd, Trainer, threads};
+use palmnet::{Activation::*, Dataset, Loss, Matrix, Network, Sgd, Trainer};
 
 use crate::cli::Failure;
 use crate::cli::arguments::{Arguments, Command, Group, Opt};
@@ -84,7 +87,7 @@ const PRODUCTS: [(Form, [usize; 3]); 14] = [
 ];
 
 fn gemm(json: bool, out: &mut dyn Write) -> Result<(), Failure> {
-    let isa = palmnet::Isa::current()?;
+    let isa = palmnet::compute::Isa::current()?;
     if !json {
         writeln!(out, "products, {isa}")?;
         writeln!(out, "{:>5}{:>6}{:>6}{:>12}{:>9}", "m", "k", "n", "GFLOP/s", "of peak")?;
@@ -99,11 +102,12 @@ fn gemm(json: bool, out: &mut dyn Write) -> Result<(), Failure> {
         let b = if form == Form::Second { b.operand().transposed() } else { b.operand() };
         let mut c = Matrix::default();
         // Small products are never shared.
-        let shared = if m * k * n >= palmnet::SHARED_PRODUCT && most > 1 { vec![1, most] } else { vec![1] };
+        let shared =
+            if m * k * n >= palmnet::unversioned::SHARED_PRODUCT && most > 1 { vec![1, most] } else { vec![1] };
         for threads in shared {
-            palmnet::set_threads(threads);
+            palmnet::compute::set_threads(threads);
             // The peak is taken beside each product: the clock of a processor changes with its load and warmth.
-            let peak = palmnet::peak_flops() * threads as f64 / 1e9;
+            let peak = palmnet::unversioned::peak_flops() * threads as f64 / 1e9;
             let gflops = (2 * m * k * n) as f64 / seconds(&mut || c.set_product(black_box(a), black_box(b))) / 1e9;
             if json {
                 let line = Json::object([
@@ -127,7 +131,7 @@ fn gemm(json: bool, out: &mut dyn Write) -> Result<(), Failure> {
             }
         }
     }
-    palmnet::set_threads(most);
+    palmnet::compute::set_threads(most);
     Ok(())
 }
 
@@ -194,7 +198,7 @@ fn train(folder: Option<&str>, batch: usize, epochs: usize, json: bool, out: &mu
             ("layers", layers()),
             ("batch", batch.into()),
             ("threads", threads().into()),
-            ("isa", palmnet::Isa::current()?.to_string().into()),
+            ("isa", palmnet::compute::Isa::current()?.to_string().into()),
             ("epoch_s", Json::Array(times.into_iter().map(Json::from).collect())),
             ("test_accuracy", accuracy.map_or(Json::Null, Json::from)),
         ]);
@@ -237,7 +241,7 @@ fn infer(batches: &[usize], json: bool, out: &mut dyn Write) -> Result<(), Failu
                 ("layers", layers()),
                 ("batch", batch.into()),
                 ("threads", 1usize.into()),
-                ("isa", palmnet::Isa::current()?.to_string().into()),
+                ("isa", palmnet::compute::Isa::current()?.to_string().into()),
                 ("us", us.into()),
             ]);
             writeln!(out, "{line}")?;

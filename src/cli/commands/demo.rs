@@ -2,10 +2,13 @@
 
 use std::io::Write;
 
+use palmnet::data::{Scaler, Targets};
+use palmnet::nn::NetworkBuilder;
+use palmnet::optim::{Lbfgs, Rule};
 use palmnet::tune::{FitRun, Recipe};
 use palmnet::{
-    Activation::*, Adam, Dataset, Hyperparameters, Lbfgs, Loss, Matrix, Model, Network, NetworkBuilder, Preprocessing,
-    Rule, Scaler, Scaling, Targets, Trainer, generate,
+    Activation::*, Adam, Dataset, Hyperparameters, Loss, Matrix, Model, Network, Preprocessing, Scaling, Trainer,
+    generate,
 };
 
 use crate::cli::Failure;

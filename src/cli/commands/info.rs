@@ -2,8 +2,9 @@
 
 use std::io::Write;
 
+use palmnet::Model;
+use palmnet::data::{ColumnKind, TargetSchema};
 use palmnet::unversioned::Json;
-use palmnet::{ColumnKind, Model, TargetSchema};
 
 use crate::cli::Failure;
 use crate::cli::arguments::{Arguments, Command};

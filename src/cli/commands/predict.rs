@@ -3,8 +3,9 @@
 use std::io::Write;
 use std::path::Path;
 
+use palmnet::data::{Features, TargetSchema};
 use palmnet::unversioned::Json;
-use palmnet::{Error, Features, Matrix, Model, Table, TargetSchema};
+use palmnet::{Error, Matrix, Model, Table};
 
 use crate::cli::Failure;
 use crate::cli::arguments::{Arguments, Command, Group, Opt};

@@ -93,7 +93,9 @@ pub fn run(arguments: &Arguments, out: &mut dyn Write) -> Result<(), Failure> {
     let request = request.with_start(start.as_ref());
     let seed = overrides.seed.unwrap_or(0);
     if let Some(k) = folds {
-        return run_folds(k, arguments, &overrides, request.read(seed)?, mode, out);
+        let parts = request.read(seed)?;
+        let hyperparameters = resolve(arguments, &overrides, &parts)?;
+        return Folds { k, arguments, hyperparameters, parts, mode }.run(out);
     }
     let files = OutputFiles::parse(arguments, "model.safetensors", &request.files())?;
     let parts = request.read(seed)?;
@@ -150,71 +152,75 @@ pub fn fit(plan: &Plan<'_>, out: &mut dyn Write) -> Result<Model, Failure> {
     run::run(&job, start, |run: &mut FitRun<'_>| hyperparameters.fit_with(&parts.train, run), out)
 }
 
-/// `--folds`: trains `k` networks, each on all but one fold, and reports their scores on that fold.
-fn run_folds(
+/// `--folds`: the training of `k` networks, each on all but one fold, which are scored on that fold.
+struct Folds<'a> {
     k: usize,
-    arguments: &Arguments,
-    overrides: &Overrides,
+    arguments: &'a Arguments,
+    hyperparameters: Hyperparameters,
     parts: Parts,
     mode: OutputMode,
-    out: &mut dyn Write,
-) -> Result<(), Failure> {
-    let data = &parts.train;
-    let hyperparameters = resolve(arguments, overrides, &parts)?;
-    let folds = cross_validate(&hyperparameters, data, k)?;
-    if !mode.json {
-        let network = hyperparameters.network(data).build()?;
-        for line in [
-            repeating_line(arguments, OPTIONS, &hyperparameters),
-            columns(data),
-            format!("{k} folds of {}", counted(data.len(), "example")),
-            network_line(&network),
-        ] {
-            write!(out, "{}", wrap(&line, 0))?;
+}
+
+impl Folds<'_> {
+    fn run(&self, out: &mut dyn Write) -> Result<(), Failure> {
+        let Folds { k, arguments, hyperparameters, parts, mode } = self;
+        let (k, data) = (*k, &parts.train);
+        let folds = cross_validate(hyperparameters, data, k)?;
+        if !mode.json {
+            let network = hyperparameters.network(data).build()?;
+            for line in [
+                repeating_line(arguments, OPTIONS, hyperparameters),
+                columns(data),
+                format!("{k} folds of {}", counted(data.len(), "example")),
+                network_line(&network),
+            ] {
+                write!(out, "{}", wrap(&line, 0))?;
+            }
+            out.flush()?;
         }
-        out.flush()?;
-    }
-    parts.warnings.iter().filter(|_| !mode.quiet).for_each(|warning| warn(warning));
-    let clock = Instant::now();
-    let mut scores = Vec::new();
-    for (number, fold) in (1..).zip(folds) {
-        let fold = fold?;
+        parts.warnings.iter().filter(|_| !mode.quiet).for_each(|warning| warn(warning));
+        let clock = Instant::now();
+        let mut scores = Vec::new();
+        for (number, fold) in (1..).zip(folds) {
+            let fold = fold?;
+            if mode.json {
+                let line = Json::object([
+                    ("event", "fold".into()),
+                    ("fold", number.into()),
+                    ("seconds", clock.elapsed().as_secs_f64().into()),
+                    ("train", score_json(&fold.train)),
+                    ("test", score_json(&fold.test)),
+                ]);
+                writeln!(out, "{line}")?;
+            } else {
+                write!(out, "{}", wrap(&format!("fold {number}: {}", fold.test), 0))?;
+            }
+            // Whoever reads the lines wants them as they come.
+            out.flush()?;
+            scores.push(fold.test);
+        }
+        let seconds = clock.elapsed().as_secs_f64();
+        let summary = summarize(&scores);
         if mode.json {
+            let pick = |which: fn(&Figure) -> f64| {
+                Json::object(summary.iter().map(|figure| (figure.name, which(figure).into())))
+            };
             let line = Json::object([
-                ("event", "fold".into()),
-                ("fold", number.into()),
-                ("seconds", clock.elapsed().as_secs_f64().into()),
-                ("train", score_json(&fold.train)),
-                ("test", score_json(&fold.test)),
+                ("event", "done".into()),
+                ("folds", k.into()),
+                ("seconds", seconds.into()),
+                ("mean", pick(|figure| figure.mean)),
+                ("deviation", pick(|figure| figure.standard_deviation)),
+                ("model", Json::Null),
             ]);
-            writeln!(out, "{line}")?;
-        } else {
-            write!(out, "{}", wrap(&format!("fold {number}: {}", fold.test), 0))?;
+            return Ok(writeln!(out, "{line}")?);
         }
-        // Whoever reads the lines wants them as they come.
-        out.flush()?;
-        scores.push(fold.test);
+        writeln!(out, "{} in {}", counted(k, "fold"), duration(seconds))?;
+        let figures: Vec<String> = summary.iter().map(figure_text).collect();
+        write!(out, "{}", wrap(&format!("mean {}", figures.join(", ")), 0))?;
+        write!(out, "{}", wrap("nothing is saved: train without --folds for a model", 0))?;
+        Ok(())
     }
-    let seconds = clock.elapsed().as_secs_f64();
-    let summary = summarize(&scores);
-    if mode.json {
-        let pick =
-            |which: fn(&Figure) -> f64| Json::object(summary.iter().map(|figure| (figure.name, which(figure).into())));
-        let line = Json::object([
-            ("event", "done".into()),
-            ("folds", k.into()),
-            ("seconds", seconds.into()),
-            ("mean", pick(|figure| figure.mean)),
-            ("deviation", pick(|figure| figure.standard_deviation)),
-            ("model", Json::Null),
-        ]);
-        return Ok(writeln!(out, "{line}")?);
-    }
-    writeln!(out, "{} in {}", counted(k, "fold"), duration(seconds))?;
-    let figures: Vec<String> = summary.iter().map(figure_text).collect();
-    write!(out, "{}", wrap(&format!("mean {}", figures.join(", ")), 0))?;
-    write!(out, "{}", wrap("nothing is saved: train without --folds for a model", 0))?;
-    Ok(())
 }
 
 /// `accuracy 0.9533 ± 0.0267`.

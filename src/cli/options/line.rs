@@ -1,7 +1,8 @@
 //! Options together: combinations that make no sense, and the line that repeats a training.
 
+use palmnet::Hyperparameters;
+use palmnet::optim::Rule;
 use palmnet::tune::{Normalization, Overrides};
-use palmnet::{Hyperparameters, Rule};
 
 use super::{FROM, FROM_EXCLUDES};
 use crate::cli::Failure;

@@ -7,9 +7,11 @@ mod values;
 
 pub use line::{check_combinations, repeating_line};
 
+use palmnet::nn::Init;
+use palmnet::optim::Rule;
 use palmnet::tune::Normalization;
 use palmnet::tune::Overrides;
-use palmnet::{Activation, Init, Rule, Scaling, Schedule};
+use palmnet::{Activation, Scaling, Schedule};
 
 use crate::cli::arguments::Group::{Data, Network, Optimization, Output, Regularization, Training};
 use crate::cli::arguments::Opt;

@@ -5,10 +5,11 @@ use std::ops::ControlFlow::{Break, Continue};
 use std::path::Path;
 
 use palmnet::Activation::*;
-use palmnet::{
-    Adam, Checkpoints, Dataset, Event, NAdam, Network, NetworkBuilder, Penalty, Rng, Run, Safetensors, Schedule,
-    Trainer,
-};
+use palmnet::compute::Rng;
+use palmnet::nn::NetworkBuilder;
+use palmnet::optim::NAdam;
+use palmnet::unversioned::Safetensors;
+use palmnet::{Adam, Checkpoints, Dataset, Event, Network, Penalty, Run, Schedule, Trainer};
 
 use super::{builder, data, resumes, trainer, undisturbed};
 use crate::support::{Folder, put};

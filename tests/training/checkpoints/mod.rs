@@ -7,9 +7,9 @@ mod schedule;
 use std::path::Path;
 
 use palmnet::Activation::*;
-use palmnet::{
-    Checkpoints, Dataset, History, Loss, Network, NetworkBuilder, Penalty, Rule, Run, Schedule, Trainer, generate,
-};
+use palmnet::nn::NetworkBuilder;
+use palmnet::optim::Rule;
+use palmnet::{Checkpoints, Dataset, History, Loss, Network, Penalty, Run, Schedule, Trainer, generate};
 
 use crate::support::network_bits;
 

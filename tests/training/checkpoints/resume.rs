@@ -7,9 +7,11 @@ use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use palmnet::Activation::*;
-use palmnet::{
-    Adam, Checkpoints, Event, ExampleWeights, Lbfgs, Loss, Network, Penalty, Rng, Run, Safetensors, Trainer,
-};
+use palmnet::compute::Rng;
+use palmnet::optim::Lbfgs;
+use palmnet::train::ExampleWeights;
+use palmnet::unversioned::Safetensors;
+use palmnet::{Adam, Checkpoints, Event, Loss, Network, Penalty, Run, Trainer};
 
 use super::{builder, data, facts, normalized, resumes, trainer, undisturbed};
 use crate::support::{Folder, network_bits, put, rules};

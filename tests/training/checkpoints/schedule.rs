@@ -7,7 +7,8 @@ use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use palmnet::Activation::*;
-use palmnet::{Adam, Checkpoints, Event, Loss, Model, Network, Run, Safetensors, Sgd, Trainer, generate};
+use palmnet::unversioned::Safetensors;
+use palmnet::{Adam, Checkpoints, Event, Loss, Model, Network, Run, Sgd, Trainer, generate};
 
 use super::{builder, data, resumes, trainer, undisturbed};
 use crate::support::Folder;
