@@ -1,4 +1,4 @@
-//! File formats that know nothing of networks, and how files are written.
+//! File formats that do not depend on networks, and atomic writing of files.
 
 pub(crate) mod atomic;
 pub mod json;
