@@ -71,19 +71,19 @@
 //! | `classification_report`, `roc_auc_score` | [`Model::evaluate`], [`metrics`] |
 //! | `cross_val_score`, `RandomizedSearchCV` | [`tune::cross_validate`], [`tune::RandomSearch`] |
 //! | `nn.Sequential` | [`Network::builder`] |
-//! | `loss.backward()`, `optimizer.step()` | [`Workspace::step`], [`Optimizer::step`] |
-//! | `partial_fit` | [`Online::partial_fit`] |
-//! | `scheduler` | [`Schedule`], in a [`Trainer`] or by [`Scheduler`] |
+//! | `loss.backward()`, `optimizer.step()` | [`Workspace::step`], [`Optimizer::step`](crate::optim::Optimizer::step) |
+//! | `partial_fit` | [`Online::partial_fit`](crate::train::Online::partial_fit) |
+//! | `scheduler` | [`Schedule`], in a [`Trainer`] or by [`Scheduler`](crate::optim::Scheduler) |
 //!
 //! # Map
 //!
-//! - **Data**: [`Dataset`], [`Table`], [`Schema`], [`Target`], [`Missing`], [`Imputer`], [`Scaler`], [`generate`].
-//! - **Networks**: [`Network`], [`Layer`], [`Activation`], [`Init`], [`Loss`]. A network holds parameters and nothing else:
+//! - **Data**: [`Dataset`], [`Table`], [`Schema`](crate::data::Schema), [`Target`], [`Missing`](crate::data::Missing), [`Imputer`](crate::data::Imputer), [`Scaler`](crate::data::Scaler), [`generate`].
+//! - **Networks**: [`Network`], [`Layer`](crate::nn::Layer), [`Activation`], [`Init`](crate::nn::Init), [`Loss`]. A network holds parameters and nothing else:
 //!   [`Network::predict`] needs no lock.
-//! - **Training**: [`Trainer`], a [`Rule`] such as [`Adam`], [`Sgd`] or, for small data, [`Lbfgs`], a [`Penalty`], a
-//!   [`Schedule`]. A [`Run`] adds an observer and [`Checkpoints`] to a call: a training survives being killed. [`Online`] is
+//! - **Training**: [`Trainer`], a [`Rule`](crate::optim::Rule) such as [`Adam`], [`Sgd`] or, for small data, [`Lbfgs`](crate::optim::Lbfgs), a [`Penalty`], a
+//!   [`Schedule`]. A [`Run`] adds an observer and [`Checkpoints`] to a call: a training survives being killed. [`Online`](crate::train::Online) is
 //!   for data that arrives bit by bit or is larger than memory.
-//! - **Custom loops**: [`Workspace`], [`Optimizer`], [`Scheduler`].
+//! - **Custom loops**: [`Workspace`], [`Optimizer`](crate::optim::Optimizer), [`Scheduler`](crate::optim::Scheduler).
 //! - **Models**: [`Model`], [`Preprocessing`], [`Score`], [`metrics`].
 //! - **Defaults and search**: [`fit`], [`Hyperparameters`], [`tune`].
 //!
@@ -102,7 +102,7 @@
 //! # Threads
 //!
 //! [`Network`], [`Model`], [`Dataset`], [`Trainer`] and [`Hyperparameters`] are `Send` and `Sync`: predict from several
-//! threads at once, train on a thread of your own. Large work is shared among all cores; [`set_threads`] sets the number for
+//! threads at once, train on a thread of your own. Large work is shared among all cores; [`set_threads`](crate::compute::set_threads) sets the number for
 //! the whole process, [`Trainer::threads`] for one trainer. Results do not depend on it.
 //!
 //! # Versions
@@ -124,44 +124,8 @@ pub mod optim;
 pub mod train;
 pub mod tune;
 
-<<<<<<< HEAD
-pub use base::error::{Divergence, Error, ErrorKind, Result};
-pub use base::history::{Epoch, History};
-pub use base::parallel::{set_threads, threads};
-pub use base::rng::Rng;
-pub use data::generate;
-pub use data::{
-    Column, ColumnKind, Dataset, Features, Imputer, Missing, Scaler, Schema, Table, Target, TargetSchema, Targets,
-};
-pub use format::atomic::write_atomic;
-pub use format::json;
-pub use format::safetensors::{Safetensors, Tensor};
-pub use linalg::gemm::{SHARED_PRODUCT, peak_flops};
-pub use linalg::isa::Isa;
-pub use linalg::matrix::Matrix;
-pub use linalg::view::MatrixView;
-pub use model::classification::{Classification, Scores};
-pub use model::evaluate::Score;
-pub use model::metrics::Evaluation;
-pub use model::model::Model;
-pub use model::predict::Predictor;
-pub use model::preprocessing::{Preprocessing, Scaling};
-pub use model::regression::Regression;
-pub use nn::activation::Activation;
-pub use nn::builder::{DenseConfig, NetworkBuilder};
-pub use nn::init::Init;
-pub use nn::layer::{BatchNorm, Dense, Dropout, Layer, LayerNorm, Noise};
-pub use nn::loss::Loss;
-pub use nn::network::{Network, Scratch};
-pub use nn::workspace::Workspace;
-pub use optim::{
-    AdaGrad, Adam, Lbfgs, NAdam, Optimizer, Penalty, RmsProp, Rprop, Rule, Schedule, Scheduler, Sgd, clip_norm,
-};
-pub use train::{CheckpointInfo, Checkpoints, Event, ExampleWeights, Online, RateSearch, Run, Trainer};
-#[doc(inline)]
-=======
 // In one call.
->>>>>>> lead
+#[doc(inline)]
 pub use tune::{Fit, Hyperparameters, fit};
 
 // Data and models.
@@ -203,7 +167,7 @@ pub mod unversioned {
 
 /// How good predictions are: every metric, and functions of predicted probabilities.
 ///
-/// [`Evaluation`] is what a network or model answers. For more, compare the probabilities with the true classes:
+/// [`Evaluation`](crate::metrics::Evaluation) is what a network or model answers. For more, compare the probabilities with the true classes:
 ///
 /// ```
 /// use palmnet::metrics::{self, Ranking, Threshold};
