@@ -21,6 +21,9 @@ pub struct Command {
     pub options: &'static [&'static Opt],
 }
 
+/// Reads a value into the overrides; the error says what was expected.
+pub type Set = fn(&mut Overrides, &str) -> Result<(), String>;
+
 /// An option: everything that is known about it.
 pub struct Opt {
     /// With its dashes.
@@ -36,7 +39,7 @@ pub struct Opt {
     /// The names to choose from, if the value is one of several.
     pub choices: fn() -> Vec<&'static str>,
     /// Reads the value; the error says what was expected.
-    pub set: Option<fn(&mut Overrides, &str) -> Result<(), String>>,
+    pub set: Option<Set>,
     /// The value that gives these hyperparameters again, if it must be said because no default gives it.
     pub show: fn(&Hyperparameters) -> Option<String>,
     /// Options that cannot be given together with this one.
@@ -97,11 +100,7 @@ impl Opt {
     }
 
     /// A hyperparameter: how it is read and shown.
-    pub const fn sets(
-        self,
-        set: fn(&mut Overrides, &str) -> Result<(), String>,
-        show: fn(&Hyperparameters) -> Option<String>,
-    ) -> Opt {
+    pub const fn sets(self, set: Set, show: fn(&Hyperparameters) -> Option<String>) -> Opt {
         Opt { set: Some(set), show, ..self }
     }
 

@@ -70,9 +70,19 @@ pub struct Job<'a> {
     pub restarts: usize,
     /// Whether the command line asked for trials of the penalty, whose results are then a JSON line.
     pub told_to_tune: bool,
-    /// The command line that repeats a training with these hyperparameters, and the name of its note in the model.
-    pub origin: (&'static str, &'a dyn Fn(Option<&Hyperparameters>) -> String),
+    pub origin: Origin<'a>,
 }
+
+/// The command line that repeats a training.
+#[derive(Clone, Copy)]
+pub struct Origin<'a> {
+    /// The name of its note in the model.
+    pub note: &'static str,
+    /// The line for these hyperparameters.
+    pub line: &'a Line<'a>,
+}
+
+type Line<'a> = dyn Fn(Option<&Hyperparameters>) -> String + 'a;
 
 /// Trains with `fit`, from the network of `start` if there is one, reports and saves.
 pub fn run(
@@ -109,7 +119,7 @@ pub fn run(
     let (train, test) = (model.score(job.train)?, job.test.map(|test| model.score(test)).transpose()?);
     let (done, best) = (history.epochs.len(), history.best_epoch);
     let kept = if best < done { format!(", weights of epoch {best}") } else { String::new() };
-    let (origin, line) = (job.origin.0, (job.origin.1)(hyperparameters.as_ref()));
+    let (origin, line) = (job.origin.note, (job.origin.line)(hyperparameters.as_ref()));
     for (name, text) in [
         (origin, line.clone()),
         ("palmnet", env!("CARGO_PKG_VERSION").to_string()),
@@ -169,7 +179,7 @@ fn salvage(job: &Job<'_>, error: &palmnet::Error, salvaged: Option<Model>, found
     }
     if let Some(mut model) = salvaged {
         let epoch = history.best_epoch;
-        model.notes.insert(job.origin.0.into(), (job.origin.1)(found));
+        model.notes.insert(job.origin.note.into(), (job.origin.line)(found));
         model.notes.insert("epochs".into(), format!("{epoch}, and then training diverged"));
         match keep_beside(&job.files.model, &model) {
             Ok(Some(file)) => warn(&format!("the weights of epoch {epoch} are in {file}")),
@@ -267,7 +277,7 @@ impl<'j> Announcer<'j> {
         if self.job.mode.json {
             return;
         }
-        let line = (self.job.origin.0 == "settings").then(|| (self.job.origin.1)(self.resolved.as_ref()));
+        let line = (self.job.origin.note == "settings").then(|| (self.job.origin.line)(self.resolved.as_ref()));
         let data = [columns(self.job.train), examples(self.job.train, self.job.test), network_line(network)];
         let lines = line.into_iter().chain(std::mem::take(&mut self.heading)).chain(data);
         results.write(&lines.map(|line| wrap(&line, 0)).collect::<String>());

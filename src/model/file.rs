@@ -29,7 +29,7 @@ const VERSION: &str = "palmnet";
 
 impl Network {
     /// Writes the network to `path`: to a temporary file beside it, which then takes its place, so that the file is
-    /// replaced whole or not at all. To keep the preprocessing too, save a [`Model`](crate::Model).
+    /// replaced whole or not at all. To keep the preprocessing too, save a [`Model`].
     ///
     /// # Errors
     /// When the file cannot be written, or a parameter is not finite.

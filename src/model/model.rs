@@ -58,7 +58,7 @@ pub struct Model {
 
 impl Model {
     /// Makes a model of a network, the preprocessing of its data, and the schema of the data it was trained on. A
-    /// [`Scaler`](crate::data::Scaler) serves as preprocessing of features alone. The model takes data with missing features
+    /// [`Scaler`] serves as preprocessing of features alone. The model takes data with missing features
     /// if the preprocessing has an imputer.
     ///
     /// # Errors

@@ -19,11 +19,11 @@ use crate::optim::Rule;
 ///
 /// ```
 /// use palmnet::{generate, tune::{Overrides, RandomSearch}};
-/// let (train, test) = generate::moons(300, 0.2, 1).split(0.8, 1);
-/// let given = Overrides { epochs: Some(20), tune_penalty: Some(false), ..Overrides::default() };
-/// let tuned = RandomSearch::new(given).trials(4).run(&train)?;
+/// let (train, test) = generate::moons(600, 0.2, 1).split(0.8, 1);
+/// let given = Overrides { hidden: Some(vec![32, 32]), ..Overrides::default() };
+/// let tuned = RandomSearch::new(given).trials(6).run(&train)?;
 /// let model = tuned.best.fit(&train)?.model;
-/// assert!(model.score(&test)?.value() > 0.85);
+/// assert!(model.score(&test)?.value() > 0.93);
 /// # Ok::<(), palmnet::Error>(())
 /// ```
 #[derive(Clone, Debug, PartialEq)]

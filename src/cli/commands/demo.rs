@@ -16,7 +16,7 @@ use crate::cli::arguments::{Arguments, Command, Opt, nearest};
 use crate::cli::files::OutputFiles;
 use crate::cli::options::*;
 use crate::cli::pictures;
-use crate::cli::run::{self, Job, OutputMode};
+use crate::cli::run::{self, Job, Origin, OutputMode};
 
 /// As that of the other commands, but for the default.
 const DEMO_OUT: Opt = OUT.default(|| "NAME.safetensors".into());
@@ -96,7 +96,7 @@ pub fn run(arguments: &Arguments, out: &mut dyn Write) -> Result<(), Failure> {
         epochs: problem.epochs,
         restarts: problem.restarts,
         told_to_tune: false,
-        origin: ("made by", &origin),
+        origin: Origin { note: "made by", line: &origin },
     };
     let model = run::run(&job, None, |run: &mut FitRun<'_>| recipe.fit_with(&problem.train, run), out)?;
     if !mode.json {

@@ -14,7 +14,7 @@ use crate::cli::format::{counted, duration, significant};
 use crate::cli::input::{self, Parts, Request};
 use crate::cli::options::*;
 use crate::cli::report::{columns, network_line, score_json};
-use crate::cli::run::{self, Job, OutputMode};
+use crate::cli::run::{self, Job, Origin, OutputMode};
 use crate::cli::terminal::{warn, wrap};
 
 pub const OPTIONS: &[&Opt] = &[
@@ -147,7 +147,7 @@ pub fn fit(plan: &Plan<'_>, out: &mut dyn Write) -> Result<Model, Failure> {
         epochs: hyperparameters.epochs,
         restarts: hyperparameters.restarts,
         told_to_tune: arguments.text(WEIGHT_DECAY.name) == Some("auto"),
-        origin: ("settings", &line),
+        origin: Origin { note: "settings", line: &line },
     };
     run::run(&job, start, |run: &mut FitRun<'_>| hyperparameters.fit_with(&parts.train, run), out)
 }
