@@ -1,5 +1,9 @@
-//! File formats that know nothing of networks, and how files are written.
+//! File formats that know nothing of networks, and how files are written: safetensors files of any tensors, and files that
+//! are replaced whole or not at all.
 
 pub(crate) mod atomic;
-pub mod json;
+pub(crate) mod json;
 pub(crate) mod safetensors;
+
+pub use atomic::write_atomic;
+pub use safetensors::{Safetensors, Tensor};
