@@ -1,7 +1,7 @@
 //! Random search (Bergstra, Bengio, 2012).
 
+use crate::base::clock::Clock;
 use std::ops::ControlFlow;
-use std::time::Instant;
 
 use super::hyperparameters::Hyperparameters;
 use super::overrides::Overrides;
@@ -137,7 +137,7 @@ impl RandomSearch {
             let drawn = self.draw(&mut rng, &usual, learned.len());
             overrides.push(if index == 0 { self.unchanged(&usual) } else { drawn });
             let hyperparameters = overrides[index].for_data(&learned);
-            let clock = Instant::now();
+            let clock = Clock::start();
             let score = match hyperparameters.fit(&learned) {
                 Ok(fit) => Some(fit.model.score(&scored)?),
                 Err(error @ Error::Diverged { .. }) => {

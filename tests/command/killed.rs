@@ -176,7 +176,7 @@ fn checkpoint_options_are_checked() {
     assert!(!folder.0.join("c").exists());
     assert_eq!(fs::read(folder.0.join("model.safetensors")).unwrap(), model);
     // A remaining checkpoint is neither ignored nor overwritten, and other files are not mistaken for one.
-    let metadata = [("checkpoint".to_string(), "1".to_string())].into();
+    let metadata = [("checkpoint".to_string(), "2".to_string())].into();
     let left = Safetensors { metadata, tensors: Vec::new() }.to_bytes();
     fs::write(folder.0.join("m.checkpoint"), &left).unwrap();
     fs::write(folder.0.join("other"), &model).unwrap();
