@@ -129,8 +129,6 @@
 //! [`Scheduler`]: crate::optim::Scheduler
 //! [`Schema`]: crate::data::Schema
 //! [`set_threads`]: crate::compute::set_threads
-#![deny(unsafe_code)]
-#![warn(missing_docs)]
 
 mod base;
 pub mod data;

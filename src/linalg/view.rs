@@ -31,6 +31,7 @@ impl<'a> MatrixView<'a> {
     }
 
     /// The same numbers with rows and columns exchanged.
+    #[must_use]
     pub fn transposed(self) -> Self {
         MatrixView { rows: self.columns, columns: self.rows, transposed: !self.transposed, ..self }
     }

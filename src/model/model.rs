@@ -94,6 +94,7 @@ impl Model {
     }
 
     /// The same model with the loss that it was trained with, for whoever wants to measure it on other data.
+    #[must_use]
     pub fn with_loss(self, loss: Loss) -> Self {
         Model { loss: Some(loss), ..self }
     }
@@ -112,6 +113,7 @@ impl Model {
     }
 
     /// The same model with its network [`folded`](Network::folded), for prediction.
+    #[must_use]
     pub fn folded(self) -> Self {
         Model { network: self.network.folded(), ..self }
     }
