@@ -71,23 +71,24 @@
 //! | `classification_report`, `roc_auc_score` | [`Model::evaluate`], [`metrics`] |
 //! | `cross_val_score`, `RandomizedSearchCV` | [`tune::cross_validate`], [`tune::RandomSearch`] |
 //! | `nn.Sequential` | [`Network::builder`] |
-//! | `loss.backward()`, `optimizer.step()` | [`Workspace::step`], [`Optimizer::step`](crate::optim::Optimizer::step) |
-//! | `partial_fit` | [`Online::partial_fit`](crate::train::Online::partial_fit) |
-//! | `scheduler` | [`Schedule`], in a [`Trainer`] or by [`Scheduler`](crate::optim::Scheduler) |
+//! | `loss.backward()`, `optimizer.step()` | [`Workspace::step`], [`Optimizer::step`] |
+//! | `partial_fit` | [`Online::partial_fit`] |
+//! | `scheduler` | [`Schedule`], in a [`Trainer`] or by [`Scheduler`] |
 //!
 //! # Map
 //!
-//! - **Data**: [`Dataset`], [`Table`], [`Schema`](crate::data::Schema), [`Target`], [`Missing`](crate::data::Missing),
-//!   [`Imputer`](crate::data::Imputer), [`Scaler`](crate::data::Scaler), [`generate`].
-//! - **Networks**: [`Network`], [`Layer`](crate::nn::Layer), [`Activation`], [`Init`](crate::nn::Init), [`Loss`]. A
-//!   network holds parameters and nothing else: [`Network::predict`] needs no lock.
-//! - **Training**: [`Trainer`], a [`Rule`](crate::optim::Rule) such as [`Adam`], [`Sgd`] or, for small data,
-//!   [`Lbfgs`](crate::optim::Lbfgs), a [`Penalty`], a [`Schedule`]. A [`Run`] adds an observer and [`Checkpoints`] to a
-//!   call: a training survives being killed. [`Online`](crate::train::Online) is for data that arrives bit by bit or is
-//!   larger than memory.
-//! - **Custom loops**: [`Workspace`], [`Optimizer`](crate::optim::Optimizer), [`Scheduler`](crate::optim::Scheduler).
+//! - **Data**: [`Dataset`], [`Table`], [`Schema`], [`Target`], [`Missing`], [`Imputer`], [`Scaler`], [`generate`].
+//! - **Networks**: [`Network`], [`Layer`], [`Activation`], [`Init`], [`Loss`]. A network holds parameters and nothing
+//!   else: [`Network::predict`] needs no lock.
+//! - **Training**: [`Trainer`], a [`Rule`] such as [`Adam`], [`Sgd`] or, for small data, [`Lbfgs`], a [`Penalty`], a
+//!   [`Schedule`]. A [`Run`] adds an observer and [`Checkpoints`] to a call: a training survives being killed.
+//!   [`Online`] is for data that arrives bit by bit or is larger than memory.
+//! - **Custom loops**: [`Workspace`], [`Optimizer`], [`Scheduler`].
 //! - **Models**: [`Model`], [`Preprocessing`], [`Score`], [`metrics`].
 //! - **Defaults and search**: [`fit`], [`Hyperparameters`], [`tune`].
+//!
+//! Names that most programs need are at the root. The others are in the modules [`data`], [`nn`], [`optim`], [`train`],
+//! [`model`], [`metrics`], [`tune`], [`error`], [`compute`] and [`mod@format`].
 //!
 //! # Conventions
 //!
@@ -104,9 +105,8 @@
 //! # Threads
 //!
 //! [`Network`], [`Model`], [`Dataset`], [`Trainer`] and [`Hyperparameters`] are `Send` and `Sync`: predict from several
-//! threads at once, train on a thread of your own. Large work is shared among all cores;
-//! [`set_threads`](crate::compute::set_threads) sets the number for the whole process, [`Trainer::threads`] for one
-//! trainer. Results do not depend on it.
+//! threads at once, train on a thread of your own. Large work is shared among all cores; [`set_threads`] sets the
+//! number for the whole process, [`Trainer::threads`] for one trainer. Results do not depend on it.
 //!
 //! # Versions
 //!
@@ -114,12 +114,25 @@
 //! [`guide::changes`]. The minimum supported Rust version is 1.89; raising it takes a minor version. Model files stay
 //! readable. Checkpoints belong to the version that wrote them. The bits of a training change between minor versions
 //! only, with a note in [`guide::changes`]. The hidden module `unversioned` may change at any time.
-#![deny(unsafe_code)]
-#![warn(missing_docs)]
+//!
+//! [`Imputer`]: crate::data::Imputer
+//! [`Init`]: crate::nn::Init
+//! [`Layer`]: crate::nn::Layer
+//! [`Lbfgs`]: crate::optim::Lbfgs
+//! [`Missing`]: crate::data::Missing
+//! [`Online`]: crate::train::Online
+//! [`Online::partial_fit`]: crate::train::Online::partial_fit
+//! [`Optimizer`]: crate::optim::Optimizer
+//! [`Optimizer::step`]: crate::optim::Optimizer::step
+//! [`Rule`]: crate::optim::Rule
+//! [`Scaler`]: crate::data::Scaler
+//! [`Scheduler`]: crate::optim::Scheduler
+//! [`Schema`]: crate::data::Schema
+//! [`set_threads`]: crate::compute::set_threads
 
 mod base;
 pub mod data;
-mod format;
+pub mod format;
 mod linalg;
 pub mod model;
 pub mod nn;

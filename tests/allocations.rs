@@ -1,5 +1,6 @@
 //! Once training has started, a step allocates nothing; neither does a prediction. A counting allocator checks that. Of
 //! several threads, each allocates its buffers once, when it first does a kind of work.
+#![allow(unsafe_code)] // An allocator that counts.
 
 mod support;
 

@@ -263,6 +263,7 @@ impl Dataset {
     ///
     /// # Panics
     /// If there is no such row.
+    #[must_use]
     pub fn select(&self, rows: &[usize]) -> Dataset {
         let (features, targets) = (self.features.select(rows), self.targets.select(rows));
         Dataset { features, targets, schema: self.schema.clone() }

@@ -1,5 +1,9 @@
-//! File formats that do not depend on networks, and atomic writing of files.
+//! File formats that do not depend on networks: safetensors files of any tensors, and files that are replaced whole or
+//! not at all.
 
 pub(crate) mod atomic;
-pub mod json;
+pub(crate) mod json;
 pub(crate) mod safetensors;
+
+pub use atomic::write_atomic;
+pub use safetensors::{Safetensors, Tensor};

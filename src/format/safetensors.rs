@@ -59,6 +59,11 @@ impl Tensor {
         tensor
     }
 
+    /// Returns whether an entry is NaN.
+    pub(crate) fn has_nan(&self) -> bool {
+        self.data.iter().any(|x| x.is_nan())
+    }
+
     fn check(&self) {
         let Tensor { name, shape, data } = self;
         assert_eq!(

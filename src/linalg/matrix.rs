@@ -133,6 +133,7 @@ impl Matrix {
     ///
     /// # Panics
     /// If there is no such row.
+    #[must_use]
     pub fn select_rows(&self, rows: &[usize]) -> Matrix {
         let mut data = Vec::with_capacity(rows.len() * self.columns);
         rows.iter().for_each(|&row| data.extend_from_slice(self.row(row)));
@@ -158,11 +159,13 @@ impl Matrix {
     }
 
     /// Returns the transpose, columns × rows.
+    #[must_use]
     pub fn transpose(&self) -> Matrix {
         Matrix::from_fn(self.columns, self.rows, |i, j| self[(j, i)])
     }
 
     /// Returns the matrix of `function` of every entry.
+    #[must_use]
     pub fn map(&self, function: impl FnMut(f32) -> f32) -> Matrix {
         Matrix { data: self.data.iter().copied().map(function).collect(), ..*self }
     }
@@ -171,6 +174,7 @@ impl Matrix {
     ///
     /// # Panics
     /// If `self` has not as many columns as `other` has rows.
+    #[must_use]
     pub fn matmul(&self, other: &Matrix) -> Matrix {
         self.product(other, gemm::shared_product)
     }
@@ -180,6 +184,8 @@ impl Matrix {
     ///
     /// # Panics
     /// If `self` has not as many columns as `other` has rows.
+    #[doc(hidden)]
+    #[must_use]
     pub fn matmul_naive(&self, other: &Matrix) -> Matrix {
         self.product(other, gemm::naive_product)
     }
@@ -205,12 +211,14 @@ impl Matrix {
     ///
     /// # Panics
     /// If the first factor has not as many columns as the second has rows.
+    #[doc(hidden)]
     pub fn set_product(&mut self, a: MatrixView<'_>, b: MatrixView<'_>) {
         self.reshape(a.rows(), b.columns());
         gemm::shared_product(a, b, &mut self.data);
     }
 
     /// Returns a view of this matrix, to be a factor of a product.
+    #[doc(hidden)]
     pub fn operand(&self) -> MatrixView<'_> {
         MatrixView::new(&self.data, self.rows, self.columns)
     }
@@ -222,7 +230,7 @@ impl Matrix {
     }
 }
 
-/// Element-wise. Panics when the shapes differ.
+/// Element-wise. Panics if the shapes differ.
 impl Add for &Matrix {
     type Output = Matrix;
     fn add(self, other: &Matrix) -> Matrix {
@@ -230,7 +238,7 @@ impl Add for &Matrix {
     }
 }
 
-/// Element-wise. Panics when the shapes differ.
+/// Element-wise. Panics if the shapes differ.
 impl Sub for &Matrix {
     type Output = Matrix;
     fn sub(self, other: &Matrix) -> Matrix {
@@ -246,7 +254,7 @@ impl Mul<f32> for &Matrix {
     }
 }
 
-/// The entry at (row, column). Panics when there is none.
+/// The entry at (row, column). Panics if there is none.
 impl Index<(usize, usize)> for Matrix {
     type Output = f32;
     fn index(&self, (row, column): (usize, usize)) -> &f32 {
@@ -254,7 +262,7 @@ impl Index<(usize, usize)> for Matrix {
     }
 }
 
-/// The entry at (row, column), to be changed. Panics when there is none.
+/// The entry at (row, column), to be changed. Panics if there is none.
 impl IndexMut<(usize, usize)> for Matrix {
     fn index_mut(&mut self, (row, column): (usize, usize)) -> &mut f32 {
         &mut self.row_mut(row)[column]
@@ -298,7 +306,7 @@ mod tests {
     #[test]
     #[should_panic(expected = "the product of 2 × 3 and 2 × 3: inner dimensions differ")]
     fn product_of_wrong_shapes() {
-        Matrix::zeros(2, 3).matmul(&Matrix::zeros(2, 3));
+        let _ = Matrix::zeros(2, 3).matmul(&Matrix::zeros(2, 3));
     }
 
     #[test]

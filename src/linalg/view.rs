@@ -32,6 +32,7 @@ impl<'a> MatrixView<'a> {
     }
 
     /// Returns a view of the transpose, without a copy.
+    #[must_use]
     pub fn transposed(self) -> Self {
         MatrixView { rows: self.columns, columns: self.rows, transposed: !self.transposed, ..self }
     }

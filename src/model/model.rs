@@ -94,6 +94,7 @@ impl Model {
     }
 
     /// Sets the loss that the model was trained with, which [`score`](Self::score) computes and the file keeps.
+    #[must_use]
     pub fn with_loss(self, loss: Loss) -> Self {
         Model { loss: Some(loss), ..self }
     }
@@ -112,6 +113,7 @@ impl Model {
     }
 
     /// Returns the model with its network [`folded`](Network::folded), for prediction.
+    #[must_use]
     pub fn folded(self) -> Self {
         Model { network: self.network.folded(), ..self }
     }

@@ -16,6 +16,7 @@ impl Network {
     /// assert_eq!(network.folded().layers().len(), 3);
     /// # Ok::<(), palmnet::Error>(())
     /// ```
+    #[must_use]
     pub fn folded(&self) -> Network {
         let mut layers: Vec<Layer> = Vec::with_capacity(self.layers().len());
         for layer in self.layers() {

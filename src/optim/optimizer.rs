@@ -134,11 +134,11 @@ impl Optimizer {
     /// [`Error::Format`] if the bytes are not such a state, [`Error::Mismatch`] if it is the state of another rule (one
     /// with other settings, too) or of a network with another number of parameters. The optimizer then stays as it was.
     pub fn restore(&mut self, state: &[u8]) -> Result<()> {
-        const PLACE: &str = "the optimizer's state";
-        let file = Safetensors::from_bytes(state, PLACE)?;
+        const NAME: &str = "the optimizer's state";
+        let file = Safetensors::from_bytes(state, NAME)?;
         let text = |name: &str| {
             let lacks =
-                || Error::format(PLACE, format!("lacks its {}: it is not the state of an optimizer", quoted(name)));
+                || Error::format(NAME, format!("lacks its {}: it is not the state of an optimizer", quoted(name)));
             file.metadata.get(name).ok_or_else(lacks)
         };
         let (rule, own) = (text(RULE)?, self.rule.to_string());
@@ -147,10 +147,13 @@ impl Optimizer {
                 format!("the state is of the optimizer {}, and this one is {own}: make that one", printable(rule));
             return Err(Error::Mismatch(message));
         }
-        let wrong =
-            |name: &str| Error::format(PLACE, format!("{} is not a number: the state is damaged", quoted(name)));
+        let wrong = |name: &str| Error::format(NAME, format!("{} is not a number: the state is damaged", quoted(name)));
         let steps = text(STEPS)?.parse().map_err(|_| wrong(STEPS))?;
-        let learning_rate = text(LEARNING_RATE)?.parse().map_err(|_| wrong(LEARNING_RATE))?;
+        let learning_rate: f32 = text(LEARNING_RATE)?.parse().map_err(|_| wrong(LEARNING_RATE))?;
+        // A moment may be infinite: its parameter rests then.
+        if !(learning_rate.is_finite() && learning_rate >= 0.0) || file.tensors.iter().any(Tensor::has_nan) {
+            return Err(Error::format(NAME, "holds a number that no training leads to: the state is damaged"));
+        }
         let moments = (0..).map_while(|i| file.tensor(&moment_name(i)).map(|tensor| tensor.data.clone()));
         if !self.resume(steps, learning_rate, moments.collect()) {
             let parameters = self.parameter_count();

@@ -10,22 +10,10 @@ use super::trainer::Trainer;
 use crate::base::error::{Error, Result};
 use crate::base::history::History;
 use crate::base::rng::{Rng, purpose};
-use crate::base::text::quoted;
 use crate::data::Dataset;
-use crate::format::safetensors::{Safetensors, Tensor};
 use crate::nn::backprop::Pass;
 use crate::nn::network::Network;
 use crate::optim::{Optimizer, Rule};
-
-/// The names in a state.
-const LAYERS: &str = "layers";
-const RULE: &str = "settings of the optimizer";
-const STEPS: &str = "steps";
-const LEARNING_RATE: &str = "learning rate";
-
-fn moment_name(i: usize) -> String {
-    format!("moments.{i}")
-}
 
 /// A training that continues from call to call: it keeps the optimizer, and the memory of the steps.
 ///
@@ -176,48 +164,19 @@ impl Online {
         Ok(())
     }
 
-    /// Returns the state of the training besides the network: the optimizer's moments, its number of steps and the
+    /// Returns the state of the training besides the network, as [`Optimizer::state`] does: moments, number of steps,
     /// learning rate. With the network it is all that is needed to continue another day.
-    pub fn state(&self) -> Safetensors {
-        let mut state = Safetensors::default();
-        for (name, text) in [
-            (LAYERS, self.layers.clone()),
-            (RULE, self.config.rule.to_string()),
-            (STEPS, self.optimizer.steps().to_string()),
-            (LEARNING_RATE, self.learning_rate().to_string()),
-        ] {
-            state.metadata.insert(name.into(), text);
-        }
-        for (i, moments) in self.optimizer.moments().enumerate() {
-            state.tensors.push(Tensor::new(moment_name(i), &[moments.len()], moments.to_vec()));
-        }
-        state
+    pub fn state(&self) -> Vec<u8> {
+        self.optimizer.state()
     }
 
     /// Continues from a [`state`](Self::state) of a training with the same settings: with the network as it was then,
     /// the calls to come give the same bits as if there had been no interruption.
     ///
     /// # Errors
-    /// If the state is that of another network or of another update rule, or is damaged; nothing is changed then.
-    pub fn restore(&mut self, state: &Safetensors) -> Result<()> {
-        let wrong = |message: String| Error::Mismatch(format!("state of an online training: {message}"));
-        let text = |name: &str| state.metadata.get(name).map(String::as_str).unwrap_or_default();
-        for (name, expected) in [(LAYERS, self.layers.clone()), (RULE, self.config.rule.to_string())] {
-            if text(name) != expected {
-                return Err(wrong(format!("the {name} must be {}, and are {}", expected, quoted(text(name)))));
-            }
-        }
-        let rate = text(LEARNING_RATE).parse().ok().filter(|&rate: &f32| is_rate(rate));
-        let (Ok(steps), Some(rate)) = (text(STEPS).parse(), rate) else {
-            return Err(wrong("the steps or the learning rate are damaged".into()));
-        };
-        let tensors = (0..).map_while(|i| state.tensor(&moment_name(i)));
-        let moments: Vec<Vec<f32>> = tensors.map(|tensor| tensor.data.clone()).collect();
-        let is_damaged = moments.iter().flatten().any(|x| x.is_nan());
-        if is_damaged || !self.optimizer.resume(steps, rate, moments) {
-            return Err(wrong("the moments are damaged".into()));
-        }
-        Ok(())
+    /// Those of [`Optimizer::restore`]; nothing is changed then.
+    pub fn restore(&mut self, state: &[u8]) -> Result<()> {
+        self.optimizer.restore(state)
     }
 }
 

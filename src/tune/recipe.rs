@@ -1,5 +1,6 @@
 //! Recipes: preprocessing, a network, and a trainer, which together give a model.
 
+use std::fmt;
 use std::ops::ControlFlow;
 
 use super::hyperparameters::Hyperparameters;
@@ -90,6 +91,16 @@ pub struct FitRun<'r> {
     pub(super) checkpoints: Option<Checkpoints<'r>>,
     observer: Option<Observer<'r>>,
     salvaged: Option<Model>,
+}
+
+impl fmt::Debug for FitRun<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("FitRun")
+            .field("observed", &self.observer.is_some())
+            .field("checkpoints", &self.checkpoints)
+            .field("starts_from_a_model", &self.start.is_some())
+            .finish_non_exhaustive()
+    }
 }
 
 impl<'r> FitRun<'r> {
