@@ -162,7 +162,7 @@ fn unusable_states_are_refused() {
     says(fresh(Adam::new(0.01).into(), &other).restore(&whole), &["650 parameters"]);
     says(fresh(Adam::new(0.01).amsgrad().into(), &network).restore(&whole), &["is of the optimizer", "amsgrad"]);
     let file = Safetensors::from_bytes(&whole, "").unwrap();
-    for (name, value) in [("steps", "-1"), ("steps", ""), ("learning rate", "-1"), ("learning rate", "NaN")] {
+    for (name, value) in [("steps", "-1"), ("steps", ""), ("learning_rate", "-1"), ("learning_rate", "NaN")] {
         let mut state = file.clone();
         state.metadata.insert(name.into(), value.into()).expect("the member is there");
         says(online.restore(&state.to_bytes()), &["the state is damaged"]);
