@@ -68,7 +68,8 @@ fn killed_training_resumes_to_the_same_model() {
     let all = [
         // By time: in the middle of an epoch.
         "train iris.csv --hidden 32,32 --epochs 200 --dropout 0.1 --restarts 1|0.0001m",
-        "train iris.csv --hidden 16 --epochs 1000 --optimizer amsgrad --schedule plateau:5:0.8 --validation 0.2 --patience 0 --restarts 5|29",
+        "train iris.csv --hidden 16 --epochs 1000 --optimizer amsgrad --schedule plateau:5:0.8 --validation 0.2 \
+         --patience 0 --restarts 5|29",
         "train iris.csv --hidden 32,32 --epochs 500 --validation 0.2 --patience 100 --optimizer nadam|0.0003m",
         "train iris.csv --hidden 32,32 --optimizer lbfgs --l2 0.0001 --restarts 1|7",
         "demo sums|1",

@@ -98,7 +98,8 @@ fn printed_command_line_repeats_the_training() {
         "train iris.csv --patience 4 --epochs 30",
         "train iris.csv --optimizer adamw --schedule plateau:3:0.5 --warmup 0.1 --l1 0.001 --l2 0.01 --epochs 9",
         "train iris.csv --optimizer adamw --weight-decay 0 --epochs 3",
-        "train iris.csv --batch-norm --noise 0.1 --max-norm 2 --clip 1 --clip-value 0.5 --label-smoothing 0.1 --balanced --epochs 3",
+        "train iris.csv --batch-norm --noise 0.1 --max-norm 2 --clip 1 --clip-value 0.5 --label-smoothing 0.1 \
+         --balanced --epochs 3",
         "train iris.csv --layer-norm --epochs 3",
         "train iris.csv --optimizer rprop",
         "train iris.csv --optimizer lbfgs --l2 0.001 --patience 9",

@@ -122,9 +122,8 @@ fn output_fits_40_columns() {
     } else {
         ["demo", "demo moons", "demo spirals --every 50"].into_iter().for_each(|words| drop(run(words)));
     }
-    run(
-        "train iris.csv --weight-decay 0.1 --epochs 25 --every 1 --hidden 30,30,30,30,30,30 --patience 20 --dropout 0.1",
-    );
+    run("train iris.csv --weight-decay 0.1 --epochs 25 --every 1 --hidden 30,30,30,30,30,30 --patience 20 \
+         --dropout 0.1");
     run("info model.safetensors");
     run("eval model.safetensors iris.csv");
     run("train sums.csv --target sum,difference_of_the_two --epochs 3 -o s");

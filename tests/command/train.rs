@@ -133,8 +133,9 @@ fn regression_in_text_and_json() {
     let folder = Folder::new();
     folder.write("sums.csv", sums(400));
     folder.write("new.csv", "b,a\n3,5\n1,9\n");
-    let lines =
-        folder.run("train sums.csv --target sum,difference --epochs 100 --hidden 32,32 --weight-decay 0.03 --validation 0.1 --json").json();
+    let line = "train sums.csv --target sum,difference --epochs 100 --hidden 32,32 --weight-decay 0.03 \
+                --validation 0.1 --json";
+    let lines = folder.run(line).json();
     let (done, epochs) = lines.split_last().unwrap();
     assert!(epochs.iter().all(|line| number(line, "validation_loss") > 0.0));
     for part in ["train", "test"] {

@@ -145,8 +145,8 @@ fn help_of_train_lists_every_option() {
     for option in
         "--target --task --test --hidden --activation --optimizer --lr --schedule --warmup --l1 --l2 --weight-decay \
                    --epochs --batch --dropout --validation --patience --seed -o --out --every --quiet --json --scale \
-                   --init --restarts --noise --batch-norm --layer-norm --max-norm --clip --clip-value --label-smoothing --balanced
-                   --ignore --missing --folds --from --freeze --history
+                   --init --restarts --noise --batch-norm --layer-norm --max-norm --clip --clip-value --label-smoothing
+                   --balanced --ignore --missing --folds --from --freeze --history
                    --checkpoint --checkpoint-every --resume"
             .split_whitespace()
     {

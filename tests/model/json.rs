@@ -5,7 +5,8 @@ use proptest::prelude::*;
 
 #[test]
 fn json_values() {
-    let text = " { \"a\" : [ 1 , -0.5e+1, 2E3, true ] , \"\" : null, \"b\": {\"c\": \"d\"}, \"e\": [], \"f\": {}, \"g\": false }\r\n\t";
+    let text = " { \"a\" : [ 1 , -0.5e+1, 2E3, true ] , \"\" : null, \"b\": {\"c\": \"d\"}, \"e\": [], \"f\": {}, \
+                \"g\": false }\r\n\t";
     let json = Json::parse(text).unwrap();
     assert_eq!(json.to_string(), r#"{"a":[1,-5,2000,true],"":null,"b":{"c":"d"},"e":[],"f":{},"g":false}"#);
     let a = json.get("a").unwrap().as_array().unwrap();

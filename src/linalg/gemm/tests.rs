@@ -11,8 +11,8 @@ use crate::linalg::vectorize::{Vectorized, vectorize};
 /// or at the wrong index shows.
 fn marking(entries: &mut [f32], rows: Range<usize>, columns: Range<usize>) {
     assert_eq!(entries.len(), rows.len() * columns.len());
-    let places = rows.flat_map(|row| columns.clone().map(move |column| (row, column)));
-    for (x, (row, column)) in entries.iter_mut().zip(places) {
+    let indices = rows.flat_map(|row| columns.clone().map(move |column| (row, column)));
+    for (x, (row, column)) in entries.iter_mut().zip(indices) {
         *x = 2.0 * (*x + mark(row, column));
     }
 }
@@ -51,7 +51,7 @@ fn compute(isa: Isa, a: &Matrix, b: &Matrix, transposed: (bool, bool), epilogue:
 fn check(isa: Isa, a: &Matrix, b: &Matrix, transposed: (bool, bool)) {
     let plain = compute(isa, a, b, transposed, &nothing);
     let marked = compute(isa, a, b, transposed, &marking);
-    let place = |i, j| format!("{isa} {:?} · {:?} {transposed:?} at ({i}, {j})", a.shape(), b.shape());
+    let entry = |i, j| format!("{isa} {:?} · {:?} {transposed:?} at ({i}, {j})", a.shape(), b.shape());
     for i in 0..a.rows() {
         for j in 0..b.columns() {
             let terms = (0..a.columns()).map(|k| f64::from(a[(i, k)]) * f64::from(b[(k, j)]));
@@ -59,11 +59,11 @@ fn check(isa: Isa, a: &Matrix, b: &Matrix, transposed: (bool, bool)) {
             let bound = 1.01 * (2 * a.columns()) as f64 * 2f64.powi(-24) * size;
             let got = plain[(i, j)];
             if sum.is_finite() {
-                assert!((f64::from(got) - sum).abs() <= bound, "{}: {got} for {sum} ± {bound:e}", place(i, j));
-                assert_eq!(marked[(i, j)], 2.0 * (got + mark(i, j)), "{}: the epilogue", place(i, j));
+                assert!((f64::from(got) - sum).abs() <= bound, "{}: {got} for {sum} ± {bound:e}", entry(i, j));
+                assert_eq!(marked[(i, j)], 2.0 * (got + mark(i, j)), "{}: the epilogue", entry(i, j));
             } else {
                 let same = if sum.is_nan() { got.is_nan() } else { f64::from(got) == sum };
-                assert!(same, "{}: {got} for {sum}", place(i, j));
+                assert!(same, "{}: {got} for {sum}", entry(i, j));
             }
         }
     }
