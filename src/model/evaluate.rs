@@ -59,7 +59,7 @@ impl Network {
     ///
     /// # Errors
     /// When `data` has not as many features as the network has inputs.
-    pub fn outputs_for(&self, data: &Dataset) -> Result<Matrix> {
+    pub fn predict_dataset(&self, data: &Dataset) -> Result<Matrix> {
         outputs(self, data.features(), |_| {})
     }
 
@@ -70,7 +70,7 @@ impl Network {
     /// When features or targets of `data` do not fit the network.
     pub fn evaluate(&self, data: &Dataset) -> Result<Evaluation> {
         data.check_complete()?;
-        let mut outputs = self.outputs_for(data)?;
+        let mut outputs = self.predict_dataset(data)?;
         if data.labels().is_some() {
             self.logits_to_probabilities(&mut outputs);
         }

@@ -163,7 +163,7 @@ impl Model {
     /// # Errors
     /// Those of [`check`](Self::check): other classes, say, would give a wrong figure.
     pub fn evaluate(&self, data: &Dataset) -> Result<Evaluation> {
-        self.network.judge(&self.outputs_for(data)?, data)
+        self.network.judge(&self.predict_dataset(data)?, data)
     }
 
     /// Returns loss and metrics on labeled data in the units of the training data, in one pass. The loss is that of scaled

@@ -10,7 +10,7 @@ use crate::nn::network::Scratch;
 impl Model {
     /// Returns the predictions for `x`, examples × features in the units of the training data: probabilities of the
     /// classes, or values in the units of the targets. It works on the calling thread; for many examples,
-    /// [`outputs_for`](Self::outputs_for) shares the work. Missing features are NaN; without an imputer so are their
+    /// [`predict_dataset`](Self::predict_dataset) shares the work. Missing features are NaN; without an imputer so are their
     /// predictions.
     ///
     /// # Panics
@@ -27,12 +27,12 @@ impl Model {
     ///
     /// # Errors
     /// Those of [`check`](Self::check).
-    pub fn outputs_for(&self, data: &Dataset) -> Result<Matrix> {
+    pub fn predict_dataset(&self, data: &Dataset) -> Result<Matrix> {
         self.check(data)?;
         self.predict_features(data.features())
     }
 
-    /// As [`outputs_for`](Self::outputs_for), for features without labels.
+    /// As [`predict_dataset`](Self::predict_dataset), for features without labels.
     ///
     /// # Errors
     /// If their number is not that of the model's.
@@ -42,7 +42,7 @@ impl Model {
         Ok(outputs)
     }
 
-    /// As [`outputs_for`](Self::outputs_for), for the rows of a table, labeled or not.
+    /// As [`predict_dataset`](Self::predict_dataset), for the rows of a table, labeled or not.
     ///
     /// # Errors
     /// If the table lacks a column that the model takes, or a cell cannot be read as training read it.
