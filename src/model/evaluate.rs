@@ -19,12 +19,17 @@ const CHUNK: usize = 256;
 const SHARED_WORK: usize = 20_000_000;
 
 /// The outputs of `network` for every example of `features`, which go through `prepare` batch by batch.
-pub(crate) fn outputs(network: &Network, features: &Features, prepare: impl Fn(&mut Matrix) + Sync) -> Result<Matrix> {
+pub(crate) fn outputs(
+    network: &Network,
+    features: &Features,
+    threads: usize,
+    prepare: impl Fn(&mut Matrix) + Sync,
+) -> Result<Matrix> {
     network.check_features(features)?;
     let rows: Vec<usize> = (0..features.rows()).collect();
     let mut outputs = Matrix::zeros(rows.len(), network.outputs());
     let work = network.parameter_count().saturating_mul(rows.len());
-    let threads = if work < SHARED_WORK { 1 } else { threads() };
+    let threads = if work < SHARED_WORK { 1 } else { threads };
     let chunks = rows.chunks(CHUNK).zip(outputs.as_mut_slice().chunks_mut((CHUNK * network.outputs()).max(1)));
     share(threads, chunks, |mine| {
         let (mut x, mut scratch) = (Matrix::default(), Scratch::default());
@@ -60,7 +65,7 @@ impl Network {
     /// # Errors
     /// When `data` has not as many features as the network has inputs.
     pub fn predict_dataset(&self, data: &Dataset) -> Result<Matrix> {
-        outputs(self, data.features(), |_| {})
+        outputs(self, data.features(), threads(), |_| {})
     }
 
     /// How well the outputs meet the targets of `data`. For classes, outputs that end in no activation are taken as

@@ -37,7 +37,8 @@ impl Model {
     /// # Errors
     /// If their number is not that of the model's.
     pub fn predict_features(&self, features: &Features) -> Result<Matrix> {
-        let mut outputs = evaluate::outputs(self.network(), features, |x| self.preprocessing().apply_to_features(x))?;
+        let mut outputs =
+            evaluate::outputs(self.network(), features, self.threads(), |x| self.preprocessing().apply_to_features(x))?;
         self.finish(&mut outputs);
         Ok(outputs)
     }

@@ -261,3 +261,17 @@ fn predictor_matches_predict_and_refuses_other_widths() {
         assert!(message.contains("takes 5 features, the row has 4"), "{message}");
     }
 }
+
+#[test]
+fn thread_count_of_a_model_does_not_change_predictions() {
+    let network = Network::builder(50).dense(200, Relu).dense(2, Softmax).seed(1).build().unwrap();
+    let x = random(3000, 50, 5);
+    let schema = Schema::numbers((0..50).map(|i| i.to_string()), classes(&["a", "b"])).unwrap();
+    let model = Model::new(network, Scaler::identity(50), schema).unwrap();
+    let expected = model.predict(&x);
+    for threads in [1, 3] {
+        let model = model.clone().with_threads(threads);
+        let found = model.predict_features(&x.clone().into()).unwrap();
+        assert_eq!(matrix_bits(&found), matrix_bits(&expected), "{threads} threads");
+    }
+}
