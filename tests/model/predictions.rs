@@ -275,3 +275,18 @@ fn thread_count_of_a_model_does_not_change_predictions() {
         assert_eq!(matrix_bits(&found), matrix_bits(&expected), "{threads} threads");
     }
 }
+
+/// Columns of a table without a header are named by number, and found by these names.
+#[test]
+fn cells_are_found_by_name_without_a_header() {
+    let text = "1,9,0.5\n2,8,1.5\n3,5,2.5\n4,1,4.0\n";
+    let table = Table::parse(text, "numbers.csv").unwrap();
+    let data = Dataset::from_table(table, Target::Last, Missing::Error).unwrap();
+    let network = Network::builder(2).dense(3, Tanh).dense(1, Identity).build().unwrap();
+    let model = Model::new(network, Preprocessing::fit(&data, Scaling::Standard), data.schema().clone()).unwrap();
+    let expected = model.predict(&Matrix::from_rows(&[[2.0, 8.0]])).into_vec();
+    assert_eq!(model.predict_cells(&[("1", "2"), ("2", "8")]).unwrap(), expected);
+    assert_eq!(model.predict_cells(&[("2", "8"), ("1", "2")]).unwrap(), expected);
+    let message = model.predict_cells(&[("age", "2"), ("zip", "8")]).unwrap_err().to_string();
+    assert!(message.contains("column `1`"), "{message}");
+}

@@ -3,8 +3,8 @@
 use std::ops::ControlFlow::{Break, Continue};
 
 use palmnet::error::ErrorKind;
-use palmnet::tune::{FitEvent, FitRun, Overrides};
-use palmnet::{Checkpoints, Dataset, Event, Hyperparameters, generate};
+use palmnet::tune::{FitEvent, FitRun, Overrides, RandomSearch, SearchEvent};
+use palmnet::{Checkpoints, Dataset, Event, Hyperparameters, Preprocessing, Scaling, generate};
 
 use crate::support::{Folder, network_bits};
 
@@ -124,4 +124,103 @@ fn diverged_run_salvages_the_last_good_weights() {
     let salvaged = run.salvaged().unwrap();
     assert!(salvaged.network().parameters().flatten().all(|w| w.is_finite()));
     assert!(run.salvaged().is_none());
+}
+
+#[test]
+fn hyperparameters_out_of_range_are_refused() {
+    let (data, usual) = moons();
+    let refused = |change: &dyn Fn(&mut Hyperparameters), part: &str| {
+        let mut hyperparameters = usual.clone();
+        hyperparameters.tune_penalty = false;
+        change(&mut hyperparameters);
+        let error = hyperparameters.fit(&data).unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Setting, "{error}");
+        assert!(error.to_string().contains(part), "{error}");
+    };
+    refused(&|h| h.dropout = f64::NAN, "dropout");
+    refused(&|h| h.dropout = -1.0, "dropout");
+    refused(&|h| h.noise = -1.0, "noise");
+    refused(&|h| h.hidden = vec![8, 0], "0 units");
+    refused(&|h| h.frozen = 1, "frozen");
+    refused(&|h| h.restarts = 0, "restarts");
+    refused(&|h| h.batch_size = 0, "batch");
+    let empty = data.select(&[]);
+    assert_eq!(usual.fit(&empty).unwrap_err().kind(), ErrorKind::Mismatch);
+    assert_eq!(usual.tuned(&empty).unwrap_err().kind(), ErrorKind::Mismatch);
+}
+
+/// No epochs are few, and no reason for a panic, with tuning or without.
+#[test]
+fn zero_epochs_give_an_untrained_model() {
+    let (data, mut hyperparameters) = moons();
+    hyperparameters.epochs = 0;
+    let fit = hyperparameters.fit(&data).unwrap();
+    assert!(fit.history.epochs.is_empty());
+    hyperparameters.tune_penalty = false;
+    hyperparameters.restarts = 1;
+    let network = hyperparameters.network(&data).build().unwrap();
+    assert_eq!(network_bits(hyperparameters.fit(&data).unwrap().model.network()), network_bits(&network));
+}
+
+#[test]
+fn warm_start_refuses_other_classes_and_values() {
+    let (data, hyperparameters) = moons();
+    let model = hyperparameters.fit(&data).unwrap().model;
+    let labels = data.labels().unwrap().to_vec();
+    let renamed = Dataset::from_classes(data.to_matrix(), labels, ["zzz", "yyy"]).unwrap();
+    let values = Dataset::from_values(data.to_matrix(), palmnet::Matrix::zeros(120, 2)).unwrap();
+    for other in [&renamed, &values] {
+        let error = hyperparameters.fit_with(other, &mut FitRun::default().start(&model)).unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Mismatch, "{error}");
+    }
+}
+
+#[test]
+fn recipe_refuses_preprocessing_of_other_data() {
+    let (data, hyperparameters) = moons();
+    let sums = generate::sums(50, 1);
+    let other = Preprocessing::fit(&sums, Scaling::Standard);
+    let mut recipe = hyperparameters.recipe(&data, other);
+    assert_eq!(recipe.fit(&data).unwrap_err().kind(), ErrorKind::Mismatch);
+    recipe.preprocessing = Preprocessing::fit(&data, Scaling::Standard);
+    recipe.restarts = 0;
+    assert_eq!(recipe.fit(&data).unwrap_err().kind(), ErrorKind::Setting);
+}
+
+/// The checkpoints of a run belong to every call, not to the first alone.
+#[test]
+fn run_writes_checkpoints_in_every_call() {
+    let (data, mut hyperparameters) = moons();
+    hyperparameters.tune_penalty = false;
+    let folder = Folder::new();
+    let path = folder.path("run.checkpoint");
+    let mut run = FitRun::default().checkpoints(Checkpoints::new(&path).every_epochs(5));
+    for _ in 0..2 {
+        hyperparameters.fit_with(&data, &mut run).unwrap();
+        std::fs::remove_file(&path).unwrap();
+    }
+}
+
+#[test]
+fn random_search_is_observed_and_stopped() {
+    let (data, hyperparameters) = moons();
+    let given = Overrides { hidden: Some(hyperparameters.hidden.clone()), epochs: Some(5), ..Overrides::default() };
+    let search = RandomSearch::new(given.clone()).trials(5);
+    let mut tuning = 0;
+    let tuned = search.run_with(&data, &mut |event| match event {
+        SearchEvent::Fit { index: None, event: FitEvent::Trial { fraction: 0.0, .. }, .. } => {
+            tuning += 1;
+            Continue(())
+        }
+        SearchEvent::Fit { index: Some(3), event: FitEvent::Training(_), .. } => Break(()),
+        _ => Continue(()),
+    });
+    assert_eq!((tuned.unwrap().trials.len(), tuning), (3, 6));
+    let stopped = search.run_with(&data, &mut |event| match event {
+        SearchEvent::Fit { index: Some(0), event: FitEvent::Training(_), .. } => Break(()),
+        _ => Continue(()),
+    });
+    assert_eq!(stopped.unwrap_err().kind(), ErrorKind::Stopped);
+    let tunes = Overrides { tune_penalty: Some(true), ..given };
+    assert_eq!(RandomSearch::new(tunes).run(&data).unwrap_err().kind(), ErrorKind::Setting);
 }
