@@ -1,18 +1,18 @@
-# Reads the crate's assembly for 64-bit ARM and looks at every innermost loop of vector multiply-adds in what is compiled
-# for NEON: its sums must stay in registers, and the largest tile must have 24 of them.
+# Reads the crate's assembly for 64-bit ARM and checks every innermost loop of vector multiply-adds that is compiled for
+# NEON: its sums must stay in registers, and the largest tile must have 24 of them.
 
 /^[_A-Za-z][^ ]*:/ {
   function_name = substr($1, 1, length($1) - 1)
   split("", label)
   counted_to = 0
 }
-# What nobody calls is compiled all the same, and left out when linking.
+# Functions that are never called are compiled too, and left out when linking.
 /^\t(b|bl|adrp)\t/ { used[$NF]; sub(/^:got:/, "", $NF); used[$NF] }
 function_name !~ /Neon/ { next }
 { line[NR] = $0 }
 /^\.L[^ ]*:/ { label[substr($1, 1, length($1) - 1)] = NR }
 
-# A branch back.
+# A branch backward: the end of a loop.
 $NF in label && $1 ~ /^(b|b\..*|cbn?z|tbn?z)$/ && label[$NF] > counted_to {
   fused = spills = others = sum_count = 0
   split("", sums)

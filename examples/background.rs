@@ -1,7 +1,8 @@
 //! Trains on a thread of its own, while the main thread shows progress, predicts with the latest weights, and stops the
 //! training when they are good enough. `cargo run --release --example background`
 //!
-//! In your own project, put these lines into Cargo.toml: without them, `cargo run` without `--release` trains 81 times slower.
+//! In your own project, put these lines into Cargo.toml: without them, `cargo run` without `--release` trains 81 times
+//! slower.
 //!
 //! ```toml
 //! [profile.dev.package.palmnet]

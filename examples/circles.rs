@@ -1,7 +1,8 @@
 //! Points inside or outside of a circle, with 2-3-2 sigmoid units, L-BFGS, a training and a test set.
 //! `cargo run --release --example circles`
 //!
-//! In your own project, put these lines into Cargo.toml: without them, `cargo run` without `--release` trains 81 times slower.
+//! In your own project, put these lines into Cargo.toml: without them, `cargo run` without `--release` trains 81 times
+//! slower.
 //!
 //! ```toml
 //! [profile.dev.package.palmnet]

@@ -1,7 +1,8 @@
 //! Handwritten digits of 8 × 8 pixels, 64-128-64-10 with dropout. Known: scikit-learn's MLPClassifier gets 0.973 on
 //! average. `cargo run --release --example digits`
 //!
-//! In your own project, put these lines into Cargo.toml: without them, `cargo run` without `--release` trains 81 times slower.
+//! In your own project, put these lines into Cargo.toml: without them, `cargo run` without `--release` trains 81 times
+//! slower.
 //!
 //! ```toml
 //! [profile.dev.package.palmnet]

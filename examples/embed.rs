@@ -2,7 +2,8 @@
 //!
 //! The model was made by `palmnet train iris.csv --out iris.safetensors`.
 //!
-//! In your own project, put these lines into Cargo.toml: without them, `cargo run` without `--release` trains 81 times slower.
+//! In your own project, put these lines into Cargo.toml: without them, `cargo run` without `--release` trains 81 times
+//! slower.
 //!
 //! ```toml
 //! [profile.dev.package.palmnet]

@@ -1,8 +1,9 @@
-//! MNIST's handwritten digits, 784-128-128-10, ten epochs of Adam, with an observer that prints each epoch. Known: PyTorch
-//! reaches 0.978 with the same settings and a constant learning rate; here it decreases to zero over the last fifth.
-//! `cargo run --release --example mnist FOLDER`, with the folder that holds MNIST's four files.
+//! MNIST's handwritten digits, 784-128-128-10, ten epochs of Adam, with an observer that prints each epoch. Known:
+//! PyTorch reaches 0.978 with the same settings and a constant learning rate; here it decreases to zero over the last
+//! fifth. `cargo run --release --example mnist FOLDER`, with the folder that holds MNIST's four files.
 //!
-//! In your own project, put these lines into Cargo.toml: without them, `cargo run` without `--release` trains 81 times slower.
+//! In your own project, put these lines into Cargo.toml: without them, `cargo run` without `--release` trains 81 times
+//! slower.
 //!
 //! ```toml
 //! [profile.dev.package.palmnet]

@@ -1,7 +1,9 @@
 //! A custom training loop with data augmentation: every image of MNIST is shifted by up to two pixels before each step.
-//! `cargo run --release --example mnist_shifts -- FOLDER [EPOCHS [SEED]]`, with the folder that holds MNIST's four files.
+//! `cargo run --release --example mnist_shifts -- FOLDER [EPOCHS [SEED]]`, with the folder that holds MNIST's four
+//! files.
 //!
-//! In your own project, put these lines into Cargo.toml: without them, `cargo run` without `--release` trains 81 times slower.
+//! In your own project, put these lines into Cargo.toml: without them, `cargo run` without `--release` trains 81 times
+//! slower.
 //!
 //! ```toml
 //! [profile.dev.package.palmnet]

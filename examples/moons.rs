@@ -1,7 +1,8 @@
-//! Two half moons, 2-25-50-50-25-1, with preprocessing: the result is a model that takes unscaled data. Known: 0.97 after
-//! 10,000 epochs, 13 s in NumPy. `cargo run --release --example moons`
+//! Two half moons, 2-25-50-50-25-1, with preprocessing: the result is a model that takes unscaled data. Known: 0.97
+//! after 10,000 epochs, 13 s in NumPy. `cargo run --release --example moons`
 //!
-//! In your own project, put these lines into Cargo.toml: without them, `cargo run` without `--release` trains 81 times slower.
+//! In your own project, put these lines into Cargo.toml: without them, `cargo run` without `--release` trains 81 times
+//! slower.
 //!
 //! ```toml
 //! [profile.dev.package.palmnet]

@@ -1,7 +1,8 @@
 //! One sigmoid neuron separates 100 points by x·(1, -1.5) > 0.4, and its weights say so.
 //! `cargo run --release --example neuron`
 //!
-//! In your own project, put these lines into Cargo.toml: without them, `cargo run` without `--release` trains 81 times slower.
+//! In your own project, put these lines into Cargo.toml: without them, `cargo run` without `--release` trains 81 times
+//! slower.
 //!
 //! ```toml
 //! [profile.dev.package.palmnet]

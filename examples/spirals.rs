@@ -1,7 +1,8 @@
 //! Two intertwined spirals, 2-50-50-50-1: a deeper network by the steps of `moons`.
 //! `cargo run --release --example spirals`
 //!
-//! In your own project, put these lines into Cargo.toml: without them, `cargo run` without `--release` trains 81 times slower.
+//! In your own project, put these lines into Cargo.toml: without them, `cargo run` without `--release` trains 81 times
+//! slower.
 //!
 //! ```toml
 //! [profile.dev.package.palmnet]

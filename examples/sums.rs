@@ -2,7 +2,8 @@
 //! initial weights lose too many ReLU units and stay at 0.3 to 0.5; good ones reach 0.0001.
 //! `cargo run --release --example sums`
 //!
-//! In your own project, put these lines into Cargo.toml: without them, `cargo run` without `--release` trains 81 times slower.
+//! In your own project, put these lines into Cargo.toml: without them, `cargo run` without `--release` trains 81 times
+//! slower.
 //!
 //! ```toml
 //! [profile.dev.package.palmnet]
@@ -21,7 +22,7 @@ fn main() -> palmnet::Result<()> {
     let trainer = Trainer::new(Loss::MeanSquaredError, Adam::new(0.01)).epochs(40).batch_size(64);
     for seed in 0..10 {
         let builder = Network::builder(2).dense(4, Relu).dense(4, Relu).dense(3, Identity).seed(seed);
-        // Eight short trainings, of which the best goes on: units of a network this small can be dead from the start.
+        // Eight short trainings, the best of which continues: units of a network this small can be dead from the start.
         let (network, _) = trainer.fit_best_of(8, &builder, &train)?;
         let truth = test.values().expect("sums are values");
         println!("seed {seed}: {:.1e}", mean_norm(&network.predict_dataset(&test)?, truth));

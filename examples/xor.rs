@@ -1,7 +1,8 @@
 //! Exclusive or: the four rows that no single neuron can learn (Minsky, Papert, 1969).
 //! `cargo run --release --example xor`
 //!
-//! In your own project, put these lines into Cargo.toml: without them, `cargo run` without `--release` trains 81 times slower.
+//! In your own project, put these lines into Cargo.toml: without them, `cargo run` without `--release` trains 81 times
+//! slower.
 //!
 //! ```toml
 //! [profile.dev.package.palmnet]

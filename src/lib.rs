@@ -1,5 +1,5 @@
-//! Train, inspect and run multilayer perceptrons (fully connected neural networks) with nothing but the standard library:
-//! on a laptop, an ARM board, a phone, or inside another small program.
+//! Train, inspect and run multilayer perceptrons (fully connected neural networks) with nothing but the standard
+//! library: on a laptop, an ARM board, a phone, or inside another small program.
 //!
 //! A model of a CSV file, scored on rows that were held out, and saved:
 //!
@@ -54,19 +54,19 @@
 //! # Ok::<(), palmnet::Error>(())
 //! ```
 //!
-//! The page [`guide::how_do_i`] answers further questions with short programs: threads, own losses, fine-tuning, streams,
-//! PyTorch's weights, time series.
+//! The page [`guide::how_do_i`] answers further questions with short programs: threads, own losses, fine-tuning,
+//! streams, PyTorch's weights, time series.
 //!
 //! # Coming from scikit-learn or PyTorch
 //!
 //! | there | here |
 //! |---|---|
-//! | `X`, `y` | [`Dataset`]: features, targets, and the names of both. It says whether the targets are classes or values |
+//! | `X`, `y` | [`Dataset`]: features, targets, and their names. The targets are classes or values |
 //! | `train_test_split(stratify=y)` | [`Dataset::split`] |
 //! | `StandardScaler`, `SimpleImputer`, `OneHotEncoder` | [`Preprocessing`]; [`Dataset::from_csv`] encodes categories |
 //! | `MLPClassifier().fit(X, y)` | [`fit`] or [`Hyperparameters::fit`], which return a [`Model`] |
 //! | `Pipeline` | [`Model`]: the preprocessing, the network and the columns in one file |
-//! | `.predict_proba(X)`, `.predict(X)` of a regressor | [`Model::predict`]; [`Model::class`] names the likeliest class |
+//! | `.predict_proba(X)`, `.predict(X)` of a regressor | [`Model::predict`]; [`Model::class`] for the likeliest class |
 //! | `.score(X, y)` | [`Model::score`]; [`Score::value`] is the accuracy or R² |
 //! | `classification_report`, `roc_auc_score` | [`Model::evaluate`], [`metrics`] |
 //! | `cross_val_score`, `RandomizedSearchCV` | [`tune::cross_validate`], [`tune::RandomSearch`] |
@@ -78,11 +78,11 @@
 //! # Map
 //!
 //! - **Data**: [`Dataset`], [`Table`], [`Schema`], [`Target`], [`Missing`], [`Imputer`], [`Scaler`], [`generate`].
-//! - **Networks**: [`Network`], [`Layer`], [`Activation`], [`Init`], [`Loss`]. A network holds parameters and nothing else:
-//!   [`Network::predict`] needs no lock.
+//! - **Networks**: [`Network`], [`Layer`], [`Activation`], [`Init`], [`Loss`]. A network holds parameters and nothing
+//!   else: [`Network::predict`] needs no lock.
 //! - **Training**: [`Trainer`], a [`Rule`] such as [`Adam`], [`Sgd`] or, for small data, [`Lbfgs`], a [`Penalty`], a
-//!   [`Schedule`]. A [`Run`] adds an observer and [`Checkpoints`] to a call: a training survives being killed. [`Online`] is
-//!   for data that arrives bit by bit or is larger than memory.
+//!   [`Schedule`]. A [`Run`] adds an observer and [`Checkpoints`] to a call: a training survives being killed.
+//!   [`Online`] is for data that arrives bit by bit or is larger than memory.
 //! - **Custom loops**: [`Workspace`], [`Optimizer`], [`Scheduler`].
 //! - **Models**: [`Model`], [`Preprocessing`], [`Score`], [`metrics`].
 //! - **Defaults and search**: [`fit`], [`Hyperparameters`], [`tune`].
@@ -92,28 +92,28 @@
 //!
 //! # Conventions
 //!
-//! Parameters and arithmetic are `f32`. An example is a row. A dense layer's weights are inputs × outputs, Z = A·W + b. The
-//! loss is the mean over examples. The same seed, data and settings give the same bits in every weight, for any number of
-//! threads, on the same instruction set. Files and data never cause a panic: they give an [`Error`] that names the place
-//! and the remedy. Panics are for programmers' mistakes, and documented.
+//! Parameters and arithmetic are `f32`. An example is a row. A dense layer's weights are inputs × outputs, Z = A·W + b.
+//! The loss is the mean over examples. The same seed, data and settings give the same bits in every weight, for any
+//! number of threads, on the same instruction set. Files and data never cause a panic: they give an [`Error`] that
+//! names the file, line or setting, and the remedy. Panics are for programmers' mistakes, and documented.
 //!
 //! # Crate features
 //!
-//! `simd`, on by default: machine code for the widest vectors that a processor may turn out to have, chosen at run time, and
-//! taller tiles of the matrix product. Without it, programs are up to 0.2 MB smaller.
+//! `simd`, on by default: machine code for the widest vectors that a processor may turn out to have, chosen at run
+//! time, and taller tiles of the matrix product. Without it, programs are up to 0.2 MB smaller.
 //!
 //! # Threads
 //!
 //! [`Network`], [`Model`], [`Dataset`], [`Trainer`] and [`Hyperparameters`] are `Send` and `Sync`: predict from several
-//! threads at once, train on a thread of your own. Large work is shared among all cores; [`set_threads`] sets the number for
-//! the whole process, [`Trainer::threads`] for one trainer. Results do not depend on it.
+//! threads at once, train on a thread of your own. Large work is shared among all cores; [`set_threads`] sets the
+//! number for the whole process, [`Trainer::threads`] for one trainer. Results do not depend on it.
 //!
 //! # Versions
 //!
 //! The API follows semantic versioning; before 1.0, a minor version may change it, with old and new names in
 //! [`guide::changes`]. The minimum supported Rust version is 1.89; raising it takes a minor version. Model files stay
-//! readable. Checkpoints belong to the version that wrote them. The bits of a training change between minor versions only,
-//! with a note in [`guide::changes`]. The hidden module `unversioned` may change at any time.
+//! readable. Checkpoints belong to the version that wrote them. The bits of a training change between minor versions
+//! only, with a note in [`guide::changes`]. The hidden module `unversioned` may change at any time.
 //!
 //! [`Imputer`]: crate::data::Imputer
 //! [`Init`]: crate::nn::Init
@@ -157,7 +157,7 @@ pub use train::{Checkpoints, Event, History, Run, Trainer};
 
 pub use error::{Error, Result};
 
-/// Errors, and the kinds by which a program tells them apart.
+/// Errors, and their kinds, by which a program distinguishes them.
 pub mod error {
     pub use crate::base::error::{Divergence, Error, ErrorKind, Result};
 }
@@ -169,7 +169,7 @@ pub mod compute {
     pub use crate::linalg::isa::Isa;
 }
 
-/// What the command needs beyond the library's surface. Nothing here is stable.
+/// Items that the command needs beyond the public interface. Nothing here is stable.
 #[doc(hidden)]
 pub mod unversioned {
     pub use crate::base::names::nearest;
@@ -181,9 +181,10 @@ pub mod unversioned {
     pub use crate::linalg::view::MatrixView;
 }
 
-/// How good predictions are: every metric, and functions of predicted probabilities.
+/// Metrics of predicted classes, values and probabilities.
 ///
-/// [`Evaluation`](crate::metrics::Evaluation) is what a network or model answers. For more, compare the probabilities with the true classes:
+/// [`Model::evaluate`] returns an [`Evaluation`](crate::metrics::Evaluation). For more, compare the probabilities with
+/// the true classes:
 ///
 /// ```
 /// use palmnet::metrics::{self, Ranking, Threshold};
@@ -228,7 +229,7 @@ pub mod guide {
 #[doc = include_str!("../README.md")]
 struct Readme;
 
-/// The README and the crate say that these can be shared and moved between threads.
+/// The README and the crate's documentation promise that these can be shared and moved between threads.
 const _: () = {
     const fn is_send_and_sync<T: Send + Sync>() {}
     is_send_and_sync::<Network>();

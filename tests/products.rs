@@ -21,7 +21,7 @@ enum Content {
     Normals,
     /// Magnitudes from 10⁻²⁰ to 10¹⁵, both zeros, subnormal numbers; no sum overflows.
     Wide,
-    /// The same with NaN and the infinities here and there.
+    /// Such magnitudes, with NaN and the infinities here and there.
     Special,
 }
 
@@ -45,7 +45,7 @@ fn matrix(rows: usize, columns: usize, content: Content, rng: &mut Rng) -> Matri
 }
 
 /// Every entry of `fast` must be that of `naive`, NaN and infinities alike; finite ones within the rounding that a
-/// sum of so many terms can have in any order.
+/// sum of this many terms can have in any order.
 fn compare(a: &Matrix, b: &Matrix, fast: &Matrix, naive: &Matrix) -> Result<(), TestCaseError> {
     prop_assert_eq!(fast.shape(), (a.rows(), b.columns()));
     prop_assert_eq!(fast.shape(), naive.shape());

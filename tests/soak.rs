@@ -1,5 +1,5 @@
-//! Training and products of random shapes by random numbers of threads, against one thread, bit by bit. A few rounds as
-//! a rule; `PALMNET_SOAK=2000 cargo test --release --test soak` goes on for minutes.
+//! Training and products of random shapes by random numbers of threads, against one thread, bit by bit. A few rounds by
+//! default; `PALMNET_SOAK=2000 cargo test --release --test soak` takes minutes.
 
 use palmnet::compute::{Rng, set_threads};
 use palmnet::data::{Features, Scaler};
@@ -10,7 +10,7 @@ fn pick<T: Copy>(rng: &mut Rng, from: &[T]) -> T {
     from[rng.below(from.len())]
 }
 
-/// Examples of so many features, kept as bytes or not, with random labels.
+/// Examples with random labels, kept as bytes or not.
 fn examples(rng: &mut Rng, rows: usize, columns: usize, classes: usize) -> Dataset {
     let features = if rng.below(2) == 0 {
         Features::from_bytes(columns, (0..rows * columns).map(|_| rng.below(256) as u8).collect()).unwrap()

@@ -1,6 +1,6 @@
 //! A short name for much data.
 
-/// Tells apart what is not meant to be taken for the same: files that were damaged, data that was changed.
+/// A 64-bit checksum that detects damaged files and changed data. It is not cryptographic.
 pub(crate) struct Digest(u64);
 
 impl Digest {
@@ -8,7 +8,7 @@ impl Digest {
         Digest(0xCBF2_9CE4_8422_2325)
     }
 
-    /// Any change of one word changes the digest: each of these operations can be undone.
+    /// Adds a word. Any change of one word changes the digest, because each of these operations is invertible.
     pub(crate) fn word(&mut self, word: u64) {
         let mixed = (self.0 ^ word).wrapping_mul(0x9E37_79B9_7F4A_7C15);
         self.0 = mixed ^ (mixed >> 32);

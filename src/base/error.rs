@@ -1,4 +1,4 @@
-//! The one error type: every variant names the place and says what to do.
+//! The one error type: every variant names the file, line or setting, and the remedy.
 
 use std::fmt;
 use std::io;
@@ -6,11 +6,11 @@ use std::path::{Path, PathBuf};
 
 use super::history::History;
 
-/// The error of every function of this crate: the place, the cause and the remedy.
+/// The error of every function of this crate: the file, line or setting, the cause, and the remedy.
 ///
-/// The `Display` form is a sentence for whoever called the library or typed the command. The `Debug` form is the same
-/// sentence, because it is printed by a `main` that returns the error. To see the fields, match on the variants; to tell
-/// errors apart in a program, use [`kind`](Self::kind):
+/// The `Display` form is a sentence for the user of the library or the command. The `Debug` form is the same sentence,
+/// because it is printed by a `main` that returns the error. To see the fields, match on the variants; to tell errors
+/// apart in a program, use [`kind`](Self::kind):
 ///
 /// ```
 /// use palmnet::error::ErrorKind;
@@ -22,8 +22,8 @@ use super::history::History;
 /// assert_eq!(source.kind(), std::io::ErrorKind::NotFound);
 /// ```
 ///
-/// [`source`](std::error::Error::source) is always `None`: the sentence says what the operating system said, and a
-/// program that prints the chain of sources says nothing twice.
+/// [`source`](std::error::Error::source) is always `None`: the sentence contains the operating system's message, so a
+/// program that prints the chain of sources repeats nothing.
 #[non_exhaustive]
 pub enum Error {
     /// A file could not be read or written.
@@ -80,8 +80,8 @@ pub struct Divergence {
 
 /// The kind of an [`Error`], for programs.
 ///
-/// Its text form is the lower-case name: `io`, `parse`, `format`, `mismatch`, `setting`, `stopped` or `diverged`. Names stay as they
-/// are in later versions.
+/// Its text form is the lower-case name: `io`, `parse`, `format`, `mismatch`, `setting`, `stopped` or `diverged`. Names
+/// stay as they are in later versions.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum ErrorKind {
@@ -157,7 +157,7 @@ impl Error {
 impl fmt::Display for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            // The system's own words are replaced, not those of whoever knew more.
+            // The system's own message is replaced, a more specific one is kept.
             Error::Io { path, source } if source.get_ref().is_none() => match source.kind() {
                 io::ErrorKind::NotFound => write!(f, "{}: there is no such file or folder", path.display()),
                 io::ErrorKind::IsADirectory => {

@@ -10,7 +10,7 @@ pub struct Epoch {
     pub epoch: usize,
     /// The mean loss over the epoch's batches, each taken before its step; for L-BFGS the loss after its step.
     pub train_loss: f64,
-    /// The mean loss on the validation part after the epoch, where there is such a part.
+    /// The mean loss on the validation set after the epoch, if there is one.
     pub validation_loss: Option<f64>,
     /// The learning rate of the epoch's last step; for L-BFGS the length of the step.
     pub learning_rate: f32,
@@ -19,7 +19,7 @@ pub struct Epoch {
 }
 
 impl Epoch {
-    /// The loss that decides: on the validation part where there is one.
+    /// Returns the loss that decides: the validation loss if there is one, else the training loss.
     pub(crate) fn loss(&self) -> f64 {
         self.validation_loss.unwrap_or(self.train_loss)
     }
@@ -31,19 +31,19 @@ impl Epoch {
 pub struct History {
     /// The epochs, first to last.
     pub epochs: Vec<Epoch>,
-    /// The epoch, counted from 1, whose weights the network has: the best with early stopping, else the last. Where an
+    /// The epoch, counted from 1, whose weights the network has: the best with early stopping, else the last. If an
     /// observer stopped in the middle of an epoch, without early stopping, the network is some batches further.
     pub best_epoch: usize,
 }
 
 impl History {
-    /// The training loss of the last epoch; NaN when there was none.
+    /// Returns the training loss of the last epoch; NaN if there was none.
     pub fn train_loss(&self) -> f64 {
         self.epochs.last().map_or(f64::NAN, |epoch| epoch.train_loss)
     }
 
-    /// A table of the epochs: a header, then one line each with `epoch`, `train_loss`, `validation_loss` (empty where
-    /// there is none), `learning_rate` and `seconds`. Numbers have the digits that read back as the same.
+    /// Returns a CSV table of the epochs: a header, then one line each with `epoch`, `train_loss`, `validation_loss`
+    /// (empty if there is none), `learning_rate` and `seconds`. Numbers have the digits that read back as the same.
     pub fn to_csv(&self) -> String {
         let mut text = String::from("epoch,train_loss,validation_loss,learning_rate,seconds\n");
         for Epoch { epoch, train_loss, validation_loss, learning_rate, seconds } in &self.epochs {
@@ -54,7 +54,7 @@ impl History {
         text
     }
 
-    /// Seconds that training took.
+    /// Returns the seconds that training took; 0 if there was no epoch.
     pub fn seconds(&self) -> f64 {
         self.epochs.last().map_or(0.0, |epoch| epoch.seconds)
     }

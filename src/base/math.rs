@@ -1,9 +1,9 @@
 //! The elementary functions that networks need, in plain arithmetic.
 //!
 //! The platform's mathematics library is called nowhere: its last bits differ between systems, and one call per
-//! element keeps a loop from being vectorised. Every function here is free of branches, so that a loop over it
+//! element keeps a loop from being vectorized. Every function here is free of branches, so that a loop over it
 //! compiles to vector instructions, and uses only operations that IEEE 754 rounds exactly, so that it gives the
-//! same bits everywhere. Polynomials are those of Cephes (Moshier, 1992) unless said.
+//! same bits everywhere. Polynomials are those of Cephes (Moshier, 1992) unless another source is named.
 #![allow(clippy::excessive_precision)] // Constants stand as their authors printed them.
 
 #[inline(always)]
@@ -11,7 +11,7 @@ pub(crate) fn select(condition: bool, yes: f32, no: f32) -> f32 {
     if condition { yes } else { no }
 }
 
-/// -1, 0 or 1; NaN for NaN.
+/// Returns the sign: -1, 0 or 1; NaN for NaN.
 #[inline(always)]
 pub(crate) fn sign(x: f32) -> f32 {
     select(x == 0.0 || x.is_nan(), x, 1f32.copysign(x))
@@ -49,7 +49,7 @@ fn exp_m1_near(x: f32) -> f32 {
     p * (x * x) + x
 }
 
-/// eˣ - 1, with full relative accuracy near zero too, where the difference would lose it.
+/// eˣ - 1, with full relative accuracy also near zero, which the plain difference would lose.
 #[inline(always)]
 pub(crate) fn exp_m1(x: f32) -> f32 {
     select(x.abs() < 0.34, exp_m1_near(x), exp(x) - 1.0)
@@ -82,11 +82,11 @@ pub(crate) fn ln(x: f32) -> f32 {
     select(x < f32::INFINITY, result, x)
 }
 
-/// ln(1 + x) for x ≥ 0, exact where x is too small to change 1.
+/// ln(1 + x) for x ≥ 0, exact if x is too small to change 1.
 #[inline(always)]
 pub(crate) fn ln_1p(x: f32) -> f32 {
     let u = 1.0 + x;
-    // What the sum lost, to first order (Kahan).
+    // Corrects the rounding error of the sum, to first order (Kahan).
     ln(u) - select(x < 1e6, ((u - 1.0) - x) / u, 0.0)
 }
 
@@ -122,7 +122,7 @@ pub(crate) fn softplus(x: f32) -> f32 {
 #[inline(always)]
 pub(crate) fn normal_cdf(x: f32) -> f32 {
     let z = x.abs() * std::f32::consts::FRAC_1_SQRT_2;
-    // Past here the tail is zero in single precision; clamping also keeps ∞ - ∞ out of the line below.
+    // Beyond 20 the tail is zero in single precision; clamping also keeps ∞ - ∞ out of the line below.
     let z = select(z > 20.0, 20.0, z);
     let t = 1.0 / (1.0 + 0.5 * z);
     let p = 0.170_872_77;

@@ -1,4 +1,4 @@
-//! What everything else stands on; nothing here knows of networks.
+//! Utilities that every other folder uses; they do not depend on networks.
 
 pub(crate) mod clock;
 pub(crate) mod digest;

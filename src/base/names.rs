@@ -1,8 +1,8 @@
 //! Tables of names: one parser and one error message for everything that is chosen by name.
 //!
 //! Case, dashes, underscores and spaces make no difference in a name (`one-cycle`, `one_cycle` and `OneCycle` are the
-//! same), and names that other tools use are understood where they are unambiguous. Files and messages hold the
-//! canonical name alone.
+//! same), and names that other tools use are accepted if they are unambiguous. Files and messages hold the canonical
+//! name alone.
 
 use std::mem::discriminant;
 use std::str::FromStr;
@@ -46,10 +46,10 @@ impl<T: Copy> Names<T> {
     /// Reads a name with the parameters that follow it after colons.
     ///
     /// `with_parameters` turns the value that the name stands for and the parameters, of which there are as many as the
-    /// form says and at least one, into the value meant; `None` if a parameter is not what it should be.
+    /// form says and at least one, into the value meant; `None` if a parameter is invalid.
     ///
     /// # Errors
-    /// If the name is unknown, with the one that was probably meant, or if its parameters are not as they should be.
+    /// If the name is unknown (the message suggests the nearest one), or if its parameters are invalid.
     pub(crate) fn parse(&self, text: &str, with_parameters: impl Fn(T, &[&str]) -> Option<T>) -> Result<T> {
         let mut words = text.split(':').map(str::trim);
         let named = self.named(words.next().unwrap_or_default());
@@ -62,8 +62,8 @@ impl<T: Copy> Names<T> {
         value.ok_or_else(|| self.explain(text))
     }
 
-    /// Reads a canonical name with at most one parameter, as files hold them: in little machine code, for small programs
-    /// that read a model.
+    /// Reads a canonical name with at most one parameter, as files hold them: in little machine code, for small
+    /// programs that read a model.
     pub(crate) fn read(&self, text: &str, with_parameters: impl Fn(T, &[&str]) -> Option<T>) -> Option<T> {
         let (name, parameter) = text.split_once(':').map_or((text, None), |(name, rest)| (name, Some(rest)));
         let named = self.known.iter().find(|named| {
@@ -126,11 +126,11 @@ pub(crate) fn unknown(kind: &str, name: &str, known: &[&str]) -> Error {
 
 #[inline(never)]
 fn wrong_form(kind: &str, text: &str, form: &str) -> Error {
-    let how = if form.contains(':') { ", with numbers in place of the words in capitals" } else { "" };
+    let how = if form.contains(':') { ", with numbers for the words in capitals" } else { "" };
     Error::Setting(format!("{kind} {}: expected {}{how}", quoted(text), quoted(form)))
 }
 
-/// Returns the known name that a misspelt one resembles most, if it resembles one.
+/// Returns the known name that a misspelled one resembles most, if it resembles one.
 pub fn nearest<'a>(name: &str, known: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
     let lower = name.to_ascii_lowercase();
     let edits = |known: &str| distance(&lower, &known.to_ascii_lowercase());
@@ -207,7 +207,7 @@ mod tests {
         assert_eq!(says(""), format!("unknown fruit ``; {known}"));
         assert_eq!(says("fig:1"), "fruit `fig:1`: expected `fig`");
         for text in ["plum", "plum:", "plum:x", "plum:1:", "plum:1:2:3"] {
-            let how = "with numbers in place of the words in capitals";
+            let how = "with numbers for the words in capitals";
             assert_eq!(says(text), format!("fruit `{text}`: expected `plum:STONES[:WORMS]`, {how}"));
         }
         assert!(says("a\u{1b}[2J").starts_with("unknown fruit `a\\u{1b}[2J`;"));

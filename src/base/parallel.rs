@@ -4,8 +4,8 @@
 //!
 //! A training step takes from some microseconds to some milliseconds, and consists of two or more rounds, between which
 //! all threads must meet. To start threads for each would take longer than most steps. The cores of a phone differ in
-//! speed by a factor of three, and another program may hold up any of them at any time: equal portions would make everybody
-//! wait for the slowest. And nobody may spin for long, because that empties the battery.
+//! speed by a factor of three, and another program may hold up any of them at any time: equal portions would make
+//! everybody wait for the slowest. And nobody may spin for long, because that empties the battery.
 //!
 //! # Idea
 //!
@@ -18,25 +18,25 @@
 //! leader   publishes the job (pieces left: 8), wakes whoever sleeps
 //!          claims 7        claims 4        claims 1      none left: waits until 8 are done
 //! helper A      claims 6      claims 3     claims 0      none left: spins for 100 µs, then sleeps
-//! helper B (slow)  claims 5             claims 2         likewise
+//! helper B (slow)  claims 5             claims 2         none left: spins for 100 µs, then sleeps
 //! ```
 //!
 //! Claiming is one compare-and-swap on the number of pieces that are left. A thread that runs out of work spins for the
-//! time that waking it would take (see [`SPIN`]) and then parks: within a step the next round comes before that, and after
-//! the last step nobody is left spinning.
+//! time that waking it would take (see [`SPIN`]) and then parks: within a step the next round comes before that, and
+//! after the last step nobody is left spinning.
 //!
 //! Sharing can cost more than it gains: when another program holds up a core, the leader waits for a piece that a
-//! sleeping thread has claimed. [`Balance`] compares the time a job took with the time that one thread would have needed,
-//! and has the leader work alone for a while if too much was lost.
+//! sleeping thread has claimed. [`Balance`] compares the time a job took with the time that one thread would have
+//! needed, and has the leader work alone for a while if too much was lost.
 //!
 //! # Why not otherwise
 //!
 //! - A pool for the whole process would need work that lives forever (`'static`), or unsafe code; scoped threads borrow
 //!   the network and the data.
 //! - A channel of tasks allocates and locks for each piece; here a step allocates nothing.
-//! - [`share`], for one large job by itself, does not use a team: its items are handed out one by one by an iterator, each
-//!   thread keeps buffers of its own from item to item, and its balance counts items and outlives the call. A team would
-//!   see one piece per thread, and could not tell a slow core from a long piece.
+//! - [`share`], for one large job by itself, does not use a team: its items are handed out one by one by an iterator,
+//!   each thread keeps buffers of its own from item to item, and its balance counts items and outlives the call. A team
+//!   would see one piece per thread, and could not tell a slow core from a long piece.
 
 use std::num::NonZero;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering::SeqCst};
@@ -84,30 +84,30 @@ fn spawn<'scope>(scope: &'scope Scope<'scope, '_>, work: impl FnOnce() + Send + 
     Builder::new().name("palmnet".into()).spawn_scoped(scope, work).is_ok()
 }
 
-/// Returns where piece `i` begins if `total` things are cut into `pieces` of about equal size; for `i` = `pieces`, where
-/// the last one ends.
+/// Returns where piece `i` begins if `total` things are cut into `pieces` of about equal size; for `i` = `pieces`,
+/// where the last one ends.
 pub(crate) fn cut(total: usize, pieces: usize, i: usize) -> usize {
     // The product total · i might be too large for the machine.
     total / pieces * i + (total % pieces).min(i)
 }
 
-/// Locks. A thread that panicked while it held the lock ends the whole work anyway, so poison is ignored.
+/// Locks a mutex. A thread that panicked while it held the lock ends the whole work anyway, so poison is ignored.
 pub(crate) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// Locks to read, as [`lock`] does.
+/// Locks to read; ignores poison as [`lock`] does.
 pub(crate) fn read<T>(lock: &RwLock<T>) -> RwLockReadGuard<'_, T> {
     lock.read().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// Locks to write, as [`lock`] does.
+/// Locks to write; ignores poison as [`lock`] does.
 pub(crate) fn write<T>(lock: &RwLock<T>) -> RwLockWriteGuard<'_, T> {
     lock.write().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// How long a thread looks for news before it sleeps. Waking it takes about half of that, time in which the others may
-/// finish their work: with less, it would sleep again every time. A longer wait would only empty the battery.
+/// The time that a thread spins before it sleeps. Waking it takes about half of that, time in which the others may
+/// finish their work: with less, it would sleep again every time. A longer wait would only drain the battery.
 const SPIN: Duration = Duration::from_micros(100);
 /// The time that may be lost by sharing before the leader works alone: as much as it takes to wake a thread twice.
 const TOLERATED: Duration = Duration::from_micros(100);
@@ -117,7 +117,7 @@ const TIMES_ALONE: u32 = 20;
 /// The most time that counts as lost by sharing: a few turns of other programs.
 const MOST_LOST: Duration = Duration::from_millis(50);
 
-/// Runs `work` on several threads at once, each with an iterator over those of the `items` that fall to it.
+/// Runs `work` on several threads at once, each with an iterator over the `items` that it takes.
 pub(crate) fn share<I: ExactSizeIterator<Item: Send> + Send>(
     threads: usize,
     mut items: I,
@@ -160,8 +160,8 @@ impl Balance {
         self.alone.is_some()
     }
 
-    /// Takes account of a job that was shared and took the time `taken`, in which one thread `worked` so long on its
-    /// `own` of all `pieces`. Nothing is known if it had none.
+    /// Accounts for a job that was shared and took the time `taken`, of which one thread `worked` this long on its
+    /// `own` of all `pieces`. Without a piece of its own, nothing is learned.
     fn weigh(&mut self, taken: Duration, worked: Duration, own: usize, pieces: usize) {
         if own == 0 {
             return;
@@ -169,7 +169,7 @@ impl Balance {
         let alone = worked.mul_f64(pieces as f64 / own as f64);
         self.lost = (self.lost + taken).saturating_sub(alone);
         if self.lost > TOLERATED {
-            // A program that was stopped and goes on has not lost all that time by sharing.
+            // A program that was suspended and resumed has not lost all that time by sharing.
             self.alone = Some((Clock::start(), self.lost.min(MOST_LOST) * TIMES_ALONE));
             self.lost = Duration::ZERO;
         }
@@ -214,7 +214,7 @@ pub(crate) fn team<J: Copy + Send, R>(
         helpers: (1..threads).map(|_| Sleeper::default()).collect(),
     };
     thread::scope(|scope| {
-        // Its end sends the helpers home, whatever happens: the scope waits for them.
+        // Dropping the team dismisses the helpers even after a panic: the scope waits for them.
         let mut team = Team { work, board, size: 1, balance: Balance::new() };
         team.size += board.helpers.iter().take_while(|me| spawn(scope, || board.help(me, work))).count();
         lead(&mut team)
@@ -222,13 +222,13 @@ pub(crate) fn team<J: Copy + Send, R>(
 }
 
 impl<J: Copy> Team<'_, J> {
-    /// The number of threads that share the next job: 1 while sharing does not pay.
+    /// Returns the number of threads that share the next job: 1 while sharing does not pay.
     pub(crate) fn size(&mut self) -> usize {
         if self.balance.is_alone() { 1 } else { self.size }
     }
 
-    /// Has all pieces of a job done. The leader calls `between` after each piece of its own, while it waits for the
-    /// others, and at the end.
+    /// Runs all pieces of a job. The leader calls `between` after each piece of its own, while it waits for the others,
+    /// and at the end.
     ///
     /// # Panics
     /// If the work does.
@@ -288,7 +288,7 @@ impl<J: Copy> Board<J> {
         self.left.fetch_update(SeqCst, SeqCst, next).ok().map(|left| left - 1)
     }
 
-    /// Does a piece that was taken. The job stays until all its pieces are done.
+    /// Runs a piece that was claimed. The job stays until all its pieces are done.
     fn perform(&self, work: &(dyn Fn(J, usize) + Sync), piece: usize) {
         struct Done<'b, J>(&'b Board<J>);
         impl<J> Drop for Done<'_, J> {
@@ -390,7 +390,7 @@ mod tests {
         }
     }
 
-    /// A panic in a piece reaches whoever runs the team, whichever thread it happens on, and nobody waits for ever.
+    /// A panic in a piece reaches the caller of the team, on whichever thread it happens, and no thread waits forever.
     #[test]
     fn panics_come_through() {
         let caught = |work: &(dyn Fn(usize, usize) + Sync)| {

@@ -1,10 +1,10 @@
-//! The crate's own random numbers, fixed for ever: a seed means the same network in every release and on every
+//! The crate's own random numbers, fixed forever: a seed means the same network in every release and on every
 //! machine. Nothing here calls the platform's mathematics library, whose last bits differ between systems.
 
 use crate::base::math;
 
-/// What random numbers are drawn for: each purpose has a stream of a seed to itself, so that the same seed may serve
-/// them all. Fixed for ever, like the generator.
+/// The purposes of random numbers: each has a stream of its own, so that the same seed serves them all. Fixed forever,
+/// like the generator.
 pub(crate) mod purpose {
     pub(crate) const WEIGHTS: u64 = 1;
     pub(crate) const STARTS: u64 = 2;
@@ -33,20 +33,20 @@ pub struct Rng {
 }
 
 impl Rng {
-    /// A generator whose whole stream follows from `seed`. Any seed is good, zero included.
+    /// Returns a generator whose whole stream follows from `seed`. Any seed is good, zero included.
     pub fn new(seed: u64) -> Self {
         let mut s = seed;
         Rng { state: std::array::from_fn(|_| split_mix(&mut s)) }
     }
 
-    /// The `index`-th independent generator of `seed`, so that drawing more numbers for one purpose does not
+    /// Returns the `index`-th independent generator of `seed`, so that drawing more numbers for one purpose does not
     /// change those for another.
     pub fn stream(seed: u64, index: u64) -> Self {
         let mut s = index;
         Rng::new(seed ^ split_mix(&mut s).rotate_left(17))
     }
 
-    /// The next 64 random bits.
+    /// Returns the next 64 random bits.
     pub fn next_u64(&mut self) -> u64 {
         let [a, b, c, d] = self.state;
         let result = a.wrapping_add(d).rotate_left(23).wrapping_add(a);
@@ -55,20 +55,20 @@ impl Rng {
         result
     }
 
-    /// Uniform in [0, 1), in steps of 2⁻⁵³.
+    /// Returns a number uniform in [0, 1), in steps of 2⁻⁵³.
     pub fn uniform(&mut self) -> f64 {
         (self.next_u64() >> 11) as f64 * (1.0 / (1u64 << 53) as f64)
     }
 
-    /// Uniform in [`low`, `high`).
+    /// Returns a number uniform in [`low`, `high`).
     pub fn uniform_in(&mut self, low: f64, high: f64) -> f64 {
         low + (high - low) * self.uniform()
     }
 
-    /// Uniform in 0..`bound`, without bias (Lemire, 2019).
+    /// Returns an integer uniform in 0..`bound`, without bias (Lemire, 2019).
     ///
     /// # Panics
-    /// When `bound` is zero.
+    /// If `bound` is zero.
     pub fn below(&mut self, bound: usize) -> usize {
         assert!(bound > 0, "Rng::below needs a positive bound");
         let bound = bound as u64;
@@ -80,8 +80,8 @@ impl Rng {
         }
     }
 
-    /// Normal with mean 0 and standard deviation 1, by the polar method (Marsaglia, Bray, 1964). The second
-    /// number of each pair is dropped, so that the state is the generator's four words and nothing else.
+    /// Returns a normal number with mean 0 and standard deviation 1, by the polar method (Marsaglia, Bray, 1964). The
+    /// second number of each pair is dropped, so that the state is the generator's four words and nothing else.
     pub fn normal(&mut self) -> f64 {
         loop {
             let (x, y) = (self.uniform_in(-1.0, 1.0), self.uniform_in(-1.0, 1.0));
@@ -111,7 +111,7 @@ fn split_mix(state: &mut u64) -> u64 {
 mod tests {
     use super::*;
 
-    /// Fixed for ever: the reference values of SplitMix64 (seed 0) and xoshiro256++ (state 1, 2, 3, 4) as their
+    /// Fixed forever: the reference values of SplitMix64 (seed 0) and xoshiro256++ (state 1, 2, 3, 4) as their
     /// authors' C code prints them.
     #[test]
     fn reference_streams() {

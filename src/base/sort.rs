@@ -1,25 +1,27 @@
-//! Sorting in little machine code: the standard library's sorts are faster, and some kilobytes for each type and order.
+//! Sorting in little machine code: the standard library's sorts are faster, but take some kilobytes for each type and
+//! order.
 
 use std::cmp::Ordering;
 
-/// The numbers below `count` in the order that `compare` says, equals in theirs: by heapsort (Williams, 1964).
+/// Returns the numbers below `count` in the order of `compare`, equal ones in increasing order, by heapsort (Williams,
+/// 1964).
 pub(crate) fn order(count: usize, compare: &dyn Fn(usize, usize) -> Ordering) -> Vec<usize> {
     let mut heap: Vec<usize> = (0..count).collect();
     let comes_after = |a: usize, b: usize| compare(a, b).then(a.cmp(&b)).is_gt();
-    let sink = |heap: &mut [usize], mut place: usize| loop {
-        let mut last = place;
-        for child in [2 * place + 1, 2 * place + 2] {
+    let sink = |heap: &mut [usize], mut node: usize| loop {
+        let mut last = node;
+        for child in [2 * node + 1, 2 * node + 2] {
             if child < heap.len() && comes_after(heap[child], heap[last]) {
                 last = child;
             }
         }
-        if last == place {
+        if last == node {
             return;
         }
-        heap.swap(place, last);
-        place = last;
+        heap.swap(node, last);
+        node = last;
     };
-    (0..count / 2).rev().for_each(|place| sink(&mut heap, place));
+    (0..count / 2).rev().for_each(|node| sink(&mut heap, node));
     for end in (1..count).rev() {
         heap.swap(0, end);
         sink(&mut heap[..end], 0);
@@ -27,35 +29,35 @@ pub(crate) fn order(count: usize, compare: &dyn Fn(usize, usize) -> Ordering) ->
     heap
 }
 
-/// Names and their places, found by bisection.
-pub(crate) struct Places<'a> {
+/// Names and their indices, found by bisection.
+pub(crate) struct NameIndex<'a> {
     names: &'a [String],
     sorted: Vec<usize>,
 }
 
-impl<'a> Places<'a> {
+impl<'a> NameIndex<'a> {
     pub(crate) fn new(names: &'a [String]) -> Self {
-        Places { names, sorted: order(names.len(), &|a, b| names[a].cmp(&names[b])) }
+        NameIndex { names, sorted: order(names.len(), &|a, b| names[a].cmp(&names[b])) }
     }
 
-    /// The place of the name, the last one where it is there twice.
+    /// Returns the index of the name, the last one if it occurs twice.
     pub(crate) fn find(&self, name: &str) -> Option<usize> {
-        let end = self.sorted.partition_point(|&place| self.names[place].as_str() <= name);
-        self.sorted[..end].last().copied().filter(|&place| self.names[place] == name)
+        let end = self.sorted.partition_point(|&index| self.names[index].as_str() <= name);
+        self.sorted[..end].last().copied().filter(|&index| self.names[index] == name)
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use super::{Places, order};
+    use super::{NameIndex, order};
 
     #[test]
     fn names_are_found() {
         let names = ["pear", "fig", "plum", "", "fig", "éclair"].map(String::from);
-        let places = Places::new(&names);
-        let found = ["pear", "fig", "plum", "", "éclair", "a", "figs", "z", "ü"].map(|name| places.find(name));
+        let index = NameIndex::new(&names);
+        let found = ["pear", "fig", "plum", "", "éclair", "a", "figs", "z", "ü"].map(|name| index.find(name));
         assert_eq!(found, [Some(0), Some(4), Some(2), Some(3), Some(5), None, None, None, None]);
-        assert_eq!(Places::new(&[]).find("fig"), None);
+        assert_eq!(NameIndex::new(&[]).find("fig"), None);
     }
 
     #[test]

@@ -1,9 +1,9 @@
-//! Text in messages: quoted, listed, and without what moves a terminal's cursor.
+//! Text in messages: quoted, listed, and without control characters.
 
 use super::sort::order;
 
-/// `text` between back quotes, for a message. It is cut where it is long, and control characters are escaped: what a file
-/// says must not get to a terminal as it is.
+/// Returns `text` between back quotes, for a message. Long text is cut and control characters are escaped: the content
+/// of a file must not reach a terminal unescaped.
 pub(crate) fn quoted(text: &str) -> String {
     let escape = |c: char| if c.is_control() { c.escape_default().to_string() } else { c.to_string() };
     let short: String = text.chars().take(40).map(escape).collect();
@@ -11,31 +11,32 @@ pub(crate) fn quoted(text: &str) -> String {
     format!("`{short}{cut}`")
 }
 
-/// `text` with a space for every control character, for a terminal, where they would move the cursor.
+/// Returns `text` with a space for every control character, for a terminal, whose cursor they would move.
 pub fn printable(text: &str) -> String {
     text.chars().map(|c| if c.is_control() { ' ' } else { c }).collect()
 }
 
-/// The first names of a list, for a message.
+/// Returns the first names of a list, for a message.
 pub(crate) fn listed<S: AsRef<str>>(names: &[S]) -> String {
     let shown: Vec<String> = names.iter().take(20).map(|name| quoted(name.as_ref())).collect();
     let rest = names.len() - shown.len();
     shown.join(", ") + &if rest > 0 { format!(" and {rest} more") } else { String::new() }
 }
 
-/// A name that comes twice.
+/// Returns a name that occurs twice, if there is one.
 pub(crate) fn repeated<'a>(names: impl Iterator<Item = &'a str>) -> Option<&'a str> {
     let names: Vec<&str> = names.collect();
     let order = order(names.len(), &|a, b| names[a].cmp(names[b]));
     order.windows(2).find(|pair| names[pair[0]] == names[pair[1]]).map(|pair| names[pair[0]])
 }
 
-/// A number in so many significant digits, with an exponent where it is very small or large: 12.35, 0.0012, 2.1e-9.
+/// Returns a number in this many significant digits, at least 1, with an exponent if it is very small or large: 12.35,
+/// 0.0012, 2.1e-9.
 pub fn significant(x: f64, digits: usize) -> String {
     if x == 0.0 || !x.is_finite() {
         return (x + 0.0).to_string();
     }
-    // Rounded first, because 9.9996 has another exponent than what it is rounded to.
+    // Rounded first, because 9.9996 has another exponent than 10.00.
     let text = format!("{x:.*e}", digits - 1);
     match text.split_once('e').and_then(|(_, exponent)| exponent.parse::<i32>().ok()) {
         Some(exponent @ -4..6) => {
@@ -46,7 +47,7 @@ pub fn significant(x: f64, digits: usize) -> String {
     }
 }
 
-/// A count with its noun: `1 feature`, `2 features`.
+/// Returns a count with its noun: `1 feature`, `2 features`.
 pub fn counted(count: usize, noun: &str) -> String {
     format!("{count} {noun}{}", if count == 1 { "" } else { "s" })
 }

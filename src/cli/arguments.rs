@@ -1,4 +1,4 @@
-//! Command-line words: the options of a command, which of them were given, and the one meant by a misspelled name.
+//! The parser of the command line: commands, their options, and the options that were given.
 
 use std::ffi::OsString;
 use std::str::FromStr;
@@ -8,7 +8,7 @@ use palmnet::tune::Overrides;
 
 use super::{Failure, terminal};
 
-/// A command, as far as its words go.
+/// The description of a command, for the parser and the help.
 pub struct Command {
     pub name: &'static str,
     /// The line after `palmnet`.
@@ -21,14 +21,14 @@ pub struct Command {
     pub options: &'static [&'static Opt],
 }
 
-/// Reads a value into the overrides; the error says what was expected.
+/// Reads a value into the overrides; the error names the expected form.
 pub type Set = fn(&mut Overrides, &str) -> Result<(), String>;
 
 /// An option: everything that is known about it.
 pub struct Opt {
     /// With its dashes.
     pub name: &'static str,
-    /// Other names that are understood, as other tools have them.
+    /// Other names that are accepted, such as those of other tools.
     pub aliases: &'static [&'static str],
     /// The value's placeholder in the help; empty for a switch.
     pub value: &'static str,
@@ -38,13 +38,13 @@ pub struct Opt {
     pub default: fn() -> String,
     /// The names to choose from, if the value is one of several.
     pub choices: fn() -> Vec<&'static str>,
-    /// Reads the value; the error says what was expected.
+    /// Reads the value; the error names the expected form.
     pub set: Option<Set>,
-    /// The value that gives these hyperparameters again, if it must be said because no default gives it.
+    /// Returns the value that gives these hyperparameters again; `None` if the default does.
     pub show: fn(&Hyperparameters) -> Option<String>,
     /// Options that cannot be given together with this one.
     pub excludes: &'static [&'static str],
-    /// The reason why it cannot be given together with L-BFGS, if so.
+    /// The reason if it cannot be given together with L-BFGS.
     pub without_lbfgs: Option<&'static str>,
 }
 
@@ -99,7 +99,7 @@ impl Opt {
         Opt { choices, ..self }
     }
 
-    /// A hyperparameter: how it is read and shown.
+    /// Makes the option a hyperparameter, with functions that read and show it.
     pub const fn sets(self, set: Set, show: fn(&Hyperparameters) -> Option<String>) -> Opt {
         Opt { set: Some(set), show, ..self }
     }
@@ -112,7 +112,7 @@ impl Opt {
         Opt { without_lbfgs: Some(reason), ..self }
     }
 
-    /// Whether `name` is one of its names; dashes and underscores are the same.
+    /// Returns whether `name` is one of its names; dashes and underscores are the same.
     fn is(&self, name: &str) -> bool {
         let same = |own: &str| {
             let plain = |c: char| if c == '_' { '-' } else { c };
@@ -121,11 +121,11 @@ impl Opt {
         same(self.name) || self.aliases.iter().any(|alias| same(alias))
     }
 
-    /// The help, its default and its choices, as one text.
+    /// Returns the help, the choices and the default as one text.
     pub fn description(&self) -> String {
         let mut text = self.help.to_string();
         let (choices, default) = ((self.choices)(), (self.default)());
-        // A value such as `drop|fill` shows them already.
+        // A value such as `drop|fill` shows its choices itself.
         if !choices.is_empty() && !self.value.contains('|') {
             text += &format!(" One of {}.", choices.join(", "));
         }
@@ -143,7 +143,7 @@ pub struct Arguments {
     given: Vec<(&'static Opt, String)>,
 }
 
-/// The words as text.
+/// Returns the words as text.
 pub fn utf8(words: impl Iterator<Item = OsString>) -> Result<Vec<String>, Failure> {
     words
         .map(|word| {
@@ -308,7 +308,7 @@ impl Arguments {
         Failure::Usage(format!("{message}: see palmnet {} --help", self.command))
     }
 }
-/// ` (did you mean NAME?)` for the known name nearest to a misspelled one, or nothing.
+/// Returns ` (did you mean NAME?)` for the known name nearest to a misspelled one, or nothing.
 pub fn nearest(name: &str, known: &[&str]) -> String {
     let found = palmnet::unversioned::nearest(name, known.iter().copied());
     found.map_or(String::new(), |found| format!(" (did you mean {found}?)"))

@@ -21,7 +21,7 @@ pub struct OutputFiles {
 }
 
 impl OutputFiles {
-    /// The files that are named, each found fit to be written; `inputs` are the files that are trained and tested on.
+    /// Returns the output files, after checking that each can be written; `inputs` are the files of the data.
     pub fn parse(arguments: &Arguments, default: &str, inputs: &[&str]) -> Result<Self, Failure> {
         let model = arguments.text(OUT.name).unwrap_or(default).to_string();
         let history = arguments.text(HISTORY.name).map(str::to_string);

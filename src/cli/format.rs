@@ -2,7 +2,7 @@
 
 pub use palmnet::unversioned::{counted, significant};
 
-/// A number in the fewest digits that read back as the same `f32`, with an exponent where there would be many zeros.
+/// Returns a number in the fewest digits that read back as the same `f32`, with an exponent instead of many zeros.
 pub fn exact(x: f32) -> String {
     match x.abs() {
         size if size == 0.0 || (1e-5..1e16).contains(&size) || !size.is_finite() => x.to_string(),
@@ -10,7 +10,7 @@ pub fn exact(x: f32) -> String {
     }
 }
 
-/// A rate in few letters: 950, 12k, 3.4M.
+/// Returns a rate in few letters: 950, 12k, 3.4M.
 pub fn short(x: f64) -> String {
     match x {
         x if x >= 1e6 => format!("{:.1}M", x / 1e6),
@@ -19,7 +19,7 @@ pub fn short(x: f64) -> String {
     }
 }
 
-/// A time: 45ms, 4.2s, 12s, 3m05s, 2h10m.
+/// Returns a time in seconds as text: 45ms, 4.2s, 12s, 3m05s, 2h10m.
 pub fn duration(seconds: f64) -> String {
     let whole = seconds.round() as u64;
     match whole {

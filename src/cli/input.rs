@@ -11,7 +11,7 @@ use super::format::counted;
 use super::options::{FOLDS, IGNORE, MISSING, TARGET, TASK, TEST};
 use super::output::is_model;
 
-/// What `DATA` may be, for the help of every command.
+/// The forms of `DATA`, for the help of every command.
 pub const ABOUT: &str = "DATA is a CSV or TSV file (a header is recognized; - is standard input), or a folder with the \
     four files of MNIST in IDX format: train-images-idx3-ubyte, train-labels-idx1-ubyte, t10k-images-idx3-ubyte, \
     t10k-labels-idx1-ubyte.";
@@ -20,17 +20,17 @@ pub const ABOUT: &str = "DATA is a CSV or TSV file (a header is recognized; - is
 pub struct Parts {
     pub train: Dataset,
     pub test: Option<Dataset>,
-    /// Warnings about how the data was read.
+    /// Warnings about the reading of the data.
     pub warnings: Vec<String>,
 }
 
-/// The data that a command asks for, checked as far as is possible before it is read.
+/// The options of a command about its data, checked as far as possible before the data is read.
 pub struct Request<'a> {
     arguments: &'a Arguments,
     path: &'a str,
     test: Test<'a>,
     missing: Missing,
-    /// The model that is trained further, which says what the columns mean.
+    /// The model to continue from, whose schema gives the columns their meaning.
     start: Option<&'a Model>,
 }
 
@@ -70,12 +70,12 @@ impl<'a> Request<'a> {
         Ok(Request { arguments, path, test, missing, start: None })
     }
 
-    /// The same where the columns are those of a model, if there is one.
+    /// Sets the model to continue from, if there is one.
     pub fn with_start(self, start: Option<&'a Model>) -> Self {
         Request { start, ..self }
     }
 
-    /// The files, which nothing may take the place of.
+    /// Returns the files of the data, which no output may replace.
     pub fn files(&self) -> Vec<&'a str> {
         match self.test {
             Test::File(file) => vec![self.path, file],
@@ -83,7 +83,7 @@ impl<'a> Request<'a> {
         }
     }
 
-    /// Reads the data; the seed decides what is tested on.
+    /// Reads the data; the seed chooses the test set.
     pub fn read(&self, seed: u64) -> Result<Parts, Failure> {
         if Path::new(self.path).is_dir() {
             let (train, test) = Dataset::from_idx_folder(self.path)?;
@@ -122,7 +122,7 @@ impl<'a> Request<'a> {
             }
             Test::Fraction(fraction) if fraction == 0.0 || data.len() == 1 => (data, None),
             Test::Fraction(fraction) => {
-                // 1 minus a very small fraction is 1, which is no fraction to split at.
+                // 1 minus a very small fraction rounds to 1, which would leave no test set.
                 let (train, test) = data.split((1.0 - fraction).min(1.0 - f64::EPSILON), seed);
                 (train, Some(test))
             }
@@ -132,14 +132,15 @@ impl<'a> Request<'a> {
         if numbered && !self.arguments.has(TASK.name) && self.start.is_none() {
             let classes = classes.len();
             warnings.push(format!(
-                "the target holds whole numbers and is read as {classes} classes; --task regress predicts it as a number"
+                "the target holds whole numbers and is read as {classes} classes; \
+                 --task regress predicts it as a number"
             ));
         }
         Ok(Parts { train, test, warnings })
     }
 }
 
-/// The model that the first word names.
+/// Loads the model that the first word names.
 pub fn model(arguments: &Arguments) -> Result<Model, Failure> {
     let (first, second) = (arguments.word(0).unwrap_or_default(), arguments.word(1).unwrap_or_default());
     if is_model(second) && !is_model(first) {
@@ -148,7 +149,8 @@ pub fn model(arguments: &Arguments) -> Result<Model, Failure> {
     Ok(Model::load(first)?)
 }
 
-/// Labelled data for a model that is there already, and how many rows that lack something were left out, if they may.
+/// Reads labeled data for a model; rows with a missing cell are an error or, with `drop`, left out. Returns the data
+/// and the number of rows left out.
 pub fn for_model(path: &str, model: &Model, drop: bool) -> Result<(Dataset, usize), Failure> {
     if Path::new(path).is_dir() {
         return Ok((Dataset::from_idx_test(path, model.schema())?, 0));
@@ -158,12 +160,12 @@ pub fn for_model(path: &str, model: &Model, drop: bool) -> Result<(Dataset, usiz
     Ok((Dataset::from_table_as(&table, model.schema())?, dropped))
 }
 
-/// `1 missing cell is`, `2 missing cells are`.
+/// Returns a count with its noun and verb: `1 missing cell is`, `2 missing cells are`.
 fn counted_are(count: usize, noun: &str) -> String {
     format!("{} {}", counted(count, noun), if count == 1 { "is" } else { "are" })
 }
 
-/// The columns that the value of an option names, with commas between them.
+/// Returns the columns that the value of an option names, separated by commas.
 fn names<'a>(value: Option<&'a str>, table: &Table) -> Vec<&'a str> {
     match value {
         None => Vec::new(),
@@ -193,13 +195,13 @@ fn infer(arguments: &Arguments, mut table: Table, missing: Missing) -> Result<Da
     Dataset::from_table(table, target, missing).map_err(explain)
 }
 
-/// The number of the last column that is not ignored, counted from 1.
+/// Returns the number of the last column that is not ignored, counted from 1.
 fn last_column(table: &Table) -> String {
     let last = (0..table.columns()).rfind(|&column| !table.ignores(column));
     last.map_or(0, |column| column + 1).to_string()
 }
 
-/// What may have been meant by a name that is no column's.
+/// Adds the nearest column to the error about a name that is not a column.
 fn explain<'a>(error: Error, header: Option<&[String]>, mut names: impl Iterator<Item = &'a &'a str>) -> Failure {
     match (error, header) {
         (Error::Format { file, message, .. }, Some(header)) => {

@@ -1,4 +1,4 @@
-//! The command line: which subcommand is meant, and how it ends.
+//! The command line: dispatches to a subcommand, and turns its result into an exit status.
 
 mod arguments;
 mod commands;
@@ -23,7 +23,7 @@ use arguments::{Arguments, Command};
 use commands::{bench, demo, eval, info, predict, search, train};
 use options::THREADS;
 
-/// Every subcommand with the function that does it, in the order of the help.
+/// Every subcommand with its function, in the order of the help.
 const COMMANDS: [(&Command, Work); 7] = [
     (&demo::COMMAND, demo::run),
     (&train::COMMAND, train::run),
@@ -36,9 +36,9 @@ const COMMANDS: [(&Command, Work); 7] = [
 
 type Work = fn(&Arguments, &mut dyn Write) -> Result<(), Failure>;
 
-/// Why a command did not succeed.
+/// The failure of a command.
 enum Failure {
-    /// The command line was wrong; the text says how, and which `--help` to read.
+    /// The command line was wrong; the message names the mistake and the `--help` to read.
     Usage(String),
     /// The work failed.
     Work(palmnet::Error),
@@ -68,14 +68,14 @@ impl fmt::Display for Failure {
     }
 }
 
-/// Runs the command line without the program's name: exit status 0 when it is done, 1 when the work failed, 2 when
-/// the command line was wrong.
+/// Runs the command line, given without the program's name. The exit status is 0 if it is done, 1 if the work failed, 2
+/// if the command line was wrong.
 pub fn run(words: impl Iterator<Item = OsString>) -> ExitCode {
     let mut out = io::BufWriter::new(io::stdout().lock());
     let result = dispatch(words, &mut out).and_then(|()| Ok(out.flush()?));
     match result {
         Ok(()) => ExitCode::SUCCESS,
-        // Whoever read the output has seen enough, as `head` has: nothing failed.
+        // The reader has closed the pipe, as `head` does: nothing failed.
         Err(Failure::Output(error)) if error.kind() == io::ErrorKind::BrokenPipe => ExitCode::SUCCESS,
         Err(failure) => {
             let _ = out.flush();

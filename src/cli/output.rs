@@ -1,4 +1,4 @@
-//! A file that is to be written, checked before hours of work: that it can be, and that nothing else is lost for it.
+//! Checks of an output file before hours of work: that it can be written, and that it replaces nothing else.
 
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, ErrorKind, Read};
@@ -18,7 +18,7 @@ pub struct Output<'a> {
 }
 
 impl Output<'_> {
-    /// Checks that `file` can be written and that it replaces nothing but its like.
+    /// Checks that `file` can be written, and that it replaces none of the `inputs` and no file of another kind.
     pub fn check(&self, file: &str, inputs: &[&str]) -> Result<(), Error> {
         let Output { option, noun, may_replace } = self;
         let path = Path::new(file);
@@ -27,7 +27,7 @@ impl Output<'_> {
             Ok(found) if found.is_dir() => {
                 return refuse(&format!("is a folder: name a file for the {noun} with {option}"));
             }
-            // A device or a pipe is written as it stands.
+            // A device or a pipe is written directly.
             Ok(found) if !found.is_file() => return Ok(()),
             Ok(found) => {
                 let target = fs::canonicalize(path).map_err(|error| Error::io(path, error))?;
@@ -42,7 +42,7 @@ impl Output<'_> {
                 }
                 target
             }
-            // A symbolic link may lead to where no file is yet.
+            // A symbolic link may point to a file that does not exist yet.
             Err(_) => match fs::read_link(path) {
                 Ok(target) => path.parent().unwrap_or(Path::new("")).join(target),
                 Err(_) => path.to_path_buf(),
@@ -55,7 +55,7 @@ impl Output<'_> {
         if !folder.is_dir() {
             return refuse(&format!("its folder does not exist: create it, or choose another {option}"));
         }
-        // Only an attempt tells, whatever the permissions say. The model, too, is written to a temporary file first.
+        // Permissions are not reliable, only an attempt is. The model is written to a temporary file first, too.
         try_to_create(folder).or_else(|error| match error.kind() {
             ErrorKind::PermissionDenied => {
                 refuse(&format!("its folder cannot be written (permission denied): choose another {option}"))
@@ -65,7 +65,7 @@ impl Output<'_> {
     }
 }
 
-/// Whether two names are of the same file, which need not exist yet.
+/// Returns whether two names are of the same file, which need not exist yet.
 pub fn is_same(a: &str, b: &str) -> bool {
     let resolved = |file: &str| {
         let path = Path::new(file);
@@ -83,7 +83,8 @@ fn try_to_create(folder: &Path) -> io::Result<()> {
     fs::remove_file(path)
 }
 
-/// Whether a file starts as safetensors files do: the length of the header in eight bytes, then its opening brace.
+/// Returns whether a file starts as safetensors files do: the length of the header in eight bytes, then its opening
+/// brace.
 pub fn is_model(path: impl AsRef<Path>) -> bool {
     let starts = || -> io::Result<bool> {
         let path = path.as_ref();

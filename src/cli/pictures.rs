@@ -1,15 +1,16 @@
-//! Pictures in characters, no wider than a phone's terminal.
+//! Pictures of text, no wider than a phone's terminal.
 
 use std::io::Write;
 
 use palmnet::{Dataset, Matrix, Model};
 
-/// Columns and rows of a map: characters are about twice as high as wide.
+/// The columns and rows of a map: characters are about twice as high as wide.
 const MAP: (usize, usize) = (38, 17);
-/// Brightness from paper to ink.
+/// The characters from no ink to full ink.
 const SHADES: [char; 5] = [' ', '░', '▒', '▓', '█'];
 
-/// Which class the model sees where in the plane, over the region that the points of `data` cover.
+/// Writes a map of the class that the model predicts at each point of the plane, over the range of the points of
+/// `data`.
 pub fn decision_map(model: &Model, data: &Dataset, out: &mut dyn Write) -> std::io::Result<()> {
     let points = data.to_matrix();
     let range = |column: usize| {
@@ -35,7 +36,7 @@ pub fn decision_map(model: &Model, data: &Dataset, out: &mut dyn Write) -> std::
     Ok(())
 }
 
-/// A few of the digits that the model takes for another one, two side by side.
+/// Writes the number of misclassified digits, and pictures of two of them side by side.
 pub fn misread_digits(model: &Model, test: &Dataset, out: &mut dyn Write) -> std::io::Result<()> {
     let (Ok(outputs), Some(labels)) = (model.predict_dataset(test), test.labels()) else { return Ok(()) };
     let names = test.class_names();
@@ -47,19 +48,20 @@ pub fn misread_digits(model: &Model, test: &Dataset, out: &mut dyn Write) -> std
         test.gather(pair, &mut pixels);
         let pictures: Vec<Vec<String>> = pixels.iter_rows().map(picture).collect();
         let caption = |&i: &usize| format!("{} taken for {}", truth(i), model.class(outputs.row(i)).unwrap_or("?"));
-        writeln!(out, "{}", beside(&pair.iter().map(caption).collect::<Vec<_>>()))?;
+        writeln!(out, "{}", side_by_side(&pair.iter().map(caption).collect::<Vec<_>>()))?;
         for line in 0..pictures[0].len() {
-            writeln!(out, "{}", beside(&pictures.iter().map(|picture| picture[line].clone()).collect::<Vec<_>>()))?;
+            let parts: Vec<String> = pictures.iter().map(|picture| picture[line].clone()).collect();
+            writeln!(out, "{}", side_by_side(&parts))?;
         }
     }
     Ok(())
 }
 
-fn beside(parts: &[String]) -> String {
+fn side_by_side(parts: &[String]) -> String {
     parts.iter().map(|part| format!("{part:<20}")).collect::<String>().trim_end().to_string()
 }
 
-/// A square image, shrunk to fit where it is large; every pixel is two characters.
+/// Returns the lines of a square image, shrunk to fit if it is large; every pixel is two characters.
 fn picture(pixels: &[f32]) -> Vec<String> {
     let side = pixels.len().isqrt();
     let step = side.div_ceil(9);

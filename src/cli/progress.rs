@@ -1,4 +1,4 @@
-//! How training is going, on standard error: one line that redraws itself on a terminal, plain lines elsewhere.
+//! Progress of a training on standard error: one line that redraws itself on a terminal, plain lines elsewhere.
 
 use std::io::IsTerminal;
 use std::time::{Duration, Instant};
@@ -9,16 +9,16 @@ use palmnet::train::Epoch;
 use super::format::{duration, short, significant};
 use super::terminal;
 
-/// A line that redraws itself does so no more often than this.
+/// The shortest time between two redraws of the line.
 const PAUSE: Duration = Duration::from_millis(100);
-/// Without `--every`, about this many plain lines tell a training.
+/// Without `--every`, a training reports about this many plain lines.
 const LINES: usize = 20;
 
 pub struct Progress {
     style: Style,
     epochs: usize,
     examples: usize,
-    /// When the first news came, and how many epochs were done by then: time and rate are counted from there.
+    /// The time of the first event, and the epochs done by then: time and rate are counted from there.
     started: Option<(Instant, f64)>,
     drawn: Option<Instant>,
     last: Option<Epoch>,
@@ -31,7 +31,8 @@ enum Style {
 }
 
 impl Progress {
-    /// Progress of a training of `epochs` epochs over `examples` examples. `every` asks for a plain line that often.
+    /// Returns the progress of a training of `epochs` epochs over `examples` examples. With `every`, a plain line is
+    /// printed every so many epochs.
     pub fn new(silent: bool, every: Option<usize>, epochs: usize, examples: usize) -> Self {
         let style = match every {
             _ if silent => Style::Silent,
@@ -42,8 +43,8 @@ impl Progress {
         Progress { style, epochs, examples, started: None, drawn: None, last: None }
     }
 
-    /// Says what goes on while nothing is heard of a training.
-    pub fn say(&mut self, line: &str) {
+    /// Reports a phase, such as tuning, during which there are no training events.
+    pub fn phase(&mut self, line: &str) {
         match self.style {
             Style::Silent => {}
             Style::Redrawn => self.draw(line),
@@ -58,6 +59,7 @@ impl Progress {
         }
     }
 
+    /// Reports an event of the training.
     pub fn show(&mut self, event: Event<'_>) {
         // The epoch, its loss so far, and how many epochs are done.
         let (epoch, loss, done) = match event {
@@ -86,7 +88,7 @@ impl Progress {
         }
     }
 
-    /// Leaves the last state on the screen, and the cursor on a line of its own.
+    /// Leaves the last state on the screen, and moves the cursor to a new line.
     pub fn finish(&mut self) {
         if matches!(self.style, Style::Redrawn) && self.drawn.is_some() {
             if let Some(epoch) = self.last {
@@ -96,7 +98,7 @@ impl Progress {
         }
     }
 
-    /// Leaves nothing of a line that redraws itself.
+    /// Erases the line that redraws itself.
     pub fn wipe(&mut self) {
         if self.drawn.take().is_some() {
             terminal::write_error("\r\x1b[K");
@@ -105,12 +107,12 @@ impl Progress {
 
     fn draw(&mut self, line: &str) {
         self.drawn = Some(Instant::now());
-        // Back to the first column, the line, and erase what is left of a longer one.
+        // Back to the first column, the line, and erase the rest of a longer one.
         terminal::write_error(&format!("\r{line}\x1b[K"));
     }
 
-    /// The state in as many words as fit, the most telling ones first: loss, time left, examples per second, learning
-    /// rate.
+    /// Returns the state in as many words as fit, the most important ones first: loss, time left, examples per second,
+    /// learning rate.
     fn line(&self, start: &str, epoch: usize, loss: f64, done: f64) -> String {
         let mut line = format!("{start}{epoch}/{} loss {}", self.epochs, significant(loss, 3));
         let validation =

@@ -1,4 +1,4 @@
-//! Scores, networks and data in a line of text or JSON.
+//! Scores, networks and data as a line of text or JSON.
 
 use palmnet::data::Targets;
 use palmnet::nn::Layer;
@@ -8,12 +8,12 @@ use palmnet::{Dataset, Network, Score};
 
 use super::format::counted;
 
-/// `{"loss":…,"accuracy":…}`, or with `"rmse"`, `"mae"` and `"r2"`.
+/// Returns `{"loss":…,"accuracy":…}`, or with `"rmse"`, `"mae"` and `"r2"`.
 pub fn score_json(score: &Score) -> Json {
     Json::object(score.figures().into_iter().map(|(name, figure)| (name, figure.into())))
 }
 
-/// `{"event":"epoch",…}`, a line.
+/// Returns the line `{"event":"epoch",…}`.
 pub fn epoch_line(epoch: &Epoch) -> String {
     let line = Json::object([
         ("event", "epoch".into()),
@@ -25,7 +25,7 @@ pub fn epoch_line(epoch: &Epoch) -> String {
     format!("{line}\n")
 }
 
-/// `4 features → species (3 classes)`.
+/// Returns the columns: `4 features → species (3 classes)`.
 pub fn columns(train: &Dataset) -> String {
     let targets = match train.targets() {
         Targets::Classes(_) => format!("{} classes", train.class_names().len()),
@@ -35,7 +35,7 @@ pub fn columns(train: &Dataset) -> String {
     format!("{features} → {} ({targets})", train.schema().target().names().join(", "))
 }
 
-/// `train 120, test 30 examples`.
+/// Returns the numbers of examples: `train 120, test 30 examples`.
 pub fn examples(train: &Dataset, test: Option<&Dataset>) -> String {
     match test {
         Some(test) => format!("train {}, test {}", train.len(), counted(test.len(), "example")),
@@ -43,12 +43,12 @@ pub fn examples(train: &Dataset, test: Option<&Dataset>) -> String {
     }
 }
 
-/// `network 4-64-64-3, 4675 parameters`.
+/// Returns the size of a network: `network 4-64-64-3, 4675 parameters`.
 pub fn network_line(network: &Network) -> String {
     format!("network {}, {}", shape(network), counted(network.parameter_count(), "parameter"))
 }
 
-/// `4-64-64-3`.
+/// Returns the inputs and the units of each dense layer: `4-64-64-3`.
 pub fn shape(network: &Network) -> String {
     let outputs = network.layers().iter().filter_map(|layer| match layer {
         Layer::Dense(dense) => Some(dense.outputs().to_string()),

@@ -1,4 +1,4 @@
-//! Trainings that may be killed: where their checkpoint is, and how often it is written.
+//! The options for checkpoints: their file, how often it is written, and whether to resume from it.
 
 use std::fs;
 use std::io::ErrorKind;
@@ -12,7 +12,7 @@ use super::arguments::Arguments;
 use super::options::{CHECKPOINT, CHECKPOINT_EVERY, RESUME};
 use super::output::{Output, is_model, is_same};
 
-/// A file for checkpoints, as the three options ask for it.
+/// The file for checkpoints, from `--checkpoint`, `--checkpoint-every` and `--resume`.
 pub struct CheckpointFile {
     pub path: String,
     every: Interval,
@@ -25,8 +25,8 @@ enum Interval {
 }
 
 impl CheckpointFile {
-    /// Returns `None` if no checkpoints are asked for. `model` is the file that the model is for, `inputs` are the files
-    /// that are trained and tested on.
+    /// Reads the options; `None` if no checkpoints are wanted. `model` is the file for the model, `inputs` are the
+    /// files of the data.
     pub fn parse(arguments: &Arguments, model: &str, inputs: &[&str]) -> Result<Option<Self>, Failure> {
         let resume = arguments.has(RESUME.name);
         let every = match arguments.text(CHECKPOINT_EVERY.name) {
@@ -54,7 +54,7 @@ impl CheckpointFile {
 
     fn check(&self, inputs: &[&str]) -> Result<(), Error> {
         let path = &self.path;
-        // It is removed in the end, which must not happen to a device.
+        // The file is removed at the end, which must not happen to a device.
         if fs::metadata(path).is_ok_and(|found| !found.is_file() && !found.is_dir()) {
             return Err(Error::format(path, "is not a regular file: name one for the checkpoint with --checkpoint"));
         }
@@ -65,8 +65,7 @@ impl CheckpointFile {
             return Err(Error::format(path, message));
         }
         if !self.resume && self.exists() {
-            let message =
-                "holds a training that did not end: add --resume to go on with it, or delete it to start over";
+            let message = "holds a training that did not end: add --resume to continue it, or delete it to start over";
             return Err(Error::format(path, message));
         }
         Ok(())

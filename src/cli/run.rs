@@ -1,4 +1,4 @@
-//! The training that `train`, `search` and `demo` share: progress, the report, and the files.
+//! The training of `train`, `search` and `demo`: progress, the report, and the files.
 
 use std::fs;
 use std::io::{self, Write};
@@ -18,7 +18,7 @@ use super::progress::Progress;
 use super::report::{columns, epoch_line, examples, network_line, score_json};
 use super::terminal::{warn, wrap, write_error};
 
-/// What a training prints: `--every`, `--quiet` and `--json`.
+/// The options for the output of a training: `--every`, `--quiet` and `--json`.
 #[derive(Clone, Copy)]
 pub struct OutputMode {
     pub every: Option<usize>,
@@ -33,7 +33,7 @@ impl OutputMode {
     }
 }
 
-/// Standard output, which may close or fill a disk before the training ends: the model is saved all the same.
+/// Standard output, which may close or fill a disk before the training ends: the model is saved nevertheless.
 pub struct Results<'a> {
     pub out: &'a mut dyn Write,
     /// The first error, after which nothing more is written.
@@ -45,7 +45,7 @@ impl Results<'_> {
         Results { out, state: Ok(()) }
     }
 
-    /// Writes at once: whoever reads the lines wants them as they come.
+    /// Writes without buffering, so that a reader gets each line when it is printed.
     pub fn write(&mut self, text: &str) {
         if self.state.is_ok() {
             self.state = self.out.write_all(text.as_bytes()).and_then(|()| self.out.flush());
@@ -68,8 +68,8 @@ pub struct Job<'a> {
     /// The most epochs.
     pub epochs: usize,
     pub restarts: usize,
-    /// Whether the command line asked for trials of the penalty, whose results are then a JSON line.
-    pub told_to_tune: bool,
+    /// Whether the results of the trials of the penalty are reported as a JSON line.
+    pub reports_trials: bool,
     pub origin: Origin<'a>,
 }
 
@@ -78,13 +78,13 @@ pub struct Job<'a> {
 pub struct Origin<'a> {
     /// The name of its note in the model.
     pub note: &'static str,
-    /// The line for these hyperparameters.
+    /// Returns the line for these hyperparameters.
     pub line: &'a Line<'a>,
 }
 
 type Line<'a> = dyn Fn(Option<&Hyperparameters>) -> String + 'a;
 
-/// Trains with `fit`, from the network of `start` if there is one, reports and saves.
+/// Trains with `fit`, from the network of `start` if there is one, reports the scores, and saves the model.
 pub fn run(
     job: &Job<'_>,
     start: Option<&Model>,
@@ -114,7 +114,7 @@ pub fn run(
             return Err(error.into());
         }
     };
-    // Of a training that was resumed, the time before counts too.
+    // The time of a resumed training includes the time before.
     let seconds = announcer.began.elapsed().as_secs_f64().max(history.seconds());
     let (train, test) = (model.score(job.train)?, job.test.map(|test| model.score(test)).transpose()?);
     let (done, best) = (history.epochs.len(), history.best_epoch);
@@ -170,7 +170,8 @@ fn summary(time: &str, train: &Score, test: Option<&Score>, files: &OutputFiles)
     text + &saved.map(|file| format!("saved {file}\n")).collect::<String>()
 }
 
-/// Keeps what is left of a training that diverged. Its own failures must not hide why the training failed.
+/// Saves the last good weights and the history of a training that diverged. Its own failures are only warnings, so that
+/// they do not hide the divergence.
 fn salvage(job: &Job<'_>, error: &palmnet::Error, salvaged: Option<Model>, found: Option<&Hyperparameters>) {
     let palmnet::Error::Diverged(divergence) = error else { return };
     let history = &divergence.history;
@@ -181,7 +182,7 @@ fn salvage(job: &Job<'_>, error: &palmnet::Error, salvaged: Option<Model>, found
         let epoch = history.best_epoch;
         model.notes.insert(job.origin.note.into(), (job.origin.line)(found));
         model.notes.insert("epochs".into(), format!("{epoch}, and then training diverged"));
-        match keep_beside(&job.files.model, &model) {
+        match save_next_to(&job.files.model, &model) {
             Ok(Some(file)) => warn(&format!("the weights of epoch {epoch} are in {file}")),
             Ok(None) => {}
             Err(error) => warn(&error.to_string()),
@@ -192,8 +193,9 @@ fn salvage(job: &Job<'_>, error: &palmnet::Error, salvaged: Option<Model>, found
     }
 }
 
-/// Saves a model beside `file`, under a name that nothing else has; nowhere if that is not a regular file.
-fn keep_beside(file: &str, model: &Model) -> palmnet::Result<Option<String>> {
+/// Saves a model next to `file` under a new name, which it returns; `None`, and no file, if `file` is a device or a
+/// folder.
+fn save_next_to(file: &str, model: &Model) -> palmnet::Result<Option<String>> {
     if fs::metadata(file).is_ok_and(|found| !found.is_file()) {
         return Ok(None);
     }
@@ -209,12 +211,12 @@ fn keep_beside(file: &str, model: &Model) -> palmnet::Result<Option<String>> {
     Ok(Some(name))
 }
 
-/// Prints what happens before and during a training.
+/// Prints the events before and during a training.
 struct Announcer<'j> {
     job: &'j Job<'j>,
     progress: Progress,
     heading: Vec<String>,
-    /// When the training proper began, after all tuning.
+    /// The time when the final training began, after all tuning.
     began: Instant,
     /// The hyperparameters, once everything is resolved.
     resolved: Option<Hyperparameters>,
@@ -247,11 +249,11 @@ impl<'j> Announcer<'j> {
                 });
             }
             FitEvent::Trial { index, trials, fraction: 0.0 } => {
-                self.progress.say(&format!("tuning the penalty: trial {} of {trials}", index + 1));
+                self.progress.phase(&format!("tuning the penalty: trial {} of {trials}", index + 1));
             }
             FitEvent::Tuned { hyperparameters, trials } => {
                 self.progress.wipe();
-                if self.job.told_to_tune && self.job.mode.json {
+                if self.job.reports_trials && self.job.mode.json {
                     results.line(&trials_json(trials, hyperparameters));
                 }
                 self.heading.push(trials_line(trials, hyperparameters));
@@ -260,7 +262,7 @@ impl<'j> Announcer<'j> {
                 (self.began, self.resolved) = (Instant::now(), hyperparameters.cloned());
                 self.announce(network, results);
                 if self.job.restarts > 1 {
-                    self.progress.say(&format!("choosing the best of {} initial weights", self.job.restarts));
+                    self.progress.phase(&format!("choosing the best of {} initial weights", self.job.restarts));
                 }
             }
             FitEvent::Training(event) => {
@@ -284,7 +286,7 @@ impl<'j> Announcer<'j> {
     }
 }
 
-/// `weight decay 0.33, the best of 6 trials`.
+/// Returns the result of the tuning: `weight decay 0.33, the best of 6 trials`.
 fn trials_line(trials: &[Trial], found: &Hyperparameters) -> String {
     let decay = exact(found.penalty.weight_decay);
     match trials.iter().filter(|trial| trial.loss.is_some()).count() {
@@ -297,7 +299,7 @@ fn trials_line(trials: &[Trial], found: &Hyperparameters) -> String {
     }
 }
 
-/// `{"event":"decay","weight_decay":…,"l1":…,"trials":[{"weight_decay":…,"l1":…,"loss":…},…]}`.
+/// Returns `{"event":"decay","weight_decay":…,"l1":…,"trials":[{"weight_decay":…,"l1":…,"loss":…},…]}`.
 fn trials_json(trials: &[Trial], found: &Hyperparameters) -> Json {
     let trial = |trial: &Trial| {
         let loss = trial.loss.map_or(Json::Null, Json::from);

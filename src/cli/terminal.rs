@@ -1,4 +1,4 @@
-//! The terminal: how wide it is, and text that fits.
+//! The terminal: its width, and text that fits.
 
 use std::fs::File;
 use std::io::{IsTerminal, Read, Write, stderr, stdin};
@@ -6,12 +6,12 @@ use std::process::{Command, Stdio};
 use std::sync::Mutex;
 use std::time::{Duration, Instant};
 
-/// A phone's terminal, upright.
+/// The width of a phone's terminal, upright.
 const NARROWEST: usize = 40;
-/// A width is believed for this long: a phone may be turned during a long training.
+/// The time for which a width is kept: a phone may be turned during a long training.
 const BELIEVED: Duration = Duration::from_secs(2);
 
-/// The number of columns: what `COLUMNS` says, else what the terminal says, else 80 where there is none.
+/// Returns the number of columns, at least 40: that of the variable `COLUMNS`, else that of the terminal, else 80.
 pub fn width() -> usize {
     static LAST: Mutex<Option<(Instant, usize)>> = Mutex::new(None);
     let Ok(mut last) = LAST.lock() else { return NARROWEST };
@@ -26,7 +26,7 @@ pub fn width() -> usize {
     }
 }
 
-/// The standard library cannot ask a terminal for its size; `stty`, which is everywhere, can.
+/// Asks `stty` for the number of columns, because the standard library cannot ask a terminal.
 fn ask() -> Option<usize> {
     let terminal = match stdin().is_terminal() {
         true => Stdio::inherit(),
@@ -42,7 +42,7 @@ fn ask() -> Option<usize> {
     size.split_whitespace().nth(1)?.parse().ok()
 }
 
-/// Writes to standard error. That nobody reads it any more, as in `palmnet train … 2>&1 | head`, is no failure.
+/// Writes to standard error. A closed pipe, as in `palmnet train … 2>&1 | head`, is not a failure.
 pub fn write_error(text: &str) {
     let _ = stderr().write_all(text.as_bytes());
 }
@@ -52,7 +52,7 @@ pub fn warn(message: &str) {
     write_error(&wrap(&format!("warning: {message}"), 0));
 }
 
-/// A message for standard error, line by line: wrapped on a terminal, as it is elsewhere, where a script may look for
+/// Writes a message to standard error: wrapped on a terminal, unchanged elsewhere, because a script may search for
 /// words in it.
 pub fn write_error_wrapped(message: &str) {
     match stderr().is_terminal() {
@@ -61,9 +61,10 @@ pub fn write_error_wrapped(message: &str) {
     }
 }
 
-/// The text broken into lines that fit the terminal (and are not too wide to read), each after `indent` spaces.
+/// Returns the text broken into lines that fit the terminal (at most 90 columns, for legibility), each after `indent`
+/// spaces.
 pub fn wrap(text: &str, indent: usize) -> String {
-    // Names come from files, and must not move the cursor.
+    // Names come from files, and must not control the terminal.
     let text = palmnet::unversioned::printable(text);
     let most = width().min(90);
     if text.chars().count() + indent <= most {

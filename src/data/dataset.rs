@@ -38,8 +38,8 @@ impl Dataset {
     /// [allows](Schema::allowing_missing) it.
     ///
     /// # Errors
-    /// If features, targets and schema do not fit each other, a label is not below the number of classes, or a number is
-    /// infinite or, unless it is a missing feature, NaN.
+    /// If features, targets and schema do not fit each other, a label is not below the number of classes, or a number
+    /// is infinite or, unless it is a missing feature, NaN.
     pub fn new(features: impl Into<Features>, targets: Targets, schema: Schema) -> Result<Dataset> {
         let features = features.into();
         let mismatch = |message: String| Err(Error::Mismatch(message));
@@ -106,8 +106,8 @@ impl Dataset {
         Dataset::from_table(Table::read(path)?, target, Missing::Error)
     }
 
-    /// Reads the labeled examples in a CSV file, `-` for standard input, whose columns mean what `schema` says: how a test
-    /// file is read for an existing model.
+    /// Reads the labeled examples in a CSV file, `-` for standard input, whose columns mean what `schema` says: how a
+    /// test file is read for an existing model.
     ///
     /// ```no_run
     /// use palmnet::{Dataset, Model};
@@ -162,8 +162,8 @@ impl Dataset {
     /// Reads the labeled examples of a table as `schema` says.
     ///
     /// # Errors
-    /// If a column is missing, or a cell of it is missing and may not be, infinite, not a number in a column of numbers,
-    /// or not one of the known categories or classes.
+    /// If a column is missing, or a cell of it is missing and may not be, infinite, not a number in a column of
+    /// numbers, or not one of the known categories or classes.
     pub fn from_table_as(table: &Table, schema: &Schema) -> Result<Dataset> {
         let (features, targets) = schema.read(table, true)?;
         Dataset::new(features, targets, schema.clone())
@@ -239,8 +239,8 @@ impl Dataset {
         self.schema = self.schema.clone().allowing_missing(allowed);
     }
 
-    /// Returns the number of missing features: cells of the columns, however many inputs these have. After imputation it
-    /// is 0.
+    /// Returns the number of missing features: cells of the columns, however many inputs these have. After imputation
+    /// it is 0.
     pub fn missing_count(&self) -> usize {
         let Some(matrix) = self.features.floats().filter(|_| self.schema.allows_missing()) else { return 0 };
         let firsts: Vec<usize> = self.schema.inputs().map(|inputs| inputs.start).collect();

@@ -145,7 +145,7 @@ impl Features {
         Err(Error::Mismatch(format!("the features of the two datasets {message}")))
     }
 
-    /// Concatenates every `length` consecutive examples to one; there are at least so many.
+    /// Concatenates every `length` consecutive examples to one; there are at least `length`.
     pub(super) fn windows(&self, length: usize) -> Features {
         let (rows, columns) = (self.rows() + 1 - length, self.columns());
         let window = |row: usize| row * columns..(row + length) * columns;

@@ -11,7 +11,8 @@ use crate::base::rng::{Rng, purpose};
 use crate::linalg::matrix::Matrix;
 
 /// Returns two interleaved half moons, in turn one example of each: the upper (class 0) on the unit circle, the lower
-/// (class 1) on the one around (1, ½), each evenly spread over its half, plus normal noise of standard deviation `noise`.
+/// (class 1) on the one around (1, ½), each evenly spread over its half, plus normal noise of standard deviation
+/// `noise`.
 ///
 /// ```
 /// let moons = palmnet::generate::moons(100, 0.2, 42);
@@ -30,8 +31,8 @@ pub fn moons(n: usize, noise: f64, seed: u64) -> Dataset {
     })
 }
 
-/// Returns uniform points of the square [-1, 1)², class 1 inside the circle of radius √(2/π), which has half of the area;
-/// then moved by normal noise of standard deviation `noise`.
+/// Returns uniform points of the square [-1, 1)², class 1 inside the circle of radius √(2/π), which has half of the
+/// area; then moved by normal noise of standard deviation `noise`.
 ///
 /// # Panics
 /// If `noise` is not finite.
@@ -43,19 +44,19 @@ pub fn circles(n: usize, noise: f64, seed: u64) -> Dataset {
     })
 }
 
-/// Returns normal clouds of this standard `deviation`, a class each, in turn one example of each, around centers that are uniform in
-/// [-10, 10)².
+/// Returns normal clouds of this standard deviation, a class each, in turn one example of each, around centers that are
+/// uniform in [-10, 10)².
 ///
 /// # Panics
-/// If there are fewer than two `centers`, or `deviation` is not finite.
-pub fn blobs(n: usize, centers: usize, deviation: f64, seed: u64) -> Dataset {
+/// If there are fewer than two `centers`, or `standard_deviation` is not finite.
+pub fn blobs(n: usize, centers: usize, standard_deviation: f64, seed: u64) -> Dataset {
     let mut rng = Rng::stream(seed, purpose::PROBLEM);
     let middles: Vec<[f64; 2]> = (0..centers).map(|_| [(); 2].map(|()| rng.uniform_in(-10.0, 10.0))).collect();
-    points(n, "blob", centers, |i| (middles[i % centers].map(|x| x + deviation * rng.normal()), i % centers))
+    points(n, "blob", centers, |i| (middles[i % centers].map(|x| x + standard_deviation * rng.normal()), i % centers))
 }
 
-/// Returns two intertwined spirals, in turn one example of each, 1.5 turns from the middle to radius 1, plus normal noise
-/// of standard deviation `noise`.
+/// Returns two intertwined spirals, in turn one example of each, 1.5 turns from the middle to radius 1, plus normal
+/// noise of standard deviation `noise`.
 ///
 /// # Panics
 /// If `noise` is not finite.
@@ -68,7 +69,7 @@ pub fn spirals(n: usize, noise: f64, seed: u64) -> Dataset {
     })
 }
 
-/// Returns standard normal points, of class 1 if x − 1.5 y > 0.4: one neuron can tell them apart.
+/// Returns standard normal points, of class 1 if x − 1.5 y > 0.4: one neuron can separate them.
 pub fn linear(n: usize, seed: u64) -> Dataset {
     let mut rng = Rng::stream(seed, purpose::PROBLEM);
     points(n, "class", 2, |_| {
@@ -91,7 +92,7 @@ pub fn sums(n: usize, seed: u64) -> Dataset {
     build(x, Targets::Values(y), ["a", "b"], TargetSchema::Values { names })
 }
 
-/// Returns the four rows of exclusive or, which no single neuron can tell apart (Minsky, Papert, 1969).
+/// Returns the four rows of exclusive or, which no single neuron can separate (Minsky, Papert, 1969).
 pub fn xor() -> Dataset {
     let x = Matrix::from_rows(&[[0.0, 0.0], [0.0, 1.0], [1.0, 0.0], [1.0, 1.0]]);
     build(x, Targets::Classes(vec![0, 1, 1, 0]), ["a", "b"], classes("xor", 2))
@@ -107,8 +108,8 @@ pub fn digits() -> Dataset {
     idx::from_bytes(&images, include_bytes!("digits-labels-idx1-ubyte")).expect("the bundled digits are whole")
 }
 
-/// Returns `count` pixels from a stream of bits, the lowest of a byte first: a 0 is a pixel of 0, and a 1 with four more
-/// bits is a pixel of one more than these. As bytes, the images would be a tenth of the command.
+/// Returns `count` pixels from a stream of bits, the lowest of a byte first: a 0 is a pixel of 0, and a 1 with four
+/// more bits is a pixel of one more than these. As bytes, the images would be a tenth of the command.
 fn pixels(stream: &[u8], count: usize) -> impl Iterator<Item = u8> {
     let mut bits = stream.iter().flat_map(|byte| (0..8).map(move |i| byte >> i & 1));
     let mut take = move |count| (0..count).map(|i| bits.next().unwrap_or(0) << i).sum::<u8>();

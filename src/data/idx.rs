@@ -79,8 +79,8 @@ impl Dataset {
 }
 
 impl Features {
-    /// Reads the test images in a folder of IDX files for a model of this schema, from `t10k-images-idx3-ubyte`, or the same
-    /// name with a dot before `idx`. No other file is needed.
+    /// Reads the test images in a folder of IDX files for a model of this schema, from `t10k-images-idx3-ubyte`, or the
+    /// same name with a dot before `idx`. No other file is needed.
     ///
     /// # Errors
     /// If the file cannot be read or is not what it should be, as for [`Dataset::from_idx`]; if the images have not

@@ -9,7 +9,7 @@ use crate::linalg::matrix::Matrix;
 /// Fills in missing features, which are NaN: in a column of numbers with the median, in a column of categories with the
 /// most frequent one.
 ///
-/// It is fitted on the training data and applied, as it is, to everything else; a model keeps it as a part of its
+/// It is fitted on the training data and applied unchanged to all other data; a model keeps it as a part of its
 /// [`Preprocessing`](crate::Preprocessing).
 ///
 /// ```
@@ -29,9 +29,9 @@ pub struct Imputer {
 }
 
 impl Imputer {
-    /// Finds the median of each column of numbers, the mean of the two in the middle if their count is even, and the most
-    /// frequent category, the first of equals, of each column of categories. Missing features do not count. A column in
-    /// which all are missing gets 0, which is no category.
+    /// Finds the median of each column of numbers, the mean of the two in the middle if their count is even, and the
+    /// most frequent category, the first of equals, of each column of categories. Missing features do not count. A
+    /// column in which all are missing gets 0, which is no category.
     #[must_use]
     pub fn fit(train: &Dataset) -> Imputer {
         let mut fill = vec![0.0; train.schema().width()];

@@ -1,14 +1,14 @@
 //! Inferring a schema: the meaning of a table's columns, from its cells.
 //!
-//! **The problem.** A CSV file holds texts. A network needs to know which columns are numbers, which are categories (one
-//! input for each), whether the target is a class or a value, and which names the classes have. Users should not have to
-//! write that down; but a wrong guess is silent damage: a number column with one stray `n/a` in it would become a thousand
-//! categories, a customer number would be learned, a count from 0 to 9 might be ten classes or a value.
+//! **The problem.** A CSV file holds texts. A network needs to know which columns are numbers, which are categories
+//! (one input for each), whether the target is a class or a value, and which names the classes have. Users should not
+//! have to write that down; but a wrong guess is silent damage: a number column with one stray `n/a` in it would become
+//! a thousand categories, a customer number would be learned, a count from 0 to 9 might be ten classes or a value.
 //!
 //! **The idea.** Two passes over the table. The first counts, for each column, numbers, missing cells and texts
-//! ([`Summary`]), and needs no memory per row. It decides whether a column is text: it is not if every cell is a number,
-//! and it is if at most half of them are; otherwise the first text is an error that names its cell, which is more likely
-//! a slip than a category. The second pass collects the different texts of the columns that need them
+//! ([`Summary`]), and needs no memory per row. It decides whether a column is text: it is not if every cell is a
+//! number, and it is if at most half of them are; otherwise the first text is an error that names its cell, which is
+//! more likely a slip than a category. The second pass collects the different texts of the columns that need them
 //! ([`different_texts`]): text features and the target. Their number decides the rest:
 //!
 //! ```text
@@ -22,9 +22,10 @@
 //!           other numbers, or named as values              → values
 //! ```
 //!
-//! **Why not otherwise.** A sample of the rows would be faster, but the row that does not fit is the one that matters. One
-//! pass would have to keep the texts of every column, numbers included, which takes more memory than the table. Numeric
-//! codes as categories (postal codes, say) cannot be told from numbers by their cells, so they are numbers.
+//! **Why not otherwise.** A sample of the rows would be faster, but the row that does not fit is the one that matters.
+//! One pass would have to keep the texts of every column, numbers included, which takes more memory than the table.
+//! Numeric codes as categories (postal codes, say) cannot be distinguished from numbers by their cells, so they are
+//! numbers.
 
 use std::borrow::Cow;
 use std::collections::BTreeSet;
@@ -36,15 +37,16 @@ use crate::base::error::{Error, Result};
 use crate::base::sort::order;
 use crate::base::text::quoted;
 
-/// A text feature with more categories than the first is taken for an identifier, unless it has at most the second number
-/// of them, and so many rows for each on average.
+/// A text feature with more categories than the first is taken for an identifier, unless it has at most the second
+/// number of them, and the third number of rows for each on average.
 const MOST_CATEGORIES: usize = 100;
 const MOST_COMMON_CATEGORIES: usize = 300;
 const COMMON: usize = 10;
 /// Whole numbers with more different values than this are values, not classes.
 const MOST_NUMBERED_CLASSES: usize = 20;
 
-const DATE: &str = "a date, which is not a number: remove this column (--ignore, Table::ignore), or split it into numbers, as year, month and day";
+const DATE: &str = "a date, which is not a number: remove this column (--ignore, Table::ignore), or split it into \
+    numbers, as year, month and day";
 const IDENTIFIER: &str =
     "an identifier, from which nothing can be learned: remove this column (--ignore, Table::ignore)";
 const MEASUREMENT: &str = "an identifier or a measurement, not a class: name another target, or predict it as a value";
@@ -81,7 +83,7 @@ impl Schema {
     pub(super) fn infer_with(table: &Table, target: Target<'_>, allows_missing: bool) -> Result<Schema> {
         let positions = target.positions(table)?;
         if positions.len() + table.ignored().len() == table.columns() {
-            let message = "has no feature columns beside the target: \
+            let message = "has no feature columns besides the target: \
                  at least two columns, separated by commas, tabs or semicolons, were expected";
             return Err(Error::format(table.file(), message));
         }

@@ -5,8 +5,8 @@ use super::schema::Schema;
 use super::table::Table;
 use crate::base::error::{Error, Result};
 
-/// How missing cells are handled when training data is read. A cell is missing if it is empty, or says `NA`, `N/A`, `NaN`,
-/// `null`, `none` or `?`.
+/// How missing cells are handled when training data is read. A cell is missing if it is empty, or says `NA`, `N/A`,
+/// `NaN`, `null`, `none` or `?`.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Missing {

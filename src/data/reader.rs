@@ -1,11 +1,11 @@
-//! Reading a table as a schema says: cells become features and targets.
+//! Reading a table with a schema: cells become features and targets.
 
 use super::cell::{Cell, UNFILLED, UNLABELLED, finite, missing, number};
 use super::schema::{ColumnKind, Schema, TargetSchema, numbered};
 use super::table::Table;
 use super::targets::Targets;
 use crate::base::error::{Error, Result};
-use crate::base::sort::Places;
+use crate::base::sort::NameIndex;
 use crate::base::text::{listed, quoted};
 use crate::linalg::matrix::Matrix;
 
@@ -14,8 +14,8 @@ impl Schema {
     /// schema [allows](Self::allowing_missing) them.
     ///
     /// # Errors
-    /// If a column is missing, or a cell of it is missing and may not be, infinite, not a number in a column of numbers,
-    /// or not one of the known categories.
+    /// If a column is missing, or a cell of it is missing and may not be, infinite, not a number in a column of
+    /// numbers, or not one of the known categories.
     pub fn features(&self, table: &Table) -> Result<Matrix> {
         Ok(self.read(table, false)?.0)
     }
@@ -108,7 +108,7 @@ impl Schema {
         let features: Vec<&String> = self.columns().iter().map(|column| &column.name).collect();
         match table.header() {
             Some(header) if !numbered(&features) => {
-                let indices = Places::new(header);
+                let indices = NameIndex::new(header);
                 let targets: Vec<&String> = self.target().names().iter().filter(|_| labeled).collect();
                 let wanted = features.iter().chain(&targets);
                 let absent: Vec<&&String> = wanted.filter(|name| indices.find(name).is_none()).collect();
@@ -188,14 +188,14 @@ impl Role<'_> {
 /// The texts that a cell may hold.
 struct Vocabulary<'a> {
     names: &'a [String],
-    indices: Places<'a>,
-    /// What each of them is, for messages.
+    indices: NameIndex<'a>,
+    /// The noun for each of them, for messages.
     noun: &'static str,
 }
 
 impl<'a> Vocabulary<'a> {
     fn new(names: &'a [String], noun: &'static str) -> Self {
-        Vocabulary { names, indices: Places::new(names), noun }
+        Vocabulary { names, indices: NameIndex::new(names), noun }
     }
 
     /// Returns the index of a cell's text; a number may be written differently.

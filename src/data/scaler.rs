@@ -25,7 +25,7 @@ impl Rows for Matrix {
 
 /// A linear map of each column: (x − offset) · factor.
 ///
-/// It is fitted on the training data and applied, as it is, to everything else: to a matrix by
+/// It is fitted on the training data and applied unchanged to all other data: to a matrix by
 /// [`transform`](Self::transform), to a dataset by [`Dataset::scale`](crate::Dataset::scale).
 ///
 /// ```
@@ -139,7 +139,7 @@ impl Scaler {
         widen(self, bytes, x);
     }
 
-    /// This scaler and then another one, as one.
+    /// Returns the composition of this scaler and then another one.
     ///
     /// # Panics
     /// If the numbers of columns differ.

@@ -115,11 +115,12 @@ impl Schema {
         Ok(Schema { columns, target, positions, ignored, allows_missing: false })
     }
 
-    /// Returns the schema with missing features allowed or not. In a dataset they are NaN, in all inputs of their column,
-    /// until an [`Imputer`](crate::data::Imputer) fills them in; if they are not allowed, reading one is an error.
+    /// Returns the schema with missing features allowed or not. In a dataset they are NaN, in all inputs of their
+    /// column, until an [`Imputer`](crate::data::Imputer) fills them in; if they are not allowed, reading one is an
+    /// error.
     ///
-    /// They are allowed in data that is read with [`Missing::Fill`](crate::data::Missing::Fill), and in the schema of a model
-    /// that has an imputer.
+    /// They are allowed in data that is read with [`Missing::Fill`](crate::data::Missing::Fill), and in the schema of a
+    /// model that has an imputer.
     #[must_use]
     pub fn allowing_missing(self, allowed: bool) -> Schema {
         Schema { allows_missing: allowed, ..self }
@@ -190,7 +191,7 @@ impl Schema {
     /// column of classes does not matter.
     ///
     /// # Errors
-    /// If it does not; the message says what differs.
+    /// If it does not; the message names the difference.
     pub fn check(&self, other: &Schema) -> Result<()> {
         let mismatch = |message: String| Err(Error::Mismatch(message));
         let (expected, found) = (&self.columns, &other.columns);

@@ -7,8 +7,8 @@ use super::schema::{Column, Schema};
 use crate::base::error::{Error, Result};
 
 impl Dataset {
-    /// Returns the first `fraction` of the examples, to the nearest whole number, and the last ones, to train on the past
-    /// and test on the future. From two examples on, each gets at least one; a single one goes to the first.
+    /// Returns the first `fraction` of the examples, to the nearest whole number, and the last ones, to train on the
+    /// past and test on the future. From two examples on, each gets at least one; a single one goes to the first.
     ///
     /// # Panics
     /// If `fraction` is not between 0 and 1.
@@ -43,8 +43,8 @@ impl Dataset {
     /// Appends the examples of `other`.
     ///
     /// # Errors
-    /// If [`Schema::check`] finds other columns or classes; if features are kept as bytes on one side only, or are scaled
-    /// differently. The dataset is unchanged then.
+    /// If [`Schema::check`] finds other columns or classes; if features are kept as bytes on one side only, or are
+    /// scaled differently. The dataset is unchanged then.
     pub fn append(&mut self, other: &Dataset) -> Result<()> {
         self.schema().check(other.schema())?;
         self.features.append(&other.features)?;
@@ -53,17 +53,18 @@ impl Dataset {
         Ok(())
     }
 
-    /// Returns sliding windows: every `length` consecutive examples become one, whose features are theirs, one after the
-    /// other with the oldest first, and whose target is that of the last. There are `len() + 1 − length` of them.
+    /// Returns sliding windows: every `length` consecutive examples become one, whose features are theirs, one after
+    /// the other with the oldest first, and whose target is that of the last. There are `len() + 1 − length` of them.
     ///
-    /// A column `x` becomes `x[t-2]`, `x[t-1]`, `x[t]`, say. To predict the next value of a series, let the target of an
-    /// example be the value that follows it. Split before, with [`split_in_order`](Self::split_in_order): windows of a
-    /// random split share examples, so their test part is not new.
+    /// A column `x` becomes `x[t-2]`, `x[t-1]`, `x[t]`, say. To predict the next value of a series, let the target of
+    /// an example be the value that follows it. Split before, with [`split_in_order`](Self::split_in_order): windows of
+    /// a random split share examples, so their test part is not new.
     ///
     /// ```
     /// use palmnet::{Dataset, Matrix};
     /// let series = [1.0, 2.0, 3.0, 5.0, 8.0];
-    /// let data = Dataset::from_values(Matrix::from_vec(4, 1, series[..4].to_vec()), Matrix::from_vec(4, 1, series[1..].to_vec()))?;
+    /// let column = |values: &[f32]| Matrix::from_vec(4, 1, values.to_vec());
+    /// let data = Dataset::from_values(column(&series[..4]), column(&series[1..]))?;
     /// let windows = data.windows(3)?;
     /// assert_eq!(windows.to_matrix(), Matrix::from_rows(&[[1.0, 2.0, 3.0], [2.0, 3.0, 5.0]]));
     /// assert_eq!(windows.values().unwrap().as_slice(), [5.0, 8.0]);

@@ -32,9 +32,9 @@ impl Dataset {
         count.min(self.len().saturating_sub(1)).max(self.len().min(1))
     }
 
-    /// Returns `k` pairs of datasets, for k-fold cross-validation: each example is in the second one, which is to test on,
-    /// of exactly one pair, and in the first one, which is to train on, of the others. The test parts are random, and
-    /// alike in size and in the numbers of each class to within one. A pair is copied when its turn comes.
+    /// Returns `k` pairs of datasets, for k-fold cross-validation: each example is in the second one, which is to test
+    /// on, of exactly one pair, and in the first one, which is to train on, of the others. The test parts are random,
+    /// and alike in size and in the numbers of each class to within one. A pair is copied when its turn comes.
     ///
     /// ```
     /// use palmnet::{Activation::*, Adam, Loss, Network, Preprocessing, Scaling, Trainer, generate};
@@ -92,8 +92,8 @@ pub(crate) fn divide(rows: &mut Vec<usize>, first: usize, labels: Option<&[u32]>
     others
 }
 
-/// Returns how many of each class are among the `first`, if there are `counts` of them in all: the largest remainders are
-/// rounded up, so that the total is right.
+/// Returns how many of each class are among the `first`, if there are `counts` of them in all: the largest remainders
+/// are rounded up, so that the total is right.
 fn quotas(counts: &[usize], first: usize) -> Vec<usize> {
     let total: usize = counts.iter().sum();
     // In whole numbers, so that no rounding decides.
@@ -121,7 +121,8 @@ fn quotas(counts: &[usize], first: usize) -> Vec<usize> {
     quotas
 }
 
-/// Returns `parts` parts of the shuffled `rows`, whose sizes differ by one at most; so do the numbers of each class in them.
+/// Returns `parts` parts of the shuffled `rows`, whose sizes differ by one at most; so do the numbers of each class in
+/// them.
 pub(crate) fn deal(rows: &mut [usize], parts: usize, labels: Option<&[u32]>) -> Vec<Vec<usize>> {
     if let Some(labels) = labels {
         // Stable: within a class the order stays random.

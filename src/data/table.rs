@@ -22,8 +22,8 @@ use crate::base::text::{listed, quoted, repeated};
 ///
 /// ```
 /// use palmnet::Table;
-/// let table = Table::parse("size;colour\n1.5;\"light; blue\"\n", "shirts.csv")?;
-/// assert_eq!(table.header().unwrap(), ["size", "colour"]);
+/// let table = Table::parse("size;color\n1.5;\"light; blue\"\n", "shirts.csv")?;
+/// assert_eq!(table.header().unwrap(), ["size", "color"]);
 /// assert_eq!(table.cells(0).collect::<Vec<_>>(), ["1.5", "light; blue"]);
 /// # Ok::<(), palmnet::Error>(())
 /// ```
@@ -66,8 +66,8 @@ impl Table {
     ///
     /// # Errors
     /// If the content is compressed, not UTF-8, or empty; if records differ in their number of cells; if a quote does
-    /// not end or a cell goes on after it; if the header names two columns alike or has no record under it. Each names
-    /// the line.
+    /// not end or a cell continues after it; if two columns of the header have the same name or no record is under it.
+    /// The error names the line.
     pub fn parse(content: impl Into<Vec<u8>>, file: &str) -> Result<Table> {
         let text = decode(content.into(), file)?;
         let start = if text.starts_with('\u{FEFF}') { '\u{FEFF}'.len_utf8() } else { 0 };
@@ -89,7 +89,7 @@ impl Table {
                 let (first, name) = (records[0], separator_name(separator));
                 let unit = if cells == 1 { "cell" } else { "cells" };
                 let message = format!(
-                    "{cells} {unit}, where line {} has {columns}; a cell that holds a {name} must stand in double quotes",
+                    "{cells} {unit}, but line {} has {columns}; a cell that holds a {name} must stand in double quotes",
                     first.line
                 );
                 return Err(fault(file, record.line, message));
@@ -107,7 +107,7 @@ impl Table {
         Ok(table)
     }
 
-    /// Makes a table of cells, as a form or a program has them: no cell needs quotes, whatever is in it.
+    /// Makes a table of cells, as a form or a program has them. No cell needs quotes.
     ///
     /// In messages the table is called `rows`, and its lines are counted from 1, the header not counted.
     ///
@@ -120,7 +120,8 @@ impl Table {
     /// ```
     ///
     /// # Errors
-    /// If there are no columns or no rows, a row has not as many cells as the header, or two columns have the same name.
+    /// If there are no columns or no rows, a row has not as many cells as the header, or two columns have the same
+    /// name.
     pub fn from_rows<R: AsRef<[S]>, S: AsRef<str>>(
         header: &[impl AsRef<str>],
         rows: impl IntoIterator<Item = R>,
@@ -299,7 +300,8 @@ fn decode(bytes: Vec<u8>, file: &str) -> Result<String> {
     }
     String::from_utf8(bytes).map_err(|error| {
         if error.as_bytes().contains(&0) {
-            let remedy = "a table is a text with commas, tabs or semicolons between the cells, and images are read by their folder";
+            let remedy = "a table is a text with commas, tabs or semicolons between the cells, and images are read by \
+                          their folder";
             return Error::format(file, format!("is not a text but binary: {remedy}"));
         }
         let line = 1 + line_ends(&error.as_bytes()[..error.utf8_error().valid_up_to()]);
@@ -313,8 +315,8 @@ fn line_ends(bytes: &[u8]) -> usize {
     bytes.iter().enumerate().filter(|&entry| ends(entry)).count()
 }
 
-/// Returns the separator that the first record has most of. A comma between digits counts only when there is nothing else: it
-/// may be a decimal comma.
+/// Returns the separator that the first record has most of. A comma between digits counts only when there is nothing
+/// else: it may be a decimal comma.
 fn separator(bytes: &[u8]) -> u8 {
     let (mut commas, mut semicolons, mut tabs) = (0, 0, 0);
     let (mut quoted, mut blank, mut after_digit) = (false, true, false);
@@ -428,7 +430,7 @@ impl<'a> Scanner<'a> {
         self.position = end + 1 + bytes[end + 1..].iter().take_while(|&&byte| byte == b' ').count();
         match bytes.get(self.position) {
             Some(&byte) if byte != self.separator && byte != b'\n' && byte != b'\r' => {
-                let message = "a cell goes on after its closing double quote: a quote inside a cell must be doubled";
+                let message = "a cell continues after its closing double quote: a quote inside a cell must be doubled";
                 Err((self.line, message.to_string()))
             }
             _ if unquoted.is_empty() => Ok(Cow::Borrowed(&self.text[start..end])),

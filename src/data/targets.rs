@@ -4,7 +4,7 @@ use std::fmt;
 
 use crate::linalg::matrix::Matrix;
 
-/// The targets of a set of examples: what a network is to predict for each.
+/// The targets of a set of examples: the classes or values that a network is to predict.
 #[derive(Clone, PartialEq)]
 pub enum Targets {
     /// The class of each example, counted from 0.

@@ -11,12 +11,12 @@ use crate::base::error::{Error, Result};
 
 /// Writes `bytes` to the file `path`, which is replaced whole or, on an error, left as it was.
 ///
-/// The bytes go to a temporary file in the same folder, are flushed to disk, and the temporary file takes the place of
-/// the old one, whose permissions it gets. Where `path` is a symbolic link, the file that it points to is replaced.
-/// What cannot be replaced, such as `/dev/stdout` or a named pipe, is written directly.
+/// The bytes go to a temporary file in the same folder, are flushed to disk, and the temporary file replaces the old
+/// one, whose permissions it gets. If `path` is a symbolic link, the file that it points to is replaced. A device or a
+/// named pipe, such as `/dev/stdout`, cannot be replaced and is written directly.
 ///
 /// # Errors
-/// When the folder does not exist or may not be written, `path` is a folder or read-only, or the disk is full.
+/// If the folder does not exist or may not be written, `path` is a folder or read-only, or the disk is full.
 pub fn write_atomic(path: impl AsRef<Path>, bytes: &[u8]) -> Result<()> {
     let path = path.as_ref();
     replace(path, bytes).map_err(|source| Error::io(path, explain(source)))
@@ -37,7 +37,7 @@ fn replace(path: &Path, bytes: &[u8]) -> io::Result<()> {
     };
     let (mut file, temporary) = create_temporary(folder)?;
     let written = (|| {
-        // Before the content: what nobody else may read must not be readable for a moment.
+        // Before the content: a private file must not be readable by others for a moment.
         if let Some(old) = old.filter(|old| file.metadata().is_ok_and(|new| new.permissions() != *old)) {
             file.set_permissions(old)?;
         }
@@ -55,7 +55,7 @@ fn replace(path: &Path, bytes: &[u8]) -> io::Result<()> {
     written
 }
 
-/// The file that `path` leads to, whether it exists or not.
+/// Returns the file that `path` leads to, whether it exists or not.
 fn follow_links(path: &Path) -> io::Result<PathBuf> {
     let mut file = path.to_path_buf();
     for _ in 0..40 {
@@ -80,7 +80,7 @@ fn create_temporary(folder: &Path) -> io::Result<(File, PathBuf)> {
     }
 }
 
-/// Removes the temporary files beside `path` that processes which were killed have left: those that nobody has written
+/// Removes the temporary files that killed processes have left in the folder of `path`: those that nobody has written
 /// to for an hour.
 pub(crate) fn remove_leftovers(path: &Path) {
     let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
@@ -95,18 +95,20 @@ pub(crate) fn remove_leftovers(path: &Path) {
     }
 }
 
-/// The same error with the remedy in plain words.
+/// Returns the error with the remedy in plain words.
 fn explain(source: io::Error) -> io::Error {
     let words = match source.kind() {
-        ErrorKind::NotFound => "the folder does not exist: create it, or choose another place",
+        ErrorKind::NotFound => "the folder does not exist: create it, or choose another folder",
         ErrorKind::PermissionDenied => {
-            "no permission to write: change the permissions of the file or folder, or choose another place"
+            "no permission to write: change the permissions of the file or folder, or choose another folder"
         }
-        ErrorKind::ReadOnlyFilesystem => "this disk can only be read: choose another place",
+        ErrorKind::ReadOnlyFilesystem => "this disk is read-only: choose another folder",
         ErrorKind::IsADirectory => "this is a folder: give the name of a file in it",
-        ErrorKind::NotADirectory => "a part of this path is a file, not a folder: choose another place",
+        ErrorKind::NotADirectory => "a part of this path is a file, not a folder: choose another folder",
         ErrorKind::InvalidFilename => "this cannot be a file's name: choose another, shorter name",
-        ErrorKind::StorageFull | ErrorKind::QuotaExceeded => "the disk is full: make room, or choose another place",
+        ErrorKind::StorageFull | ErrorKind::QuotaExceeded => {
+            "the disk is full: free some space, or choose another disk"
+        }
         _ => return source,
     };
     io::Error::new(source.kind(), words)

@@ -4,7 +4,7 @@ use std::fmt::{self, Display, Write};
 
 use crate::base::text::{quoted, repeated};
 
-/// How deep arrays and objects may be nested, so that no text can exhaust the stack.
+/// The deepest nesting of arrays and objects that is read, so that no text can exhaust the stack.
 const MAX_DEPTH: usize = 64;
 
 /// A JSON value. Objects keep the order of their members.
@@ -35,11 +35,11 @@ pub enum Json {
 }
 
 impl Json {
-    /// The value that `text` holds.
+    /// Returns the value that `text` holds.
     ///
     /// # Errors
-    /// When `text` is not exactly one JSON value, repeats a name in an object, nests deeper than 64 levels, or holds a
-    /// number beyond the range of `f64`. The message says what was expected, what was found and at which byte.
+    /// If `text` is not exactly one JSON value, repeats a name in an object, nests deeper than 64 levels, or holds a
+    /// number beyond the range of `f64`. The message has the expected and the found text, and the byte.
     pub fn parse(text: &str) -> Result<Json, String> {
         let mut parser = Parser { text, at: 0 };
         let value = parser.value(0)?;
@@ -49,44 +49,44 @@ impl Json {
         }
     }
 
-    /// An object of these members, in this order.
+    /// Returns an object of these members, in this order.
     pub fn object<K: Into<String>>(members: impl IntoIterator<Item = (K, Json)>) -> Json {
         Json::Object(members.into_iter().map(|(name, value)| (name.into(), value)).collect())
     }
 
-    /// The member `name` of an object.
+    /// Returns the member `name` of an object.
     pub fn get(&self, name: &str) -> Option<&Json> {
         self.as_object()?.iter().find(|member| member.0 == name).map(|member| &member.1)
     }
 
-    /// The text of a string.
+    /// Returns the text of a string.
     pub fn as_str(&self) -> Option<&str> {
         if let Json::String(text) = self { Some(text) } else { None }
     }
 
-    /// The value of a number.
+    /// Returns the value of a number.
     pub fn as_f64(&self) -> Option<f64> {
         if let Json::Number(number) = self { Some(*number) } else { None }
     }
 
-    /// The value of a number that is whole, not negative and at most 2⁵³, up to which `f64` is exact.
+    /// Returns the value of a number that is whole, not negative and at most 2⁵³, up to which `f64` is exact.
     pub fn as_usize(&self) -> Option<usize> {
         let number = self.as_f64().filter(|x| (0.0..=9_007_199_254_740_992.0).contains(x) && x.fract() == 0.0)?;
         usize::try_from(number as u64).ok()
     }
 
-    /// The items of an array.
+    /// Returns the items of an array.
     pub fn as_array(&self) -> Option<&[Json]> {
         if let Json::Array(items) = self { Some(items) } else { None }
     }
 
-    /// The members of an object.
+    /// Returns the members of an object.
     pub fn as_object(&self) -> Option<&[(String, Json)]> {
         if let Json::Object(members) = self { Some(members) } else { None }
     }
 }
 
-/// The number whose decimal form is the shortest that reads back as this `f32`: 0.1, not 0.10000000149011612.
+/// Returns the number whose decimal form is the shortest that reads back as this `f32`: 0.1, not 0.10000000149011612.
 impl From<f32> for Json {
     fn from(value: f32) -> Json {
         // Rounding twice, to `f64` and then to `f32`, may miss (7.038531e-26 does), and NaN is not equal to itself.
@@ -157,7 +157,7 @@ fn write_string(f: &mut fmt::Formatter<'_>, text: &str) -> fmt::Result {
 
 struct Parser<'a> {
     text: &'a str,
-    /// The byte to be read next.
+    /// The index of the byte to be read next.
     at: usize,
 }
 
@@ -177,7 +177,7 @@ impl Parser<'_> {
         self.text.as_bytes().get(self.at).copied()
     }
 
-    /// The next byte that is not white space; stays before it.
+    /// Returns the next byte that is not white space, and stays before it.
     fn next_token(&mut self) -> Option<u8> {
         while let Some(b' ' | b'\t' | b'\n' | b'\r') = self.peek() {
             self.at += 1;
@@ -214,7 +214,7 @@ impl Parser<'_> {
         Ok(value)
     }
 
-    /// The items between a bracket and the one that closes it.
+    /// Returns the items between a bracket and the one that closes it.
     fn list<T>(&mut self, close: u8, mut item: impl FnMut(&mut Self) -> Result<T, String>) -> Result<Vec<T>, String> {
         let mut items = Vec::new();
         self.at += 1;
@@ -289,7 +289,7 @@ impl Parser<'_> {
         }
     }
 
-    /// The character of the escape whose backslash was just read.
+    /// Returns the character of the escape whose backslash was just read.
     fn escape(&mut self) -> Result<char, String> {
         let (letters, characters) = (b"\"\\/bfnrt", ['"', '\\', '/', '\x08', '\x0C', '\n', '\r', '\t']);
         if let Some(which) = letters.iter().position(|&letter| self.accept(&[letter])) {

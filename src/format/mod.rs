@@ -1,5 +1,5 @@
-//! File formats that know nothing of networks, and how files are written: safetensors files of any tensors, and files that
-//! are replaced whole or not at all.
+//! File formats that do not depend on networks: safetensors files of any tensors, and files that are replaced whole or
+//! not at all.
 
 pub(crate) mod atomic;
 pub(crate) mod json;

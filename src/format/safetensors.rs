@@ -13,10 +13,10 @@ use crate::base::text::{quoted, repeated};
 /// The longest header that is read. The format allows ten times that; the parsed form of a hostile one would fill a
 /// phone's memory.
 const MAX_HEADER: u64 = 10_000_000;
-/// The header's name for what is not a tensor.
+/// The header's member for strings.
 const METADATA: &str = "__metadata__";
 
-/// Named tensors of `f32` and strings about them: what a safetensors file holds.
+/// The content of a safetensors file: named tensors of `f32`, and strings about them.
 ///
 /// Files are little-endian and are the same as those of the `safetensors` package of Python.
 ///
@@ -44,15 +44,15 @@ pub struct Tensor {
     pub name: String,
     /// The size of each dimension, outermost first. A single number has none.
     pub shape: Vec<usize>,
-    /// The entries, those of the last dimension side by side (row-major).
+    /// The entries, those of the last dimension next to each other (row-major).
     pub data: Vec<f32>,
 }
 
 impl Tensor {
-    /// A tensor of these entries.
+    /// Returns a tensor of these entries.
     ///
     /// # Panics
-    /// When `data` does not have as many entries as `shape` says.
+    /// If `data` does not have as many entries as `shape` says.
     pub fn new(name: impl Into<String>, shape: &[usize], data: Vec<f32>) -> Self {
         let tensor = Tensor { name: name.into(), shape: shape.to_vec(), data };
         tensor.check();
@@ -76,7 +76,7 @@ impl Tensor {
 }
 
 impl Safetensors {
-    /// The tensor of this name.
+    /// Returns the tensor of this name.
     pub fn tensor(&self, name: &str) -> Option<&Tensor> {
         self.tensors.iter().find(|tensor| tensor.name == name)
     }
@@ -84,38 +84,39 @@ impl Safetensors {
     /// Reads the file `path`.
     ///
     /// # Errors
-    /// When the file cannot be read, and as [`from_bytes`](Self::from_bytes).
+    /// If the file cannot be read, and those of [`from_bytes`](Self::from_bytes).
     pub fn read(path: impl AsRef<Path>) -> error::Result<Self> {
         let path = path.as_ref();
         let bytes = fs::read(path).map_err(|source| Error::io(path, source))?;
         Safetensors::from_bytes(&bytes, &path.display().to_string())
     }
 
-    /// Writes the file `path`, as [`write_atomic`] does.
+    /// Writes the file `path`, which is replaced whole or not at all (see [`write_atomic`]).
     ///
     /// # Errors
-    /// When the file cannot be written.
+    /// If the file cannot be written.
     ///
     /// # Panics
-    /// As [`to_bytes`](Self::to_bytes).
+    /// If [`to_bytes`](Self::to_bytes) panics.
     pub fn write(&self, path: impl AsRef<Path>) -> error::Result<()> {
         write_atomic(path, &self.to_bytes())
     }
 
-    /// The content of the file `file_name`, which is used in errors only. Whatever the bytes are, they are checked
-    /// before they are believed.
+    /// Reads the content of a file; `file_name` is used in errors only. The bytes may be anything: everything is
+    /// checked before it is used. `F16` and `BF16` are widened, which is exact.
     ///
     /// # Errors
-    /// [`Error::Format`] when the bytes are not a whole and consistent safetensors file, or hold a tensor of another
-    /// type than `F32`, `F16` or `BF16`; the latter two are widened, which is exact.
+    /// [`Error::Format`] if the bytes are not a whole and consistent safetensors file, or hold a tensor of another type
+    /// than `F32`, `F16` or `BF16`.
     pub fn from_bytes(bytes: &[u8], file_name: &str) -> error::Result<Self> {
         parse(bytes).map_err(|message| Error::format(file_name, message))
     }
 
-    /// The content of the file: the tensors in their order, their numbers from a multiple of eight bytes on.
+    /// Returns the content of the file: the tensors in their order, their numbers from a multiple of eight bytes on.
     ///
     /// # Panics
-    /// When two tensors have the same name, one is named `__metadata__`, or one has not as many entries as its shape says.
+    /// If two tensors have the same name, one is named `__metadata__`, or one does not have as many entries as its
+    /// shape says.
     pub fn to_bytes(&self) -> Vec<u8> {
         let mut members = Vec::with_capacity(self.tensors.len() + 1);
         if !self.metadata.is_empty() {
@@ -148,7 +149,7 @@ fn numbers(values: &[usize]) -> Json {
     Json::Array(values.iter().map(|&value| value.into()).collect())
 }
 
-/// How many entries a tensor of this shape has, where that is a number that the machine can hold.
+/// Returns the number of entries of a tensor of this shape, if it fits a `usize`.
 fn entries(shape: &[usize]) -> Option<usize> {
     shape.iter().try_fold(1, |product: usize, &size| product.checked_mul(size))
 }
@@ -176,9 +177,9 @@ fn parse(bytes: &[u8]) -> Result<Safetensors, String> {
             tensors.push(Description::parse(name, value)?);
         }
     }
-    // The numbers must lie side by side, so that every byte belongs to exactly one tensor.
-    let place = |i: usize| (tensors[i].begin, tensors[i].end);
-    let order = order(tensors.len(), &|a, b| place(a).cmp(&place(b)));
+    // The tensors must follow each other, so that every byte belongs to exactly one of them.
+    let range = |i: usize| (tensors[i].begin, tensors[i].end);
+    let order = order(tensors.len(), &|a, b| range(a).cmp(&range(b)));
     let mut end = 0;
     for tensor in order.iter().map(|&i| &tensors[i]) {
         if tensor.begin != end {
@@ -223,7 +224,7 @@ impl Dtype {
         }
     }
 
-    /// The bytes of a number.
+    /// Returns the number of bytes of a number.
     fn size(self) -> usize {
         if matches!(self, Dtype::F32) { 4 } else { 2 }
     }
@@ -252,7 +253,7 @@ fn half_to_float(half: u16) -> f32 {
     f32::from_bits(sign | magnitude)
 }
 
-/// What the header says of a tensor.
+/// The description of a tensor in the header.
 struct Description<'a> {
     name: &'a str,
     dtype: Dtype,
@@ -286,7 +287,7 @@ impl<'a> Description<'a> {
         Ok(Description { name, dtype, shape, begin, end })
     }
 
-    /// The tensor, whose place has been checked.
+    /// Reads the tensor, whose range has been checked.
     fn read(&self, numbers: &[u8]) -> Tensor {
         let data = self.dtype.read(&numbers[self.begin..self.end]);
         Tensor { name: self.name.into(), shape: self.shape.clone(), data }

@@ -36,7 +36,7 @@ impl Aligned {
         self.padded.resize(self.start + length, value);
     }
 
-    /// The same numbers, moved if they do not begin with a cache line.
+    /// Returns the numbers, moved if they do not begin with a cache line.
     pub(crate) fn align(self) -> Self {
         if self.is_aligned() { self } else { self.clone() }
     }
@@ -45,7 +45,7 @@ impl Aligned {
         self.as_ptr().addr().is_multiple_of(LINE * size_of::<f32>())
     }
 
-    /// The numbers without the room.
+    /// Returns the numbers without the room.
     pub(crate) fn into_vec(mut self) -> Vec<f32> {
         self.padded.drain(..self.start);
         self.padded

@@ -12,7 +12,8 @@ use crate::base::error::{Error, Result};
 /// below chooses a lesser one, for tests and comparisons.
 ///
 /// AVX-512, AVX2 and NEON multiply and add with one rounding, so they give the same bits in a product; the others round
-/// twice. Without the crate's feature `simd` there are only the instructions of every processor of the target: on x86-64, SSE2.
+/// twice. Without the crate's feature `simd` there are only the instructions of every processor of the target: on
+/// x86-64, SSE2.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Isa {
@@ -32,7 +33,7 @@ impl Isa {
     /// Every instruction set, the fastest first.
     pub(crate) const ALL: [Isa; 5] = [Isa::Avx512, Isa::Avx2, Isa::Sse2, Isa::Neon, Isa::Portable];
 
-    /// Whether the running processor has these instructions, and the crate was built with code for them.
+    /// Returns whether the running processor has these instructions, and the crate was built with code for them.
     pub fn is_available(self) -> bool {
         match self {
             #[cfg(all(target_arch = "x86_64", feature = "simd"))]
@@ -81,7 +82,7 @@ impl fmt::Display for Isa {
     }
 }
 
-/// The instruction set in use: the one that `PALMNET_ISA` names if that is possible, else the best available.
+/// Returns the instruction set in use: the one that `PALMNET_ISA` names if that is possible, else the best available.
 pub(crate) fn isa() -> Isa {
     static ISA: OnceLock<Isa> = OnceLock::new();
     *ISA.get_or_init(|| std::env::var_os("PALMNET_ISA").and_then(|wish| available(&wish)).unwrap_or_else(best))
@@ -91,7 +92,7 @@ fn best() -> Isa {
     Isa::ALL.into_iter().find(|isa| isa.is_available()).unwrap_or(Isa::Portable)
 }
 
-/// The instruction set of this name, if it is available.
+/// Returns the instruction set of this name, if it is available.
 fn available(wish: &OsStr) -> Option<Isa> {
     Isa::ALL.into_iter().find(|isa| wish == isa.name()).filter(|isa| isa.is_available())
 }

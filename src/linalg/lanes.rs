@@ -1,7 +1,7 @@
 //! One vector type per instruction set behind one trait, and the only place where code meets the processor.
 //!
 //! The vector types are private. Code gets at one only as the parameter of a [`Task`], and a task is run only by
-//! [`run_on`], which has asked the processor first. That is what makes the safe methods of [`Lanes`] safe.
+//! [`run_on`], which checks the processor first. This makes the safe methods of [`Lanes`] safe.
 #![allow(unsafe_code)]
 
 use crate::linalg::isa::Isa;
@@ -16,16 +16,16 @@ pub(crate) trait Lanes: Copy {
     const BLOCK: usize;
 
     fn splat(x: f32) -> Self;
-    /// The first `COUNT` numbers of a slice that has them.
+    /// Returns the first `COUNT` numbers of a slice that has them.
     fn load(from: &[f32]) -> Self;
-    /// To the first `COUNT` places of a slice that has them.
+    /// Stores it in the first `COUNT` entries of a slice that has them.
     fn store(self, to: &mut [f32]);
-    /// `self` · `factor` + `addend`.
+    /// Returns `self` · `factor` + `addend`.
     fn mul_add(self, factor: Self, addend: Self) -> Self;
-    /// The first `COUNT` vectors as the rows of a square, rows and columns exchanged.
+    /// Returns the first `COUNT` vectors as the rows of a square, rows and columns exchanged.
     fn transpose(square: [Self; 16]) -> [Self; 16];
 
-    /// The first `COUNT` numbers of a slice, and zeros if it is too short.
+    /// Returns the first `COUNT` numbers of a slice, and zeros if it is too short.
     #[inline(always)]
     fn load_partial(from: &[f32]) -> Self {
         let mut padded = [0.0; 16];
@@ -38,7 +38,7 @@ pub(crate) trait Lanes: Copy {
         Self::load(&padded)
     }
 
-    /// To as many of the first `COUNT` places as the slice has.
+    /// Stores it in as many of the first `COUNT` entries as the slice has.
     #[inline(always)]
     fn store_partial(self, to: &mut [f32]) {
         let mut padded = [0.0; 16];
@@ -83,7 +83,7 @@ pub(crate) fn run_on<T: Task>(isa: Isa, task: T) -> T::Output {
     }
 }
 
-/// Asks the memory for what will be read soon, if the processor has an instruction for that.
+/// Prefetches memory that will be read soon, if the processor has an instruction for that.
 pub(crate) fn prefetch<T>(data: &[T]) {
     const LINE: usize = 64;
     // Anything longer, the processor's own prefetcher detects.
@@ -197,7 +197,7 @@ mod x86 {
         }
     }
 
-    /// The lowest `count` of 16 bits.
+    /// Returns the lowest `count` of 16 bits.
     #[cfg(feature = "simd")]
     #[inline(always)]
     fn mask(count: usize) -> u16 {

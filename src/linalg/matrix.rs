@@ -24,7 +24,7 @@ pub struct Matrix {
 }
 
 impl Matrix {
-    /// A `rows` × `columns` matrix of zeros.
+    /// Returns a `rows` × `columns` matrix of zeros.
     ///
     /// # Panics
     /// If it has more entries than the machine can count.
@@ -32,7 +32,7 @@ impl Matrix {
         Matrix::filled(rows, columns, 0.0)
     }
 
-    /// A `rows` × `columns` matrix that holds `value` everywhere.
+    /// Returns a `rows` × `columns` matrix that holds `value` everywhere.
     ///
     /// # Panics
     /// If it has more entries than the machine can count.
@@ -40,7 +40,7 @@ impl Matrix {
         Matrix { rows, columns, data: Aligned::filled(area(rows, columns), value) }
     }
 
-    /// A matrix of `data`, which holds one row after the other.
+    /// Returns a matrix of `data`, which holds one row after the other.
     ///
     /// # Panics
     /// If `data` does not have `rows` × `columns` entries.
@@ -49,7 +49,7 @@ impl Matrix {
         Matrix { rows, columns, data: data.into() }
     }
 
-    /// A matrix of these rows, each an array or a vector.
+    /// Returns a matrix of these rows, each an array or a vector.
     ///
     /// # Panics
     /// If the rows differ in length.
@@ -63,7 +63,7 @@ impl Matrix {
         Matrix { rows: rows.len(), columns, data: data.into() }
     }
 
-    /// A matrix whose entry at (row, column) is `entry(row, column)`.
+    /// Returns a matrix whose entry at (row, column) is `entry(row, column)`.
     ///
     /// # Panics
     /// If it has more entries than the machine can count.
@@ -76,22 +76,22 @@ impl Matrix {
         matrix
     }
 
-    /// The number of rows.
+    /// Returns the number of rows.
     pub fn rows(&self) -> usize {
         self.rows
     }
 
-    /// The number of columns.
+    /// Returns the number of columns.
     pub fn columns(&self) -> usize {
         self.columns
     }
 
-    /// Rows and columns.
+    /// Returns the numbers of rows and of columns.
     pub fn shape(&self) -> (usize, usize) {
         (self.rows, self.columns)
     }
 
-    /// Row `row`.
+    /// Returns row `row`.
     ///
     /// # Panics
     /// If there is no such row.
@@ -100,7 +100,7 @@ impl Matrix {
         &self.data[row * self.columns..][..self.columns]
     }
 
-    /// Row `row`, to be changed.
+    /// Returns row `row`, mutable.
     ///
     /// # Panics
     /// If there is no such row.
@@ -109,27 +109,27 @@ impl Matrix {
         &mut self.data[row * self.columns..][..self.columns]
     }
 
-    /// The rows, one after the other.
+    /// Returns the rows, one after the other.
     pub fn iter_rows(&self) -> impl ExactSizeIterator<Item = &[f32]> {
         (0..self.rows).map(|i| self.row(i))
     }
 
-    /// All entries, one row after the other.
+    /// Returns all entries, one row after the other.
     pub fn as_slice(&self) -> &[f32] {
         &self.data
     }
 
-    /// All entries, one row after the other, to be changed.
+    /// Returns all entries, one row after the other, mutable.
     pub fn as_mut_slice(&mut self) -> &mut [f32] {
         &mut self.data
     }
 
-    /// All entries, one row after the other.
+    /// Returns all entries, one row after the other.
     pub fn into_vec(self) -> Vec<f32> {
         self.data.into_vec()
     }
 
-    /// The matrix of these rows, in this order; a row may be taken more than once.
+    /// Returns the matrix of these rows, in this order; a row may be taken more than once.
     ///
     /// # Panics
     /// If there is no such row.
@@ -153,24 +153,24 @@ impl Matrix {
         self.data.copy_from_slice(&other.data);
     }
 
-    /// The same matrix, its entries moved to the start of a cache line if they are not there.
+    /// Returns the matrix with its entries moved to the start of a cache line if they are not there.
     pub(crate) fn align(self) -> Matrix {
         Matrix { data: self.data.align(), ..self }
     }
 
-    /// Rows and columns exchanged.
+    /// Returns the transpose, columns × rows.
     #[must_use]
     pub fn transpose(&self) -> Matrix {
         Matrix::from_fn(self.columns, self.rows, |i, j| self[(j, i)])
     }
 
-    /// `function` of every entry.
+    /// Returns the matrix of `function` of every entry.
     #[must_use]
     pub fn map(&self, function: impl FnMut(f32) -> f32) -> Matrix {
         Matrix { data: self.data.iter().copied().map(function).collect(), ..*self }
     }
 
-    /// The matrix product, cache-blocked, and shared among [`threads`](crate::compute::threads) if it is large.
+    /// Returns the matrix product, cache-blocked, and shared among [`threads`](crate::compute::threads) if it is large.
     ///
     /// # Panics
     /// If `self` has not as many columns as `other` has rows.
@@ -179,7 +179,7 @@ impl Matrix {
         self.product(other, gemm::shared_product)
     }
 
-    /// The matrix product by its definition, three loops: slow, and the reference that [`matmul`](Self::matmul)
+    /// Returns the matrix product by its definition, three loops: slow, and the reference that [`matmul`](Self::matmul)
     /// is tested against.
     ///
     /// # Panics
@@ -217,7 +217,7 @@ impl Matrix {
         gemm::shared_product(a, b, &mut self.data);
     }
 
-    /// This matrix as a factor of a product.
+    /// Returns a view of this matrix, to be a factor of a product.
     #[doc(hidden)]
     pub fn operand(&self) -> MatrixView<'_> {
         MatrixView::new(&self.data, self.rows, self.columns)
@@ -230,7 +230,7 @@ impl Matrix {
     }
 }
 
-/// Element-wise. Panics when the shapes differ.
+/// Element-wise. Panics if the shapes differ.
 impl Add for &Matrix {
     type Output = Matrix;
     fn add(self, other: &Matrix) -> Matrix {
@@ -238,7 +238,7 @@ impl Add for &Matrix {
     }
 }
 
-/// Element-wise. Panics when the shapes differ.
+/// Element-wise. Panics if the shapes differ.
 impl Sub for &Matrix {
     type Output = Matrix;
     fn sub(self, other: &Matrix) -> Matrix {
@@ -254,7 +254,7 @@ impl Mul<f32> for &Matrix {
     }
 }
 
-/// The entry at (row, column). Panics when there is none.
+/// The entry at (row, column). Panics if there is none.
 impl Index<(usize, usize)> for Matrix {
     type Output = f32;
     fn index(&self, (row, column): (usize, usize)) -> &f32 {
@@ -262,7 +262,7 @@ impl Index<(usize, usize)> for Matrix {
     }
 }
 
-/// The entry at (row, column), to be changed. Panics when there is none.
+/// The entry at (row, column), to be changed. Panics if there is none.
 impl IndexMut<(usize, usize)> for Matrix {
     fn index_mut(&mut self, (row, column): (usize, usize)) -> &mut f32 {
         &mut self.row_mut(row)[column]

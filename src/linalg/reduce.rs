@@ -17,7 +17,7 @@ pub(crate) trait Real: Copy + Default + From<f32> + AddAssign + Mul<Output = Sel
 impl Real for f32 {}
 impl Real for f64 {}
 
-/// Σ xᵢ.
+/// Returns Σ xᵢ.
 #[inline(always)]
 pub(crate) fn sum<T: Real, const N: usize>(x: &[f32]) -> T {
     let mut sums = [T::default(); N];
@@ -33,7 +33,7 @@ pub(crate) fn sum<T: Real, const N: usize>(x: &[f32]) -> T {
     sums.into_iter().sum()
 }
 
-/// Σ (xᵢ - `center`)².
+/// Returns Σ (xᵢ - `center`)².
 #[inline(always)]
 pub(crate) fn squared_deviations<const N: usize>(x: &[f32], center: f32) -> f32 {
     let mut sums = [0.0; N];
@@ -49,7 +49,7 @@ pub(crate) fn squared_deviations<const N: usize>(x: &[f32], center: f32) -> f32 
     sums.into_iter().sum()
 }
 
-/// Σ aᵢ bᵢ, of slices of the same length.
+/// Returns Σ aᵢ bᵢ, of slices of the same length.
 #[inline(always)]
 pub(crate) fn inner_product<T: Real, const N: usize>(a: &[f32], b: &[f32]) -> T {
     let mut sums = [T::default(); N];
@@ -88,7 +88,8 @@ vectorized! {
 mod tests {
     use super::*;
 
-    /// Against the closed forms Σ i = n (n - 1) / 2 and Σ i² = (n - 1) n (2n - 1) / 6, for lengths with and without a rest.
+    /// Against the closed forms Σ i = n (n - 1) / 2 and Σ i² = (n - 1) n (2n - 1) / 6, for lengths with and without a
+    /// rest.
     #[test]
     fn sums_of_any_length() {
         for n in [0, 1, 7, 8, 9, 15, 16, 17, 100] {

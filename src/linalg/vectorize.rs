@@ -1,9 +1,10 @@
 //! Element-wise loops, compiled for every instruction set.
 //!
 //! A loop is vectorized for the instructions of the function that it is compiled into, and the crate is compiled for
-//! what every processor of the target has. So each loop that matters is compiled once per instruction set, in a function
-//! that enables the instructions, and the running processor chooses among the copies. The work is handed
-//! over as a value with an inlined method ([`Vectorized`]); the macro [`vectorized`] writes such a value for a function:
+//! the instructions of every processor of the target. So each loop that matters is compiled once per instruction set,
+//! in a function that enables the instructions, and the running processor chooses among the copies. The work is handed
+//! over as a value with an inlined method ([`Vectorized`]); the macro [`vectorized`] writes such a value for a
+//! function:
 //!
 //! ```text
 //! vectorized! {
@@ -36,7 +37,7 @@ use super::lanes::{Lanes, Task, run_on};
 
 /// Element-wise work to be compiled for the widest vectors of the running processor.
 ///
-/// Implementations mark `run` as `#[inline(always)]`: the loop in it is then vectorized anew for every instruction set.
+/// Implementations mark `run` as `#[inline(always)]`: the loop in it is then vectorized for each instruction set.
 pub(crate) trait Vectorized {
     type Output;
     fn run(self) -> Self::Output;

@@ -4,7 +4,8 @@ use std::ops::Range;
 
 /// A factor of a product: row-major numbers, read as they lie or transposed, without a copy either way.
 ///
-/// [`Matrix::operand`](crate::Matrix::operand) makes one, [`Matrix::set_product`](crate::Matrix::set_product) takes two.
+/// [`Matrix::operand`](crate::Matrix::operand) makes one, [`Matrix::set_product`](crate::Matrix::set_product) takes
+/// two.
 #[derive(Clone, Copy, Debug)]
 pub struct MatrixView<'a> {
     pub(super) data: &'a [f32],
@@ -16,13 +17,13 @@ pub struct MatrixView<'a> {
 }
 
 impl<'a> MatrixView<'a> {
-    /// A row-major `rows` × `columns` matrix.
+    /// Returns a row-major `rows` × `columns` matrix.
     pub(crate) fn new(data: &'a [f32], rows: usize, columns: usize) -> Self {
         assert_eq!(data.len(), area(rows, columns), "an operand of {rows} × {columns}");
         MatrixView { data, rows, columns, stride: columns, transposed: false }
     }
 
-    /// These rows alone, of the transpose if it is transposed.
+    /// Returns a view of these rows alone, of the transpose if it is transposed.
     pub(crate) fn select_rows(self, rows: Range<usize>) -> Self {
         assert!(rows.start <= rows.end && rows.end <= self.rows, "rows {rows:?} of {}", self.rows);
         let start = rows.start * if self.transposed { 1 } else { self.stride };
@@ -30,18 +31,18 @@ impl<'a> MatrixView<'a> {
         MatrixView { data: self.data.get(start..).unwrap_or_default(), rows: rows.len(), ..self }
     }
 
-    /// The same numbers with rows and columns exchanged.
+    /// Returns a view of the transpose, without a copy.
     #[must_use]
     pub fn transposed(self) -> Self {
         MatrixView { rows: self.columns, columns: self.rows, transposed: !self.transposed, ..self }
     }
 
-    /// The number of rows, of the transpose if it is transposed.
+    /// Returns the number of rows, of the transpose if it is transposed.
     pub fn rows(self) -> usize {
         self.rows
     }
 
-    /// The number of columns, of the transpose if it is transposed.
+    /// Returns the number of columns, of the transpose if it is transposed.
     pub fn columns(self) -> usize {
         self.columns
     }
@@ -51,7 +52,8 @@ impl<'a> MatrixView<'a> {
     }
 }
 
-/// The number of entries of a `rows` × `columns` matrix. A product that wrapped around would pass for a small matrix.
+/// Returns the number of entries of a `rows` × `columns` matrix. A product that wrapped around would pass for a small
+/// matrix.
 ///
 /// # Panics
 /// If the machine cannot count so far.

@@ -39,7 +39,7 @@ pub struct Scores {
 }
 
 impl Classification {
-    /// Computes the metrics of predicted classes, one per example, numbered from 0; `log_loss` is kept as it is.
+    /// Computes the metrics of predicted classes, one per example, numbered from 0; `log_loss` is stored unchanged.
     ///
     /// # Panics
     /// If there are not as many predictions as true classes, or a class is not below `classes`.
@@ -53,13 +53,13 @@ impl Classification {
         Classification { confusion, unpredicted: vec![0; classes], log_loss }
     }
 
-    /// Computes the metrics of predicted probabilities: examples × classes, or one column with the probability of class 1
-    /// of two.
+    /// Computes the metrics of predicted probabilities: examples × classes, or one column with the probability of class
+    /// 1 of two.
     ///
     /// The predicted class is the most probable one, the first of equals (of two classes in one column, class 1 if its
-    /// probability is above 0.5). If a probability is NaN, no class is predicted, which counts as wrong. The log loss is
-    /// the mean of −ln(probability of the true class), where a probability is taken to be at least `f32::EPSILON` and at
-    /// most 1 − `f32::EPSILON`.
+    /// probability is above 0.5). If a probability is NaN, no class is predicted, which counts as wrong. The log loss
+    /// is the mean of −ln(probability of the true class), with probabilities clipped to [`f32::EPSILON`, 1 −
+    /// `f32::EPSILON`].
     ///
     /// # Panics
     /// If there are not as many rows as true classes, or a true class has no column.
@@ -108,20 +108,20 @@ impl Classification {
         correct as f64 / examples as f64
     }
 
-    /// Returns the mean recall over the classes that occur among the true ones, from 0 to 1: the accuracy if every class
-    /// had as many examples. A prediction that ignores the example has 1 / classes.
+    /// Returns the mean recall over the classes that occur among the true ones, from 0 to 1: the accuracy if every
+    /// class had as many examples. A prediction that ignores the example has 1 / classes.
     pub fn balanced_accuracy(&self) -> f64 {
         let occurring = || (0..self.classes()).filter(|&class| self.support(class) > 0);
         occurring().map(|class| self.recall(class)).sum::<f64>() / occurring().count() as f64
     }
 
-    /// Returns the Matthews correlation coefficient (Matthews, 1975; for several classes Gorodkin, 2004): 1 is perfect, 0
-    /// is no better than chance, and it is at least −1. It is the correlation of true and predicted classes
+    /// Returns the Matthews correlation coefficient (Matthews, 1975; for several classes Gorodkin, 2004): 1 is perfect,
+    /// 0 is no better than chance, and it is at least −1. It is the correlation of true and predicted classes
     ///
     /// (c s − Σ tₖ pₖ) / √((s² − Σ pₖ²) (s² − Σ tₖ²))
     ///
-    /// of s examples, c of them correct, tₖ of class k and pₖ predicted to be. It is 0 if all examples are of one class or
-    /// all are predicted to be. Examples without a predicted class count as predicted to be of a class of their own.
+    /// of s examples, c of them correct, tₖ of class k and pₖ predicted to be. It is 0 if all examples are of one class
+    /// or all are predicted to be. Examples without a predicted class count as predicted to be of a class of their own.
     pub fn matthews_correlation(&self) -> f64 {
         let classes = || 0..self.classes();
         let examples: usize = classes().map(|class| self.support(class)).sum();
@@ -142,7 +142,8 @@ impl Classification {
         if scale > 0.0 { (correct * examples - both) / scale } else { 0.0 }
     }
 
-    /// Returns the mean of −ln(probability of the true class), the cross-entropy: 0 is perfect, ln(classes) is guessing.
+    /// Returns the mean of −ln(probability of the true class), the cross-entropy in nats: 0 is perfect, ln(classes) is
+    /// guessing.
     pub fn log_loss(&self) -> f64 {
         self.log_loss
     }
@@ -212,8 +213,8 @@ fn ratio(part: usize, whole: usize) -> f64 {
     if whole == 0 { 0.0 } else { part as f64 / whole as f64 }
 }
 
-/// Returns the most probable class of a row of probabilities, the first of equals; a single probability is that of class
-/// 1 of two. `None` if one is NaN.
+/// Returns the most probable class of a row of probabilities, the first of equals; a single probability is that of
+/// class 1 of two. `None` if one is NaN.
 pub(crate) fn likeliest(probabilities: &[f32]) -> Option<usize> {
     match probabilities {
         _ if probabilities.iter().any(|p| p.is_nan()) => None,

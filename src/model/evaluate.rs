@@ -18,7 +18,11 @@ const CHUNK: usize = 256;
 /// One thread computes fewer multiply-adds sooner than others are started.
 const SHARED_WORK: usize = 20_000_000;
 
-/// The outputs of `network` for every example of `features`, which go through `prepare` batch by batch.
+/// Returns the outputs of `network` for every example of `features`, examples × outputs; `prepare` is applied to the
+/// features chunk by chunk.
+///
+/// # Errors
+/// If the number of features is not that of the network's inputs.
 pub(crate) fn outputs(
     network: &Network,
     features: &Features,
@@ -42,7 +46,8 @@ pub(crate) fn outputs(
     Ok(outputs)
 }
 
-/// As [`outputs`], on the calling thread: a small program that predicts a few rows need not hold the code for threads.
+/// Returns the [`outputs`] for `x`, computed on the calling thread: a small program that predicts a few rows need not
+/// contain the code for threads.
 ///
 /// # Panics
 /// If `x` does not have as many columns as the network has inputs.
@@ -60,29 +65,28 @@ pub(crate) fn outputs_here(network: &Network, x: &Matrix, prepare: impl Fn(&mut 
 }
 
 impl Network {
-    /// The outputs for every example of `data`, examples × outputs.
+    /// Returns the outputs for every example of `data`, examples × outputs, computed in chunks on all threads.
     ///
     /// # Errors
-    /// When `data` has not as many features as the network has inputs.
+    /// If `data` does not have as many features as the network has inputs.
     pub fn predict_dataset(&self, data: &Dataset) -> Result<Matrix> {
         outputs(self, data.features(), threads(), |_| {})
     }
 
-    /// How well the outputs meet the targets of `data`. For classes, outputs that end in no activation are taken as
-    /// logits.
+    /// Returns the metrics of the outputs on `data`. For classes, outputs without an activation are taken as logits.
     ///
     /// # Errors
-    /// When features or targets of `data` do not fit the network.
+    /// If features or targets of `data` do not fit the network, or a feature is missing.
     pub fn evaluate(&self, data: &Dataset) -> Result<Evaluation> {
         data.check_complete()?;
         let mut outputs = self.predict_dataset(data)?;
         if data.labels().is_some() {
             self.logits_to_probabilities(&mut outputs);
         }
-        self.judge(&outputs, data)
+        self.evaluate_outputs(&outputs, data)
     }
 
-    /// Where the network ends in no activation, its outputs for classes are logits: makes probabilities of them.
+    /// Turns outputs for classes into probabilities, if the network ends without an activation: they are logits then.
     pub(crate) fn logits_to_probabilities(&self, outputs: &mut Matrix) {
         if self.output_activation() == Activation::Identity {
             let columns = outputs.columns();
@@ -91,8 +95,8 @@ impl Network {
         }
     }
 
-    /// How well `outputs`, probabilities or values, meet the targets of `data`.
-    pub(crate) fn judge(&self, outputs: &Matrix, data: &Dataset) -> Result<Evaluation> {
+    /// Returns the metrics of `outputs`, probabilities or values, on `data`.
+    pub(crate) fn evaluate_outputs(&self, outputs: &Matrix, data: &Dataset) -> Result<Evaluation> {
         self.check_shapes(data)?;
         Ok(match data.targets() {
             Targets::Classes(labels) => Evaluation::Classification(Classification::from_probabilities(outputs, labels)),
@@ -103,7 +107,7 @@ impl Network {
     /// Checks that the features and the targets of `data` fit the network, and that no feature is missing.
     ///
     /// # Errors
-    /// If they do not; the message says what was expected and what came.
+    /// If they do not; the message has the expected and the found numbers.
     pub fn check(&self, data: &Dataset) -> Result<()> {
         self.check_shapes(data)?;
         data.check_complete()
@@ -137,18 +141,18 @@ fn mismatch(expected: usize, what: &str, found: &str) -> Error {
     Error::Mismatch(format!("the network has {expected} {what} and the data {found}"))
 }
 
-/// How well a model does on labeled data: the loss and the metrics.
+/// The score of a model on labeled data: the loss and the metrics.
 #[derive(Clone, Debug, PartialEq)]
 #[non_exhaustive]
 pub struct Score {
-    /// The mean loss, of scaled targets as in training.
+    /// The mean loss over the examples, of scaled targets as in training.
     pub loss: f64,
     /// The metrics, in the units of the targets.
     pub evaluation: Evaluation,
 }
 
 impl Score {
-    /// The figures by name: `loss` and `accuracy`, or `loss`, `rmse`, `mae` and `r2`.
+    /// Returns the figures by name: `loss` and `accuracy`, or `loss`, `rmse`, `mae` and `r2`.
     pub fn figures(&self) -> Vec<(&'static str, f64)> {
         let mut figures = vec![("loss", self.loss)];
         match &self.evaluation {
@@ -160,7 +164,7 @@ impl Score {
         figures
     }
 
-    /// One number of which more is better: the accuracy of classes, R² of values.
+    /// Returns one number, the greater the better: the accuracy (from 0 to 1) of classes, R² (at most 1) of values.
     pub fn value(&self) -> f64 {
         match &self.evaluation {
             Evaluation::Classification(metrics) => metrics.accuracy(),

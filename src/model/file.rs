@@ -17,7 +17,7 @@ use crate::nn::layer::{BatchNorm, Dense, Dropout, Layer, LayerNorm, Noise};
 use crate::nn::loss::Loss;
 use crate::nn::network::Network;
 
-/// The member of `__metadata__` that describes the stack, as in `dense(4,16) relu dense(16,3) softmax`.
+/// The member of `__metadata__` that describes the stack: `dense(4,16) relu dense(16,3) softmax`.
 const LAYERS: &str = "layers";
 /// The member with the number of the format, which grows when an older palmnet would misread a file.
 const FORMAT: &str = "format";
@@ -28,11 +28,11 @@ pub(crate) const CHECKPOINT: &str = "checkpoint";
 const VERSION: &str = "palmnet";
 
 impl Network {
-    /// Writes the network to `path`: to a temporary file beside it, which then takes its place, so that the file is
-    /// replaced whole or not at all. To keep the preprocessing too, save a [`Model`].
+    /// Writes the network to `path`: to a temporary file in the same folder, which then replaces it, so that the file
+    /// is replaced whole or not at all. To keep the preprocessing too, save a [`Model`].
     ///
     /// # Errors
-    /// When the file cannot be written, or a parameter is not finite.
+    /// If the file cannot be written, or a parameter is not finite.
     pub fn save(&self, path: impl AsRef<Path>) -> Result<()> {
         write(&self.to_safetensors(), path.as_ref())
     }
@@ -40,7 +40,7 @@ impl Network {
     /// Reads a network that [`save`](Self::save) wrote. It predicts the same bits.
     ///
     /// # Errors
-    /// When the file cannot be read, or does not hold a network.
+    /// If the file cannot be read, or does not hold a network.
     pub fn load(path: impl AsRef<Path>) -> Result<Self> {
         let path = path.as_ref();
         Network::from_safetensors(&Safetensors::read(path)?).map_err(|message| damaged(path, message))
@@ -51,7 +51,8 @@ impl Network {
         self.to_safetensors().to_bytes()
     }
 
-    /// Makes a network of the content of a file, as `include_bytes!` gives it; `file_name` is used in errors only.
+    /// Reads a network from the content of a file, such as the result of `include_bytes!`; `file_name` is used in
+    /// errors only.
     ///
     /// # Errors
     /// If the bytes do not hold a network.
@@ -77,7 +78,7 @@ impl Network {
         file
     }
 
-    /// The network in a file whose content cannot be trusted; the error is a sentence about the file.
+    /// Reads the network in a file whose content cannot be trusted; the error is a sentence about the file.
     pub(crate) fn from_safetensors(file: &Safetensors) -> std::result::Result<Self, String> {
         let text = file.metadata.get(LAYERS).ok_or("this is no palmnet model: its metadata does not say `layers`")?;
         check_format(file)?;
@@ -94,7 +95,7 @@ impl Network {
     }
 }
 
-/// Files from before there was a number have the first format.
+/// Refuses newer formats. Files without a number are older than it, and have the first format.
 fn check_format(file: &Safetensors) -> std::result::Result<(), String> {
     let Some(format) = file.metadata.get(FORMAT) else { return Ok(()) };
     let number: u32 = format.parse().map_err(|_| format!("`format` is {}: the file is damaged", quoted(format)))?;
@@ -103,13 +104,14 @@ fn check_format(file: &Safetensors) -> std::result::Result<(), String> {
     }
     let writer = file.metadata.get(VERSION).map(|version| format!(", by palmnet {}", quoted(version)));
     Err(format!(
-        "the file is written in format {number}{}, and this palmnet, {}, reads formats up to {FORMAT_NUMBER}: use a newer one",
+        "the file is written in format {number}{}, and this palmnet, {}, reads formats up to {FORMAT_NUMBER}: use a \
+         newer one",
         writer.unwrap_or_default(),
         env!("CARGO_PKG_VERSION")
     ))
 }
 
-/// Writes a model file, unless it could not be read again.
+/// Writes a model file, unless a number is not finite: such a file would be refused when it is read.
 fn write(file: &Safetensors, path: &Path) -> Result<()> {
     if let Some(tensor) = file.tensors.iter().find(|tensor| !tensor.data.iter().all(|x| x.is_finite())) {
         let name = quoted(&tensor.name);
@@ -118,7 +120,7 @@ fn write(file: &Safetensors, path: &Path) -> Result<()> {
     file.write(path)
 }
 
-/// The error of a model file that was read but makes no sense.
+/// Returns the error for a model file whose content is invalid.
 pub(crate) fn damaged(path: &Path, message: String) -> Error {
     Error::format(path.display().to_string(), message)
 }
@@ -148,8 +150,8 @@ fn layer(index: usize, word: &str, tensors: &Tensors<'_>) -> std::result::Result
             Ok(Layer::Dense(Dense::new(Matrix::from_vec(inputs, outputs, weights), bias)))
         }
         "noise" => {
-            let deviation = arguments.parse().map_err(|_| unknown())?;
-            Noise::new(deviation).map(Layer::Noise).map_err(|error| error.to_string())
+            let standard_deviation = arguments.parse().map_err(|_| unknown())?;
+            Noise::new(standard_deviation).map(Layer::Noise).map_err(|error| error.to_string())
         }
         "batch_norm" => {
             let columns = arguments.parse().map_err(|_| unknown())?;
@@ -171,11 +173,11 @@ fn layer(index: usize, word: &str, tensors: &Tensors<'_>) -> std::result::Result
 }
 
 impl Model {
-    /// Writes the model to `path`: to a temporary file beside it, which then takes its place, so that the file is
+    /// Writes the model to `path`: to a temporary file in the same folder, which then replaces it, so that the file is
     /// replaced whole or not at all.
     ///
     /// # Errors
-    /// When the file cannot be written, or a parameter of the network is not finite.
+    /// If the file cannot be written, or a parameter of the network is not finite.
     pub fn save(&self, path: impl AsRef<Path>) -> Result<()> {
         write(&self.to_safetensors(), path.as_ref())
     }
@@ -183,21 +185,22 @@ impl Model {
     /// Reads a model that [`save`](Self::save) wrote. It predicts the same bits.
     ///
     /// # Errors
-    /// When the file cannot be read, or does not hold a model.
+    /// If the file cannot be read, or does not hold a model.
     pub fn load(path: impl AsRef<Path>) -> Result<Self> {
         let path = path.as_ref();
         Model::from_safetensors(&Safetensors::read(path)?).map_err(|message| damaged(path, message))
     }
 
-    /// The content of a model file.
+    /// Returns the content of the file that [`save`](Self::save) writes.
     pub fn to_bytes(&self) -> Vec<u8> {
         self.to_safetensors().to_bytes()
     }
 
-    /// A model from the content of a file, as `include_bytes!` gives it; `file_name` is used in errors only.
+    /// Reads a model from the content of a file, such as the result of `include_bytes!`; `file_name` is used in errors
+    /// only.
     ///
     /// # Errors
-    /// When the bytes do not hold a model.
+    /// If the bytes do not hold a model.
     pub fn from_bytes(bytes: &[u8], file_name: &str) -> Result<Self> {
         let file = Safetensors::from_bytes(bytes, file_name)?;
         Model::from_safetensors(&file).map_err(|message| Error::format(file_name, message))
@@ -266,11 +269,12 @@ impl Model {
     }
 }
 
-/// The tensor of the numbers that are filled in for missing features.
+/// The name of the tensor with the numbers that are filled in for missing features.
 const FILL: &str = "features.fill";
 
-/// `{"columns":["width",{"name":"colour","categories":["blue","red"]}],"target":{…},"positions":[2]}`, with `"ignored":[3]`
-/// where columns are left out.
+/// Returns the schema as
+/// `{"columns":["width",{"name":"color","categories":["blue","red"]}],"target":{…},"positions":[2]}`, with
+/// `"ignored":[3]` if columns are ignored.
 fn schema_to_json(schema: &Schema) -> Json {
     let strings = |names: &[String]| Json::Array(names.iter().map(|name| name.as_str().into()).collect());
     let columns = schema.columns().iter().map(|column| match &column.kind {
@@ -285,15 +289,15 @@ fn schema_to_json(schema: &Schema) -> Json {
         }
         TargetSchema::Values { names } => Json::object([("values", strings(names))]),
     };
-    let places = |places: &[usize]| Json::Array(places.iter().map(|&place| place.into()).collect());
+    let array = |indices: &[usize]| Json::Array(indices.iter().map(|&index| index.into()).collect());
     let mut members = vec![
         ("columns", Json::Array(columns.collect())),
         ("target", target),
-        ("positions", places(schema.target_positions())),
+        ("positions", array(schema.target_positions())),
     ];
-    // Not in every file, so that older programs read those that have nothing new.
+    // Not in every file, so that older programs can read those without ignored columns.
     if !schema.ignored_positions().is_empty() {
-        members.push(("ignored", places(schema.ignored_positions())));
+        members.push(("ignored", array(schema.ignored_positions())));
     }
     Json::object(members)
 }
@@ -315,9 +319,9 @@ fn schema_from_json(json: &Json) -> std::result::Result<Schema, String> {
             Some(classes) => TargetSchema::Classes { name: text(target.get("name")?)?, classes: strings(classes)? },
             None => TargetSchema::Values { names: strings(target.get("values")?)? },
         };
-        let places = |json: &Json| json.as_array()?.iter().map(Json::as_usize).collect::<Option<Vec<usize>>>();
-        let ignored = json.get("ignored").map_or(Some(Vec::new()), places)?;
-        Some((columns, output, places(json.get("positions")?)?, ignored))
+        let indices = |json: &Json| json.as_array()?.iter().map(Json::as_usize).collect::<Option<Vec<usize>>>();
+        let ignored = json.get("ignored").map_or(Some(Vec::new()), indices)?;
+        Some((columns, output, indices(json.get("positions")?)?, ignored))
     };
     let (columns, output, positions, ignored) = parts().ok_or("`schema` is incomplete: the file is damaged")?;
     Schema::from_parts_ignoring(columns, output, positions, ignored).map_err(|error| error.to_string())
@@ -326,7 +330,7 @@ fn schema_from_json(json: &Json) -> std::result::Result<Schema, String> {
 /// A file's tensors by name.
 struct Tensors<'a> {
     file: &'a Safetensors,
-    /// Their places in the order of their names.
+    /// Their indices in the order of their names.
     order: Vec<usize>,
 }
 
@@ -338,23 +342,23 @@ impl<'a> Tensors<'a> {
 
     fn find(&self, name: &str) -> Option<&'a Tensor> {
         let tensors = &self.file.tensors;
-        let place = self.order.binary_search_by(|&i| tensors[i].name.as_str().cmp(name)).ok()?;
-        Some(&tensors[self.order[place]])
+        let found = self.order.binary_search_by(|&i| tensors[i].name.as_str().cmp(name)).ok()?;
+        Some(&tensors[self.order[found]])
     }
 
     fn has(&self, name: &str) -> bool {
         self.find(name).is_some()
     }
 
-    /// The numbers of a tensor that must be there in this shape, all of them finite.
+    /// Returns the numbers of a tensor, which must exist, have this shape, and be finite.
     fn get(&self, name: &str, shape: &[usize]) -> std::result::Result<Vec<f32>, String> {
         let tensor = self.find(name).ok_or_else(|| format!("tensor {name} is missing: the file is damaged"))?;
         if tensor.shape != shape {
             let found = &tensor.shape;
-            return Err(format!("tensor {name} has shape {found:?} and {shape:?} is expected: the file is damaged"));
+            return Err(format!("tensor {name} has shape {found:?}, expected {shape:?}: the file is damaged"));
         }
         match tensor.data.iter().find(|x| !x.is_finite()) {
-            Some(x) => Err(format!("tensor {name} holds {x}, where a finite number is expected: the file is damaged")),
+            Some(x) => Err(format!("tensor {name} holds {x}, expected finite numbers: the file is damaged")),
             None => Ok(tensor.data.clone()),
         }
     }

@@ -24,8 +24,8 @@ impl Evaluation {
         if let Evaluation::Regression(metrics) = self { Some(metrics) } else { None }
     }
 
-    /// Returns the fraction of examples whose class was predicted, from 0 to 1 (NaN if there are no examples); `None` if
-    /// the predictions are numbers.
+    /// Returns the fraction of examples whose class was predicted, from 0 to 1 (NaN if there are no examples); `None`
+    /// if the predictions are numbers.
     pub fn accuracy(&self) -> Option<f64> {
         self.classification().map(Classification::accuracy)
     }

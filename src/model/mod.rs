@@ -1,4 +1,4 @@
-//! A network that can be used by itself: with its preprocessing, its file, and how well it does.
+//! Models: networks with their preprocessing, their files, predictions and metrics.
 
 pub(crate) mod classification;
 pub(crate) mod evaluate;

@@ -1,4 +1,4 @@
-//! A model: a network together with what turns a user's columns into its inputs and its outputs into answers.
+//! A model: a network with its preprocessing and the schema of its data.
 
 use std::collections::BTreeMap;
 
@@ -15,7 +15,7 @@ use crate::nn::activation::Activation;
 use crate::nn::loss::Loss;
 use crate::nn::network::Network;
 
-/// A network with its preprocessing: it takes the very columns that training took, and answers in their units.
+/// A network with its preprocessing: it takes the columns that training took, and predicts in their units.
 ///
 /// ```
 /// use palmnet::{Activation::*, Adam, Loss, Model, Network, Preprocessing, Scaling, Trainer, generate};
@@ -33,7 +33,7 @@ use crate::nn::network::Network;
 /// ```
 ///
 /// To train a model further, read the new data as its [`schema`](Self::schema) says, apply its own
-/// [`preprocessing`](Self::preprocessing), and go on from a copy of its network:
+/// [`preprocessing`](Self::preprocessing), and continue from a copy of its network:
 ///
 /// ```no_run
 /// use palmnet::{Adam, Dataset, Loss, Model, Trainer};
@@ -46,7 +46,7 @@ use crate::nn::network::Network;
 /// # Ok::<(), palmnet::Error>(())
 /// ```
 ///
-/// A model of values scales its targets too, as a rule: [`Preprocessing`] does both.
+/// A model of values usually scales its targets too: [`Preprocessing`] does both.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Model {
     network: Network,
@@ -55,7 +55,7 @@ pub struct Model {
     loss: Option<Loss>,
     /// The number of threads that predictions of many examples are shared among; the process's if none is set.
     threads: Option<usize>,
-    /// Whatever is worth knowing about how the model was made, by name: for people, not for programs.
+    /// Notes on how the model was made, by name: for people, not for programs.
     pub notes: BTreeMap<String, String>,
 }
 
@@ -96,13 +96,13 @@ impl Model {
         Ok(Model { network, preprocessing, schema, loss: None, threads: None, notes: BTreeMap::new() })
     }
 
-    /// The same model with the loss that it was trained with, for whoever wants to measure it on other data.
+    /// Sets the loss that the model was trained with, which [`score`](Self::score) computes and the file keeps.
     #[must_use]
     pub fn with_loss(self, loss: Loss) -> Self {
         Model { loss: Some(loss), ..self }
     }
 
-    /// The loss that the model was trained with or, if that is not known, the one that suits its outputs.
+    /// Returns the loss that the model was trained with or, if that is not known, the one that suits its outputs.
     pub fn loss(&self) -> Loss {
         self.loss.unwrap_or_else(|| {
             match (self.schema.target(), self.network.output_activation(), self.network.outputs()) {
@@ -115,7 +115,7 @@ impl Model {
         })
     }
 
-    /// The same model with its network [`folded`](Network::folded), for prediction.
+    /// Returns the model with its network [`folded`](Network::folded), for prediction.
     #[must_use]
     pub fn folded(self) -> Self {
         Model { network: self.network.folded(), ..self }
@@ -132,12 +132,12 @@ impl Model {
         self.threads.unwrap_or_else(threads)
     }
 
-    /// The loss that the model was trained with, if it is known.
+    /// Returns the loss that the model was trained with, if it is known.
     pub(super) fn known_loss(&self) -> Option<Loss> {
         self.loss
     }
 
-    /// The network alone, which takes scaled features.
+    /// Returns the network alone, which takes scaled features.
     pub fn network(&self) -> &Network {
         &self.network
     }
@@ -147,13 +147,13 @@ impl Model {
         &self.preprocessing
     }
 
-    /// The columns that the model takes and what it predicts.
+    /// Returns the columns that the model takes and those that it predicts.
     pub fn schema(&self) -> &Schema {
         &self.schema
     }
 
-    /// The name of the likeliest class in one row of [`predict`](Self::predict), the first of equals; `None` where a
-    /// probability is NaN, and for a model of values.
+    /// Returns the name of the likeliest class in one row of [`predict`](Self::predict), the first of equals; `None` if
+    /// a probability is NaN, and for a model of values.
     pub fn class(&self, probabilities: &[f32]) -> Option<&str> {
         let TargetSchema::Classes { classes, .. } = self.schema.target() else { return None };
         classes.get(likeliest(probabilities)?).map(String::as_str)
@@ -163,7 +163,7 @@ impl Model {
     /// it in.
     ///
     /// # Errors
-    /// [`Error::Mismatch`] if it does not; the message says what differs.
+    /// [`Error::Mismatch`] if it does not; the message names the difference.
     pub fn check(&self, data: &Dataset) -> Result<()> {
         self.schema.check(data.schema())?;
         match self.preprocessing.imputer() {
@@ -175,13 +175,13 @@ impl Model {
     /// Returns the metrics of the model on labeled data in the units of the training data.
     ///
     /// # Errors
-    /// Those of [`check`](Self::check): other classes, say, would give a wrong figure.
+    /// Those of [`check`](Self::check): with other classes, for example, the metrics would be wrong.
     pub fn evaluate(&self, data: &Dataset) -> Result<Evaluation> {
-        self.network.judge(&self.predict_dataset(data)?, data)
+        self.network.evaluate_outputs(&self.predict_dataset(data)?, data)
     }
 
-    /// Returns loss and metrics on labeled data in the units of the training data, in one pass. The loss is that of scaled
-    /// targets, as in training; metrics are in the units of the targets.
+    /// Returns loss and metrics on labeled data in the units of the training data, in one pass. The loss is that of
+    /// scaled targets, as in training; metrics are in the units of the targets.
     ///
     /// # Errors
     /// Those of [`check`](Self::check).
@@ -196,7 +196,7 @@ impl Model {
         let loss = self.loss().value(&outputs, &targets);
         self.finish(&mut outputs);
         let evaluation = match data.labels() {
-            Some(_) => self.network.judge(&outputs, data)?,
+            Some(_) => self.network.evaluate_outputs(&outputs, data)?,
             None => {
                 self.preprocessing.invert_targets(&mut targets);
                 Evaluation::Regression(Regression::new(&outputs, &targets))

@@ -1,4 +1,4 @@
-//! Predictions: of a matrix, of a dataset on all threads, of a table, of a form's row, and of a slice without allocation.
+//! Predictions for a matrix, a dataset, a table, a row of named cells, and a slice.
 
 use super::evaluate;
 use super::model::Model;
@@ -23,8 +23,8 @@ impl Model {
         outputs
     }
 
-    /// Returns the predictions for every example of `data`, whose features are in the units of the training data, examples
-    /// × outputs, computed in chunks on all threads.
+    /// Returns the predictions for every example of `data`, whose features are in the units of the training data,
+    /// examples × outputs, computed in chunks on all threads.
     ///
     /// # Errors
     /// Those of [`check`](Self::check).
@@ -33,10 +33,11 @@ impl Model {
         self.predict_features(data.features())
     }
 
-    /// As [`predict_dataset`](Self::predict_dataset), for features without labels.
+    /// Returns the predictions for features without labels, in the units of the training data: examples × outputs,
+    /// computed in chunks on all threads.
     ///
     /// # Errors
-    /// If their number is not that of the model's.
+    /// If the number of features is not that of the model.
     pub fn predict_features(&self, features: &Features) -> Result<Matrix> {
         let mut outputs =
             evaluate::outputs(self.network(), features, self.threads(), |x| self.preprocessing().apply_to_features(x))?;
@@ -44,16 +45,17 @@ impl Model {
         Ok(outputs)
     }
 
-    /// As [`predict_dataset`](Self::predict_dataset), for the rows of a table, labeled or not.
+    /// Returns the predictions for the rows of a table, labeled or not: rows × outputs, computed in chunks on all
+    /// threads.
     ///
     /// # Errors
-    /// If the table lacks a column that the model takes, or a cell cannot be read as training read it.
+    /// If the table lacks a column that the model takes, or a cell cannot be read as the model's schema requires.
     pub fn predict_table(&self, table: &Table) -> Result<Matrix> {
         self.predict_features(&self.schema().features(table)?.into())
     }
 
-    /// Returns the prediction for one row of cells, each with the name of its column, as a form has them: in any order, as
-    /// text, without quotes. The answer has one entry per output; [`class`](Self::class) names the likeliest class.
+    /// Returns the prediction for one row of cells, each with the name of its column: in any order, as text, without
+    /// quotes. The result has one entry per output; [`class`](Self::class) names the likeliest class.
     ///
     /// ```no_run
     /// use palmnet::Model;
@@ -87,7 +89,7 @@ impl Model {
         Ok(self.predict(&x).into_vec())
     }
 
-    /// Prepares predictions of one row at a time that allocate nothing and never panic.
+    /// Returns a predictor, which predicts one row at a time without allocation and never panics.
     pub fn predictor(&self) -> Predictor<'_> {
         Predictor { model: self, x: Matrix::default(), scratch: Scratch::default(), outputs: Matrix::default() }
     }
@@ -121,8 +123,8 @@ pub struct Predictor<'m> {
 }
 
 impl Predictor<'_> {
-    /// Returns the prediction for one row of features in the units of the training data: probabilities of the classes, or
-    /// values. After the first call it allocates nothing.
+    /// Returns the prediction for one row of features in the units of the training data: probabilities of the classes,
+    /// or values. After the first call it allocates nothing.
     ///
     /// # Errors
     /// If there are not as many features as the schema has.

@@ -1,4 +1,4 @@
-//! Everything that is done to data before a network sees it, fitted on the training data and applied as one value.
+//! Preprocessing: imputation and scaling, fitted on the training data and applied as one value.
 
 use std::fmt;
 use std::str::FromStr;
@@ -8,7 +8,7 @@ use crate::base::names::{Names, named};
 use crate::data::{Dataset, Features, Imputer, Rows, Scaler, Targets};
 use crate::linalg::matrix::Matrix;
 
-/// How features are scaled.
+/// The scaling of features. Its text form is the lower-case name.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Scaling {
@@ -34,17 +34,17 @@ const NAMES: Names<Scaling> = Names {
 };
 
 impl Scaling {
-    /// The names of all scalings.
+    /// Returns the names of all scalings.
     pub fn names() -> impl Iterator<Item = &'static str> {
         NAMES.forms()
     }
 
-    /// The scaling that suits `data` if nothing else is known: pixels for features kept as bytes, else standard.
+    /// Returns the default scaling for `data`: pixels for features kept as bytes, else standard.
     pub fn for_data(data: &Dataset) -> Self {
         if data.features().is_bytes() { Scaling::Pixels } else { Scaling::Standard }
     }
 
-    /// Fits a scaler on features whose missing ones are filled in by `imputer`.
+    /// Fits a scaler on features, the missing ones of which are filled in by `imputer`.
     fn fit(self, features: &Features, imputer: Option<&Imputer>) -> Scaler {
         let imputed = Imputed { features, imputer };
         match self {
@@ -56,7 +56,7 @@ impl Scaling {
     }
 }
 
-/// Features whose missing ones are filled in while they are read.
+/// Features, the missing ones of which are filled in while they are read.
 struct Imputed<'a> {
     features: &'a Features,
     imputer: Option<&'a Imputer>,
@@ -89,10 +89,10 @@ impl FromStr for Scaling {
     }
 }
 
-/// Everything that is done to data before a network sees it: an [`Imputer`] of missing features, if they may be missing, a
-/// [`Scaler`] of the features and, if the targets are values, one of the targets.
+/// The preprocessing of data for a network: an [`Imputer`] of missing features, if they may be missing, a [`Scaler`] of
+/// the features and, if the targets are values, one of the targets.
 ///
-/// It is fitted on the training data alone and applied, as it is, to everything else; a [`Model`](crate::Model) keeps it.
+/// It is fitted on the training data alone and applied unchanged to all other data; a [`Model`](crate::Model) keeps it.
 ///
 /// ```
 /// use palmnet::{Preprocessing, Scaling, generate};
@@ -111,8 +111,8 @@ pub struct Preprocessing {
 }
 
 impl Preprocessing {
-    /// Fits an imputer if features may be missing ([`Schema::allows_missing`](crate::data::Schema::allows_missing)), a scaler of
-    /// the features, once they are filled in, and a standard scaler of the targets if these are values.
+    /// Fits an imputer if features may be missing ([`Schema::allows_missing`](crate::data::Schema::allows_missing)), a
+    /// scaler of the features, once they are filled in, and a standard scaler of the targets if these are values.
     #[must_use]
     pub fn fit(train: &Dataset, scaling: Scaling) -> Self {
         let imputer = train.schema().allows_missing().then(|| Imputer::fit(train));
@@ -123,13 +123,13 @@ impl Preprocessing {
         Preprocessing { features: scaling.fit(train.features(), imputer.as_ref()), imputer, targets }
     }
 
-    /// Makes preprocessing of scalers that were fitted elsewhere, without an imputer.
+    /// Returns the preprocessing with these scalers, and without an imputer.
     #[must_use]
     pub fn new(features: Scaler, targets: Option<Scaler>) -> Self {
         Preprocessing { imputer: None, features, targets }
     }
 
-    /// Returns the same scalers with this imputer, in place of the one that was there.
+    /// Returns the preprocessing with this imputer instead of its own.
     #[must_use]
     pub fn with_imputer(self, imputer: impl Into<Option<Imputer>>) -> Self {
         Preprocessing { imputer: imputer.into(), ..self }
@@ -164,7 +164,7 @@ impl Preprocessing {
         }
     }
 
-    /// Fills in and scales features, examples × features, in place.
+    /// Imputes and scales features, examples × features, in place.
     pub(super) fn apply_to_features(&self, x: &mut Matrix) {
         if let Some(imputer) = &self.imputer {
             imputer.transform(x);
@@ -179,7 +179,7 @@ impl Preprocessing {
         }
     }
 
-    /// Brings scaled values, examples × outputs, back to the units of the targets, in place.
+    /// Converts scaled values, examples × outputs, to the units of the targets, in place.
     ///
     /// # Panics
     /// If the number of columns is not that of the targets.

@@ -1,4 +1,4 @@
-//! Metrics of probabilities: how well they rank the examples, and whether they are to be believed.
+//! Metrics of probabilities: ranking and calibration.
 
 use super::classification::likeliest;
 use crate::base::sort::order;
@@ -6,7 +6,8 @@ use crate::linalg::matrix::Matrix;
 
 /// Examples of two classes, positive and negative, ranked by a score such as the probability of the positive class.
 ///
-/// Areas are those of scikit-learn: equal scores share a threshold, so that the order of the examples makes no difference.
+/// Areas are those of scikit-learn: equal scores have one threshold, so that the order of the examples makes no
+/// difference.
 /// Every metric is NaN if a score is NaN.
 ///
 /// ```
@@ -52,8 +53,8 @@ impl Threshold {
         self.true_positives as f64 / (self.true_positives + self.false_negatives) as f64
     }
 
-    /// Returns the fraction of the negative examples that are predicted to be positive, from 0 to 1. NaN if there are no
-    /// negative examples.
+    /// Returns the fraction of the negative examples that are predicted to be positive, from 0 to 1. NaN if there are
+    /// no negative examples.
     pub fn false_positive_rate(&self) -> f64 {
         self.false_positives as f64 / (self.false_positives + self.true_negatives) as f64
     }
@@ -66,15 +67,15 @@ impl Threshold {
         if self.true_positives + self.false_negatives == 0 { f64::NAN } else { f1 }
     }
 
-    /// Returns Youden's J (Youden, 1950), recall − false positive rate, from −1 to 1: 0 is no better than chance. NaN if
-    /// a class has no examples.
+    /// Returns Youden's J (Youden, 1950), recall − false positive rate, from −1 to 1: 0 is no better than chance. NaN
+    /// if a class has no examples.
     pub fn youden(&self) -> f64 {
         self.recall() - self.false_positive_rate()
     }
 }
 
 impl Ranking {
-    /// Ranks examples by their scores, of which any numbers will do; `positive` says of each whether it is positive.
+    /// Ranks examples by their scores, which may be any numbers; `positive` is whether each example is positive.
     ///
     /// # Panics
     /// If the numbers of scores and of examples differ.
@@ -102,8 +103,8 @@ impl Ranking {
         Ranking { thresholds, positives, negatives }
     }
 
-    /// Ranks examples by the probability of `class`, whose examples are the positive ones. `probabilities` are examples ×
-    /// classes, or one column with the probability of class 1 of two; `truth` has the true class of each example.
+    /// Ranks examples by the probability of `class`, whose examples are the positive ones. `probabilities` are examples
+    /// × classes, or one column with the probability of class 1 of two; `truth` has the true class of each example.
     ///
     /// # Panics
     /// If there are not as many rows as true classes, or `class` or a true class has no column.
@@ -125,14 +126,14 @@ impl Ranking {
         Ranking::new(&scores, &positive)
     }
 
-    /// Returns the counts for every score that occurs as a threshold, the highest first. None if a score is NaN.
+    /// Returns the counts for every score that occurs as a threshold, the highest first; none if a score is NaN.
     pub fn thresholds(&self) -> &[Threshold] {
         &self.thresholds
     }
 
-    /// Returns the area under the receiver operating characteristic, recall plotted against the false positive rate: the
-    /// probability that a positive example has a higher score than a negative one, where equal scores count half. 1 is
-    /// perfect, 0.5 is chance. NaN if a class has no examples.
+    /// Returns the area under the receiver operating characteristic, recall plotted against the false positive rate:
+    /// the probability that a positive example has a higher score than a negative one, with equal scores counted half.
+    /// 1 is perfect, 0.5 is chance. NaN if a class has no examples.
     pub fn roc_auc(&self) -> f64 {
         let (mut area, mut before) = (0u128, (0, 0));
         for here in &self.thresholds {
@@ -147,8 +148,8 @@ impl Ranking {
     }
 
     /// Returns the average precision Σ (Rₖ − Rₖ₋₁) Pₖ with precision P and recall R at the k-th highest threshold: the
-    /// area under the precision–recall curve, in steps. 1 is perfect, the fraction of positive examples is chance. NaN if
-    /// there are no positive examples.
+    /// area under the precision–recall curve, in steps. 1 is perfect, the fraction of positive examples is chance. NaN
+    /// if there are no positive examples.
     pub fn average_precision(&self) -> f64 {
         let (mut sum, mut before) = (0.0, 0);
         for here in &self.thresholds {
@@ -158,8 +159,8 @@ impl Ranking {
         if self.thresholds.is_empty() { f64::NAN } else { sum / self.positives as f64 }
     }
 
-    /// Returns the threshold for which `criterion` is largest, the highest of equals. Thresholds for which it is NaN are
-    /// passed over; `None` if no other is left.
+    /// Returns the threshold for which `criterion` is largest, the highest of equals. Thresholds for which it is NaN
+    /// are passed over; `None` if no other is left.
     ///
     /// Choose it on a validation set, not on the data that the result is reported for.
     pub fn best_threshold(&self, criterion: impl Fn(&Threshold) -> f64) -> Option<Threshold> {
@@ -174,12 +175,12 @@ impl Ranking {
     }
 }
 
-/// Returns the [area under the ROC curve](Ranking::roc_auc) of predicted probabilities: examples × classes, or one column
-/// with the probability of class 1 of two.
+/// Returns the [area under the ROC curve](Ranking::roc_auc) of predicted probabilities: examples × classes, or one
+/// column with the probability of class 1 of two.
 ///
-/// Of two classes, class 1 is the positive one. Of more, it is the unweighted mean over the classes, each against the rest
-/// (one-vs-rest, macro average); a class that no example or every example has is left out. NaN if no class is left, or if
-/// a probability is NaN.
+/// Of two classes, class 1 is the positive one. Of more, it is the unweighted mean over the classes, each against the
+/// rest (one-vs-rest, macro average); a class that no example or every example has is left out. NaN if no class is
+/// left, or if a probability is NaN.
 ///
 /// ```
 /// use palmnet::{Matrix, metrics};
@@ -196,8 +197,8 @@ pub fn roc_auc(probabilities: &Matrix, truth: &[u32]) -> f64 {
 /// Returns the [average precision](Ranking::average_precision) of predicted probabilities: examples × classes, or one
 /// column with the probability of class 1 of two.
 ///
-/// Of two classes, class 1 is the positive one. Of more, it is the unweighted mean over the classes, each against the rest;
-/// a class that no example has is left out. NaN if no class is left, or if a probability is NaN.
+/// Of two classes, class 1 is the positive one. Of more, it is the unweighted mean over the classes, each against the
+/// rest; a class that no example has is left out. NaN if no class is left, or if a probability is NaN.
 ///
 /// # Panics
 /// If there are not as many rows as true classes, or a true class has no column.
@@ -206,7 +207,8 @@ pub fn average_precision(probabilities: &Matrix, truth: &[u32]) -> f64 {
 }
 
 /// Returns the Brier score (Brier, 1950), the mean squared error of predicted probabilities: examples × classes, or one
-/// column with the probability of class 1 of two. 0 is perfect. NaN if there are no examples, or if a probability is NaN.
+/// column with the probability of class 1 of two. 0 is perfect. NaN if there are no examples, or if a probability is
+/// NaN.
 ///
 /// Of two classes, it is the mean of (p − y)² with the probability p of class 1 and y = 1 for its examples, else 0: at
 /// most 1, and 0.25 for p = 0.5. Of more, the squares are added up over the classes: at most 2.
@@ -227,9 +229,9 @@ pub fn brier_score(probabilities: &Matrix, truth: &[u32]) -> f64 {
 /// probabilities: examples × classes, or one column with the probability of class 1 of two.
 ///
 /// The probability of the predicted class is the confidence. The examples are put into `bins` bins by their confidence,
-/// ((b − 1) / `bins`, b / `bins`], and the error is Σ |accuracy − mean confidence| over the bins, each weighted with its
-/// fraction of the examples: 0 is perfect, and it is at most 1. 15 bins are usual. NaN if there are no examples, or if a
-/// probability is NaN.
+/// ((b − 1) / `bins`, b / `bins`], and the error is Σ |accuracy − mean confidence| over the bins, each weighted with
+/// its fraction of the examples: 0 is perfect, and it is at most 1. 15 bins are usual. NaN if there are no examples, or
+/// if a probability is NaN.
 ///
 /// # Panics
 /// If `bins` is zero, there are not as many rows as true classes, or a true class has no column.

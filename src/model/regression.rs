@@ -2,8 +2,8 @@
 
 use crate::linalg::matrix::Matrix;
 
-/// Metrics of predicted numbers, as scikit-learn defines them. All are NaN if there are no examples, or if a prediction or
-/// a true value is NaN.
+/// Metrics of predicted numbers, as scikit-learn defines them. All are NaN if there are no examples, or if a prediction
+/// or a true value is NaN.
 ///
 /// ```
 /// use palmnet::metrics::Regression;
@@ -32,9 +32,9 @@ pub struct OutputErrors {
     pub rmse: f64,
     /// The mean absolute error, in units of the target.
     pub mae: f64,
-    /// The coefficient of determination R² = 1 − Σ (ŷ − y)² / Σ (y − mean of y)²: 1 is perfect, 0 is as good as the mean
-    /// of the truth, and it has no lower bound. If the truth is constant, it is 1 if every prediction is exact, else 0.
-    /// NaN for fewer than two examples.
+    /// The coefficient of determination R² = 1 − Σ (ŷ − y)² / Σ (y − mean of y)²: 1 is perfect, 0 is as good as the
+    /// mean of the truth, and it has no lower bound. If the truth is constant, it is 1 if every prediction is exact,
+    /// else 0. NaN for fewer than two examples.
     pub r2: f64,
 }
 

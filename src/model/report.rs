@@ -1,4 +1,4 @@
-//! Metrics as tables in characters.
+//! Metrics as text tables.
 
 use std::fmt;
 use std::fmt::Write;
@@ -23,8 +23,8 @@ impl fmt::Display for Evaluation {
 }
 
 impl Classification {
-    /// Returns the metrics as a table that fits a terminal of `width` columns, at least 40. `names` are the classes'; a class
-    /// without one is shown by its number, and a long name is cut.
+    /// Returns the metrics as a table that fits a terminal of `width` columns, at least 40. `names` are the classes'; a
+    /// class without one is shown by its number, and a long name is cut.
     pub fn report(&self, names: &[String], width: usize) -> String {
         // The numbers take 27 columns, and the names of the means 13.
         let most = (width.max(NARROWEST) - 27).min(LONGEST_NAME);
@@ -49,10 +49,11 @@ impl Classification {
         }
     }
 
-    /// Returns the confusion matrix as a table that fits a terminal of `width` columns, at least 40, in several parts if one
-    /// is too wide.
+    /// Returns the confusion matrix as a table that fits a terminal of `width` columns, at least 40, in several parts
+    /// if one is too wide.
     ///
-    /// If the names do not fit above the columns, the classes' numbers are there instead, and before the names of the rows.
+    /// If the names do not fit above the columns, the classes' numbers are there instead, and before the names of the
+    /// rows.
     pub fn confusion_table(&self, names: &[String], width: usize) -> String {
         let classes = self.classes();
         let most = width.max(NARROWEST);
@@ -90,7 +91,7 @@ impl Classification {
     }
 }
 
-/// The [`report`](Classification::report) with the classes' numbers, for a narrow terminal.
+/// Writes the [`report`](Classification::report) with the classes' numbers, for a narrow terminal.
 impl fmt::Display for Classification {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.report(&[], NARROWEST))

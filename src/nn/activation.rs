@@ -108,7 +108,7 @@ impl Activation {
         forward(self, z, columns);
     }
 
-    /// Whether [`backward`](Self::backward) reads the output a = g(z) rather than the input z.
+    /// Returns whether [`backward`](Self::backward) reads the output a = g(z) rather than the input z.
     pub fn reads_output(self) -> bool {
         !matches!(self, Silu | Gelu)
     }
@@ -172,7 +172,7 @@ impl Activation {
         }
     }
 
-    /// Refuses parameters for which the derivative could not be told from the output.
+    /// Refuses parameters for which the derivative does not follow from the output.
     pub(crate) fn check(self) -> Result<()> {
         match self {
             LeakyRelu(p) | Elu(p) if !(p.is_finite() && p >= 0.0) => {

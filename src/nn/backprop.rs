@@ -11,8 +11,8 @@
 //! Some rows of a batch, a block, go through the whole stack by themselves, with a [`Pass`] of their own. It keeps a
 //! [`Slot`] for each step of the stack: its output, the gradient with respect to that (`delta`), and the layer's cache.
 //! No gradient of a parameter is computed on the way: after all blocks have gone back, the parameters are cut into
-//! [`Part`]s, and whoever computes a part visits the blocks in the order of the rows. So the gradient is the same for any
-//! number of threads, and no two threads write to the same numbers.
+//! [`Part`]s, and whoever computes a part visits the blocks in the order of the rows. So the gradient is the same for
+//! any number of threads, and no two threads write to the same numbers.
 //!
 //! ```text
 //!            slot 0            slot 1            slot 2
@@ -28,8 +28,8 @@
 //!
 //! # Why not otherwise
 //!
-//! - A gradient for each block, added up in the end, needs memory for all parameters in every block, and its bits depend
-//!   on the blocks.
+//! - A gradient for each block, added up in the end, needs memory for all parameters in every block, and its bits
+//!   depend on the blocks.
 //! - A recorded graph of operations (a tape) would allow any architecture; a stack needs none, and its steps allocate
 //!   nothing.
 
@@ -67,7 +67,7 @@ pub(crate) struct Pass {
     seed: u64,
 }
 
-/// A step of the stack, and what the passes leave of it.
+/// A step of the stack, and the results of the passes at it.
 #[derive(Clone, Debug)]
 struct Slot {
     /// The layer that the step begins with.
@@ -82,7 +82,7 @@ pub(crate) struct Batch<'a> {
     pub x: &'a Matrix,
     /// The index of the first of them in the batch.
     pub first: usize,
-    /// The number of the pass, which chooses what is dropped.
+    /// The number of the pass, which chooses the entries that are dropped.
     pub number: u64,
     /// The statistics of the whole batch at every batch normalization.
     pub moments: &'a [Moments],
@@ -103,7 +103,7 @@ pub(crate) struct Part {
 const STACK: &str = "a network has a dense layer";
 
 impl Pass {
-    /// A pass for training `network` on this loss.
+    /// Returns a pass for training `network` on this loss.
     ///
     /// # Errors
     /// If the loss is not defined for the network's outputs.
@@ -114,7 +114,7 @@ impl Pass {
         Ok(Pass { loss: fused.or(Some(loss)), to_logits: fused.is_some(), ..Pass::to_logits(network, seed) })
     }
 
-    /// A pass without the last activation and without a loss: see [`output_delta`](Self::output_delta).
+    /// Returns a pass without the last activation and without a loss: see [`output_delta`](Self::output_delta).
     pub(crate) fn to_logits(network: &Network, seed: u64) -> Self {
         let layers = network.layers();
         let mut slots = Vec::new();
@@ -137,7 +137,7 @@ impl Pass {
         }
     }
 
-    /// The same pass with the first `layers` of the network as they are in prediction, and not trained.
+    /// Freezes the first `layers` of the network: they work as in prediction, and are not trained.
     pub(crate) fn freeze(mut self, network: &Network, layers: usize) -> Self {
         self.frozen = layers;
         for slot in &mut self.slots {
@@ -147,7 +147,7 @@ impl Pass {
         self
     }
 
-    /// The number of sections that both passes are cut into. Between them, all rows of the batch must meet: see
+    /// Returns the number of sections that both passes are cut into. Between them, all rows of the batch must meet: see
     /// [`groups`](Self::groups).
     pub(crate) fn sections(&self) -> usize {
         self.norms.len() + 1
@@ -158,18 +158,18 @@ impl Pass {
         start..self.norms.get(section).copied().unwrap_or(self.slots.len())
     }
 
-    /// The description of these rows for the batch normalization after this section, and the number of its columns: of
-    /// the last pass, be it forward to or backward from it.
+    /// Returns the description of these rows for the batch normalization after this section, and the number of its
+    /// columns: of the last pass, be it forward to or backward from it.
     pub(crate) fn groups(&self, section: usize) -> (&[f32], usize) {
         self.slots[self.norms[section]].trace.batch_norm().map_or((&[], 0), |cache| cache.groups())
     }
 
-    /// The outputs, or the logits if the loss is computed from those.
+    /// Returns the outputs, or the logits if the loss is computed from those.
     pub(crate) fn output(&self) -> &Matrix {
         &self.slots.last().expect(STACK).trace.output
     }
 
-    /// The output of this layer, or of the step that ends with it; `None` if it is not kept.
+    /// Returns the output of this layer, or of the step that ends with it; `None` if it is not kept.
     pub(crate) fn activations(&self, network: &Network, layer: usize) -> Option<&Matrix> {
         let layers = network.layers();
         // Without the last activation, the last step puts out what the layer before that does.
@@ -179,7 +179,7 @@ impl Pass {
         self.slots.iter().find(ends).map(|slot| &slot.trace.output)
     }
 
-    /// A section of the forward pass.
+    /// Runs a section of the forward pass.
     pub(crate) fn forward(&mut self, network: &Network, batch: &Batch<'_>, section: usize) {
         let layers = network.layers();
         if section == 0 {
@@ -203,8 +203,9 @@ impl Pass {
         }
     }
 
-    /// Computes the losses of these rows, as a part of a batch of `examples`, and with what the backward pass begins.
-    pub(crate) fn judge(&mut self, target: &Matrix, examples: usize) {
+    /// Computes the losses of these rows, as a part of a batch of `examples`, and the gradient that the backward pass
+    /// begins with.
+    pub(crate) fn compute_loss(&mut self, target: &Matrix, examples: usize) {
         let loss = self.loss.expect("a pass that computes the loss");
         let last = &mut self.slots.last_mut().expect(STACK).trace;
         loss.of_rows(&last.output, target, examples, &mut last.delta, &mut self.losses);
@@ -214,20 +215,20 @@ impl Pass {
         }
     }
 
-    /// The output, and the gradient of a loss with respect to it, to be set before the backward pass if no
-    /// [`judge`](Self::judge) does.
+    /// Returns the output, and the gradient of a loss with respect to it, to be set before the backward pass if no
+    /// [`compute_loss`](Self::compute_loss) does.
     pub(crate) fn output_delta(&mut self) -> (&Matrix, &mut Matrix) {
         let last = &mut self.slots.last_mut().expect(STACK).trace;
         (&last.output, &mut last.delta)
     }
 
-    /// A section of the backward pass after [`forward`](Self::forward) of the same batch; the last section is the first
-    /// to go backward.
+    /// Runs a section of the backward pass after [`forward`](Self::forward) of the same batch; the last section is the
+    /// first to go backward.
     pub(crate) fn backward(&mut self, network: &Network, batch: &Batch<'_>, section: usize) {
         let first_trained = self.first_trained(network);
         let slots = self.section(section);
         if slots.end < self.slots.len() {
-            // The batch normalization after this section, now that the whole batch has come so far.
+            // The batch normalization after this section, now that the whole batch has reached it.
             if self.slots[slots.end].layer <= first_trained {
                 return;
             }
@@ -247,7 +248,7 @@ impl Pass {
         }
     }
 
-    /// Goes on from where all sections of the backward pass have stopped to the gradient with respect to the inputs; once
+    /// Continues from the end of all sections of the backward pass to the gradient with respect to the inputs; once
     /// for each backward pass.
     pub(crate) fn continue_to_inputs(&mut self, network: &Network, batch: &Batch<'_>) {
         let first_trained = self.first_trained(network);
@@ -260,7 +261,7 @@ impl Pass {
         }
     }
 
-    /// The gradient with respect to the inputs, after [`continue_to_inputs`](Self::continue_to_inputs).
+    /// Returns the gradient with respect to the inputs, after [`continue_to_inputs`](Self::continue_to_inputs).
     pub(crate) fn input_delta(&self) -> &Matrix {
         &self.input_delta
     }
@@ -270,7 +271,7 @@ impl Pass {
         Step::of_training(network.layers(), *layer, self.to_logits).0.backward_activation(trace);
     }
 
-    /// The backward pass of a slot's layer, to the slot before or to the inputs.
+    /// Runs the backward pass of a slot's layer, to the slot before or to the inputs.
     fn hand_over(&mut self, network: &Network, batch: &Batch<'_>, slot: usize) {
         let section = self.norms.iter().filter(|&&norm| norm <= slot).count();
         let moments = moments_before(batch.moments, section);
@@ -284,18 +285,18 @@ impl Pass {
         step.layer.backward(input, moments, trace, input_delta);
     }
 
-    /// The first layer with parameters that are trained.
+    /// Returns the index of the first layer with parameters that are trained.
     fn first_trained(&self, network: &Network) -> usize {
         let has_parameters = |layer: &Layer| layer.weight_shape().is_some();
         self.frozen + network.layers().iter().skip(self.frozen).take_while(|layer| !has_parameters(layer)).count()
     }
 
-    /// The loss of each example, after [`judge`](Self::judge).
+    /// Returns the loss of each example, after [`compute_loss`](Self::compute_loss).
     pub(crate) fn losses(&self) -> &[f64] {
         &self.losses
     }
 
-    /// The parameters in parts of at most `rows` inputs each, a number that may depend on the layer's outputs.
+    /// Returns the parameters in parts of at most `rows` inputs each, a number that may depend on the layer's outputs.
     pub(crate) fn parts(&self, network: &Network, rows: impl Fn(usize) -> usize) -> Vec<Part> {
         let mut parts = Vec::new();
         let mut start = 0;
@@ -317,21 +318,21 @@ impl Pass {
         parts
     }
 
-    /// The gradient of a part, after [`backward`](Self::backward) of the same `x`; added to that of earlier rows of the
-    /// batch if it is to `resume`.
+    /// Computes the gradient of a part, after [`backward`](Self::backward) of the same `x`; added to that of earlier
+    /// rows of the batch if it is to `resume`.
     pub(crate) fn gradient(&self, part: &Part, x: &Matrix, resume: bool, values: &mut [f32]) {
         let input = if part.slot == 0 { x } else { &self.slots[part.slot - 1].trace.output };
         self.slots[part.slot].trace.gradient(input, GradientPart { rows: part.rows.clone(), values, resume });
     }
 
-    /// The loss of the network's outputs for `x` without training: nothing is dropped, and nothing is kept.
+    /// Returns the loss of the network's outputs for `x` without training: nothing is dropped, and nothing is kept.
     pub(crate) fn loss(&self, network: &Network, x: &Matrix, target: &Matrix, scratch: &mut Scratch) -> f64 {
         let loss = self.loss.expect("a pass that computes the loss");
         loss.value(network.run(x, scratch, self.to_logits), target)
     }
 }
 
-/// The statistics for the batch normalization that this section begins with.
+/// Returns the statistics for the batch normalization that this section begins with.
 fn moments_before(moments: &[Moments], section: usize) -> &Moments {
     // The first section begins with none.
     static NONE: Moments = Moments::NONE;

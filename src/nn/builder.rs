@@ -33,12 +33,13 @@ pub struct DenseConfig {
 }
 
 impl DenseConfig {
-    /// How the weights start; as suits the activation ([`Init::for_activation`]) if not given.
+    /// Sets the distribution of the initial weights; by default the one that suits the activation
+    /// ([`Init::for_activation`]).
     pub fn init(self, init: Init) -> Self {
         DenseConfig { init: Some(init), ..self }
     }
 
-    /// How the bias starts; at zero if not given.
+    /// Sets the distribution of the initial bias; by default it is zero.
     pub fn bias_init(self, bias_init: Init) -> Self {
         DenseConfig { bias_init, ..self }
     }
@@ -92,64 +93,64 @@ enum Plan {
 }
 
 impl NetworkBuilder {
-    /// A dense layer of `outputs` units and the activation that follows it. Weights start as suits the activation
-    /// ([`Init::for_activation`]), biases at zero; [`dense_with`](Self::dense_with) changes that.
+    /// Adds a dense layer of `outputs` units and the activation that follows it. The initial weights suit the
+    /// activation ([`Init::for_activation`]), the initial bias is zero; [`dense_with`](Self::dense_with) changes that.
     pub fn dense(self, outputs: usize, activation: Activation) -> Self {
         self.dense_with(Dense::units(outputs, activation))
     }
 
-    /// A dense layer with initializations of its own:
+    /// Adds a dense layer with initializations of its own:
     /// `.dense_with(Dense::units(16, Relu).init(Init::HeNormal))`.
     pub fn dense_with(mut self, layer: DenseConfig) -> Self {
         self.plan.push(Plan::Dense(layer));
         self
     }
 
-    /// An activation by itself.
+    /// Adds an activation by itself.
     pub fn activation(mut self, activation: Activation) -> Self {
         self.plan.push(Plan::Activation(activation));
         self
     }
 
-    /// Dropout with this probability, in [0, 1), that an entry is set to zero while training.
+    /// Adds dropout with this probability, in [0, 1), that an entry is set to zero while training.
     pub fn dropout(mut self, rate: f64) -> Self {
         self.plan.push(Plan::Dropout(rate as f32));
         self
     }
 
-    /// Gaussian noise of this standard deviation, zero or more, while training; as the first layer, on the inputs.
-    pub fn noise(mut self, deviation: f32) -> Self {
-        self.plan.push(Plan::Noise(deviation));
+    /// Adds Gaussian noise of this standard deviation, zero or more, while training; as the first layer, on the inputs.
+    pub fn noise(mut self, standard_deviation: f32) -> Self {
+        self.plan.push(Plan::Noise(standard_deviation));
         self
     }
 
-    /// Batch normalization, usually between a dense layer and its activation:
+    /// Adds batch normalization, usually between a dense layer and its activation:
     /// `.dense(256, Identity).batch_norm().activation(Relu)`.
     pub fn batch_norm(mut self) -> Self {
         self.plan.push(Plan::BatchNorm);
         self
     }
 
-    /// Layer normalization, usually between a dense layer and its activation.
+    /// Adds layer normalization, usually between a dense layer and its activation.
     pub fn layer_norm(mut self) -> Self {
         self.plan.push(Plan::LayerNorm);
         self
     }
 
-    /// The seed of the initial weights; 0 if not given.
+    /// Sets the seed of the initial weights, by default 0.
     pub fn seed(mut self, seed: u64) -> Self {
         self.seed = seed;
         self
     }
 
-    /// The same description with the seed number `index` of those that follow from its own; its own for 0.
+    /// Returns the description with the `index`-th of the seeds that follow from its own; its own for 0.
     pub(crate) fn reseeded(self, index: u64) -> Self {
         let starts = Rng::stream(self.seed, purpose::STARTS).next_u64();
         let seed = if index == 0 { self.seed } else { Rng::stream(starts, index).next_u64() };
         self.seed(seed)
     }
 
-    /// Draws the initial weights.
+    /// Returns the network, with new initial weights.
     ///
     /// # Errors
     /// If there is no dense layer, a layer's setting is out of range, or a layer does not fit into memory.
@@ -175,7 +176,7 @@ impl NetworkBuilder {
         Network::from_layers(self.inputs, layers)
     }
 
-    /// The activation that the outputs of the dense layer with this index go through first.
+    /// Returns the activation that the outputs of the dense layer with this index go through first.
     fn activation_after(&self, index: usize) -> Activation {
         let own = match self.plan[index] {
             Plan::Dense(config) if config.activation != Activation::Identity => Some(config.activation),

@@ -5,9 +5,10 @@ use crate::nn::layer::{Dense, Layer};
 use crate::nn::network::Network;
 
 impl Network {
-    /// The same function with fewer layers: batch normalization becomes part of the dense layer before it, or else of the
-    /// one after it, and dropout and noise are left out. Outputs are the same but for rounding. A batch normalization next
-    /// to no dense layer stays, and so does layer normalization, which is not linear.
+    /// Returns a network for prediction with fewer layers: batch normalization is merged into the dense layer before
+    /// it, or else into the one after it, and dropout and noise are left out. Outputs are the same up to rounding. A
+    /// batch normalization that is not next to a dense layer stays, and so does layer normalization, which is not
+    /// linear.
     ///
     /// ```
     /// use palmnet::{Activation::*, Matrix, Network};
@@ -33,14 +34,16 @@ impl Network {
     }
 }
 
-/// The layer whose output `j` is then multiplied by the first, and the second added.
+/// Returns `dense` followed by the map y ↦ factor · y + constant of each output, with (factor, constant) = `line(j)`,
+/// as one layer.
 fn scaled_outputs(dense: &Dense, line: impl Fn(usize) -> (f32, f32)) -> Dense {
     let weights = Matrix::from_fn(dense.inputs(), dense.outputs(), |i, j| dense.weights()[(i, j)] * line(j).0);
     let bias = dense.bias().iter().enumerate().map(|(j, bias)| bias * line(j).0 + line(j).1).collect();
     Dense::new(weights, bias)
 }
 
-/// The layer whose input `i` is multiplied by the first before, and the second added.
+/// Returns `dense` preceded by the map x ↦ factor · x + constant of each input, with (factor, constant) = `line(i)`, as
+/// one layer.
 fn scaled_inputs(dense: &Dense, line: impl Fn(usize) -> (f32, f32)) -> Dense {
     let weights = Matrix::from_fn(dense.inputs(), dense.outputs(), |i, j| dense.weights()[(i, j)] * line(i).0);
     let constant = |j| -> f64 {
@@ -80,7 +83,7 @@ mod tests {
             assert!((a - b).abs() < 1e-5, "{a} for {b}");
         }
         let spread = whole.as_slice().iter().fold(0f32, |most, &p| most.max(p));
-        assert!(spread < 0.999, "outputs that tell nothing");
+        assert!(spread < 0.999, "the outputs are saturated");
         assert_eq!(folded.folded(), folded);
     }
 }

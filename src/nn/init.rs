@@ -1,4 +1,4 @@
-//! How weights and biases start.
+//! The initialization of weights and biases.
 
 use std::fmt;
 use std::str::FromStr;
@@ -19,7 +19,7 @@ pub enum Init {
     XavierUniform,
     /// Normal with variance 2 / (fan-in + fan-out) (Glorot, Bengio, 2010).
     XavierNormal,
-    /// Uniform with variance 2 / fan-in (He, Zhang, Ren, Sun, 2015): for ReLU and its kin.
+    /// Uniform with variance 2 / fan-in (He, Zhang, Ren, Sun, 2015): for ReLU and similar activations.
     HeUniform,
     /// Normal with variance 2 / fan-in (He, Zhang, Ren, Sun, 2015).
     HeNormal,
@@ -29,7 +29,7 @@ pub enum Init {
     LecunNormal,
     /// Normal with mean 0 and this standard deviation.
     Normal(f32),
-    /// Normal with mean 0 and this standard deviation before numbers beyond twice it are drawn again.
+    /// Normal with mean 0 and this standard deviation, with numbers beyond two standard deviations drawn again.
     TruncatedNormal(f32),
     /// Uniform between low and high.
     Uniform(f32, f32),
@@ -43,7 +43,7 @@ impl Init {
         NAMES.forms()
     }
 
-    /// The method that suits the activation that follows the layer: He for ReLU and its kin, LeCun for SELU,
+    /// Returns the method that suits the activation after the layer: He for ReLU and similar ones, LeCun for SELU,
     /// Xavier for the rest.
     pub fn for_activation(activation: Activation) -> Self {
         use Activation::*;
@@ -56,7 +56,7 @@ impl Init {
 
     pub(crate) fn check(self) -> Result<()> {
         let good = match self {
-            Init::Normal(deviation) | Init::TruncatedNormal(deviation) => deviation.is_finite() && deviation >= 0.0,
+            Init::Normal(std) | Init::TruncatedNormal(std) => std.is_finite() && std >= 0.0,
             Init::Uniform(low, high) => low.is_finite() && high.is_finite() && low <= high,
             Init::Constant(value) => value.is_finite(),
             _ => true,
@@ -78,8 +78,8 @@ impl Init {
                 Init::HeNormal => normal(rng, 2.0 / fan_in),
                 Init::LecunUniform => uniform(rng, 1.0 / fan_in),
                 Init::LecunNormal => normal(rng, 1.0 / fan_in),
-                Init::Normal(deviation) => f64::from(deviation) * rng.normal(),
-                Init::TruncatedNormal(deviation) => f64::from(deviation) * truncated(rng),
+                Init::Normal(std) => f64::from(std) * rng.normal(),
+                Init::TruncatedNormal(std) => f64::from(std) * truncated(rng),
                 Init::Uniform(low, high) => rng.uniform_in(f64::from(low), f64::from(high)),
                 Init::Constant(value) => f64::from(value),
             } as f32;
@@ -125,8 +125,8 @@ impl FromStr for Init {
         let init = NAMES.parse(text, |init, parameters| {
             let numbers = parameters.iter().map(|text| parameter(text).filter(|number: &f32| number.is_finite()));
             match (init, &numbers.collect::<Option<Vec<f32>>>()?[..]) {
-                (Init::Normal(_), &[deviation]) => Some(Init::Normal(deviation)),
-                (Init::TruncatedNormal(_), &[deviation]) => Some(Init::TruncatedNormal(deviation)),
+                (Init::Normal(_), &[std]) => Some(Init::Normal(std)),
+                (Init::TruncatedNormal(_), &[std]) => Some(Init::TruncatedNormal(std)),
                 (Init::Uniform(..), &[low, high]) => Some(Init::Uniform(low, high)),
                 (Init::Constant(_), &[value]) => Some(Init::Constant(value)),
                 _ => None,

@@ -106,7 +106,8 @@ impl Loss {
         sum / prediction.rows().max(1) as f64
     }
 
-    /// As [`value`](Self::value), and writes the gradient of the loss with respect to `prediction` into `gradient`.
+    /// Returns the [`value`](Self::value), and writes the gradient of the loss with respect to `prediction` into
+    /// `gradient`.
     ///
     /// # Panics
     /// If the shapes of `prediction` and `target` differ.
@@ -146,8 +147,8 @@ impl Loss {
         });
     }
 
-    /// The form of this loss that takes logits, for a network that ends in `activation`: the two are then computed
-    /// together. `None` if there is no such form.
+    /// Returns the form of this loss that takes logits, for a network that ends in `activation`: the two are then
+    /// computed together. `None` if there is no such form.
     pub(crate) fn fused(self, activation: Activation) -> Option<Loss> {
         match (self, activation) {
             (CrossEntropy, Activation::Softmax) => Some(CrossEntropyLogits),
@@ -161,7 +162,8 @@ impl Loss {
         let probability = matches!(output, Activation::Softmax | Activation::Sigmoid | Activation::HardSigmoid);
         match self {
             CrossEntropy | BinaryCrossEntropy if !probability => Err(Error::Setting(format!(
-                "{self} is for probabilities, and the network ends in {output}: end it in softmax or sigmoid, or use {self}_logits"
+                "{self} is for probabilities, and the network ends in {output}: end it in softmax or sigmoid, or use \
+                 {self}_logits"
             ))),
             CrossEntropyLogits | BinaryCrossEntropyLogits if output != Activation::Identity => Err(Error::Setting(
                 format!("{self} is for logits, and the network ends in {output}: end it in identity"),
@@ -177,7 +179,7 @@ impl Loss {
     }
 }
 
-/// The mean of the losses of a batch's rows; zero for none.
+/// Returns the mean of the losses of a batch's rows; zero for none.
 pub(crate) fn mean(losses: &[f64]) -> f64 {
     losses.iter().fold(0.0, |sum, loss| sum + loss) / losses.len().max(1) as f64
 }
@@ -304,7 +306,7 @@ fn pinball(error: f32, quantile: f32) -> f32 {
     math::select(error < 0.0, -quantile * error, (1.0 - quantile) * error)
 }
 
-/// Zero at the corner, as for the absolute error.
+/// Returns the slope of the quantile loss: zero at the corner, as for the absolute error.
 #[inline(always)]
 fn pinball_slope(error: f32, quantile: f32) -> f32 {
     math::sign(error) * math::select(error < 0.0, quantile, 1.0 - quantile)

@@ -26,7 +26,7 @@ pub struct Network {
 }
 
 impl Network {
-    /// A network of these layers for `inputs` features.
+    /// Returns a network of these layers for `inputs` features.
     ///
     /// # Errors
     /// If there is no dense layer, if a layer's inputs are not the outputs of the layer before, or if an
@@ -49,17 +49,17 @@ impl Network {
         Ok(Network { inputs, layers })
     }
 
-    /// The number of features of an example.
+    /// Returns the number of features of an example.
     pub fn inputs(&self) -> usize {
         self.inputs
     }
 
-    /// The number of outputs for an example.
+    /// Returns the number of outputs for an example.
     pub fn outputs(&self) -> usize {
         self.layers.iter().fold(self.inputs, |width, layer| layer.outputs(width))
     }
 
-    /// The layers, first to last.
+    /// Returns the layers, first to last.
     pub fn layers(&self) -> &[Layer] {
         &self.layers
     }
@@ -68,7 +68,7 @@ impl Network {
         &mut self.layers
     }
 
-    /// The activation that the outputs have passed through; the identity if the last layer is none.
+    /// Returns the activation of the outputs; the identity if the last layer is not an activation.
     pub fn output_activation(&self) -> Activation {
         match self.layers.last() {
             Some(Layer::Activation(activation)) => *activation,
@@ -76,17 +76,17 @@ impl Network {
         }
     }
 
-    /// The number of trained numbers.
+    /// Returns the number of trained parameters.
     pub fn parameter_count(&self) -> usize {
         self.parameters().map(<[f32]>::len).sum()
     }
 
-    /// The trained tensors, in the order that gradients and optimizers follow.
+    /// Returns the trained tensors, in the order that gradients and optimizers follow.
     pub fn parameters(&self) -> impl Iterator<Item = &[f32]> {
         self.layers.iter().flat_map(Layer::parameters).map(|(_, values)| values)
     }
 
-    /// The trained tensors, to be changed, in the order of [`parameters`](Self::parameters).
+    /// Returns the trained tensors, mutable, in the order of [`parameters`](Self::parameters).
     pub fn parameters_mut(&mut self) -> impl Iterator<Item = &mut [f32]> {
         self.layers.iter_mut().flat_map(Layer::parameters_mut)
     }
@@ -104,7 +104,7 @@ impl Network {
         }
     }
 
-    /// The outputs for `x`, which holds one example per row: a matrix of examples × outputs.
+    /// Returns the outputs for `x`, which holds one example per row: a matrix of examples × outputs.
     ///
     /// # Panics
     /// If `x` has not as many columns as the network has inputs.
@@ -114,7 +114,7 @@ impl Network {
         scratch.output
     }
 
-    /// As [`predict`](Self::predict), in memory that is kept for the next call.
+    /// Returns the outputs for `x`, examples × outputs, in memory that is kept for the next call.
     ///
     /// # Panics
     /// If `x` has not as many columns as the network has inputs.
@@ -122,7 +122,7 @@ impl Network {
         self.run(x, scratch, false)
     }
 
-    /// The mean loss of the outputs for `x` against `target`, as in prediction: nothing is dropped. Softmax and
+    /// Returns the mean loss of the outputs for `x` against `target`, as in prediction: nothing is dropped. Softmax and
     /// cross-entropy, or sigmoid and binary cross-entropy, are computed together from the logits.
     ///
     /// # Errors
@@ -137,8 +137,9 @@ impl Network {
         Ok(fused.unwrap_or(loss).value(self.run(x, scratch, fused.is_some()), target))
     }
 
-    /// The outputs of `layer`, an index into [`layers`](Self::layers), for `x`, as in prediction: a matrix of examples ×
-    /// the layer's outputs. A network without its last layers is an encoder: they are features of the examples.
+    /// Returns the outputs of `layer`, an index into [`layers`](Self::layers), for `x`, as in prediction: a matrix of
+    /// examples × the layer's outputs. A network without its last layers is an encoder: they are features of the
+    /// examples.
     ///
     /// ```
     /// use palmnet::{Activation::*, Matrix, Network};
@@ -158,12 +159,12 @@ impl Network {
         scratch.output
     }
 
-    /// The forward pass without training: up to the logits, that is without the last activation, if asked for.
+    /// Runs the forward pass without training; without the last activation, so up to the logits, if `to_logits`.
     pub(crate) fn run<'s>(&self, x: &Matrix, scratch: &'s mut Scratch, to_logits: bool) -> &'s Matrix {
         self.run_layers(&self.layers, x, scratch, to_logits)
     }
 
-    /// The forward pass without training through the first of the layers.
+    /// Runs the forward pass without training through the first `layers`.
     fn run_layers<'s>(&self, layers: &[Layer], x: &Matrix, scratch: &'s mut Scratch, to_logits: bool) -> &'s Matrix {
         assert_eq!(x.columns(), self.inputs, "the network has {} inputs, the data {}", self.inputs, x.columns());
         let Scratch { output, input } = scratch;
@@ -193,7 +194,7 @@ pub struct Scratch {
     input: Matrix,
 }
 
-/// A table of the layers with their outputs and parameters.
+/// Writes a table of the layers with their outputs and parameters.
 impl fmt::Display for Network {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         writeln!(f, "{:<18}{:>8}{:>12}", "layer", "outputs", "parameters")?;

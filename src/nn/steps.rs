@@ -1,4 +1,4 @@
-//! Which layers run together.
+//! Steps: layers that run together.
 
 use super::activation::Activation;
 use super::layer::batch_norm::Moments;
@@ -17,14 +17,14 @@ pub(crate) struct Step<'a> {
 static IDENTITY: Layer = Layer::Activation(Activation::Identity);
 
 impl<'a> Step<'a> {
-    /// The step of a prediction that begins at `layer`, and the layer after it. The last activation is left out
+    /// Returns the step of a prediction that begins at `layer`, and the layer after it. The last activation is left out
     /// `to_logits`.
     pub(crate) fn of_prediction(layers: &'a [Layer], layer: usize, to_logits: bool) -> (Self, usize) {
         Step::at(layers, layer, to_logits, |_| true)
     }
 
-    /// The step of a training that begins at `layer`, and the layer after it. An activation whose derivative is computed
-    /// from its input runs by itself, so that the input is kept.
+    /// Returns the step of a training that begins at `layer`, and the layer after it. An activation whose derivative is
+    /// computed from its input runs by itself, so that the input is kept.
     pub(crate) fn of_training(layers: &'a [Layer], layer: usize, to_logits: bool) -> (Self, usize) {
         Step::at(layers, layer, to_logits, Activation::reads_output)
     }
@@ -43,12 +43,12 @@ impl<'a> Step<'a> {
         }
     }
 
-    /// Whether a prediction may leave it out.
+    /// Returns whether a prediction may leave the step out.
     pub(crate) fn is_only_for_training(self) -> bool {
         matches!(self.layer, Layer::Dropout(_) | Layer::Noise(_))
     }
 
-    /// The step in prediction.
+    /// Computes the step in prediction.
     pub(crate) fn predict(self, input: &Matrix, output: &mut Matrix) {
         if let Layer::Dense(dense) = self.layer {
             return dense.predict(input, self.activation, output);
@@ -57,7 +57,7 @@ impl<'a> Step<'a> {
         self.activation.forward(output.as_mut_slice(), input.columns());
     }
 
-    /// The step in training, on some rows of a batch with these moments.
+    /// Computes the step in training, for some rows of a batch with these moments.
     pub(crate) fn forward(self, input: &Matrix, moments: &Moments, trace: &mut Trace) {
         if let Layer::Dense(dense) = self.layer {
             return dense.predict(input, self.activation, &mut trace.output);
@@ -66,8 +66,8 @@ impl<'a> Step<'a> {
         self.activation.forward(trace.output.as_mut_slice(), input.columns());
     }
 
-    /// The backward pass of the activation: turns the gradient with respect to the step's output, in `trace`, into that
-    /// with respect to the layer's.
+    /// Runs the backward pass of the activation: turns the gradient with respect to the step's output, in `trace`, into
+    /// that with respect to the layer's.
     pub(crate) fn backward_activation(self, trace: &mut Trace) {
         let columns = trace.delta.columns();
         self.activation.backward(trace.output.as_slice(), trace.delta.as_mut_slice(), columns);

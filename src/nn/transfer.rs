@@ -7,10 +7,10 @@ use crate::base::error::{Error, Result};
 use crate::base::rng::{Rng, purpose};
 
 impl Network {
-    /// Replaces the last dense layer, and everything after it, by a new dense layer of `outputs` units and `activation`,
-    /// for fine-tuning on another task. Its weights are drawn as suits the activation
-    /// ([`Init::for_activation`](crate::nn::Init::for_activation)), its bias is zero. The layers before it stay as they are;
-    /// [`Trainer::freeze`](crate::Trainer::freeze) keeps training from changing them.
+    /// Replaces the last dense layer, and everything after it, by a new dense layer of `outputs` units and
+    /// `activation`, for fine-tuning on another task. Its weights are drawn as suits the activation
+    /// ([`Init::for_activation`](crate::nn::Init::for_activation)), its bias is zero. The layers before it stay as they
+    /// are; [`Trainer::freeze`](crate::Trainer::freeze) keeps training from changing them.
     ///
     /// ```
     /// use palmnet::{Activation::*, Network};
@@ -56,7 +56,7 @@ impl Network {
         self.combine(other, |own, other| own.copy_from_slice(other))
     }
 
-    /// Moves all parameters and running statistics by `fraction`, in \[0, 1\], of the way towards those of `other`, without
+    /// Moves all parameters and running statistics by `fraction`, in \[0, 1\], of the way to those of `other`, without
     /// allocation: w ← w + fraction · (other - w).
     ///
     /// A small fraction at every step is the soft update of a target network (Lillicrap et al., 2015) or an exponential
@@ -77,8 +77,8 @@ impl Network {
     /// ```
     ///
     /// # Errors
-    /// If the networks do not have layers of the same kinds and widths, or `fraction` is not in \[0, 1\]. This network is
-    /// then as before.
+    /// If the networks do not have layers of the same kinds and widths, or `fraction` is not in \[0, 1\]. This network
+    /// is then as before.
     pub fn blend_parameters(&mut self, other: &Network, fraction: f32) -> Result<()> {
         if !(0.0..=1.0).contains(&fraction) {
             return Err(Error::Setting(format!("a blend of {fraction}: the fraction must be from 0 to 1")));
@@ -181,7 +181,7 @@ mod tests {
         assert_eq!(text.join(" "), "dense(3,5) batch_norm(5) relu dense(5,4) relu dense(4,7)");
         let x = Matrix::from_fn(4, 3, |i, j| (i + j) as f32);
         assert_eq!(network.activations(&x, 4), before.activations(&x, 4));
-        // As the layer would start in a network of its own.
+        // The weights that the layer would have in a network of its own.
         let alone = Network::builder(4).dense(7, Identity).seed(3).build().unwrap();
         assert_eq!(network.layers()[5], alone.layers()[0]);
         let now = network.clone();

@@ -1,4 +1,4 @@
-//! Training loops of one's own.
+//! Custom training loops.
 
 use std::fmt;
 use std::mem::{Discriminant, discriminant};
@@ -12,9 +12,9 @@ use super::network::Network;
 use crate::base::error::Result;
 use crate::linalg::matrix::Matrix;
 
-/// The memory of a training step besides the network: every layer's output, the gradients, the random state of
-/// dropout. It is taken at the first batch and reused: further steps of batches no larger allocate nothing. Everything
-/// runs on the thread that calls it, except for very large products; [`Trainer`](crate::Trainer) shares whole steps among
+/// The memory of a training step besides the network: every layer's output, the gradients, the random state of dropout.
+/// It is taken at the first batch and reused: further steps of batches no larger allocate nothing. Everything runs on
+/// the thread that calls it, except for very large products; [`Trainer`](crate::Trainer) shares whole steps among
 /// several.
 ///
 /// The simple path is [`step`](Self::step), which does everything but the optimizer's part:
@@ -36,8 +36,9 @@ use crate::linalg::matrix::Matrix;
 /// # Ok::<(), palmnet::Error>(())
 /// ```
 ///
-/// A loss that is not built in goes through [`forward`](Self::forward) and [`backward_from`](Self::backward_from), which
-/// takes the gradient of the loss with respect to the outputs. Here log cosh(ŷ - y), whose derivative is tanh(ŷ - y):
+/// A loss that is not built in goes through [`forward`](Self::forward) and [`backward_from`](Self::backward_from),
+/// which takes the gradient of the loss with respect to the outputs. Here log cosh(ŷ - y), whose derivative is tanh(ŷ -
+/// y):
 ///
 /// ```
 /// use palmnet::optim::Optimizer;
@@ -57,8 +58,8 @@ use crate::linalg::matrix::Matrix;
 /// # Ok::<(), palmnet::Error>(())
 /// ```
 ///
-/// An encoder with two heads is three networks, each with a workspace: the heads' gradients with respect to their inputs
-/// are added and go back through the encoder.
+/// An encoder with two heads is three networks, each with a workspace: the heads' gradients with respect to their
+/// inputs are added and go back through the encoder.
 ///
 /// ```
 /// use palmnet::{Activation::*, Loss, Matrix, Network, Workspace};
@@ -80,8 +81,8 @@ use crate::linalg::matrix::Matrix;
 /// ```
 ///
 /// # Panics
-/// Every method panics if the network is not of the layers that the workspace was made for, or if the call before that it
-/// needs is missing.
+/// Every method panics if the network is not of the layers that the workspace was made for, or if the call before that
+/// it needs is missing.
 #[derive(Clone)]
 pub struct Workspace {
     pass: Pass,
@@ -115,7 +116,7 @@ enum Stage {
 }
 
 impl Workspace {
-    /// A workspace for networks of these layers; `seed` is that of dropout and noise.
+    /// Returns a workspace for networks of these layers; `seed` is that of dropout and noise.
     pub fn new(network: &Network, seed: u64) -> Self {
         let pass = Pass::to_logits(network, seed);
         Workspace {
@@ -134,9 +135,9 @@ impl Workspace {
         }
     }
 
-    /// The same workspace with the first `layers` layers as they are in prediction: without dropout and noise, with the
-    /// running statistics of batch normalization. The gradient of their parameters stays zero. So an
-    /// optimizer leaves them alone unless it has a [`Penalty`](crate::Penalty) or has moved them before.
+    /// Freezes the first `layers` layers: they work as in prediction, without dropout and noise, and with the running
+    /// statistics of batch normalization. The gradient of their parameters stays zero. So an optimizer does not change
+    /// them unless it has a [`Penalty`](crate::Penalty) or moments of earlier steps.
     ///
     /// ```
     /// use palmnet::optim::Optimizer;
@@ -162,7 +163,7 @@ impl Workspace {
         self
     }
 
-    /// Both passes of a batch: returns the mean loss of `x` against `target`; its gradient is then in
+    /// Runs both passes of a batch: returns the mean loss of `x` against `target`; its gradient is then in
     /// [`gradient`](Self::gradient). If the loss is finite, the batch contributes to the running means and variances of
     /// batch normalization.
     ///
@@ -170,8 +171,8 @@ impl Workspace {
     /// If the loss is not defined for the network's outputs.
     ///
     /// # Panics
-    /// If `x` has not as many columns as the network has inputs, `target` has not the shape of the outputs, or the network
-    /// is not the workspace's.
+    /// If `x` has not as many columns as the network has inputs, `target` has not the shape of the outputs, or the
+    /// network is not the workspace's.
     pub fn step(&mut self, network: &mut Network, loss: Loss, x: &Matrix, target: &Matrix) -> Result<f64> {
         loss.check(network.output_activation())?;
         self.run_forward(network, x, loss.fused(network.output_activation()).is_none());
@@ -182,7 +183,7 @@ impl Workspace {
         Ok(value)
     }
 
-    /// The forward pass in training: dropout is at work, and batch normalization takes its means and variances from `x`.
+    /// Runs the forward pass in training: with dropout, and with batch normalization over `x`.
     /// Returns the outputs, examples × outputs.
     ///
     /// # Panics
@@ -219,9 +220,9 @@ impl Workspace {
         if network.output_activation() == Activation::Identity { self.pass.output() } else { &self.outputs }
     }
 
-    /// The backward pass after [`forward`](Self::forward): returns the mean loss against `target`; its gradient is then
-    /// in [`gradient`](Self::gradient). Softmax and cross-entropy, or sigmoid and binary cross-entropy, are computed
-    /// together from the logits.
+    /// Runs the backward pass after [`forward`](Self::forward): returns the mean loss against `target`; its gradient is
+    /// then in [`gradient`](Self::gradient). Softmax and cross-entropy, or sigmoid and binary cross-entropy, are
+    /// computed together from the logits.
     ///
     /// # Errors
     /// If the loss is not defined for the network's outputs.
@@ -244,12 +245,13 @@ impl Workspace {
         Ok(loss::mean(&self.losses))
     }
 
-    /// The backward pass after [`forward`](Self::forward) from the gradient of any loss with respect to the outputs,
-    /// examples × outputs. It is taken as it is: for the mean over examples it contains the factor 1 / examples.
+    /// Runs the backward pass after [`forward`](Self::forward) from the gradient of any loss with respect to the
+    /// outputs, examples × outputs. It is used unchanged: for the mean over examples it must contain the factor 1 /
+    /// examples.
     ///
     /// # Panics
-    /// If `output_gradient` has not the shape of the outputs, the network is not the workspace's, or there was no forward
-    /// pass that returned outputs.
+    /// If `output_gradient` has not the shape of the outputs, the network is not the workspace's, or there was no
+    /// forward pass that returned outputs.
     pub fn backward_from(&mut self, network: &Network, output_gradient: &Matrix) {
         self.begin_backward(network, true);
         let shape = (self.x.rows(), network.outputs());
@@ -284,19 +286,20 @@ impl Workspace {
         self.stage = Stage::Backward;
     }
 
-    /// The gradient of the last backward pass, one tensor after the other in the order of [`Network::parameters`].
+    /// Returns the gradient of the last backward pass, one tensor after the other in the order of
+    /// [`Network::parameters`].
     pub fn gradient(&self) -> &[f32] {
         &self.gradient
     }
 
-    /// The gradient of the last backward pass, to be changed before the optimizer sees it, as
-    /// [`clip_norm`](crate::optim::clip_norm) does.
+    /// Returns the gradient of the last backward pass, mutable, so that it can be changed before the optimizer's step,
+    /// as [`clip_norm`](crate::optim::clip_norm) does.
     pub fn gradient_mut(&mut self) -> &mut [f32] {
         &mut self.gradient
     }
 
-    /// The gradient of the last backward pass with respect to the inputs, examples × inputs. It is computed when it is
-    /// asked for. [`Network::input_gradient`] is for a network that is not being trained.
+    /// Returns the gradient of the last backward pass with respect to the inputs, examples × inputs. It is computed
+    /// when it is asked for. [`Network::input_gradient`] is for a network that is not being trained.
     ///
     /// # Panics
     /// If the network is not the workspace's, or there was no backward pass after the last forward pass.
@@ -312,9 +315,9 @@ impl Workspace {
         self.pass.input_delta()
     }
 
-    /// The outputs of `layer`, an index into [`Network::layers`], in the last forward pass, examples × the layer's
-    /// outputs. `None` if they were not kept: those of a dense layer or batch normalization are overwritten by an
-    /// activation that follows, unless it is the last, and [`step`](Self::step) may compute no outputs of the last
+    /// Returns the outputs of `layer`, an index into [`Network::layers`], in the last forward pass, examples × the
+    /// layer's outputs. `None` if they were not kept: those of a dense layer or batch normalization are overwritten by
+    /// an activation that follows, unless it is the last, and [`step`](Self::step) may compute no outputs of the last
     /// activation. [`Network::activations`] knows them all.
     ///
     /// # Panics
@@ -330,7 +333,7 @@ impl Workspace {
         self.pass.activations(network, layer)
     }
 
-    /// Lets the last batch contribute to the running means and variances of batch normalization, as
+    /// Updates the running means and variances of batch normalization with the last batch, as
     /// [`step`](Self::step) does by itself; a network without such layers is left as it is.
     ///
     /// # Panics
@@ -343,7 +346,7 @@ impl Workspace {
     }
 }
 
-/// The shape, and no megabytes of numbers.
+/// Writes the shape, not the megabytes of numbers.
 impl fmt::Debug for Workspace {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Workspace")
@@ -393,10 +396,10 @@ fn layer_shapes(network: &Network) -> impl Iterator<Item = LayerShape> {
 }
 
 impl Network {
-    /// The gradient of any function of the outputs for `x` with respect to `x`, as in prediction (nothing is dropped, and
-    /// batch normalization uses its running statistics): shows which inputs an output depends on (saliency; Simonyan,
-    /// Vedaldi, Zisserman, 2013). `output_gradient` is the gradient of that function with respect to the outputs, examples
-    /// × outputs: 1 in one column for one output. Returns a matrix of examples × inputs.
+    /// Returns the gradient of any function of the outputs for `x` with respect to `x`, as in prediction (nothing is
+    /// dropped, and batch normalization uses its running statistics): shows which inputs an output depends on
+    /// (saliency; Simonyan, Vedaldi, Zisserman, 2013). `output_gradient` is the gradient of that function with respect
+    /// to the outputs, examples × outputs: 1 in one column for one output. Returns a matrix of examples × inputs.
     ///
     /// ```
     /// use palmnet::nn::{Dense, Layer};

@@ -34,8 +34,8 @@ impl Adam {
         Adam { decoupled: true, ..Adam::new(learning_rate) }
     }
 
-    /// Sets the decay of the running mean (β₁) and of the running mean square (β₂) of the gradient: each at least 0 and less
-    /// than 1.
+    /// Sets the decay of the running mean (β₁) and of the running mean square (β₂) of the gradient: each at least 0 and
+    /// less than 1.
     pub fn betas(self, beta1: f32, beta2: f32) -> Self {
         Adam { beta1, beta2, ..self }
     }
@@ -150,8 +150,8 @@ impl NAdam {
         NAdam { learning_rate, beta1: 0.9, beta2: 0.999, epsilon: 1e-8 }
     }
 
-    /// Sets the decay of the running mean (β₁) and of the running mean square (β₂) of the gradient: each at least 0 and less
-    /// than 1.
+    /// Sets the decay of the running mean (β₁) and of the running mean square (β₂) of the gradient: each at least 0 and
+    /// less than 1.
     pub fn betas(self, beta1: f32, beta2: f32) -> Self {
         NAdam { beta1, beta2, ..self }
     }

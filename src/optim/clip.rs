@@ -2,8 +2,8 @@
 
 use crate::linalg::reduce::square_sum;
 
-/// Scales `gradient` down to the Euclidean norm `limit` if its norm is above that, and returns the norm before (Pascanu,
-/// Mikolov, Bengio, 2013). Apply it to the whole gradient of a network, before the optimizer's step.
+/// Scales `gradient` down to the Euclidean norm `limit` if its norm is above that, and returns the norm before
+/// (Pascanu, Mikolov, Bengio, 2013). Apply it to the whole gradient of a network, before the optimizer's step.
 ///
 /// ```
 /// let mut gradient = [3.0, 4.0];

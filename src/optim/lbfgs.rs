@@ -8,21 +8,21 @@ use super::line_search::{Point, search};
 use crate::base::error::Result;
 use crate::linalg::reduce::{add_scaled, dot};
 
-/// Limited-memory BFGS (Liu, Nocedal, 1989): the last steps and the changes of the gradient over them give the curvature
-/// of the loss, and so an estimate of its minimum. For small networks and a few hundred examples it reaches a lower loss
-/// in fewer passes than the other rules; for many thousand examples, mini-batches learn more in a pass.
+/// Limited-memory BFGS (Liu, Nocedal, 1989): the last steps and the changes of the gradient over them give the
+/// curvature of the loss, and so an estimate of its minimum. For small networks and a few hundred examples it reaches a
+/// lower loss in fewer passes than the other rules; for many thousand examples, mini-batches learn more in a pass.
 ///
-/// It is for [`Trainer`](crate::Trainer), for which each epoch is then an iteration: one step along the estimated direction,
-/// on the loss of all training examples, of a length that meets the strong Wolfe conditions (Nocedal, Wright, 2006), found
-/// in one to a few passes over the data. The training ends before its last epoch when it has converged: when the largest
-/// entry of the gradient or the change of the loss is below its [`tolerance`](Self::tolerance), or no step decreases the
-/// loss any more in single precision.
+/// It is for [`Trainer`](crate::Trainer), for which each epoch is then an iteration: one step along the estimated
+/// direction, on the loss of all training examples, of a length that meets the strong Wolfe conditions (Nocedal,
+/// Wright, 2006), found in one to a few passes over the data. The training ends before its last epoch when it has
+/// converged: when the largest entry of the gradient or the change of the loss is below its
+/// [`tolerance`](Self::tolerance), or no step decreases the loss any more in single precision.
 ///
-/// - The loss of an epoch is that after its step, its learning rate is the length of the step divided by the length that
-///   the curvature suggests, and its only batch is all of the data.
-/// - The one penalty that it supports is L2. Settings that change the loss from step to step, or are no part of the loss,
-///   are refused: L1, whose slope jumps at zero, weight decay, clipping, max-norm, warm-up, dropout, noise and batch
-///   normalization.
+/// - The loss of an epoch is that after its step, its learning rate is the length of the step divided by the length
+///   that the curvature suggests, and its only batch is all of the data.
+/// - The one penalty that it supports is L2. Settings that change the loss from step to step, or are no part of the
+///   loss, are refused: L1, whose slope jumps at zero, weight decay, clipping, max-norm, warm-up, dropout, noise and
+///   batch normalization.
 /// - Schedule and batch size have no influence.
 ///
 /// ```
@@ -42,8 +42,8 @@ pub struct Lbfgs {
     change: f32,
 }
 
-/// The training ends after this many iterations in a row that did not decrease the loss. One is not enough: near a minimum
-/// the decrease is lost in the rounding of the loss, while the gradient still shows it.
+/// The training ends after this many iterations in a row that did not decrease the loss. One is not enough: near a
+/// minimum the decrease is lost in the rounding of the loss, while the gradient still shows it.
 const MOST_IDLE: usize = 5;
 
 /// A memory of ten steps, and tolerances of 10⁻⁶ for the gradient and 10⁻⁷ for the relative change of the loss.
@@ -92,7 +92,7 @@ impl Lbfgs {
 pub(crate) type Function<'f> = &'f mut dyn FnMut(&[f32], &mut [f32]) -> f64;
 
 /// The minimization of a function by L-BFGS.
-pub(crate) struct Minimiser {
+pub(crate) struct Minimizer {
     rule: Lbfgs,
     /// The current point, the function there, and its gradient.
     pub(crate) x: Vec<f32>,
@@ -113,7 +113,7 @@ struct Pair {
     change: Vec<f32>,
     product: f64,
     /// The multiple of the change that was subtracted from the direction.
-    share: f64,
+    multiple: f64,
 }
 
 /// The result of an iteration.
@@ -125,12 +125,12 @@ pub(crate) struct Iteration {
     pub(crate) over: bool,
 }
 
-impl Minimiser {
+impl Minimizer {
     pub(crate) fn new(rule: Lbfgs, x: Vec<f32>, function: Function<'_>) -> Self {
         let zeros = || vec![0.0; x.len()];
         let (mut gradient, direction, next, next_gradient) = (zeros(), zeros(), zeros(), zeros());
         let value = function(&x, &mut gradient);
-        Minimiser { rule, x, value, gradient, idle: 0, pairs: VecDeque::new(), direction, next, next_gradient }
+        Minimizer { rule, x, value, gradient, idle: 0, pairs: VecDeque::new(), direction, next, next_gradient }
     }
 
     /// Takes one step.
@@ -172,8 +172,8 @@ impl Minimiser {
         self.idle >= MOST_IDLE || self.is_level()
     }
 
-    /// Returns its state apart from the current point: the number of iterations in a row that decreased the function too
-    /// little, and the steps that it remembers, each followed by the change of the gradient over it.
+    /// Returns its state apart from the current point: the number of iterations in a row that decreased the function
+    /// too little, and the steps that it remembers, each followed by the change of the gradient over it.
     pub(crate) fn memory(&self) -> (usize, Vec<&[f32]>) {
         (self.idle, self.pairs.iter().flat_map(|pair| [&pair.step[..], &pair.change[..]]).collect())
     }
@@ -197,14 +197,14 @@ impl Minimiser {
         self.gradient.iter().all(|g| g.abs() <= self.rule.gradient)
     }
 
-    /// Computes the direction against the gradient, corrected for the curvature by the remembered steps (Nocedal, Wright,
-    /// 2006, algorithm 7.4).
+    /// Computes the direction against the gradient, corrected for the curvature by the remembered steps (Nocedal,
+    /// Wright, 2006, algorithm 7.4).
     fn choose_direction(&mut self) {
-        let Minimiser { pairs, direction, gradient, .. } = self;
+        let Minimizer { pairs, direction, gradient, .. } = self;
         direction.iter_mut().zip(&*gradient).for_each(|(d, g)| *d = -g);
         for pair in pairs.iter_mut().rev() {
-            pair.share = dot(&pair.step, direction) / pair.product;
-            add_scaled(direction, (-pair.share) as f32, &pair.change);
+            pair.multiple = dot(&pair.step, direction) / pair.product;
+            add_scaled(direction, (-pair.multiple) as f32, &pair.change);
         }
         if let Some(last) = pairs.back() {
             let scale = (last.product / dot(&last.change, &last.change)) as f32;
@@ -212,15 +212,15 @@ impl Minimiser {
         }
         for pair in &*pairs {
             let back = dot(&pair.change, direction) / pair.product;
-            add_scaled(direction, (pair.share - back) as f32, &pair.step);
+            add_scaled(direction, (pair.multiple - back) as f32, &pair.step);
         }
     }
 
     /// Searches for the length of the step. If it finds one, `next` is the point there, with its gradient.
     fn step(&mut self, function: Function<'_>) -> Option<Point> {
-        let Minimiser { x, value, gradient, pairs, direction, next, next_gradient, .. } = self;
+        let Minimizer { x, value, gradient, pairs, direction, next, next_gradient, .. } = self;
         let start = Point { step: 0.0, value: *value, slope: dot(direction, gradient) };
-        // NaN is no descent either.
+        // NaN is not a descent either.
         if start.slope.is_nan() || start.slope >= 0.0 {
             return None;
         }
@@ -239,7 +239,7 @@ impl Minimiser {
     fn remember(&mut self, step: Vec<f32>, change: Vec<f32>) {
         let product = dot(&step, &change);
         if product > 1e-10 * dot(&change, &change) {
-            self.pairs.push_back(Pair { step, change, product, share: 0.0 });
+            self.pairs.push_back(Pair { step, change, product, multiple: 0.0 });
         }
     }
 }
@@ -265,18 +265,18 @@ mod tests {
             gradient[1] = (200.0 * (b - a * a)) as f32;
             (1.0 - a).powi(2) + 100.0 * (b - a * a).powi(2)
         };
-        let mut minimiser = Minimiser::new(Lbfgs::default().tolerance(1e-6, 0.0), vec![-1.2, 1.0], &mut function);
+        let mut minimizer = Minimizer::new(Lbfgs::default().tolerance(1e-6, 0.0), vec![-1.2, 1.0], &mut function);
         let mut iterations = 0;
         loop {
-            let before = minimiser.value;
-            let iteration = minimiser.iterate(&mut function);
+            let before = minimizer.value;
+            let iteration = minimizer.iterate(&mut function);
             iterations += 1;
-            assert!(minimiser.value <= before && iterations < 100);
+            assert!(minimizer.value <= before && iterations < 100);
             if iteration.over {
                 break;
             }
         }
-        assert!(minimiser.x.iter().all(|x| (x - 1.0).abs() < 1e-5), "{:?} after {iterations}", minimiser.x);
+        assert!(minimizer.x.iter().all(|x| (x - 1.0).abs() < 1e-5), "{:?} after {iterations}", minimizer.x);
         // Plain descent takes thousands.
         assert!(passes < 80, "{passes} passes");
     }
@@ -295,13 +295,13 @@ mod tests {
             value
         };
         let mut iterations = |memory| {
-            let mut minimiser =
-                Minimiser::new(Lbfgs::default().memory(memory).tolerance(1e-3, 0.0), vec![2.0; 37], &mut function);
-            let iterations = 1 + (0..500).take_while(|_| !minimiser.iterate(&mut function).over).count();
+            let mut minimizer =
+                Minimizer::new(Lbfgs::default().memory(memory).tolerance(1e-3, 0.0), vec![2.0; 37], &mut function);
+            let iterations = 1 + (0..500).take_while(|_| !minimizer.iterate(&mut function).over).count();
             assert!(
-                minimiser.x.iter().enumerate().all(|(i, x)| (x - 0.1 * (i % 7) as f32).abs() < 1e-3),
+                minimizer.x.iter().enumerate().all(|(i, x)| (x - 0.1 * (i % 7) as f32).abs() < 1e-3),
                 "{:?}",
-                minimiser.x
+                minimizer.x
             );
             iterations
         };

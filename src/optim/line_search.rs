@@ -27,11 +27,11 @@ impl Point {
 
 /// Returns a step at which the function is lower and flatter than at `start`, by the strong Wolfe conditions (Nocedal,
 /// Wright, 2006, algorithms 3.5 and 3.6), or at least lower, if rounding leaves no such step to be found; `None` if no
-/// step decreases the function. Near a minimum the slope is exact when the value no longer is, so a flatter point may be
-/// higher by a rounding error (after Hager, Zhang, 2005).
+/// step decreases the function. Near a minimum the slope is exact when the value no longer is, so a flatter point may
+/// be higher by a rounding error (after Hager, Zhang, 2005).
 ///
-/// `function` returns value and slope at a step. The first step tried is `first`, and the last call is for the step that
-/// is returned. The slope at the start must be negative.
+/// `function` returns value and slope at a step. The first step tried is `first`, and the last call is for the step
+/// that is returned. The slope at the start must be negative.
 pub(crate) fn search(start: Point, first: f64, mut function: impl FnMut(f64) -> (f64, f64)) -> Option<Point> {
     let decreases = |point: Point| point.value <= start.value + DECREASE * point.step * start.slope;
     let rounded = |point: Point| (point.value - start.value).abs() <= NOISE * start.value.abs();
@@ -46,7 +46,7 @@ pub(crate) fn search(start: Point, first: f64, mut function: impl FnMut(f64) -> 
         if !decreases(point) || point.value >= low.value && low.step > 0.0 {
             high = Some(point);
         } else {
-            // There is a minimum between two points if the lower one descends towards the other.
+            // There is a minimum between two points if the function descends from the lower one toward the other.
             let away = high.map_or(1.0, |high: Point| high.step - low.step);
             if point.slope * away >= 0.0 {
                 high = Some(low);
@@ -71,7 +71,8 @@ fn beyond(point: Point) -> f64 {
     3.0 * point.step
 }
 
-/// Returns a step between two: at the minimum of the cubic through values and slopes of both, but not too near to either.
+/// Returns a step between two: at the minimum of the cubic through values and slopes of both, but not too near to
+/// either.
 fn between(low: Point, high: Point) -> f64 {
     let width = high.step - low.step;
     let half = low.step + 0.5 * width;

@@ -1,4 +1,4 @@
-//! How a gradient changes the parameters.
+//! Optimization: update rules, penalties, clipping and schedules.
 
 mod adagrad;
 mod adam;

@@ -33,7 +33,7 @@ fn moment_name(i: usize) -> String {
 /// let gradient = vec![0.1; network.parameter_count()];
 /// optimizer.step(&mut network, &gradient);
 ///
-/// // To go on another day: the network and the optimizer's state.
+/// // To continue another day: the network and the optimizer's state.
 /// let state = optimizer.state();
 /// let mut later = Optimizer::new(Adam::new(0.01), &network);
 /// later.restore(&state)?;
@@ -229,7 +229,7 @@ impl Optimizer {
         finite
     }
 
-    /// As [`update`](Self::update), for parameters of the one tensor of this name.
+    /// Does the step's part for parameters of the tensor of this name.
     fn update_within(&mut self, name: &str, parameters: &mut [f32], gradient: &[f32], start: usize) -> bool {
         let (rate, step) = (self.learning_rate, self.steps);
         let penalty = if self.penalty.covers(name) { self.penalty } else { Penalty::default() };
@@ -274,9 +274,9 @@ mod tests {
     fn debug_form_is_short() {
         let network = Network::builder(300).dense(100, Activation::Relu).dense(9, Activation::Softmax).build().unwrap();
         let text = format!("{:?}", Optimizer::new(Adam::new(0.01), &network));
-        let expected = "Optimizer { rule: adam(learning_rate=0.01,beta1=0.9,beta2=0.999,epsilon=1e-8), learning_rate: 0.01, \
-                        penalty: Penalty { l1: 0.0, l2: 0.0, weight_decay: 0.0, biases: false }, clip_value: inf, \
-                        parameters: 31009, steps: 0 }";
+        let expected = "Optimizer { rule: adam(learning_rate=0.01,beta1=0.9,beta2=0.999,epsilon=1e-8), \
+                        learning_rate: 0.01, penalty: Penalty { l1: 0.0, l2: 0.0, weight_decay: 0.0, biases: false }, \
+                        clip_value: inf, parameters: 31009, steps: 0 }";
         assert_eq!(text, expected);
     }
 

@@ -8,8 +8,9 @@ use crate::base::error::Result;
 /// Regularization: L1, L2 and decoupled weight decay. Each shrinks the weights a little in every step, which reduces
 /// overfitting.
 ///
-/// Biases, and the parameters of normalisation layers, are left alone unless [`biases`](Self::biases) asks for them. The loss that is reported, and that early
-/// stopping looks at, is without the penalty: it compares between settings.
+/// Biases, and the parameters of normalization layers, are not penalized unless [`biases`](Self::biases) is set. The
+/// loss that is reported, and that early stopping uses, does not include the penalty, so that it can be compared
+/// between settings.
 ///
 /// ```
 /// use palmnet::{Adam, Loss, Penalty, Trainer};
@@ -36,28 +37,28 @@ impl Penalty {
         Penalty { l1, ..self }
     }
 
-    /// Adds l2 · w to the gradient, as the penalty l2 / 2 · Σ w² does: what PyTorch's SGD and Adam call weight decay.
+    /// Adds l2 · w to the gradient, as the penalty l2 / 2 · Σ w² does. PyTorch's SGD and Adam call this weight decay.
     pub fn l2(self, l2: f32) -> Self {
         Penalty { l2, ..self }
     }
 
-    /// w ← (1 - rate · decay) · w before the step, past the gradient and its running means: decoupled weight decay
-    /// (Loshchilov, Hutter, 2017), with [`Adam`](crate::Adam) known as AdamW.
+    /// Sets the decoupled weight decay (Loshchilov, Hutter, 2017): w ← (1 - rate · decay) · w before the step, without
+    /// an effect on the gradient and its running means. With [`Adam`](crate::Adam) it is AdamW.
     pub fn weight_decay(self, weight_decay: f32) -> Self {
         Penalty { weight_decay, ..self }
     }
 
-    /// Biases too, and what normalisation layers scale and shift by, as PyTorch has it.
+    /// Penalizes biases, and the scales and shifts of normalization layers, too, as PyTorch does.
     pub fn biases(self) -> Self {
         Penalty { biases: true, ..self }
     }
 
-    /// Whether it acts on the parameters of this name.
+    /// Returns whether it acts on the parameters of this name.
     pub(crate) fn covers(self, name: &str) -> bool {
         self.biases || name == "weights"
     }
 
-    /// The strength of the L2 penalty, where it is the only one.
+    /// Returns the strength of the L2 penalty; `None` if there is another penalty.
     pub(crate) fn only_l2(self) -> Option<f32> {
         (self.l1 == 0.0 && self.weight_decay == 0.0).then_some(self.l2)
     }
@@ -71,13 +72,13 @@ impl Penalty {
         Ok(())
     }
 
-    /// What it does at this learning rate, with the gradient cut to ±`limit` first.
+    /// Returns the adjustment at this learning rate, with the gradient clipped to ±`limit` first.
     pub(super) fn adjustment(self, rate: f32, limit: f32) -> Adjustment {
         Adjustment { limit, l1: self.l1, l2: self.l2, kept: 1.0 - rate * self.weight_decay }
     }
 }
 
-/// Every strength by name: `l1=0,l2=0,weight_decay=0.1,biases=false`.
+/// Writes every strength by name: `l1=0,l2=0,weight_decay=0.1,biases=false`.
 impl fmt::Display for Penalty {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Penalty { l1, l2, weight_decay, biases } = self;
@@ -85,14 +86,14 @@ impl fmt::Display for Penalty {
     }
 }
 
-/// What happens to a gradient and its parameter before the rule sees them.
+/// The clipping and the penalty of a gradient and its parameter, before the rule is applied.
 #[derive(Clone, Copy, PartialEq)]
 pub(super) struct Adjustment {
     /// The largest entry of the gradient.
     pub(super) limit: f32,
     pub(super) l1: f32,
     pub(super) l2: f32,
-    /// What decay leaves of the parameter.
+    /// The fraction of the parameter that remains after decay.
     pub(super) kept: f32,
 }
 

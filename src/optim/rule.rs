@@ -84,7 +84,7 @@ const NAMES: Names<Rule> = Names {
 };
 
 impl Rule {
-    /// The learning rate that was set; 1 for L-BFGS.
+    /// Returns the learning rate that was set; 1 for L-BFGS.
     pub fn learning_rate(&self) -> f32 {
         match self {
             Rule::Sgd(rule) => rule.learning_rate,
@@ -164,7 +164,7 @@ impl Rule {
         }
     }
 
-    /// The number of moments that the rule keeps for every parameter: running means and the like.
+    /// Returns the number of moments that the rule keeps for every parameter: running means and the like.
     pub(crate) fn moments(&self) -> usize {
         match self {
             Rule::Sgd(rule) => usize::from(rule.momentum != 0.0),
@@ -248,7 +248,8 @@ mod tests {
         assert_eq!("AdamW".parse::<Rule>().unwrap(), Adam::adamw(0.003).into());
     }
 
-    /// Every setting is in the text: rules that differ in any of them have different texts, which read back as they are.
+    /// Every setting is in the text: rules that differ in any of them have different texts, which read back as they
+    /// are.
     #[test]
     fn text_holds_every_setting() {
         let rules: [Rule; 26] = [

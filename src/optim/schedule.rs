@@ -1,4 +1,4 @@
-//! How the learning rate changes over a training.
+//! Learning-rate schedules.
 
 use std::f64::consts::PI;
 use std::fmt;
@@ -11,8 +11,8 @@ use crate::base::names::{Names, named, parameter};
 /// A learning-rate schedule: how the learning rate changes over a training, as a factor of the rate that was set.
 /// [`Scheduler`] computes the factors.
 ///
-/// Its text form is the lower-case name, with numbers after colons. Those in brackets below may be left out. Case, dashes
-/// and underscores make no difference in a name, and some names of other libraries are understood (`invscaling`,
+/// Its text form is the lower-case name, with numbers after colons. Those in brackets below may be left out. Case,
+/// dashes and underscores make no difference in a name, and some names of other libraries are understood (`invscaling`,
 /// `StepLR`, `ReduceLROnPlateau`).
 ///
 /// ```
@@ -47,7 +47,7 @@ pub enum Schedule {
     /// linearly to zero (Hägele et al., 2024). The small steps at the end remove the noise that the large ones leave in
     /// the weights. From 0 to 1, usually 0.2.
     Cooldown(f32),
-    /// `step:EPOCHS:FACTOR`: multiplied by the factor, above 0 and at most 1, after every so many epochs.
+    /// `step:EPOCHS:FACTOR`: multiplied by the factor, above 0 and at most 1, after every EPOCHS epochs.
     Step {
         /// The epochs from one change to the next.
         epochs: usize,
@@ -59,15 +59,15 @@ pub enum Schedule {
     /// `inverse_scaling[:POWER]`: divided by tᵖ in step t, counted from 1. The power is at least 0, usually 0.5, as in
     /// scikit-learn.
     InverseScaling(f32),
-    /// `cosine[:LOWEST]`: decreases to the lowest factor, from 0 to 1 and usually 0, along half a cosine wave (Loshchilov,
-    /// Hutter, 2016).
+    /// `cosine[:LOWEST]`: decreases to the lowest factor, from 0 to 1 and usually 0, along half a cosine wave
+    /// (Loshchilov, Hutter, 2016).
     Cosine(f32),
-    /// `one_cycle`: rises from a twenty-fifth of the rate to all of it over the first three tenths of the steps, and
-    /// decreases to nearly zero over the rest, both along half a cosine wave (Smith, Topin, 2017; the numbers are
+    /// `one_cycle`: increases from a twenty-fifth of the rate to all of it over the first three tenths of the steps,
+    /// and decreases to nearly zero over the rest, both along half a cosine wave (Smith, Topin, 2017; the numbers are
     /// PyTorch's).
     OneCycle,
-    /// `plateau[:EPOCHS[:FACTOR]]`: multiplied by the factor, usually 0.1, when the loss (on the validation set if there
-    /// is one) has not decreased by a ten-thousandth for more than so many epochs, usually 10.
+    /// `plateau[:EPOCHS[:FACTOR]]`: multiplied by the factor, usually 0.1, when the loss (on the validation set if
+    /// there is one) has not decreased by a ten-thousandth for more than EPOCHS epochs, usually 10.
     Plateau {
         /// The epochs without improvement that are allowed.
         patience: usize,
@@ -77,8 +77,8 @@ pub enum Schedule {
     /// `custom`: a function of the progress, from 0 at the first step to just below 1 at the last. It returns the
     /// factor, which should be finite and not negative.
     ///
-    /// The text form does not name the function and cannot be read back. A checkpoint, too, holds no more than `custom`:
-    /// it is up to you to resume with the same function.
+    /// The text form does not name the function and cannot be read back. A checkpoint, too, holds no more than
+    /// `custom`: it is up to you to resume with the same function.
     Custom(fn(f64) -> f64),
 }
 
@@ -203,7 +203,7 @@ pub struct Scheduler {
 }
 
 impl Scheduler {
-    /// Returns a scheduler for a training of so many epochs, each of so many batches.
+    /// Returns a scheduler for a training of `epochs` epochs of `batches` batches each.
     pub fn new(schedule: Schedule, epochs: usize, batches: usize) -> Self {
         let steps = epochs.saturating_mul(batches);
         Scheduler { schedule, warmup: 0.0, steps, batches, plateau: 1.0, best: f64::INFINITY, waited: 0 }
@@ -249,7 +249,7 @@ impl Scheduler {
     }
 }
 
-/// From `from` at part 0 to `to` at part 1, level at both ends.
+/// Returns a half cosine wave from `from` at part 0 to `to` at part 1, level at both ends.
 fn half_wave(from: f64, to: f64, part: f64) -> f64 {
     to + (from - to) * 0.5 * (1.0 + math::sin_cos_f64(PI * part).1)
 }
@@ -314,7 +314,7 @@ mod tests {
             scheduler.end_epoch(loss);
             assert_eq!(scheduler.factor(5), rate, "after {loss}");
         }
-        // The others do not listen.
+        // The others ignore the loss.
         let mut scheduler = Scheduler::new(Constant, 12, 3);
         (0..12).for_each(|_| scheduler.end_epoch(1.0));
         assert_eq!(scheduler.factor(35), 1.0);
@@ -355,8 +355,9 @@ mod tests {
             assert_eq!(text.parse::<Schedule>().unwrap(), schedule, "{text}");
         }
         let bad = "cooldown:2 cooldown:x cosin cooldown:NaN constant:1 step step:3 step:0:0.1 step:3:0 step:3:0.5:1 \
-                   step:x:0.1 exponential exponential:0 exponential:1.1 exponential:NaN inverse_scaling:-1 inverse_scaling:inf \
-                   cosine:1.5 cosine: one_cycle:1 plateau:1:2 plateau:x plateau:-1 plateau:1:0.1:1 :";
+                   step:x:0.1 exponential exponential:0 exponential:1.1 exponential:NaN inverse_scaling:-1 \
+                   inverse_scaling:inf cosine:1.5 cosine: one_cycle:1 plateau:1:2 plateau:x plateau:-1 \
+                   plateau:1:0.1:1 :";
         for bad in bad.split_whitespace().chain([""]) {
             assert!(bad.parse::<Schedule>().is_err(), "{bad}");
         }

@@ -1,4 +1,4 @@
-//! One pass over some parameters and all that belongs to them.
+//! One pass over some parameters, their gradient and their moments.
 
 use super::penalty::Adjustment;
 use crate::base::math::sign;
@@ -6,18 +6,18 @@ use crate::linalg::vectorize::{Vectorized, vectorize};
 
 /// A rule at one step, for any single parameter with its `N` moments.
 pub(super) trait Update<const N: usize>: Copy {
-    /// The parameter after the step.
+    /// Returns the parameter after the step.
     ///
     /// Implementations are marked `#[inline(always)]`, to be compiled for the instruction set in use.
     fn apply(self, parameter: f32, gradient: f32, moments: [&mut f32; N]) -> f32;
 }
 
-/// What happens to a gradient and its parameter before the rule sees them.
+/// A change of a parameter and its gradient before the rule is applied.
 trait Before: Copy {
     fn adjust(self, parameter: f32, gradient: f32) -> (f32, f32);
 }
 
-/// Nothing.
+/// No change.
 impl Before for () {
     #[inline(always)]
     fn adjust(self, w: f32, g: f32) -> (f32, f32) {
@@ -34,18 +34,18 @@ impl Before for Adjustment {
     }
 }
 
-/// Some parameters, and what belongs to them.
+/// Some parameters, with their gradient and moments.
 pub(super) struct Part<'a> {
     pub(super) parameters: &'a mut [f32],
     pub(super) gradient: &'a [f32],
-    /// The moments of all parameters, and the place of the first of these among them.
+    /// The moments of all parameters, and the index of the first of these among them.
     pub(super) moments: &'a mut [Vec<f32>; 3],
     pub(super) start: usize,
 }
 
 impl Part<'_> {
-    /// Updates all of the parameters, and says whether they are all finite. As every one is worked on by itself, any
-    /// division into parts gives the same bits.
+    /// Updates all of the parameters, and returns whether they are all finite. The parameters do not depend on each
+    /// other, so any division into parts gives the same bits.
     pub(super) fn update<const N: usize>(self, update: impl Update<N>, adjustment: Adjustment) -> bool {
         let Part { parameters, gradient, moments, start } = self;
         let mut moments = moments.iter_mut();

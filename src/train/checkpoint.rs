@@ -1,4 +1,4 @@
-//! Checkpoints: where and when they are written, and what may be known of one.
+//! Checkpoints: their file, the times at which they are written, and the information in one.
 
 use std::collections::BTreeMap;
 use std::io::ErrorKind;
@@ -11,7 +11,7 @@ use crate::base::error::{Error, Result};
 use crate::format::safetensors::Safetensors;
 use crate::model::file::{CHECKPOINT, damaged};
 
-/// Where and when a [`Trainer`](crate::Trainer) writes checkpoints, and whether it resumes from one.
+/// The file and the times at which a [`Trainer`](crate::Trainer) writes checkpoints, and whether it resumes from one.
 ///
 /// ```
 /// use std::ops::ControlFlow;
@@ -47,8 +47,8 @@ use crate::model::file::{CHECKPOINT, damaged};
 /// moment loses no more than the work since the last checkpoint. The file stays when the training has ended: remove it
 /// once its result is safe. Resumed from there, the training ends at once with the same result.
 ///
-/// The standard library has no handler of signals: SIGINT and SIGTERM end the process at once, unless the program catches
-/// them and has its observer return `Break`, or asks for a checkpoint with [`on_request`](Self::on_request).
+/// The standard library has no handler of signals: SIGINT and SIGTERM end the process at once, unless the program
+/// catches them and has its observer return `Break`, or asks for a checkpoint with [`on_request`](Self::on_request).
 ///
 /// A state that is not finite is not written: the checkpoint before stays.
 #[derive(Clone, Debug)]
@@ -63,19 +63,19 @@ pub struct Checkpoints<'a> {
 }
 
 impl<'a> Checkpoints<'a> {
-    /// Checkpoints in the file `path`, of which each replaces the one before. Without further settings, one is written
+    /// Returns checkpoints in the file `path`, each replacing the one before. Without further settings, one is written
     /// if an observer stops the training.
     pub fn new(path: impl Into<PathBuf>) -> Self {
         Checkpoints { path: path.into(), epochs: None, interval: None, request: None, resume: false, notes: Vec::new() }
     }
 
-    /// Writes one whenever so many epochs have passed since the last; those of the short trainings of
+    /// Writes one whenever this number of epochs has passed since the last; those of the short trainings of
     /// [`fit_best_of`](crate::Trainer::fit_best_of) count too. Zero is taken as one.
     pub fn every_epochs(self, epochs: usize) -> Self {
         Checkpoints { epochs: Some(epochs), ..self }
     }
 
-    /// Writes one after the first mini-batch that ends so long after the last, also in the middle of an epoch.
+    /// Writes one after the first mini-batch that ends this long after the last, also in the middle of an epoch.
     pub fn every(self, interval: Duration) -> Self {
         Checkpoints { interval: Some(interval), ..self }
     }
@@ -86,25 +86,25 @@ impl<'a> Checkpoints<'a> {
         Checkpoints { request: Some(request), ..self }
     }
 
-    /// Keeps a text under this name in every checkpoint, for what the caller must know to resume, besides the training
-    /// itself. [`CheckpointInfo::note`] returns it.
+    /// Keeps a text under this name in every checkpoint, for information that the caller needs to resume besides the
+    /// training itself. [`CheckpointInfo::note`] returns it.
     pub fn note(mut self, name: impl Into<String>, text: impl Into<String>) -> Self {
         self.notes.push((name.into(), text.into()));
         self
     }
 
-    /// Resumes from the checkpoint if there is one, and starts over if there is no file. Network, data and settings must be
-    /// as they were when that training began; a difference is refused by name.
+    /// Resumes from the checkpoint if there is one, and starts over if there is no file. Network, data and settings
+    /// must be as they were when that training began; a difference is refused by name.
     pub fn resume(self) -> Self {
         Checkpoints { resume: true, ..self }
     }
 
-    /// Starts over, whatever the file holds, as before a call of [`resume`](Self::resume).
-    pub fn anew(self) -> Self {
+    /// Starts over even if there is a checkpoint: undoes a call of [`resume`](Self::resume).
+    pub fn start_over(self) -> Self {
         Checkpoints { resume: false, ..self }
     }
 
-    /// Returns what is known of the checkpoint that training would resume from; `None` if it would start over.
+    /// Returns the information in the checkpoint that training would resume from; `None` if it would start over.
     ///
     /// # Errors
     /// If the file cannot be read or is not a checkpoint.
@@ -112,13 +112,13 @@ impl<'a> Checkpoints<'a> {
         if self.resume { CheckpointInfo::read(&self.path) } else { Ok(None) }
     }
 
-    /// Returns whether a file is a checkpoint, of whatever training and version.
+    /// Returns whether a file is a checkpoint, of any training and version.
     pub fn is_checkpoint(path: impl AsRef<Path>) -> bool {
         Safetensors::read(path.as_ref()).is_ok_and(|file| file.metadata.contains_key(CHECKPOINT))
     }
 }
 
-/// What is known of a checkpoint without resuming from it: the settings of its training, and the caller's notes.
+/// The information in a checkpoint: the settings of its training, and the caller's notes.
 #[derive(Clone, Debug, PartialEq)]
 pub struct CheckpointInfo {
     path: PathBuf,
@@ -140,13 +140,13 @@ impl CheckpointInfo {
         Ok(Some(CheckpointInfo { path: path.into(), metadata: file.metadata }))
     }
 
-    /// The file.
+    /// Returns the file.
     pub fn path(&self) -> &Path {
         &self.path
     }
 
-    /// Returns a setting of the training as text: `learning rate`, `weight decay`, `batch size` and the like, as the errors
-    /// of a refused checkpoint name them.
+    /// Returns a setting of the training as text: `learning rate`, `weight decay`, `batch size` and the like, as the
+    /// errors of a refused checkpoint name them.
     pub fn setting(&self, name: &str) -> Option<&str> {
         self.metadata.get(&format!("{SETTING}{name}")).map(String::as_str)
     }

@@ -1,9 +1,9 @@
 //! The content of a checkpoint.
 //!
-//! A checkpoint is a safetensors file. Everything that [`Network::save`] writes is in it as such, so that the file can be
-//! loaded as a network; besides, it holds the state of the update rule, the best weights so far, the history, and in the
-//! metadata the position and the identity of the training. There is no random state, because there is none in training:
-//! every epoch's order and every step's dropout follow from the seed and their number.
+//! A checkpoint is a safetensors file. Everything that [`Network::save`] writes is in it as such, so that the file can
+//! be loaded as a network; besides, it holds the state of the update rule, the best weights so far, the history, and in
+//! the metadata the position and the identity of the training. There is no random state, because there is none in
+//! training: every epoch's order and every step's dropout follow from the seed and their number.
 
 use super::position::{Position, Restored, RuleState, Starts};
 use super::snapshot::BestWeights;
@@ -41,7 +41,7 @@ pub(super) struct Content<'c> {
 }
 
 impl Content<'_> {
-    /// Returns the file; `None` if a number is not finite, from which no training can go on.
+    /// Returns the file; `None` if a number is not finite, because no training can continue from it.
     pub(super) fn to_file(&self) -> Option<Safetensors> {
         let Content { network, position, rule, starts, fingerprint, notes } = self;
         let mut file = network.to_safetensors();
@@ -84,13 +84,14 @@ impl Content<'_> {
     }
 }
 
-/// Returns whether training can go on from a tensor. A moment may well be infinite: its parameter rests then.
+/// Returns whether training can continue from a tensor. A moment may be infinite: its parameter is then not changed.
 fn is_state(tensor: &Tensor) -> bool {
     let of_optimizer = tensor.name.starts_with("moments.");
     tensor.data.iter().all(|x| x.is_finite() || (of_optimizer && !x.is_nan()))
 }
 
-/// Reads a file that cannot be trusted: a training with this fingerprint, and its starts if it is to choose among several.
+/// Reads a file that cannot be trusted: a training with this fingerprint, and its starts if it is to choose among
+/// several.
 pub(super) fn read(file: &Safetensors, fingerprint: &Fingerprint, starts: usize) -> Result<(Restored, Option<Starts>)> {
     check_identity(file, fingerprint)?;
     let network = Network::from_safetensors(file)?;
@@ -175,7 +176,7 @@ fn number<T: std::str::FromStr>(file: &Safetensors, name: &str) -> Result<T> {
     text.ok_or_else(|| format!("`{name}` is missing or no number: the file is damaged"))
 }
 
-/// Returns a setting in a form that can be printed: a file's text must not get to a terminal as it is.
+/// Returns a setting in a form that can be printed: the content of a file must not reach a terminal unescaped.
 fn shown(text: &str) -> String {
     text.chars().take(300).flat_map(char::escape_debug).collect()
 }
@@ -197,8 +198,9 @@ fn get_network(file: &Safetensors, prefix: &str) -> Result<Network> {
     Network::from_safetensors(&part)
 }
 
-/// Returns epochs × (training loss, learning rate, seconds and, if there is one, validation loss) × 4: every number's 64
-/// bits in four whole numbers, the highest first. As text in the header, a very long history could not be read again.
+/// Returns epochs × (training loss, learning rate, seconds and, if there is one, validation loss) × 4: every number's
+/// 64 bits in four whole numbers, the highest first. As text in the header, a very long history could not be read
+/// again.
 fn history_to_tensor(history: &History) -> Tensor {
     let validated = history.epochs.first().is_some_and(|epoch| epoch.validation_loss.is_some());
     let mut data = Vec::new();

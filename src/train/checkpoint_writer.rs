@@ -19,7 +19,7 @@ pub(super) struct CheckpointWriter<'a> {
     checkpoints: Option<Checkpoints<'a>>,
     /// The settings that must be the same when the training is resumed.
     fingerprint: Fingerprint,
-    /// When the last one was written, and how many epochs have passed since.
+    /// The time of the last one, and the number of epochs since.
     written: Clock,
     epochs: usize,
     /// The starts to choose among, while their short trainings are under way.
@@ -47,7 +47,7 @@ impl<'a> CheckpointWriter<'a> {
         Ok(Some(restored))
     }
 
-    /// Returns the error for a checkpoint that contradicts itself.
+    /// Returns the error for a checkpoint that is inconsistent.
     pub(super) fn contradiction(&self) -> Error {
         let path = self.checkpoints.as_ref().map_or(Path::new(""), |checkpoints| &checkpoints.path);
         damaged(path, "the checkpoint is inconsistent: remove it to start over".into())
@@ -113,7 +113,7 @@ mod tests {
             fit(&path, Run::default())
         };
         resume(whole.clone()).unwrap();
-        // Whatever the numbers are, nothing panics; a text that is no number is refused.
+        // No number causes a panic, and a text that is not a number is refused.
         for name in whole.metadata.keys().filter(|name| *name != DIGEST) {
             for value in ["", "0", "-1", "1", "3", "5", "1e9", "NaN", "inf", "-inf", "18446744073709551615", "x"] {
                 let mut file = whole.clone();
@@ -140,7 +140,7 @@ mod tests {
             for bad in [f32::NAN, f32::INFINITY] {
                 let mut file = whole.clone();
                 file.tensors[tensor].data[0] = bad;
-                // A number of the history is whatever it is; an infinite moment may be.
+                // Numbers of the history are not checked, and a moment may be infinite.
                 let may_be = name == "history" || (name.starts_with("moments.") && bad.is_infinite());
                 let refused = resume(file).is_err_and(|error| error.to_string().contains("the file is damaged"));
                 assert!(refused || may_be, "{name}: {bad}");

@@ -1,9 +1,9 @@
-//! How much each example counts.
+//! Weights of examples in the loss.
 
 use crate::base::error::{Error, Result};
 use crate::data::{Dataset, Targets};
 
-/// How much the examples count in training; see [`Trainer::example_weights`](crate::Trainer::example_weights).
+/// The weights of the examples in training; see [`Trainer::example_weights`](crate::Trainer::example_weights).
 #[derive(Clone, Debug, PartialEq)]
 #[non_exhaustive]
 pub enum ExampleWeights {

@@ -14,7 +14,7 @@ use crate::base::parallel::Team;
 use crate::base::rng::{Rng, purpose};
 use crate::optim::{Optimizer, Scheduler};
 
-/// Trains from the start, or from where a checkpoint was written.
+/// Trains from the start, or resumes from a checkpoint.
 pub(super) fn fit(config: &Config, training: Training<'_>, session: &mut Session<'_, '_>) -> Result<History> {
     let Training { network, pass, examples, options, restored } = training;
     let mut optimizer = config.optimizer(network);
@@ -55,7 +55,7 @@ impl Descent<'_, '_, '_> {
     fn run(mut self, team: &mut Team<'_, Task>) -> Result<History> {
         while let Some(epoch) = self.session.next_epoch() {
             self.before.take(&self.shared.network());
-            // Every epoch's order follows from the seed and its number alone, whatever came before.
+            // Every epoch's order follows from the seed and the number of the epoch alone.
             let mut order = self.shared.order();
             order.copy_from_slice(self.shared.rows());
             Rng::stream(self.orders, epoch as u64).shuffle(&mut order);
@@ -67,7 +67,7 @@ impl Descent<'_, '_, '_> {
         Ok(self.session.finish(self.shared))
     }
 
-    /// The range of a mini-batch, counted from 0, in the order.
+    /// Returns the range of a mini-batch, counted from 0, in the order.
     fn range(&self, batch: usize) -> Range<usize> {
         let (size, examples) = (self.config.batch_size, self.shared.rows().len());
         let start = examples.min(batch.saturating_mul(size));
@@ -100,7 +100,7 @@ impl Descent<'_, '_, '_> {
     fn end_epoch(&mut self, epoch: usize, team: &mut Team<'_, Task>) -> Result<ControlFlow<()>> {
         let train_loss = self.session.position.loss_sum / self.shared.rows().len() as f64;
         let validation_loss = self.shared.validation_loss(team);
-        // The last step of all may go too far too, and no loss after it shows that, unless it is asked for.
+        // The very last step may diverge too, and no later mini-batch shows that, so the loss is computed again.
         let after = match validation_loss {
             None if epoch == self.config.epochs => {
                 let steps = (epoch * self.batches) as u64;
@@ -126,8 +126,8 @@ impl Descent<'_, '_, '_> {
         let history = self.session.finish(self.shared);
         let (epoch, rate) = (history.epochs.len() + 1, self.optimizer.learning_rate());
         let message = format!(
-            "{reason}. Lower the learning rate (now {rate}), scale features and targets, or look for extreme values in the \
-             data"
+            "{reason}. Lower the learning rate (now {rate}), scale features and targets, or look for extreme values in \
+             the data"
         );
         Error::diverged(epoch, batch, message, history)
     }

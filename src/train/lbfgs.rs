@@ -11,14 +11,15 @@ use crate::base::error::{Error, Result};
 use crate::base::history::History;
 use crate::base::parallel::Team;
 use crate::nn::network::Network;
-use crate::optim::lbfgs::Minimiser;
+use crate::optim::lbfgs::Minimizer;
 use crate::optim::{Lbfgs, Penalty};
 
 /// The number of examples that go through the network at a time: enough for several threads, and few enough for little
-/// memory and small rounding errors, because the sums over them are in single precision, those over the chunks in double.
+/// memory and small rounding errors, because the sums over them are in single precision, those over the chunks in
+/// double.
 const CHUNK: usize = 256;
 
-/// Trains from the start, or from where a checkpoint was written.
+/// Trains from the start, or resumes from a checkpoint.
 pub(super) fn fit(
     config: &Config,
     rule: Lbfgs,
@@ -41,7 +42,7 @@ pub(super) fn fit(
     let mut objective = Objective { shared, decay, sums };
     shared.with_team(|team| {
         // The function and its gradient are computed again from the weights, to the same bits.
-        let minimizer = Minimiser::new(rule, weights, &mut |x, gradient| objective.at(team, x, gradient));
+        let minimizer = Minimizer::new(rule, weights, &mut |x, gradient| objective.at(team, x, gradient));
         let mut descent = Descent { minimizer, objective, session, step: 0.0, is_over: false };
         descent.begin(state)?;
         descent.run(team)
@@ -49,7 +50,7 @@ pub(super) fn fit(
 }
 
 struct Descent<'a, 's, 'r> {
-    minimizer: Minimiser,
+    minimizer: Minimizer,
     objective: Objective<'a>,
     session: &'a mut Session<'s, 'r>,
     /// The length of the last step, and whether it was the last of all.
@@ -58,11 +59,12 @@ struct Descent<'a, 's, 'r> {
 }
 
 impl Descent<'_, '_, '_> {
-    /// Checks the first value, and goes on from the state of an earlier run.
+    /// Checks the first value, and continues from the state of an earlier run.
     fn begin(&mut self, state: Option<RuleState<Vec<f32>>>) -> Result<()> {
         if !self.minimizer.value.is_finite() {
             let message = format!(
-                "the loss is {} at the first weights. Scale features and targets, or look for extreme values in the data",
+                "the loss is {} at the first weights. Scale features and targets, or look for extreme values in the \
+                 data",
                 self.minimizer.value
             );
             return Err(Error::diverged(1, 1, message, History::default()));
@@ -114,7 +116,7 @@ impl Descent<'_, '_, '_> {
 }
 
 /// Returns the state that a checkpoint holds, after a step of this length.
-fn state(minimizer: &Minimiser, step: f32) -> RuleState<&[f32]> {
+fn state(minimizer: &Minimizer, step: f32) -> RuleState<&[f32]> {
     let (idle, moments) = minimizer.memory();
     RuleState { steps: idle as u64, learning_rate: step, moments }
 }

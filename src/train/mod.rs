@@ -1,10 +1,10 @@
 //! Training: epochs of shuffled mini-batches, validation, early stopping, checkpoints, and the record of how it went.
 //!
 //! ```text
-//! trainer, restarts, rate_finder, online     what can be asked for
+//! trainer, restarts, rate_finder, online     the public interface
 //! gradient_descent, lbfgs                    the methods
 //! session                                    the bookkeeping of a training
-//! run, checkpoint_writer, checkpoint         what belongs to a call
+//! run, checkpoint_writer, checkpoint         the settings of one call
 //! config, checkpoint_file, position          plain data
 //! step, snapshot, example_weights            the work itself
 //! ```

@@ -1,4 +1,4 @@
-//! Training that goes on from call to call: on data that arrives bit by bit, or is larger than memory.
+//! Training that continues from call to call: on data that arrives bit by bit, or is larger than memory.
 
 use std::fmt;
 
@@ -15,10 +15,11 @@ use crate::nn::backprop::Pass;
 use crate::nn::network::Network;
 use crate::optim::{Optimizer, Rule};
 
-/// A training that goes on from call to call: it keeps the optimizer, and the memory of the steps.
+/// A training that continues from call to call: it keeps the optimizer, and the memory of the steps.
 ///
-/// Its settings are those of the [`Trainer`] that it comes from, but for those of a training with an end: epochs, schedule
-/// and warm-up, validation and early stopping have no influence. The learning rate stays as it is until it is set.
+/// Its settings are those of the [`Trainer`] that it comes from, but for those of a training with an end: epochs,
+/// schedule and warm-up, validation and early stopping have no influence. The learning rate stays as it is until it is
+/// set.
 ///
 /// ```
 /// use palmnet::{Activation::*, Adam, Loss, Network, Trainer, generate};
@@ -35,8 +36,8 @@ use crate::optim::{Optimizer, Rule};
 /// # Ok::<(), palmnet::Error>(())
 /// ```
 ///
-/// The same calls from the same weights give the same bits, for any number of threads. To go on another day, save the
-/// network and the [`state`](Self::state).
+/// The same calls from the same weights give the same bits, for any number of threads. To continue another day, save
+/// the network and the [`state`](Self::state).
 pub struct Online {
     config: Config,
     optimizer: Optimizer,
@@ -48,7 +49,7 @@ pub struct Online {
 }
 
 impl Trainer {
-    /// Returns a training of `network` that goes on from call to call.
+    /// Returns a training of `network` that continues from call to call.
     ///
     /// # Errors
     /// If a setting is out of range or does not fit the network, and if the update rule is L-BFGS, which needs all data
@@ -75,16 +76,17 @@ impl Trainer {
 
 impl Online {
     /// Trains `network` once on every example of `data`, in mini-batches of the trainer's
-    /// [`batch_size`](Trainer::batch_size). Data of no more examples is a single step; of more, the order is shuffled, as
-    /// the seed and the number of steps so far decide. Returns the mean loss of the examples, each taken before its step.
+    /// [`batch_size`](Trainer::batch_size). Data of no more examples is a single step; of more, the order is shuffled,
+    /// as the seed and the number of steps so far decide. Returns the mean loss of the examples, each taken before its
+    /// step.
     ///
-    /// With [`ExampleWeights::Balanced`](crate::train::ExampleWeights::Balanced), the classes of each dataset are balanced by
-    /// themselves.
+    /// With [`ExampleWeights::Balanced`](crate::train::ExampleWeights::Balanced), the classes of each dataset are
+    /// balanced by themselves.
     ///
     /// # Errors
     /// If data, network and loss do not fit each other, if the network has other layers than the one that this was made
-    /// for, or if the loss or a weight becomes infinite or NaN; the network then has the weights from before the call, and
-    /// the training must be begun anew with [`Trainer::online`].
+    /// for, or if the loss or a weight becomes infinite or NaN; the network then has the weights from before the call,
+    /// and the training must be started again with [`Trainer::online`].
     pub fn partial_fit(&mut self, network: &mut Network, data: &Dataset) -> Result<f64> {
         self.config.check(network, data)?;
         if layers(network) != self.layers {
@@ -115,8 +117,8 @@ impl Online {
         trained.map(|()| loss_sum / data.len() as f64).map_err(|reason: String| {
             shared.restore(&self.before);
             let message = format!(
-                "{reason}. Lower the learning rate (now {}), scale features and targets, or look for extreme values in the \
-                 data",
+                "{reason}. Lower the learning rate (now {}), scale features and targets, or look for extreme values in \
+                 the data",
                 self.optimizer.learning_rate()
             );
             let batch = usize::try_from(self.optimizer.steps()).unwrap_or(usize::MAX);
@@ -125,11 +127,12 @@ impl Online {
     }
 
     /// Trains `network` on one dataset after the other with [`partial_fit`](Self::partial_fit), each as it comes: an
-    /// iterator that reads files keeps no more than one of them in memory. Returns the mean loss of all examples; NaN if
-    /// there was no dataset.
+    /// iterator that reads files keeps no more than one of them in memory. Returns the mean loss of all examples; NaN
+    /// if there was no dataset.
     ///
     /// # Errors
-    /// Those of [`partial_fit`](Self::partial_fit) and of the iterator; the network keeps the steps on the datasets before.
+    /// Those of [`partial_fit`](Self::partial_fit) and of the iterator; the network keeps the steps on the datasets
+    /// before.
     pub fn fit_batches(
         &mut self,
         network: &mut Network,
@@ -167,8 +170,8 @@ impl Online {
         self.optimizer.state()
     }
 
-    /// Continues from a [`state`](Self::state) of a training with the same settings: with the network as it was then, the
-    /// calls to come give the same bits as if there had been no interruption.
+    /// Continues from a [`state`](Self::state) of a training with the same settings: with the network as it was then,
+    /// the calls to come give the same bits as if there had been no interruption.
     ///
     /// # Errors
     /// Those of [`Optimizer::restore`]; nothing is changed then.

@@ -1,17 +1,17 @@
-//! Where a training is: everything that it needs to go on, besides the network.
+//! The position of a training: everything that it needs to continue, besides the network.
 
 use super::snapshot::BestWeights;
 use crate::base::history::History;
 use crate::nn::network::Network;
 use crate::optim::Optimizer;
 
-/// Where a training is, besides the network and the state of the update rule.
+/// The position of a training, without the network and the state of the update rule.
 #[derive(Default)]
 pub(super) struct Position {
     /// The epochs that are done.
     pub(super) history: History,
     pub(super) best: BestWeights,
-    /// The mini-batches of the epoch under way that are done, and the sum of their examples' losses.
+    /// The mini-batches of the current epoch that are done, and the sum of their examples' losses.
     pub(super) batch: usize,
     pub(super) loss_sum: f64,
     /// The learning rate before the factor of the schedule, which an observer may have changed.
@@ -29,7 +29,7 @@ impl Position {
 
 /// The state of an update rule.
 pub(super) struct RuleState<V> {
-    /// The number of steps taken; for L-BFGS, the number of steps in a row that have gained next to nothing.
+    /// The number of steps taken; for L-BFGS, the number of steps in a row that have hardly decreased the loss.
     pub(super) steps: u64,
     /// The learning rate of the last step.
     pub(super) learning_rate: f32,
@@ -48,7 +48,7 @@ impl<'o> RuleState<&'o [f32]> {
 /// under way.
 #[derive(Default)]
 pub(super) struct Starts {
-    /// How many of them are done.
+    /// The number of them that are done.
     pub(super) done: usize,
     /// The best of those, with its loss.
     pub(super) best: Option<(f64, Network)>,
@@ -62,8 +62,8 @@ pub(super) struct Restored {
 }
 
 impl Restored {
-    /// Brings the network to where it was and has the update rule `accept` its state. Returns the position in a training of
-    /// so many epochs of so many mini-batches, or `None` if that is impossible.
+    /// Restores the network, and gives the state of the update rule to `accept`. Returns the position in a training of
+    /// `epochs` epochs of `batches` mini-batches, or `None` if that is impossible.
     pub(super) fn apply(
         self,
         network: &mut Network,

@@ -11,7 +11,8 @@ use crate::nn::backprop::Pass;
 use crate::nn::network::Network;
 use crate::optim::{Optimizer, Rule};
 
-/// The number of steps, the first rate, and the factor from each rate to the next: from 10⁻⁶ to 10, seven powers of ten.
+/// The number of steps, the first rate, and the factor from each rate to the next: from 10⁻⁶ to 10, seven powers of
+/// ten.
 const STEPS: usize = 101;
 const FIRST: f64 = 1e-6;
 const GROWTH: f64 = 1.174_897_554_939_529_5;
@@ -34,12 +35,12 @@ pub struct RateSearch {
 }
 
 impl Trainer {
-    /// Looks for a learning rate for this trainer's rule, whatever its own is (Smith, 2017): trains a copy of `network`
-    /// for a hundred steps at a rate that rises from 10⁻⁶ to 10, or until the loss explodes.
+    /// Searches for a learning rate for this trainer's rule, independent of its current one (Smith, 2017): trains a
+    /// copy of `network` for a hundred steps at a rate that increases from 10⁻⁶ to 10, or until the loss explodes.
     ///
-    /// The rate that is found is half of that at which the loss has made 95 % of its whole decrease: a little below where
-    /// steps get too large. Epochs, schedule and validation have no influence. The seed has: it chooses the mini-batches,
-    /// and up to 1000 examples on which the loss is measured after each step.
+    /// The rate that is found is half of that at which the loss has made 95 % of its whole decrease: a little below the
+    /// rates that are too large. Epochs, schedule and validation have no influence. The seed has: it chooses the
+    /// mini-batches, and up to 1000 examples on which the loss is measured after each step.
     ///
     /// ```
     /// use palmnet::{Activation::*, Adam, Loss, Network, Trainer, generate};
@@ -51,8 +52,8 @@ impl Trainer {
     /// ```
     ///
     /// # Errors
-    /// If a setting is out of range, if data, network and loss do not fit each other, if the loss is not finite from the
-    /// start, and if the rule is Rprop or L-BFGS, which find their steps as they go.
+    /// If a setting is out of range, if data, network and loss do not fit each other, if the loss is not finite from
+    /// the start, and if the rule is Rprop or L-BFGS, which find their steps as they go.
     pub fn find_rate(&self, network: &Network, data: &Dataset) -> Result<RateSearch> {
         let config = &self.config;
         config.check(network, data)?;
@@ -89,7 +90,8 @@ fn search(
     let first = shared.validation_loss(team).unwrap_or(f64::NAN);
     if !first.is_finite() {
         let message = format!(
-            "the loss is {first} before the first step. Scale features and targets, or look for extreme values in the data"
+            "the loss is {first} before the first step. Scale features and targets, or look for extreme values in the \
+             data"
         );
         return Err(Error::diverged(1, 1, message, History::default()));
     }
@@ -126,7 +128,7 @@ fn choose(first: f64, curve: &[(f32, f64)]) -> Option<f32> {
     }
     // On a curve that has become level, the index of the least itself is chance.
     let &(rate, _) = curve.iter().find(|&&(_, loss)| loss <= least + 0.05 * fall)?;
-    // Two digits say all that is known.
+    // More than two digits would suggest a precision that the search does not have.
     format!("{:.1e}", 0.5 * rate).parse().ok()
 }
 
@@ -139,7 +141,7 @@ mod tests {
         let curve = [(0.001, 1.0), (0.003, 0.9), (0.01, 0.52), (0.0322, 0.105), (0.1, 0.1), (0.3, 5.0)];
         // 0.1 + 0.05 · 0.9 is 0.145.
         assert_eq!(choose(1.0, &curve), Some(0.016));
-        // From 9 the fall was over at 0.52.
+        // From 9 the decrease was over at 0.52.
         assert_eq!(choose(9.0, &curve), Some(0.005));
         assert_eq!(choose(0.1, &curve), None);
         assert_eq!(choose(0.1009, &curve), None);

@@ -14,8 +14,8 @@ use crate::nn::network::Network;
 
 impl Trainer {
     /// Starts `starts` networks from different seeds, trains each for a tenth of the epochs, and trains the best of
-    /// them in full: a remedy for small networks, of which some draws of the initial weights leave so many ReLU units
-    /// without a gradient that they cannot learn. The loss that decides is that on the validation set if there is one.
+    /// them in full: a remedy for small networks, for which some initial weights leave too many ReLU units without a
+    /// gradient to learn. The loss that decides is that on the validation set if there is one.
     ///
     /// # Errors
     /// Those of [`fit`](Self::fit), and if every start diverges.
@@ -26,8 +26,8 @@ impl Trainer {
         self.fit_best_of_with(starts, builder, data, &mut Run::default())
     }
 
-    /// As [`fit_best_of`](Self::fit_best_of), with an observer, checkpoints or a validation set. The observer is told of
-    /// the training in full only; checkpoints are written in all of them.
+    /// Trains like [`fit_best_of`](Self::fit_best_of), with an observer, checkpoints or a validation set. The observer
+    /// gets the events of the training in full only; checkpoints are written in all trainings.
     ///
     /// # Errors
     /// Those of [`fit_with`](Self::fit_with), and if every start diverges.

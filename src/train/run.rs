@@ -1,4 +1,4 @@
-//! Everything that belongs to one call and not to the trainer: an observer, checkpoints, a validation set.
+//! The settings of one call of a trainer: an observer, checkpoints, a validation set.
 
 use std::cell::Cell;
 use std::fmt;
@@ -9,11 +9,11 @@ use crate::base::history::Epoch;
 use crate::data::Dataset;
 use crate::nn::network::Network;
 
-/// The news that an observer of a training gets; see [`Run::observe`].
+/// An event of a training, for its observer; see [`Run::observe`].
 ///
-/// Both events hold the learning rate of the steps to come, before the factor of the schedule. An observer changes it with
-/// [`Cell::set`], to a finite number above zero. It is written into checkpoints. L-BFGS, which finds the length of its
-/// steps by itself, ignores it.
+/// Both events hold the learning rate of the steps to come, before the factor of the schedule. An observer changes it
+/// with [`Cell::set`], to a finite number above zero. It is written into checkpoints. L-BFGS, which finds the length of
+/// its steps by itself, ignores it.
 #[derive(Clone, Copy, Debug)]
 #[non_exhaustive]
 pub enum Event<'e> {
@@ -47,8 +47,8 @@ pub enum Event<'e> {
 
 type Observer<'r> = Box<dyn FnMut(Event<'_>) -> ControlFlow<()> + 'r>;
 
-/// Everything that belongs to a call of [`Trainer::fit_with`](crate::Trainer::fit_with) and not to the trainer: an
-/// observer, checkpoints, a validation set. It can be used for several calls.
+/// The settings of one call of [`Trainer::fit_with`](crate::Trainer::fit_with): an observer, checkpoints, a validation
+/// set. It can be used for several calls.
 ///
 /// ```
 /// use std::ops::ControlFlow;
@@ -79,8 +79,8 @@ pub struct Run<'r> {
 
 impl<'r> Run<'r> {
     /// Calls `observer` after every mini-batch and every epoch. Training ends if it returns `Break`, after a last
-    /// checkpoint if [`checkpoints`](Self::checkpoints) are written. With early stopping the network then gets the weights
-    /// of its best epoch, if one has ended.
+    /// checkpoint if [`checkpoints`](Self::checkpoints) are written. With early stopping the network then gets the
+    /// weights of its best epoch, if one has ended.
     pub fn observe(self, observer: impl FnMut(Event<'_>) -> ControlFlow<()> + 'r) -> Self {
         Run { observer: Some(Box::new(observer)), ..self }
     }
@@ -90,7 +90,7 @@ impl<'r> Run<'r> {
         Run { checkpoints: Some(checkpoints), ..self }
     }
 
-    /// Measures the loss on this data after each epoch, in place of the trainer's
+    /// Measures the loss on this data after each epoch, instead of the trainer's
     /// [`validation`](crate::Trainer::validation) fraction, and trains on all of the training data.
     pub fn validation_data(self, data: &'r Dataset) -> Self {
         Run { validation: Some(data), ..self }

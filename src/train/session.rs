@@ -1,14 +1,14 @@
 //! The bookkeeping of a training: its position, clock and patience, its observer, and its checkpoints.
 //!
-//! Gradient descent and L-BFGS have the same course, and only differ in how they come to the next weights:
+//! Gradient descent and L-BFGS have the same structure, and differ only in the step to the next weights:
 //!
 //! ```text
 //! begin                      at the start, or where a checkpoint was written
 //! while next_epoch           more are left, and early stopping has not ended the training
 //!   for every mini-batch
 //!     …                      a step
-//!     end_batch              tells the observer; write_if_due
-//!   end_epoch                record, best weights, tells the observer; write_if_due
+//!     end_batch              calls the observer; write_if_due
+//!   end_epoch                record, best weights, calls the observer; write_if_due
 //! finish                     the best weights with early stopping, and the history
 //! ```
 
@@ -30,14 +30,14 @@ use crate::nn::network::Network;
 /// The trainings of one call, one after the other.
 pub(super) struct Session<'s, 'r> {
     run: &'s mut Run<'r>,
-    /// Whether the observer is told nothing.
+    /// Whether the observer is not called.
     pub(super) is_silent: bool,
     pub(super) writer: CheckpointWriter<'r>,
-    /// Where the training is.
+    /// The position of the training.
     pub(super) position: Position,
     epochs: usize,
     patience: Option<usize>,
-    /// Since when the training goes on, and the seconds before.
+    /// The start of the training in this run, and the seconds of the runs before.
     clock: Clock,
     seconds_before: f64,
 }
@@ -82,7 +82,7 @@ impl<'s, 'r> Session<'s, 'r> {
         (done < self.epochs && !is_over).then_some(done + 1)
     }
 
-    /// Notes that a mini-batch, counted from 1, is done; tells the observer, who may stop the training.
+    /// Records that a mini-batch, counted from 1, is done; calls the observer, which may stop the training.
     pub(super) fn end_batch(
         &mut self,
         batch: usize,
@@ -93,7 +93,7 @@ impl<'s, 'r> Session<'s, 'r> {
         self.position.batch = batch;
         let epoch = self.position.history.epochs.len() + 1;
         let learning_rate = &Cell::new(self.position.learning_rate);
-        self.tell(learning_rate, Event::Batch { epoch, batch, batches, mean_loss, network, learning_rate })
+        self.notify(learning_rate, Event::Batch { epoch, batch, batches, mean_loss, network, learning_rate })
     }
 
     /// Returns the record of the epoch under way.
@@ -102,7 +102,8 @@ impl<'s, 'r> Session<'s, 'r> {
         Epoch { epoch, train_loss, validation_loss, learning_rate, seconds }
     }
 
-    /// Notes the record of an epoch and its weights if they are the best; tells the observer, who may stop the training.
+    /// Keeps the record of an epoch, and its weights if they are the best; calls the observer, which may stop the
+    /// training.
     pub(super) fn end_epoch(&mut self, record: Epoch, network: &Network) -> Result<ControlFlow<()>> {
         let position = &mut self.position;
         (position.batch, position.loss_sum) = (0, 0.0);
@@ -113,11 +114,11 @@ impl<'s, 'r> Session<'s, 'r> {
         }
         self.writer.end_epoch();
         let learning_rate = &Cell::new(self.position.learning_rate);
-        self.tell(learning_rate, Event::Epoch { record: &record, network, learning_rate })
+        self.notify(learning_rate, Event::Epoch { record: &record, network, learning_rate })
     }
 
-    /// Tells the observer, if there is one to be told.
-    fn tell(&mut self, learning_rate: &Cell<f32>, event: Event<'_>) -> Result<ControlFlow<()>> {
+    /// Calls the observer, if there is one, and takes over the learning rate that it set.
+    fn notify(&mut self, learning_rate: &Cell<f32>, event: Event<'_>) -> Result<ControlFlow<()>> {
         if self.is_silent {
             return Ok(ControlFlow::Continue(()));
         }

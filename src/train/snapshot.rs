@@ -44,7 +44,7 @@ pub(super) struct BestWeights {
 }
 
 impl BestWeights {
-    /// Takes the weights if the epoch was the best.
+    /// Keeps the weights if the epoch was the best.
     pub(super) fn update(&mut self, record: &Epoch, network: &Network) {
         let loss = finite_or_worst(record.loss());
         if self.epoch == 0 || loss < self.loss {
@@ -54,7 +54,7 @@ impl BestWeights {
     }
 }
 
-/// Returns the loss, or infinity for one that is not a number, which is worse than any.
+/// Returns the loss, or infinity for NaN, which counts as worse than any other loss.
 pub(super) fn finite_or_worst(loss: f64) -> f64 {
     if loss.is_nan() { f64::INFINITY } else { loss }
 }

@@ -3,9 +3,9 @@
 //! # Problem
 //!
 //! Every step goes forward and backward through the network with the rows of a mini-batch, sums the gradient of every
-//! parameter over the rows, and updates the parameters. A step takes from 20 µs to some milliseconds; the result must have
-//! the same bits for any number of threads, although float addition depends on its order; and in the steady state nothing
-//! may be allocated.
+//! parameter over the rows, and updates the parameters. A step takes from 20 µs to some milliseconds; the result must
+//! have the same bits for any number of threads, although float addition depends on its order; and in the steady state
+//! nothing may be allocated.
 //!
 //! # Idea
 //!
@@ -22,12 +22,13 @@
 //! update       the leader, part by part as the gradients come in; with clip_norm, after the last of them
 //! ```
 //!
-//! Every number is computed in the same order for any blocks and any parts, so nothing depends on the number of threads or
-//! on who did which piece. A gradient's memory goes from `spare` to the thread that computes it, to `gradients`, to the
-//! leader, and back: there are a few more than threads.
+//! Every number is computed in the same order for any blocks and any parts, so nothing depends on the number of threads
+//! or on who did which piece. A gradient's memory goes from `spare` to the thread that computes it, to `gradients`, to
+//! the leader, and back: there are a few more than threads.
 //!
-//! Batch normalization needs statistics of the whole batch before any row goes on. It cuts the passes into sections, each
-//! with a round of its own; between them the leader puts together what the blocks know (`meet`), forward and backward:
+//! Batch normalization needs statistics of the whole batch before any row continues. It cuts the passes into sections,
+//! each with a round of its own; between them the leader puts together what the blocks know (`meet`), forward and
+//! backward:
 //!
 //! ```text
 //! Passes section 0 forward │ meet │ section 1 forward and backward │ meet │ section 0 backward │ Gradients │ update
@@ -35,12 +36,12 @@
 //!
 //! # Why not otherwise
 //!
-//! - A gradient for each thread, added up in the end, needs memory for all parameters per thread, and its bits depend on
-//!   how the rows were divided.
-//! - Sharing the matrix products of each layer instead of the rows would make all threads meet at every layer, forward and
-//!   backward; small networks would do nothing else.
-//! - Threads that update parameters without waiting for each other (Hogwild; Niu et al., 2011) are faster, and no training
-//!   could be repeated.
+//! - A gradient for each thread, added up in the end, needs memory for all parameters per thread, and its bits depend
+//!   on how the rows were divided.
+//! - Sharing the matrix products of each layer instead of the rows would make all threads meet at every layer, forward
+//!   and backward; small networks would do nothing else.
+//! - Threads that update parameters without waiting for each other (Hogwild; Niu et al., 2011) are faster, and no
+//!   training could be repeated.
 //!
 //! [`StepMemory`] owns everything that outlives a step; [`Shared`] adds the network and the data, which it borrows.
 
@@ -60,7 +61,7 @@ use crate::optim::Optimizer;
 
 /// One thread does a step of fewer multiply-adds sooner than two can agree on it.
 const SHARED_WORK: usize = 1_000_000;
-/// Rows that keep the products busy. Blocks are smaller only where there are more threads than such blocks.
+/// Rows that keep the products busy. Blocks are smaller only if there are more threads than such blocks.
 const BLOCK_ROWS: usize = 32;
 /// The most blocks for each thread: with some more than one, a fast core takes more of them.
 const BLOCKS: usize = 4;
@@ -141,16 +142,17 @@ struct Block {
 #[derive(Clone, Copy)]
 pub(super) enum Task {
     /// Forward, backward or, at the turn, both, through a section: a piece for every `rows` rows of the batch, which is
-    /// this range of the order. The gradient is of the mean over so many examples.
+    /// this range of the order. The gradient is of the mean over this number of examples.
     Passes { number: u64, start: usize, end: usize, rows: usize, examples: usize, section: usize, backward: bool },
-    /// A piece for every part of the parameters: its gradient, from so many blocks.
+    /// A piece for every part of the parameters: its gradient, from this number of blocks.
     Gradients { blocks: usize },
     /// A piece for every chunk of the validation rows: its loss.
     Validation,
 }
 
 impl StepMemory {
-    /// Returns memory for steps on mini-batches of up to `batch` examples. `threads` is a trainer's own number, or zero.
+    /// Returns memory for steps on mini-batches of up to `batch` examples. `threads` is a trainer's own number, or
+    /// zero.
     pub(super) fn new(network: &Network, pass: &Pass, options: &StepOptions, batch: usize, threads: usize) -> Self {
         let work = network.parameter_count().saturating_mul(3).saturating_mul(batch);
         let threads = if work < SHARED_WORK { 1 } else { parallel::threads_or_default(threads) };
@@ -208,12 +210,12 @@ impl<'a> Shared<'a> {
         parallel::team(self.memory.threads, &|task, piece| self.work(task, piece), lead)
     }
 
-    /// The order of the rows of the training data.
+    /// Returns the order of the rows of the training data.
     pub(super) fn order(&self) -> RwLockWriteGuard<'_, Vec<usize>> {
         write(&self.memory.order)
     }
 
-    /// The rows to train on, in the order of the data.
+    /// Returns the rows to train on, in the order of the data.
     pub(super) fn rows(&self) -> &[usize] {
         &self.examples.train.rows
     }
@@ -259,7 +261,7 @@ impl<'a> Shared<'a> {
                     pass.forward(&network, &batch, section);
                 }
                 if section + 1 == memory.sections {
-                    pass.judge(y, examples);
+                    pass.compute_loss(y, examples);
                 }
                 if backward || section + 1 == memory.sections {
                     pass.backward(&network, &batch, section);

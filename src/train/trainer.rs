@@ -14,7 +14,7 @@ use crate::nn::loss::Loss;
 use crate::nn::network::Network;
 use crate::optim::{Penalty, Rule, Schedule};
 
-/// Trains networks: the loss, the update rule, and how long and in mini-batches of what size.
+/// Trains networks: holds the loss, the update rule, the number of epochs, the batch size and all other settings.
 ///
 /// A trainer is plain data and can be used any number of times, on any thread. Everything that belongs to a single
 /// training (an observer, checkpoints, a validation set) is given to the call, as a [`Run`].
@@ -54,62 +54,63 @@ impl Trainer {
     }
 
     /// Clips every entry of the gradient to ±`limit`, before a penalty is added to it. It must be more than zero;
-    /// infinity, the default, is no limit.
+    /// infinity, the default, means no limit.
     pub fn clip_value(mut self, limit: f32) -> Self {
         self.config.clip_value = limit;
         self
     }
 
     /// Scales the whole gradient down to the Euclidean norm `limit` if it is longer, before a penalty is added to it
-    /// (Pascanu, Mikolov, Bengio, 2013). It must be more than zero; infinity, the default, is no limit.
+    /// (Pascanu, Mikolov, Bengio, 2013). It must be more than zero; infinity, the default, means no limit.
     pub fn clip_norm(mut self, limit: f32) -> Self {
         self.config.clip_norm = limit;
         self
     }
 
-    /// After every step, scales down the incoming weights of every unit whose Euclidean norm is above `limit` (Srivastava
-    /// et al., 2014; with dropout, 3 or 4 are usual). It must be more than zero; infinity, the default, is no limit.
+    /// After every step, scales down the incoming weights of every unit whose Euclidean norm is above `limit`
+    /// (Srivastava et al., 2014; with dropout, 3 or 4 are usual). It must be more than zero; infinity, the default,
+    /// means no limit.
     pub fn max_norm(mut self, limit: f32) -> Self {
         self.config.max_norm = limit;
         self
     }
 
     /// Takes this fraction, in [0, 1), from the target of an example's class and spreads it evenly over all classes, so
-    /// that the network does not become overconfident (Szegedy et al., 2016; 0.1 is usual). The training loss is that of
-    /// these targets, the validation loss that of the true ones. Values are no classes: their targets stay.
+    /// that the network does not become overconfident (Szegedy et al., 2016; 0.1 is usual). The training loss is that
+    /// of these targets, the validation loss that of the true ones. Targets that are values do not change.
     pub fn label_smoothing(mut self, fraction: f64) -> Self {
         self.config.label_smoothing = fraction as f32;
         self
     }
 
-    /// Freezes the first `layers` dense layers and everything up to the next one, for fine-tuning: frozen layers are not
-    /// updated and work as in prediction.
+    /// Freezes the first `layers` dense layers and everything up to the next one, for fine-tuning: frozen layers are
+    /// not updated and work as in prediction.
     pub fn freeze(mut self, layers: usize) -> Self {
         self.config.frozen = layers;
         self
     }
 
-    /// Sets how much each example counts: its loss and gradient are multiplied by its weight, and the mean is still taken
+    /// Sets the weight of each example: its loss and gradient are multiplied by it, and the mean is still taken
     /// over the number of examples. The validation loss is without weights.
     pub fn example_weights(mut self, weights: ExampleWeights) -> Self {
         self.config.example_weights = Some(weights);
         self
     }
 
-    /// Sets how the learning rate changes over the training.
+    /// Sets the learning-rate schedule.
     pub fn schedule(mut self, schedule: Schedule) -> Self {
         self.config.schedule = schedule;
         self
     }
 
-    /// Multiplies the learning rate by a factor that increases linearly from 0.1 to 1 over this fraction of the steps, in
-    /// [0, 1], from the first on (Goyal et al., 2017).
+    /// Multiplies the learning rate by a factor that increases linearly from 0.1 to 1 over this fraction of the steps,
+    /// in [0, 1], from the first on (Goyal et al., 2017).
     pub fn warmup(mut self, fraction: f64) -> Self {
         self.config.warmup = fraction as f32;
         self
     }
 
-    /// Sets the number of times that every example is seen.
+    /// Sets the number of epochs, passes over the training data.
     pub fn epochs(mut self, epochs: usize) -> Self {
         self.config.epochs = epochs;
         self
@@ -121,8 +122,8 @@ impl Trainer {
         self
     }
 
-    /// Holds back this fraction of the examples (and of each class), in [0, 1), chosen by the seed, to measure the loss on
-    /// after each epoch. [`Run::validation_data`] is for a validation set of your own.
+    /// Holds back this fraction of the examples (and of each class), in [0, 1), chosen by the seed, to measure the loss
+    /// on after each epoch. [`Run::validation_data`] is for a validation set of your own.
     pub fn validation(mut self, fraction: f64) -> Self {
         self.config.validation = fraction;
         self
@@ -143,33 +144,34 @@ impl Trainer {
     }
 
     /// Sets the number of threads of this trainer's steps; zero, the default, stands for
-    /// [`threads`](crate::compute::threads). The results have the same bits for any number. Small steps are done by one thread.
+    /// [`threads`](crate::compute::threads). The results have the same bits for any number. Small steps are done by one
+    /// thread.
     pub fn threads(mut self, threads: usize) -> Self {
         self.config.threads = threads;
         self
     }
 
-    /// Trains `network` on `data`, from the weights that it has, be they fresh or those of a
-    /// [`Model`](crate::Model). Steps that are large enough are shared among several [`threads`](Self::threads).
+    /// Trains `network` on `data` from its current weights, initial ones or those of a [`Model`](crate::Model). Steps
+    /// that are large enough are shared among several [`threads`](Self::threads).
     ///
     /// Every call is a training of its own: the update rule begins with new moments, and the schedule with its first
-    /// step; the usual schedule decreases the learning rate to zero by the end of the call. Two calls of 50 epochs are not
-    /// one of 100. For a training that goes on from call to call, on new data or on data larger than memory, there is
-    /// [`online`](Self::online).
+    /// step; the usual schedule decreases the learning rate to zero by the end of the call. Two calls of 50 epochs are
+    /// not one of 100. For a training that continues from call to call, on new data or on data larger than memory,
+    /// there is [`online`](Self::online).
     ///
     /// # Errors
-    /// If a setting is out of range, if data, network and loss do not fit each other, or if the loss becomes infinite or
-    /// NaN; the network then has the weights of its best epoch with early stopping, else those from before the epoch that
-    /// failed, or from where it was resumed within that epoch.
+    /// If a setting is out of range, if data, network and loss do not fit each other, or if the loss becomes infinite
+    /// or NaN; the network then has the weights of its best epoch with early stopping, else those from before the epoch
+    /// that failed, or from where it was resumed within that epoch.
     pub fn fit(&self, network: &mut Network, data: &Dataset) -> Result<History> {
         self.fit_with(network, data, &mut Run::default())
     }
 
-    /// As [`fit`](Self::fit), with an observer, checkpoints or a validation set.
+    /// Trains like [`fit`](Self::fit), with an observer, checkpoints or a validation set.
     ///
     /// # Errors
-    /// Those of [`fit`](Self::fit), and if the validation set does not fit the network, if a checkpoint cannot be written
-    /// or does not belong to this training, or if the observer sets an impossible learning rate.
+    /// Those of [`fit`](Self::fit), and if the validation set does not fit the network, if a checkpoint cannot be
+    /// written or does not belong to this training, or if the observer sets an impossible learning rate.
     pub fn fit_with(&self, network: &mut Network, data: &Dataset, run: &mut Run<'_>) -> Result<History> {
         let mut session = self.session(1, network, data, run)?;
         let restored = session.writer.resume(1)?;
@@ -193,7 +195,7 @@ impl Trainer {
     }
 }
 
-/// Trains by the method that the update rule asks for, from the start or from where a checkpoint was written.
+/// Trains by the method that the update rule needs, from the start or from a checkpoint.
 pub(super) fn train(
     config: &Config,
     network: &mut Network,

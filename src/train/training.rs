@@ -1,4 +1,4 @@
-//! The material of one training, whatever the method.
+//! The input of one training, by any method.
 
 use super::config::Config;
 use super::position::Restored;
@@ -14,7 +14,7 @@ pub(super) struct Training<'a> {
     pub(super) pass: Pass,
     pub(super) examples: Examples<'a>,
     pub(super) options: StepOptions,
-    /// The checkpoint to go on from.
+    /// The checkpoint to resume from.
     pub(super) restored: Option<Restored>,
 }
 

@@ -1,4 +1,4 @@
-//! Cross-validation: how well hyperparameters do, whatever the split.
+//! Cross-validation: the score of hyperparameters over several splits.
 
 use super::hyperparameters::Hyperparameters;
 use crate::base::error::Result;
@@ -15,8 +15,8 @@ pub struct Fold {
     pub test: Score,
 }
 
-/// Trains `k` models, each on all but one fold of the data, and scores them on that fold. Folds are stratified. Everything
-/// that is fitted or tuned follows from the training part of each fold alone. A model is trained when its turn comes.
+/// Trains `k` models, each on all but one fold of the data, and scores them on that fold. Folds are stratified.
+/// Preprocessing and tuning use the training part of each fold alone. The iterator trains a model per item.
 ///
 /// ```
 /// use palmnet::{Hyperparameters, generate, tune::cross_validate};
@@ -80,7 +80,7 @@ mod tests {
 
     #[test]
     fn means_and_standard_deviations() {
-        // Of four examples, so many are right.
+        // The numbers of four examples that are right.
         let score = |loss: f64, right: usize| {
             let predicted: Vec<u32> = (0..4).map(|i| u32::from(i >= right)).collect();
             let metrics = Classification::new(2, &[0; 4], &predicted, 0.0);

@@ -1,4 +1,4 @@
-//! Warnings about data: findings that are no errors, but that whoever trains on the data should know.
+//! Warnings about training data.
 
 use std::fmt;
 
@@ -7,15 +7,15 @@ use crate::data::{Dataset, Scaler, Targets};
 use crate::linalg::matrix::Matrix;
 use crate::model::preprocessing::Preprocessing;
 
-/// A finding about training data. Its `Display` form is a sentence with the remedy.
+/// A warning about training data, which can be used as it is. Its `Display` form is a sentence with the remedy.
 #[derive(Clone, Debug, PartialEq)]
 #[non_exhaustive]
 pub enum Warning {
-    /// The network has more parameters than the features have numbers.
+    /// The network has more parameters than the training features have entries.
     ManyParameters {
         /// The parameters of the network.
         parameters: usize,
-        /// The numbers in the training features.
+        /// The entries of the training features: examples × features.
         numbers: usize,
     },
     /// Features that are the same in every example.
@@ -79,8 +79,8 @@ impl fmt::Display for Warning {
     }
 }
 
-/// Looks for what is noteworthy about training data that is not yet scaled, given its preprocessing and, if somebody has
-/// chosen the size of the network, the number of its parameters.
+/// Returns warnings about training data that is not yet scaled, given its preprocessing and, if the user has chosen the
+/// size of the network, the number of its parameters.
 #[must_use]
 pub fn diagnose(train: &Dataset, preprocessing: &Preprocessing, parameters: Option<usize>) -> Vec<Warning> {
     let imputed = preprocessing.imputer().map(|imputer| {
@@ -113,11 +113,11 @@ pub fn diagnose(train: &Dataset, preprocessing: &Preprocessing, parameters: Opti
         Warning::Unscaled,
         named(&|i| {
             let mean = (spread.offset()[i] - scaler.offset()[i]) * scaler.factor()[i];
-            let deviation = scaler.factor()[i] / spread.factor()[i];
-            mean.abs().max(deviation) > 10.0
+            let standard_deviation = scaler.factor()[i] / spread.factor()[i];
+            mean.abs().max(standard_deviation) > 10.0
         }),
     );
-    // Next to such a mean, single precision has fewer than two hundred values within a standard deviation.
+    // Near such a mean, single precision has fewer than two hundred values within a standard deviation.
     let imprecise = |scaler: &Scaler, i: usize| scaler.offset()[i].abs() * scaler.factor()[i] > 1e5;
     let mut columns = named(&|i| imprecise(&spread, i));
     if let Targets::Values(values) = train.targets() {
@@ -130,7 +130,7 @@ pub fn diagnose(train: &Dataset, preprocessing: &Preprocessing, parameters: Opti
         add(
             Warning::Outliers,
             named(&|i| {
-                // A flag of 0 and 1 may well be rare.
+                // A flag of 0 and 1 may be rare without being an outlier.
                 let flag = range.offset()[i] == 0.0 && range.factor()[i] == 1.0;
                 spread.factor()[i] > 40.0 * range.factor()[i] && !flag
             }),
@@ -159,7 +159,7 @@ fn class_warnings(train: &Dataset) -> Vec<Warning> {
     warnings
 }
 
-/// The indices of features that are the same in every example.
+/// Returns the indices of features that are the same in every example.
 fn constant_features(train: &Dataset) -> Vec<usize> {
     let (mut first, mut other) = (Matrix::default(), Matrix::default());
     train.gather(&[0], &mut first);
@@ -174,7 +174,7 @@ fn constant_features(train: &Dataset) -> Vec<usize> {
     constant
 }
 
-/// The first of these names: `p0, p32, p39 and 5 more`.
+/// Returns the first of these names: `p0, p32, p39 and 5 more`.
 fn some(names: &[String]) -> String {
     let shown = names[..names.len().min(5)].join(", ");
     match names.len().saturating_sub(5) {

@@ -1,13 +1,13 @@
-//! From hyperparameters to a model: tuning, then training. Both survive being killed.
+//! From hyperparameters to a model: tuning, then training. Both can be killed and resumed.
 //!
-//! A checkpoint of a run that tunes has two notes besides what the trainer writes: what is tuned, so that it is not
-//! mistaken for another run, and, while trials are under way, the losses of those that have ended. So a run that is
+//! A checkpoint of a run that tunes has two notes besides the trainer's content: the identity of the tuning, so that it
+//! is not mistaken for another run, and, during the trials, the losses of those that have ended. So a run that is
 //! resumed is in one of three states:
 //!
 //! ```text
 //! no file                     tune everything
-//! a file with trials          the learning rate is in it; go on with the trial after those that have ended
-//! a file without trials       learning rate and penalty are in it; go on with the training proper
+//! a file with trials          the learning rate is in it; continue with the trial after those that have ended
+//! a file without trials       learning rate and penalty are in it; continue with the final training
 //! ```
 
 use std::cell::Cell;
@@ -25,12 +25,12 @@ use crate::model::model::Model;
 use crate::model::preprocessing::Preprocessing;
 use crate::train::{CheckpointInfo, Checkpoints, Event, Run};
 
-/// The notes in a checkpoint: what is tuned, and the losses of the trials that have ended.
+/// The notes in a checkpoint: the identity of the tuning, and the losses of the trials that have ended.
 const TUNING: &str = "tuning";
 const TRIALS: &str = "losses of trials";
 
 impl Hyperparameters {
-    /// Preprocesses, tunes and trains: unscaled data in, a model in the units of the data out.
+    /// Preprocesses, tunes and trains: takes unscaled data, returns a model in the units of the data.
     ///
     /// # Errors
     /// If a hyperparameter is out of range or does not suit the data, or if training diverges.
@@ -38,12 +38,12 @@ impl Hyperparameters {
         self.fit_with(train, &mut FitRun::default())
     }
 
-    /// As [`fit`](Self::fit), with a start, checkpoints and an observer. With a start, its preprocessing and its loss take
-    /// the place of those that are set here. A run that is resumed from a checkpoint does not tune again what was tuned.
+    /// Does the work of [`fit`](Self::fit) with a start, checkpoints and an observer. With a start, its preprocessing
+    /// and its loss replace those that are set here. A run that is resumed from a checkpoint keeps the tuned values.
     ///
     /// # Errors
-    /// Those of [`fit`](Self::fit), if the observer stops during a trial, and if a checkpoint cannot be written or is of
-    /// another training.
+    /// Those of [`fit`](Self::fit), [`Error::Stopped`] if the observer stops during a trial, and if a checkpoint cannot
+    /// be written or is of another training.
     pub fn fit_with(&self, train: &Dataset, run: &mut FitRun<'_>) -> Result<Fit> {
         let mut hyperparameters = self.clone();
         hyperparameters.check(train, run.start.is_some())?;
@@ -61,7 +61,7 @@ impl Hyperparameters {
         recipe.fit_as(train, Some(&tuned), run)
     }
 
-    /// Returns the hyperparameters with everything resolved that is to be tuned on `train`, which is not yet scaled.
+    /// Returns the hyperparameters with the learning rate and the penalty tuned on `train`, which is not yet scaled.
     ///
     /// # Errors
     /// Those of [`fit`](Self::fit).
@@ -76,7 +76,7 @@ impl Hyperparameters {
         Tuning::new(self, train, &preprocessing, run)?.run()
     }
 
-    /// The network and the training that follow, with preprocessing that is already fitted.
+    /// Returns the network and the trainer for `train`, with preprocessing that is already fitted.
     #[must_use]
     pub fn recipe(&self, train: &Dataset, preprocessing: Preprocessing) -> Recipe {
         Recipe { network: self.network(train), trainer: self.trainer(), restarts: self.restarts, preprocessing }
@@ -152,19 +152,19 @@ impl<'t, 'r> Tuning<'t, 'r> {
                     tuned.penalty = penalty::choose(&tuned, &trials);
                     let _ = self.run.event(FitEvent::Tuned { hyperparameters: &tuned, trials: &trials });
                     // The file is that of the last trial; the training proper has none yet.
-                    self.run.active = self.run.active.take().map(Checkpoints::anew);
+                    self.run.active = self.run.active.take().map(Checkpoints::start_over);
                 }
             }
         }
         Ok(tuned)
     }
 
-    /// A number among the settings in the checkpoint.
+    /// Returns a number among the settings in the checkpoint.
     fn kept(&self, name: &str) -> Option<f32> {
         self.found.as_ref()?.setting(name)?.parse().ok()
     }
 
-    /// The losses of the trials that have ended, if the checkpoint is that of a trial.
+    /// Returns the losses of the trials that have ended, if the checkpoint is that of a trial.
     fn ended_trials(&self) -> Option<Vec<Option<f64>>> {
         let text = self.found.as_ref()?.note(TRIALS)?;
         Some(text.split_whitespace().map(|loss| loss.parse().ok()).collect())
@@ -187,7 +187,7 @@ impl<'t, 'r> Tuning<'t, 'r> {
         Ok(found)
     }
 
-    /// Trains a network with each candidate for the penalty, and scores it on examples that it has not seen.
+    /// Trains a network with each candidate for the penalty, and scores it on examples that it was not trained on.
     fn trials(&mut self, tuned: &Hyperparameters) -> Result<Vec<Trial>> {
         let candidates = penalty::candidates(tuned, self.train.len());
         if candidates.is_empty() {
@@ -197,7 +197,7 @@ impl<'t, 'r> Tuning<'t, 'r> {
         let mut losses = self.ended_trials().unwrap_or_default();
         losses.truncate(candidates.len() - 1);
         let resumed = losses.len();
-        // Nothing of the part that trials are scored on may be filled in; a model that is there keeps its imputer.
+        // The imputer must not see the examples that trials are scored on; a model to start from keeps its imputer.
         let mut preprocessing = self.preprocessing.clone();
         if self.run.start.is_none() && preprocessing.imputer().is_some() {
             preprocessing = preprocessing.with_imputer(Imputer::fit(&learned));
@@ -236,18 +236,18 @@ impl<'t, 'r> Tuning<'t, 'r> {
         let losses = losses.collect::<Vec<_>>().join(" ");
         let checkpoints = self.run.active.clone().map(|checkpoints| {
             let checkpoints = checkpoints.note(TRIALS, losses).on_request(&at_once);
-            if may_resume { checkpoints } else { checkpoints.anew() }
+            if may_resume { checkpoints } else { checkpoints.start_over() }
         });
         let (start, run, stopped) = (self.run.start, &mut *self.run, Cell::new(false));
-        let mut tell = |fraction| {
+        let mut report = |fraction| {
             let answer = run.event(FitEvent::Trial { index, trials, fraction });
             stopped.set(stopped.get() || answer.is_break());
             answer
         };
-        let _ = tell(0.0);
+        let _ = report(0.0);
         let mut inner = Run::default().observe(|event| match event {
             Event::Batch { epoch, batch, batches, .. } => {
-                tell(((epoch - 1) as f64 + batch as f64 / batches as f64) / hyperparameters.epochs as f64)
+                report(((epoch - 1) as f64 + batch as f64 / batches as f64) / hyperparameters.epochs as f64)
             }
             _ => Continue(()),
         });
@@ -287,7 +287,7 @@ struct Attempt<'a> {
     ended: &'a [Option<f64>],
 }
 
-/// Refuses a checkpoint of a run that tunes something else, with other hyperparameters or on other data.
+/// Refuses a checkpoint of a run that tunes other settings, other hyperparameters, or on other data.
 fn check_identity(found: Option<&CheckpointInfo>, now: Option<&str>) -> Result<()> {
     let Some(found) = found else { return Ok(()) };
     let then = found.note(TUNING);

@@ -13,9 +13,9 @@ use crate::nn::network::Network;
 use crate::optim::{Penalty, Rule, Schedule};
 use crate::train::{ExampleWeights, Trainer};
 
-/// Every decision about a network and its training: all that `palmnet train` has an option for.
+/// The hyperparameters of a network and its training, with every value resolved: the options of `palmnet train`.
 ///
-/// [`for_data`](Self::for_data) gives the defaults, which anybody may change before [`fit`](Self::fit). The same
+/// [`for_data`](Self::for_data) returns the defaults, which can be changed before [`fit`](Self::fit). The same
 /// hyperparameters, data and seed give the same bits.
 ///
 /// ```
@@ -49,40 +49,41 @@ pub struct Hyperparameters {
     pub loss: Loss,
     /// The update rule with its learning rate.
     pub optimizer: Rule,
-    /// Whether [`fit`](Self::fit) looks for the learning rate first ([`Trainer::find_rate`]).
+    /// Whether [`fit`](Self::fit) searches for the learning rate first ([`Trainer::find_rate`]).
     pub tune_learning_rate: bool,
     /// The regularization of the weights.
     pub penalty: Penalty,
-    /// Whether [`fit`](Self::fit) first trains six networks on 80 % of the examples, with five weight decays and with an
-    /// L1 penalty, and goes on with the penalty that gave the lowest loss on the other 20 %.
+    /// Whether [`fit`](Self::fit) first trains six networks on 80 % of the examples, with five weight decays and with
+    /// an L1 penalty, and continues with the penalty that gave the lowest loss on the other 20 %.
     pub tune_penalty: bool,
     /// The learning-rate schedule.
     pub schedule: Schedule,
-    /// The fraction of the steps, in [0, 1], over which the learning rate rises.
+    /// The fraction of the steps, in [0, 1], over which the learning rate increases from a tenth.
     pub warmup: f64,
-    /// The number of passes over the training data.
+    /// The number of passes over the training data, at least 1.
     pub epochs: usize,
-    /// The number of examples in a mini-batch.
+    /// The number of examples in a mini-batch, at least 1.
     pub batch_size: usize,
-    /// The number of initial weights that are tried for a tenth of the epochs; the best is trained in full.
+    /// The number of initial weights, at least 1, that are tried for a tenth of the epochs; the best are trained in
+    /// full.
     pub restarts: usize,
-    /// The largest Euclidean norm of a gradient.
+    /// The largest Euclidean norm of a gradient, above 0; infinity for no limit.
     pub clip_norm: f32,
-    /// The largest absolute entry of a gradient.
+    /// The largest absolute entry of a gradient, above 0; infinity for no limit.
     pub clip_value: f32,
-    /// The largest Euclidean norm of the weights into a unit.
+    /// The largest Euclidean norm of the weights into a unit, above 0; infinity for no limit.
     pub max_norm: f32,
     /// The fraction of each target, in [0, 1), that is spread evenly over all classes.
     pub label_smoothing: f64,
-    /// Whether all classes count the same, however many examples they have.
+    /// Whether all classes have the same weight in the loss, however many examples they have.
     pub balanced: bool,
     /// The scaling of the features.
     pub scaling: Scaling,
     /// The fraction of the training data, in [0, 1), in the validation set.
     pub validation: f64,
-    /// Early stopping: the number of epochs without improvement after which training ends.
+    /// Early stopping: the number of epochs without improvement after which training ends; `None` for never.
     pub patience: Option<usize>,
-    /// The number of dense layers at the beginning that stay as they are.
+    /// The number of dense layers at the beginning that are frozen: see [`Trainer::freeze`].
     pub frozen: usize,
     /// The seed of everything random.
     pub seed: u64,
@@ -99,7 +100,7 @@ pub enum Normalization {
 }
 
 impl Hyperparameters {
-    /// A network for `train`, with new weights.
+    /// Returns the description of a network for `train`, with new weights.
     pub fn network(&self, train: &Dataset) -> NetworkBuilder {
         let (outputs, link) = match train.targets() {
             Targets::Classes(_) => (train.class_names().len(), Activation::Softmax),
@@ -130,7 +131,7 @@ impl Hyperparameters {
         dense(builder, outputs, link)
     }
 
-    /// A trainer for data that is already scaled.
+    /// Returns a trainer for data that is already scaled.
     pub fn trainer(&self) -> Trainer {
         let mut trainer = Trainer::new(self.loss, self.optimizer)
             .epochs(self.epochs)
@@ -154,14 +155,14 @@ impl Hyperparameters {
         }
     }
 
-    /// Returns the number of weights and biases in the dense layers.
+    /// Returns the number of weights and biases in the dense layers of a network for `train`.
     #[must_use]
     pub fn parameter_count(&self, train: &Dataset) -> usize {
         dense_parameters(&self.hidden, train)
     }
 }
 
-/// Every hyperparameter by name, so that equal texts mean equal trainings.
+/// Writes every hyperparameter by name, so that equal texts mean equal trainings.
 impl fmt::Display for Hyperparameters {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         // Every field by name, so that a new one is not forgotten here.
@@ -211,7 +212,7 @@ impl fmt::Display for Hyperparameters {
     }
 }
 
-/// The number of weights and biases in the dense layers.
+/// Returns the number of weights and biases in the dense layers.
 pub(super) fn dense_parameters(hidden: &[usize], train: &Dataset) -> usize {
     let outputs = match train.targets() {
         Targets::Classes(_) => train.class_names().len(),

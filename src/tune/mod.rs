@@ -1,5 +1,5 @@
-//! The decisions that nobody has made: hyperparameters for plain data, regularization found by trials, cross-validation,
-//! random search, and warnings about data.
+//! Hyperparameters: defaults for given data, regularization tuned by trials, cross-validation, random search, and
+//! warnings about data.
 
 mod cross_validation;
 mod diagnose;
@@ -24,8 +24,8 @@ use crate::model::model::Model;
 
 /// Trains a model with the defaults of `palmnet train`: a network, an optimizer and regularization that suit the data.
 ///
-/// The same as `Hyperparameters::for_data(train).fit(train)`, of which only the model is returned; see
-/// [`Hyperparameters`] for what is decided, and to decide otherwise.
+/// It is short for `Hyperparameters::for_data(train).fit(train)`, and returns only the model. To see or change the
+/// decisions, use [`Hyperparameters`].
 ///
 /// ```no_run
 /// use palmnet::{Dataset, Target};

@@ -1,4 +1,4 @@
-//! Decisions that somebody has made, and the defaults for all others, which depend on these and on the data.
+//! Hyperparameters that are given, and defaults for all others, which depend on these and on the data.
 
 use super::hyperparameters::{Hyperparameters, Normalization, dense_parameters};
 use crate::data::{Dataset, Targets};
@@ -8,13 +8,13 @@ use crate::nn::init::Init;
 use crate::nn::loss::Loss;
 use crate::optim::{Penalty, Rule, Schedule};
 
-/// About as many steps as most tables need.
+/// The number of steps that is enough for most tables.
 pub(super) const STEPS: usize = 6_000;
-/// From this many images on, one weight decay suits all and is not tuned.
+/// From this number of images on, one weight decay suits all data and is not tuned.
 const MANY_IMAGES: usize = 10_000;
 const MANY_IMAGES_DECAY: f32 = 0.1;
-/// Networks with fewer parameters are started several times: a bad draw of the initial weights can leave so many units
-/// without a gradient that such a network never learns.
+/// Networks with fewer parameters are started several times: with bad initial weights, too many of their units may have
+/// no gradient for the network to learn.
 const FEW_PARAMETERS: usize = 300;
 
 /// Hyperparameters that are given, the others being `None`. [`for_data`](Self::for_data) resolves them all: some
@@ -60,17 +60,17 @@ pub struct Overrides {
     pub patience: Option<usize>,
     pub frozen: Option<usize>,
     pub seed: Option<u64>,
-    /// Whether a trained network is trained further: then Adam is the default, without weight decay.
+    /// Whether training continues from a trained network: then Adam is the default, without weight decay.
     pub warm_start: bool,
 }
 
 impl Hyperparameters {
-    /// The defaults of `palmnet train` for this data, before tuning.
+    /// Returns the defaults of `palmnet train` for this data, before tuning.
     ///
     /// Tables get three hidden layers of 64 ReLU units, images (features kept as bytes) two of 128. AdamW takes about
     /// 6,000 steps in mini-batches of 16 (below 1,000 examples), 32 (below 10,000) or 64; from 40 to 200 epochs, for
-    /// images from 10. The penalty is tuned, but for 10,000 images or more. Networks of fewer than 300 parameters are
-    /// started five times.
+    /// images from 10. The penalty is tuned, except for 10,000 images or more. Networks of fewer than 300 parameters
+    /// are started five times.
     #[must_use]
     pub fn for_data(train: &Dataset) -> Self {
         Overrides::default().for_data(train)
@@ -78,7 +78,7 @@ impl Hyperparameters {
 }
 
 impl Overrides {
-    /// Every hyperparameter: those that are given, and defaults that suit `train` for the others.
+    /// Returns every hyperparameter: those that are given, and defaults that suit `train` for the others.
     #[must_use]
     pub fn for_data(&self, train: &Dataset) -> Hyperparameters {
         let optimizer = self.rule();
@@ -92,7 +92,7 @@ impl Overrides {
             Targets::Classes(_) => Loss::CrossEntropy,
             Targets::Values(_) => Loss::MeanSquaredError,
         };
-        // Early stopping needs a validation set, which serves nothing without it.
+        // Early stopping needs a validation set, and is the purpose of one.
         let stops = self.patience.is_some_and(|patience| patience > 0);
         let validation = self.validation.unwrap_or(if stops { 0.1 } else { 0.0 });
         let patience = self.patience.unwrap_or(if validation > 0.0 { 20 } else { 0 });
@@ -106,8 +106,8 @@ impl Overrides {
             loss: self.loss.unwrap_or(loss),
             tune_learning_rate: self.tune_learning_rate.unwrap_or(false),
             penalty: self.penalty(&optimizer),
-            // A network with new weights overfits unless something keeps it from that, and how much of it is right
-            // depends on the data. For many images it is about the same.
+            // A network with new weights overfits without regularization, and the best strength depends on the data.
+            // For many images it is always about the same.
             tune_penalty: self.tune_penalty.unwrap_or(self.is_free() && !(images && train.len() >= MANY_IMAGES)),
             schedule: self.schedule.unwrap_or_default(),
             warmup: self.warmup.unwrap_or(0.0),
@@ -128,7 +128,7 @@ impl Overrides {
         }
     }
 
-    /// Whether nobody has said anything about the optimizer or the weight decay.
+    /// Returns whether neither the optimizer nor the weight decay is given.
     fn is_free(&self) -> bool {
         self.optimizer.is_none() && self.weight_decay.is_none() && !self.warm_start
     }
@@ -160,16 +160,16 @@ impl Overrides {
                     .into()
             }
             "epochs" => {
-                format!("what makes about {STEPS} steps, but from 40 to 200; from 10 for images; 500 for lbfgs")
+                format!("as many as make about {STEPS} steps, from 40 to 200; from 10 for images; 500 for lbfgs")
             }
             "weight_decay" => format!(
-                "auto, or {} for {MANY_IMAGES} images or more; {} for adamw and 0 for others if --optimizer or --from is \
-                 given",
+                "auto, or {} for {MANY_IMAGES} images or more; {} for adamw and 0 for others if --optimizer or --from \
+                 is given",
                 MANY_IMAGES_DECAY,
                 "adamw".parse().map_or(0.0, |rule: Rule| rule.usual_weight_decay())
             ),
             "restarts" => {
-                format!("5 for networks of fewer than {FEW_PARAMETERS} parameters, which a bad start can spoil, else 1")
+                format!("5 for networks of fewer than {FEW_PARAMETERS} parameters, whose starts often fail, else 1")
             }
             "validation" => "0.1 with --patience, else 0".into(),
             "patience" => "20 with --validation, else 0".into(),
@@ -178,7 +178,8 @@ impl Overrides {
     }
 }
 
-/// Rprop looks at the signs of the gradient alone, which are mostly noise in a mini-batch; L-BFGS has no mini-batches.
+/// Returns the default batch size: all examples for Rprop, because the signs of the gradient that it uses are mostly
+/// noise in a mini-batch, and for L-BFGS, which has no mini-batches.
 fn default_batch_size(optimizer: &Rule, images: bool, rows: usize) -> usize {
     match rows {
         _ if matches!(optimizer, Rule::Rprop(_) | Rule::Lbfgs(_)) => rows,

@@ -1,4 +1,4 @@
-//! The penalty that suits the data: trials on a part of it, scored on the rest.
+//! Tuning of the penalty: trials on a part of the data, scored on the rest.
 
 use super::hyperparameters::Hyperparameters;
 use super::overrides::STEPS;
@@ -7,17 +7,17 @@ use crate::data::Dataset;
 use crate::model::evaluate::Score;
 use crate::optim::Penalty;
 
-/// The fractions of a weight that a step takes off in the trials: the learning rate times the weight decay.
+/// The fractions by which a step shrinks a weight in the trials: the learning rate times the weight decay.
 const SHRINKAGES: [f32; 5] = [1e-4, 3e-4, 1e-3, 3e-3, 1e-2];
 /// The fraction if there are too few examples for trials.
 const DEFAULT_SHRINKAGE: f32 = 1e-3;
-/// The L1 penalty that is tried too: it leaves out features that carry no information, if most of them do not.
+/// The L1 penalty of the last trial: it suits data most features of which carry no information.
 const L1: f32 = 0.01;
 /// The fraction of the examples that trials are scored on, and the fewest examples for that.
 const SCORED: f64 = 0.2;
 const FEWEST: usize = 50;
 
-/// Hyperparameters that were tried.
+/// A trial of hyperparameters, with its result.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct Trial {
@@ -40,19 +40,19 @@ pub(super) fn best(trials: &[Trial]) -> Option<usize> {
     best.map(|(_, index)| index)
 }
 
-/// The penalties to try; none for too few examples.
+/// Returns the penalties to try; none for too few examples.
 pub(super) fn candidates(start: &Hyperparameters, examples: usize) -> Vec<Penalty> {
     if examples < FEWEST {
         return Vec::new();
     }
     let decays = SHRINKAGES.map(|shrinkage| start.penalty.weight_decay(decay(shrinkage, start)));
-    // Whoever has set a penalty knows what it should be.
+    // A penalty that the user has set stays in every trial.
     let is_set = start.penalty.l1 > 0.0 || start.penalty.l2 > 0.0;
     let l1 = (!is_set).then(|| start.penalty.weight_decay(0.0).l1(L1));
     decays.into_iter().chain(l1).collect()
 }
 
-/// The penalty of the best trial; the default one for this learning rate if there is none.
+/// Returns the penalty of the best trial; the default one for this learning rate if there is none.
 pub(super) fn choose(start: &Hyperparameters, trials: &[Trial]) -> Penalty {
     match best(trials) {
         Some(index) => trials[index].hyperparameters.penalty,
@@ -60,25 +60,26 @@ pub(super) fn choose(start: &Hyperparameters, trials: &[Trial]) -> Penalty {
     }
 }
 
-/// The division of the examples into those that trials are trained on and those they are scored on.
+/// Divides the examples into those that trials are trained on and those that they are scored on.
 pub(super) fn divide(start: &Hyperparameters, train: &Dataset) -> (Dataset, Dataset) {
     let mut rng = Rng::stream(start.seed, purpose::TRIALS);
     train.split(1.0 - SCORED, rng.next_u64())
 }
 
-/// The hyperparameters of a trial with this penalty on so many examples.
+/// Returns the hyperparameters of a trial with this penalty on this number of examples.
 pub(super) fn trial_of(start: &Hyperparameters, penalty: Penalty, examples: usize) -> Hyperparameters {
     let epochs = (STEPS.saturating_mul(start.batch_size) / examples).clamp(1, start.epochs.max(1));
     Hyperparameters { penalty, epochs, tune_penalty: false, tune_learning_rate: false, ..start.clone() }
 }
 
-/// The weight decay with which a step takes this fraction off a weight, in two digits, which say all that is meant.
+/// Returns the weight decay with which a step shrinks a weight by this fraction, in two digits: more would suggest a
+/// precision that the trials do not have.
 fn decay(shrinkage: f32, start: &Hyperparameters) -> f32 {
-    // At the smallest learning rates, none does.
+    // At the smallest learning rates it would be infinite.
     two_digits(f64::from((shrinkage / start.optimizer.learning_rate()).min(1e9)))
 }
 
-/// The number in two decimal digits.
+/// Rounds a number to two significant digits.
 pub(super) fn two_digits<T: std::str::FromStr<Err: std::fmt::Debug>>(x: f64) -> T {
     format!("{x:.1e}").parse().expect("a number that was just written")
 }

@@ -13,11 +13,12 @@ use crate::base::rng::{Rng, purpose};
 use crate::data::Dataset;
 use crate::optim::Rule;
 
-/// Hyperparameters drawn at random around the defaults, of which the best on a validation set win.
+/// Random search: trials of hyperparameters drawn around the defaults; those with the lowest loss on a validation set
+/// win.
 ///
-/// The first trial has the defaults, tuned. The others draw what is not given: one to three equal hidden layers, the
-/// learning rate, the batch size, dropout and the weight decay. Whatever is given, the same numbers are drawn for the
-/// others.
+/// The first trial has the defaults, tuned. The others draw one to three equal hidden layers, the learning rate, the
+/// batch size, dropout and the weight decay, unless they are given. The draws of one hyperparameter do not depend on
+/// which others are given.
 ///
 /// ```
 /// use palmnet::{generate, tune::{Overrides, RandomSearch}};
@@ -48,7 +49,7 @@ pub struct Tuned {
     pub trials: Vec<Trial>,
 }
 
-/// The news that an observer of a search gets.
+/// An event of a search, for its observer.
 #[derive(Clone, Copy, Debug)]
 #[non_exhaustive]
 pub enum SearchEvent<'e> {
@@ -78,22 +79,22 @@ pub enum SearchEvent<'e> {
 }
 
 impl RandomSearch {
-    /// A search of 20 trials, scored on a fifth of the examples.
+    /// Returns a search of 20 trials, scored on a fifth of the examples.
     pub fn new(given: Overrides) -> Self {
         RandomSearch { given, trials: 20, validation: 0.2 }
     }
 
-    /// The number of trials, at least one.
+    /// Sets the number of trials, at least one.
     pub fn trials(self, trials: usize) -> Self {
         RandomSearch { trials, ..self }
     }
 
-    /// The fraction of the examples, in (0, 1), that trials are scored on.
+    /// Sets the fraction of the examples, in (0, 1), that trials are scored on.
     pub fn validation(self, fraction: f64) -> Self {
         RandomSearch { validation: fraction, ..self }
     }
 
-    /// Checks all that does not depend on the data.
+    /// Checks everything that does not depend on the data.
     ///
     /// # Errors
     /// If the number of trials or the fraction is out of range, or for L-BFGS, which has nothing to draw.
@@ -117,7 +118,7 @@ impl RandomSearch {
         Ok(())
     }
 
-    /// Runs the trials.
+    /// Runs the trials on `train`, which is not yet scaled.
     ///
     /// # Errors
     /// Those of [`check`](Self::check) and of [`Hyperparameters::fit`], and if no trial has a finite loss.
@@ -136,7 +137,7 @@ impl RandomSearch {
     ) -> Result<Tuned> {
         self.check()?;
         let usual = self.given.for_data(train);
-        // Not the seed that a test set was split off by.
+        // Not the seed itself, with which a test set may have been split off.
         let mut rng = Rng::stream(usual.seed, purpose::SEARCH);
         let (learned, scored) = train.split((1.0 - self.validation).min(1.0 - f64::EPSILON), rng.next_u64());
         if scored.is_empty() {
@@ -188,33 +189,33 @@ impl RandomSearch {
         Ok(Tuned { best: overrides[best_trial].for_data(train), best_trial, trials })
     }
 
-    /// The tuned defaults as overrides: the epochs follow from the number of examples.
+    /// Returns the tuned defaults as overrides, without the epochs, which follow from the number of examples.
     fn unchanged(&self, usual: &Hyperparameters) -> Overrides {
         Overrides { l1: Some(usual.penalty.l1), ..self.with(usual.clone(), usual.penalty.weight_decay) }
     }
 
-    /// Hyperparameters around the usual ones.
+    /// Draws hyperparameters around the usual ones.
     fn draw(&self, rng: &mut Rng, usual: &Hyperparameters, rows: usize) -> Overrides {
         let usual_units = usual.hidden.first().copied().unwrap_or(16).clamp(8, 128);
         let units = (usual_units / 2) << rng.below(4);
         let hidden = vec![units; 1 + rng.below(3)];
         let usual_rate = f64::from(usual.optimizer.learning_rate());
-        // Up to ten times less or more, all orders of magnitude alike.
+        // Up to ten times less or more, uniform in the logarithm.
         let rate = usual_rate * logarithmic(rng, -12, 12);
-        // A batch of everything, as for Rprop, stays one.
+        // Full-batch training, as for Rprop, stays full-batch.
         let batch_size = match usual.batch_size {
             batch if batch >= rows => batch,
             batch => ((batch / 2).max(1) << rng.below(4)).min((rows / 4).max(1)),
         };
         let dropout = f64::from(rng.below(2) as u32) * 0.1 * (1 + rng.below(5)) as f64;
-        // The fraction of a weight that a step takes off: from next to nothing to what leaves little.
+        // The fraction by which a step shrinks a weight: from 10⁻⁵ to 1/30.
         let decay = logarithmic(rng, -60, -18) / usual_rate;
         let optimizer = usual.optimizer.with_learning_rate(two_digits(rate));
         let drawn = Hyperparameters { hidden, batch_size, dropout: two_digits(dropout), optimizer, ..usual.clone() };
         self.with(drawn, two_digits(decay))
     }
 
-    /// What is given, and from `drawn` what is not.
+    /// Returns the given hyperparameters, with those that are not given taken from `drawn`.
     fn with(&self, drawn: Hyperparameters, weight_decay: f32) -> Overrides {
         let given = self.given.clone();
         Overrides {
@@ -229,8 +230,8 @@ impl RandomSearch {
     }
 }
 
-/// Ten to the power of a twelfth of a number in `low..=high`, in two digits: the series E12 of resistors, so that no
-/// system's mathematics library has a say.
+/// Returns ten to the power of a twelfth of a random integer in `low..=high`, in two digits: the series E12 of
+/// resistors, so that the result does not depend on a system's mathematics library.
 fn logarithmic(rng: &mut Rng, low: i32, high: i32) -> f64 {
     const SERIES: [f64; 12] = [1.0, 1.2, 1.5, 1.8, 2.2, 2.7, 3.3, 3.9, 4.7, 5.6, 6.8, 8.2];
     let step = low + rng.below((high - low + 1) as usize) as i32;

@@ -1,4 +1,4 @@
-//! A training with everything around it: preprocessing, the best of several initial weights, a model in the end.
+//! Recipes: preprocessing, a network, and a trainer, which together give a model.
 
 use std::fmt;
 use std::ops::ControlFlow;
@@ -23,12 +23,11 @@ pub struct Fit {
     pub model: Model,
     /// The epochs of the training.
     pub history: History,
-    /// The hyperparameters with everything resolved that was tuned: they give the same model again. `None` for a
-    /// [`Recipe`].
+    /// The hyperparameters with all tuned values resolved: they give the same model again. `None` for a [`Recipe`].
     pub hyperparameters: Option<Hyperparameters>,
 }
 
-/// The news that an observer of [`Hyperparameters::fit_with`] gets.
+/// An event of [`Hyperparameters::fit_with`], for its observer.
 #[derive(Clone, Copy, Debug)]
 #[non_exhaustive]
 pub enum FitEvent<'e> {
@@ -39,13 +38,13 @@ pub enum FitEvent<'e> {
         /// The learning rate that is used.
         used: f32,
     },
-    /// A trial of a penalty begins (at fraction 0) or goes on.
+    /// A trial of a penalty begins (at fraction 0) or continues.
     Trial {
         /// The index of the trial.
         index: usize,
         /// The number of trials.
         trials: usize,
-        /// The fraction of its steps that are done.
+        /// The fraction of its steps that are done, from 0 to 1.
         fraction: f64,
     },
     /// The penalty is tuned.
@@ -55,21 +54,20 @@ pub enum FitEvent<'e> {
         /// The trials; empty if there were too few examples for any.
         trials: &'e [Trial],
     },
-    /// The training proper begins.
+    /// The final training begins.
     Begin {
         /// The hyperparameters, with everything resolved; `None` for a [`Recipe`].
         hyperparameters: Option<&'e Hyperparameters>,
         /// The network with its initial weights.
         network: &'e Network,
     },
-    /// News of the training proper.
+    /// An event of the final training.
     Training(Event<'e>),
 }
 
 type Observer<'r> = Box<dyn FnMut(FitEvent<'_>) -> ControlFlow<()> + 'r>;
 
-/// Everything that belongs to a call of [`Hyperparameters::fit_with`] and not to the hyperparameters: a model to train
-/// further, checkpoints, an observer.
+/// The settings of one call of [`Hyperparameters::fit_with`]: a model to continue from, checkpoints, an observer.
 ///
 /// ```
 /// use std::ops::ControlFlow;
@@ -109,7 +107,7 @@ impl fmt::Debug for FitRun<'_> {
 }
 
 impl<'r> FitRun<'r> {
-    /// Starts from the network of `model`, with its preprocessing and its loss, in place of new weights.
+    /// Starts from the network of `model`, with its preprocessing and its loss, instead of new weights.
     pub fn start(self, model: &'r Model) -> Self {
         FitRun { start: Some(model), ..self }
     }
@@ -119,14 +117,14 @@ impl<'r> FitRun<'r> {
         FitRun { checkpoints: Some(checkpoints), ..self }
     }
 
-    /// Calls `observer` with everything that happens. `Break` stops: the training proper ends early and gives a model; a
-    /// trial ends with [`Error::Stopped`].
+    /// Calls `observer` with every event. `Break` stops: the final training ends early and gives a model; a trial ends
+    /// with [`Error::Stopped`].
     pub fn observe(self, observer: impl FnMut(FitEvent<'_>) -> ControlFlow<()> + 'r) -> Self {
         FitRun { observer: Some(Box::new(observer)), ..self }
     }
 
-    /// Returns the model with the weights of the last good epoch, if training diverged after one. Of several initial
-    /// weights, none is kept.
+    /// Returns the model with the weights of the last good epoch, if training diverged after one; `None` if the best of
+    /// several initial weights was trained.
     pub fn salvaged(&mut self) -> Option<Model> {
         self.salvaged.take()
     }
@@ -136,8 +134,7 @@ impl<'r> FitRun<'r> {
     }
 }
 
-/// A network and a training of one's own, with the preprocessing that goes with them: for what [`Hyperparameters`] cannot
-/// say.
+/// A custom network and trainer, with their preprocessing, for trainings that [`Hyperparameters`] cannot describe.
 ///
 /// ```
 /// use palmnet::tune::Recipe;
@@ -159,14 +156,15 @@ pub struct Recipe {
     pub network: NetworkBuilder,
     /// Its training, on data that is preprocessed.
     pub trainer: Trainer,
-    /// The number of initial weights that are tried for a tenth of the epochs; the best are trained in full.
+    /// The number of initial weights, at least 1, that are tried for a tenth of the epochs; the best are trained in
+    /// full.
     pub restarts: usize,
     /// The preprocessing, fitted on the training data.
     pub preprocessing: Preprocessing,
 }
 
 impl Recipe {
-    /// Preprocesses and trains: unscaled data in, a model in the units of the data out.
+    /// Preprocesses and trains: takes unscaled data, returns a model in the units of the data.
     ///
     /// # Errors
     /// Those of [`Trainer::fit_best_of`].
@@ -174,7 +172,7 @@ impl Recipe {
         self.fit_with(train, &mut FitRun::default())
     }
 
-    /// As [`fit`](Self::fit), with a start, checkpoints and an observer.
+    /// Does the work of [`fit`](Self::fit) with a start, checkpoints and an observer.
     ///
     /// # Errors
     /// Those of [`fit`](Self::fit), and if a checkpoint cannot be written or is of another training.
@@ -183,7 +181,7 @@ impl Recipe {
         self.fit_as(train, None, run)
     }
 
-    /// Trains as these hyperparameters say, if it is they that made the recipe.
+    /// Trains, and reports `hyperparameters` as those of the recipe, if it was made of any.
     pub(super) fn fit_as(
         &self,
         train: &Dataset,

@@ -2,7 +2,7 @@
 
 use super::*;
 
-/// A training whose learning rate rises until it diverges.
+/// A training whose learning rate increases until it diverges.
 const RISING: &str = "train sums.csv --target sum --hidden 16 --optimizer sgd --lr 1.5 --schedule constant --warmup 1 \
                       --epochs 200 --restarts 1";
 

@@ -184,7 +184,7 @@ fn checkpoint_options_are_checked() {
         (
             "--checkpoint m.checkpoint",
             1,
-            "m.checkpoint: holds a training that did not end: add --resume to go on with it, or delete it to start over",
+            "m.checkpoint: holds a training that did not end: add --resume to continue it, or delete it to start over",
         ),
         ("--checkpoint-every 5m -o m.safetensors", 1, "m.checkpoint: holds a training that did not end"),
         ("--resume -o m.safetensors --weight-decay 0.1", 1, "m.checkpoint: the checkpoint is damaged"),

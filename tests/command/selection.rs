@@ -14,10 +14,10 @@ fn cross_validation_in_json() {
     for metric in ["loss", "accuracy"] {
         let found: Vec<f64> = folds.iter().map(|line| number(line, &format!("test.{metric}"))).collect();
         let mean = found.iter().sum::<f64>() / 5.0;
-        let deviation = (found.iter().map(|x| (x - mean) * (x - mean)).sum::<f64>() / 5.0).sqrt();
+        let standard_deviation = (found.iter().map(|x| (x - mean) * (x - mean)).sum::<f64>() / 5.0).sqrt();
         assert!((number(done, &format!("mean.{metric}")) - mean).abs() < 1e-9, "{done}");
-        assert!((number(done, &format!("deviation.{metric}")) - deviation).abs() < 1e-9, "{done}");
-        assert!(deviation > 0.0);
+        assert!((number(done, &format!("deviation.{metric}")) - standard_deviation).abs() < 1e-9, "{done}");
+        assert!(standard_deviation > 0.0);
     }
     assert!(number(done, "mean.accuracy") > 0.9, "{done}");
     // Each fold tests 30 examples, so its accuracy is a multiple of 1/30.
@@ -70,7 +70,7 @@ fn history_file() {
         for (cell, name) in [(0, "epoch"), (1, "train_loss"), (2, "validation_loss"), (4, "seconds")] {
             assert!((cells[cell] - number(line, name)).abs() < 1e-9, "{cells:?} {line}");
         }
-        // The rate falls over the last fifth only, in every step.
+        // The rate decreases over the last fifth only, in every step.
         assert!(if row < 9 { cells[3] == 0.003 } else { (0.0..0.003).contains(&cells[3]) }, "{cells:?}");
     }
     let out = folder.run("train iris.csv --epochs 2 --history h.csv").ok();

@@ -14,7 +14,7 @@ fn infer(text: &str, missing: Missing) -> Result<Dataset> {
     Dataset::from_table(table(text), Target::Last, missing)
 }
 
-/// What an imputer of these examples fills in.
+/// The numbers that an imputer of these examples fills in.
 fn fill(data: &Dataset) -> Vec<f32> {
     Imputer::fit(data).fill().to_vec()
 }
@@ -110,7 +110,7 @@ fn imputer_is_fitted_on_the_training_part() {
         let mut prepared = train.clone();
         preprocessing.apply(&mut prepared);
         assert_eq!(prepared.to_matrix(), imputed.to_matrix());
-        // A part of a part is imputed anew, unless it was imputed before.
+        // A part of a part is imputed again, unless it was imputed before.
         let twice = train.split(0.5, 1).0;
         assert!(twice.missing_count() > 0 && fill(&twice) != imputer.fill());
         assert_eq!(imputed.split(0.5, 1).0.missing_count(), 0);

@@ -117,7 +117,7 @@ fn split_is_stratified() {
 }
 
 /// 38 of one class and two of another, halved: outputs that give the first class the probability 1/2 and the others 1/4
-/// have the losses ln 2 and ln 4, from which the mean over a part tells how many of each are in it.
+/// have the losses ln 2 and ln 4, so that the mean over a part gives the number of each in it.
 #[test]
 fn validation_set_is_stratified() {
     let data = labeled((0..40).map(|i| u32::from(i % 20 == 7)).collect());

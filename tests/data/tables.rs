@@ -46,10 +46,10 @@ fn separator_is_the_most_frequent_of_the_first_record() {
 #[test]
 fn malformed_tables_are_errors() {
     let parse = |bytes: &[u8]| Table::parse(bytes, "a.csv");
-    says(parse(b"a,b\n1,2\n\n3\n"), &["a.csv, line 4: 1 cell, where line 1 has 2", "comma", "quotes"]);
+    says(parse(b"a,b\n1,2\n\n3\n"), &["a.csv, line 4: 1 cell, but line 1 has 2", "comma", "quotes"]);
     says(parse(b"a\tb\n1\t2\t3\n"), &["a.csv, line 2: 3 cells", "tab"]);
     says(parse(b"a,b\n1,\"2\n3,4\n"), &["a.csv, line 2: a double quote opens here and never ends"]);
-    says(parse(b"a,b\n1,\"2\n\"3,4\n"), &["a.csv, line 3: a cell goes on after its closing double quote"]);
+    says(parse(b"a,b\n1,\"2\n\"3,4\n"), &["a.csv, line 3: a cell continues after its closing double quote"]);
     says(parse(b"a,b\n1,\xE9\n"), &["a.csv, line 2: is not UTF-8", "iconv"]);
     says(parse(b"\xFF\xFEa\0,\0b\0"), &["a.csv: is UTF-16", "iconv -f UTF-16 -t UTF-8 a.csv"]);
     says(parse(b"a\0,\0b\0"), &["is UTF-16"]);

@@ -6,7 +6,7 @@ use palmnet::nn::Layer;
 use palmnet::{Activation, Loss, Matrix, Network, Workspace};
 
 /// The factors of dropout for each entry of the hidden layer in its first pass, read off a network that puts out
-/// the hidden layer as it is. The same seed and shape have the same mask.
+/// the hidden layer unchanged. Equal seeds and shapes have equal masks.
 fn mask(inputs: usize, width: usize, rate: f32, x: &Matrix, seed: u64) -> Vec<Vec<f64>> {
     let network = dropout_network(inputs, &[Dense(width), Function(Activation::Sigmoid)], rate, &[], 5);
     let mut workspace = Workspace::new(&network, seed);

@@ -29,7 +29,7 @@ fn check(case: &Case) -> Result<bool, String> {
     // large compared with it for 1/p where p is small.
     let last = network.output_activation();
     let absolute = last == Activation::HardSigmoid || (loss == Loss::BinaryCrossEntropy && last == Activation::Softmax);
-    // The same holds for normalization of a layer that hardly varies.
+    // The error of normalization is too large in a layer that hardly varies.
     let normalized = items.iter().any(|item| matches!(item, BatchNorm | LayerNorm));
     if normalized && (corners.nearest < 1e-3 || corners.gain > 10.0) {
         return Ok(false);

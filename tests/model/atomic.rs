@@ -30,9 +30,9 @@ fn file_is_replaced() {
 fn failed_write_leaves_nothing_behind() {
     let folder = Folder::new();
     fs::write(folder.path("file"), "old").unwrap();
-    assert_eq!(complaint(&folder.path("none/file")), "the folder does not exist: create it, or choose another place");
+    assert_eq!(complaint(&folder.path("none/file")), "the folder does not exist: create it, or choose another folder");
     assert_eq!(complaint(&folder.0), "this is a folder: give the name of a file in it");
-    let message = "a part of this path is a file, not a folder: choose another place";
+    let message = "a part of this path is a file, not a folder: choose another folder";
     assert_eq!(complaint(&folder.path("file/inner")), message);
     let error = write_atomic("", b"new").unwrap_err().to_string();
     assert_eq!(error, ": this cannot be a file's name: choose another, shorter name");
@@ -51,7 +51,7 @@ fn read_only_file_is_not_replaced() {
     let mut permissions = writable.clone();
     permissions.set_readonly(true);
     fs::set_permissions(&path, permissions).unwrap();
-    let message = "no permission to write: change the permissions of the file or folder, or choose another place";
+    let message = "no permission to write: change the permissions of the file or folder, or choose another folder";
     assert_eq!(complaint(&path), message);
     assert_eq!(fs::read(&path).unwrap(), b"old");
     assert_eq!(folder.names(), ["file"]);
@@ -117,6 +117,6 @@ mod unix {
     #[test]
     #[cfg(target_os = "linux")]
     fn device_is_written_not_replaced() {
-        assert_eq!(complaint(&"/dev/full".into()), "the disk is full: make room, or choose another place");
+        assert_eq!(complaint(&"/dev/full".into()), "the disk is full: free some space, or choose another disk");
     }
 }

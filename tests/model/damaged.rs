@@ -133,7 +133,7 @@ fn invalid_layers_are_refused() {
         ("convolution(3,2)", "newer palmnet"),
         ("rellu", "newer palmnet"),
         ("\u{1b}[2J", "not known"),
-        ("dense(2,3) softmax", "has shape [3, 2] and [2, 3] is expected"),
+        ("dense(2,3) softmax", "has shape [3, 2], expected [2, 3]"),
         ("relu dense(3,2)", "layers.1.weights is missing"),
         ("dense(3,2) relu relu dense(2,2)", ""),
         ("dense(3,2) dense(2,2)", "layers.1.weights is missing"),

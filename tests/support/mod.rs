@@ -1,4 +1,4 @@
-//! Helpers that several test binaries share.
+//! Helpers of several test binaries.
 #![allow(dead_code)] // Each binary uses a part of them.
 
 use std::fs;
@@ -90,7 +90,7 @@ pub fn flat(network: &Network) -> Vec<f32> {
     network.parameters().flatten().copied().collect()
 }
 
-/// The bits of all parameters and of the state beside them, which running means are.
+/// The bits of all parameters, and of running means and variances.
 pub fn network_bits(network: &Network) -> Vec<u32> {
     let state = network.layers().iter().flat_map(|layer| layer.state()).flat_map(|(_, values)| values);
     network.parameters().flatten().chain(state).map(|number| number.to_bits()).collect()

@@ -24,7 +24,7 @@ fn trainer(loss: Loss) -> Trainer {
 /// The line through (0, 1), (1, 3), (2, 4), (3, 8): Σ(x - x̄)(y - ȳ) / Σ(x - x̄)² = 11 / 5, and 4 - 1.5 · 2.2 = 0.7.
 #[test]
 fn line_through_four_points() {
-    // Once, and so many times that they go through the network in several chunks.
+    // Once, and often enough that they go through the network in several chunks.
     for copies in [1, 700] {
         let x = Matrix::from_fn(4 * copies, 1, |i, _| (i % 4) as f32);
         let y = Matrix::from_fn(4 * copies, 1, |i, _| [1.0, 3.0, 4.0, 8.0][i % 4]);

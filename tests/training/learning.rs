@@ -52,7 +52,7 @@ fn network_learns_spirals() {
     assert!(all.iter().all(|&found| found >= 0.98), "{all:?}");
 }
 
-/// a, b → a + b, a - b, |a - b| with 47 parameters, of which half of all starts die.
+/// a, b → a + b, a - b, |a - b| with 47 parameters, for which half of all starts fail.
 #[test]
 fn network_learns_sums() {
     let mut all = Vec::new();

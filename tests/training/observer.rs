@@ -94,7 +94,7 @@ fn observer_changes_the_learning_rate() {
         history.epochs.iter().map(|epoch| epoch.learning_rate).collect::<Vec<f32>>()
     };
     assert_eq!(rates(trainer.clone().schedule(Schedule::Constant)), [0.5, 0.5, 0.5, 0.0625, 0.0625, 0.125]);
-    // The schedule's factor goes on top.
+    // The schedule's factor is applied on top.
     assert_eq!(rates(trainer.clone().schedule(halving)), [0.5, 0.5, 0.25, 0.03125, 0.015625, 0.03125]);
     for rate in [0.0, -0.1, f32::NAN, f32::INFINITY] {
         let mut run = Run::default().observe(|event| {

@@ -1,4 +1,4 @@
-//! Training that goes on from call to call.
+//! Training that continues from call to call.
 
 use palmnet::Activation::*;
 use palmnet::optim::{Lbfgs, Optimizer, Rule};
@@ -125,7 +125,7 @@ fn diverged_call_restores_the_weights() {
     assert_eq!(network_bits(&network), before);
 }
 
-/// Saved after any call, through a file, the training goes on with the same bits.
+/// Saved after any call, through a file, the training continues with the same bits.
 #[test]
 fn saved_state_goes_on_with_the_same_bits() {
     let data = scaled_digits(100);

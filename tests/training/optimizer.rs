@@ -197,7 +197,7 @@ fn schedules_set_the_rate_of_every_epoch() {
     close(&rates(Schedule::InverseScaling(1.0), 2), &[0.5 / 6.0, 0.5 / 12.0]);
 }
 
-/// On nearly random labels the validation loss soon stops falling.
+/// On nearly random labels the validation loss soon stops decreasing.
 #[test]
 fn plateau_schedule_lowers_the_rate() {
     let (train, validation) = (generate::moons(60, 5.0, 1), generate::moons(60, 5.0, 2));

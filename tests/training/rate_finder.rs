@@ -73,7 +73,7 @@ fn rate_finder_without_a_rate() {
     let found = trainer(Adam::new(0.1).into()).find_rate(&network(), &xor).unwrap();
     assert!(found.rate.is_some() && found.curve.len() > 50, "{found:?}");
     assert!(trainer(Adam::new(0.1).into()).batch_size(3).find_rate(&network(), &xor).unwrap().rate.is_some());
-    // Where nothing can be learned, no rate is as good as any.
+    // If nothing can be learned, no rate is found.
     let dead = Network::builder(2)
         .dense_with(palmnet::nn::Dense::units(4, Relu).init(palmnet::nn::Init::Constant(-1.0)))
         .dense(1, Sigmoid)

@@ -1,4 +1,4 @@
-//! `palmnet bench`: how fast is this device?
+//! `palmnet bench`: measures the speed of this device.
 
 use std::hint::black_box;
 use std::io::Write;
@@ -19,14 +19,14 @@ use crate::cli::options::{JSON, THREADS};
 pub const COMMAND: Command = Command {
     name: "bench",
     usage: "bench [gemm|train|infer] [options]",
-    summary: "Measure how fast this device multiplies matrices, trains and predicts; all three when none is named.",
+    summary: "Measure how fast this device multiplies matrices, trains and predicts; all three if none is named.",
     details: &[
-        "gemm: products C = A·B of m × k and k × n matrices, AᵀB and ABᵀ among them, beside the most that this \
-         processor's arithmetic does on registers alone. Those large enough to be shared are measured once more with \
-         all threads (×N).",
+        "gemm: products C = A·B of m × k and k × n matrices, AᵀB and ABᵀ among them, compared with the peak of this \
+         processor's arithmetic on registers alone. Those large enough to be shared are measured again with all \
+         threads (×N).",
         "train: epochs of a 784-128-128-10 network, plain gradient descent at 0.1, rows shuffled every epoch.",
         "infer: predictions of that network, by one thread.",
-        "Figures are medians. Other programs that run at the same time make them worse.",
+        "Figures are medians. Other programs that run at the same time slow them down.",
     ],
     words: (0, 1),
     options: &[&DATA, &BATCH, &EPOCHS, &THREADS, &JSON],
@@ -106,7 +106,7 @@ fn gemm(json: bool, out: &mut dyn Write) -> Result<(), Failure> {
             if m * k * n >= palmnet::unversioned::SHARED_PRODUCT && most > 1 { vec![1, most] } else { vec![1] };
         for threads in shared {
             palmnet::compute::set_threads(threads);
-            // The peak is taken beside each product: the clock of a processor changes with its load and warmth.
+            // The peak is measured with each product: the clock of a processor changes with its load and temperature.
             let peak = palmnet::unversioned::peak_flops() * threads as f64 / 1e9;
             let gflops = (2 * m * k * n) as f64 / seconds(&mut || c.set_product(black_box(a), black_box(b))) / 1e9;
             if json {
@@ -135,7 +135,7 @@ fn gemm(json: bool, out: &mut dyn Write) -> Result<(), Failure> {
     Ok(())
 }
 
-/// The median time of a run, over about a fifth of a second.
+/// Returns the median time of a run in seconds, measured for about a fifth of a second.
 fn seconds(run: &mut dyn FnMut()) -> f64 {
     const SAMPLES: u32 = 21;
     let start = Instant::now();
@@ -144,7 +144,7 @@ fn seconds(run: &mut dyn FnMut()) -> f64 {
         run();
         count += 1;
     }
-    // Samples long enough for the clock, short enough for what disturbs one not to disturb them all.
+    // Samples are long enough for the clock, and short enough that a disturbance does not affect all of them.
     let repeats = (count * 2).max(1);
     let samples: Vec<f64> = (0..SAMPLES)
         .map(|_| {
@@ -156,7 +156,7 @@ fn seconds(run: &mut dyn FnMut()) -> f64 {
     median(&samples)
 }
 
-/// Of a few: each is compared with every other.
+/// Returns the median of a few samples, by comparing each with every other.
 fn median(samples: &[f64]) -> f64 {
     let middle = |x: &f64| {
         let below = samples.iter().filter(|&y| y < x).count();
@@ -215,7 +215,7 @@ fn train(folder: Option<&str>, batch: usize, epochs: usize, json: bool, out: &mu
     Ok(())
 }
 
-/// Random images with random labels, as many and as large as those of MNIST: they take as long.
+/// Returns random images of the size of MNIST's with random labels: training on them takes as long.
 fn noise(rows: usize) -> palmnet::Result<Dataset> {
     let mut rng = Rng::new(0);
     let columns = LAYERS[0];

@@ -1,4 +1,4 @@
-//! `palmnet demo`: the problems that the crate was started for, each trained in a moment.
+//! `palmnet demo`: small problems, each trained in a moment.
 
 use std::io::Write;
 
@@ -18,7 +18,7 @@ use crate::cli::options::*;
 use crate::cli::pictures;
 use crate::cli::run::{self, Job, Origin, OutputMode};
 
-/// As that of the other commands, but for the default.
+/// `--out` with a default of its own.
 const DEMO_OUT: Opt = OUT.default(|| "NAME.safetensors".into());
 
 pub const COMMAND: Command = Command {
@@ -26,8 +26,8 @@ pub const COMMAND: Command = Command {
     usage: "demo [NAME] [options]",
     summary: "Train a network on a problem that needs no file, and show what it learned.",
     details: &[
-        "NAME is digits (the default: 8 × 8 handwritten digits), sums, moons, circles, neuron, spirals or xor; or mnist \
-         with the folder that holds its four files: demo mnist FOLDER.",
+        "NAME is digits (the default: 8 × 8 handwritten digits), sums, moons, circles, neuron, spirals or xor; or \
+         mnist with the folder that holds its four files: demo mnist FOLDER.",
     ],
     words: (0, 2),
     options: &[&SEED, &THREADS, &DEMO_OUT, &CHECKPOINT, &CHECKPOINT_EVERY, &RESUME, &EVERY, &QUIET, &JSON],
@@ -35,7 +35,7 @@ pub const COMMAND: Command = Command {
 
 const NAMES: [&str; 8] = ["digits", "sums", "moons", "circles", "neuron", "spirals", "xor", "mnist"];
 
-/// A problem, the network for it, and how that is trained.
+/// A problem, the network for it, and the settings of its training.
 struct Problem {
     about: &'static str,
     /// A result that others have reported.
@@ -49,7 +49,7 @@ struct Problem {
     epochs: usize,
     batch: usize,
     restarts: usize,
-    /// Prints what the model learned, given the test set.
+    /// Prints a picture or a table of the model's predictions, given the test set.
     show: fn(&Model, &Dataset, &mut dyn Write) -> std::io::Result<()>,
 }
 
@@ -78,7 +78,7 @@ pub fn run(arguments: &Arguments, out: &mut dyn Write) -> Result<(), Failure> {
     };
     let files = OutputFiles::parse(arguments, &format!("{name}.safetensors"), &[])?;
     let trainer = Trainer::new(problem.loss, problem.rule).epochs(problem.epochs).batch_size(problem.batch).seed(seed);
-    // The targets are scaled as they are by default.
+    // The targets are scaled as by default.
     let targets = Preprocessing::fit(&problem.train, Scaling::None).targets().cloned();
     let recipe = Recipe {
         network: problem.builder.seed(seed),
@@ -95,7 +95,7 @@ pub fn run(arguments: &Arguments, out: &mut dyn Write) -> Result<(), Failure> {
         mode,
         epochs: problem.epochs,
         restarts: problem.restarts,
-        told_to_tune: false,
+        reports_trials: false,
         origin: Origin { note: "made by", line: &origin },
     };
     let model = run::run(&job, None, |run: &mut FitRun<'_>| recipe.fit_with(&problem.train, run), out)?;
@@ -128,7 +128,7 @@ fn sums(seed: u64) -> Problem {
     let (train, test) = generate::sums(10_000, seed).split(0.7, seed);
     Problem {
         about: "a, b → a + b, a - b, |a - b| with 47 parameters",
-        known: "half of all starts die at 0.3 to 0.5, the best reach 0.0001",
+        known: "half of all starts stay at 0.3 to 0.5, the best reach 0.0001",
         scaler: Scaler::standard(train.features()),
         train,
         test,
@@ -142,7 +142,8 @@ fn sums(seed: u64) -> Problem {
     }
 }
 
-/// mean(‖½(ŷ - y)²‖₂) on standardised targets, the measure of the write-up that the problem comes from, and a few sums.
+/// Prints mean(‖½(ŷ - y)²‖₂) on standardized targets, the measure of the write-up that the problem comes from, and a
+/// few sums.
 fn show_sums(model: &Model, test: &Dataset, out: &mut dyn Write) -> std::io::Result<()> {
     let Targets::Values(truth) = test.targets() else { return Ok(()) };
     let predicted = model.predict(&test.to_matrix());
@@ -160,7 +161,8 @@ fn show_sums(model: &Model, test: &Dataset, out: &mut dyn Write) -> std::io::Res
     Ok(())
 }
 
-/// The points are the same whatever the seed of the network: a test part of 100 is too small to compare across splits.
+/// The seed of the points, which are the same for every seed of the network: a test set of 100 is too small to compare
+/// across splits.
 const MOONS: u64 = 1;
 
 fn moons() -> Problem {

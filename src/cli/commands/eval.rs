@@ -25,7 +25,8 @@ const MISSING: Opt = Opt::new(
     "--missing",
     "error|drop",
     Group::Data,
-    "How rows are handled whose target is missing, or a feature that the model cannot fill in: as an error, or dropped.",
+    "How rows with a missing target, or a missing feature that the model cannot fill in, are handled: as an error, or \
+     dropped.",
 )
 .choices(|| vec!["error", "drop"])
 .default(|| "error".into());

@@ -1,4 +1,4 @@
-//! `palmnet info`: what is in a model file.
+//! `palmnet info`: the content of a model file.
 
 use std::io::Write;
 

@@ -83,12 +83,12 @@ fn images(model: &Model, folder: &str) -> Result<Matrix, Failure> {
     Ok(model.predict_features(&Features::from_idx_test(folder, model.schema())?)?)
 }
 
-/// Numbers with commas between them.
+/// Returns numbers separated by commas.
 fn list(row: &[f32], text: impl Fn(f32) -> String) -> String {
     row.iter().map(|&value| text(value)).collect::<Vec<String>>().join(",")
 }
 
-/// A name as a cell of a CSV file.
+/// Returns a name as a cell of a CSV file.
 fn cell(name: &str) -> String {
     if name.contains([',', '"', '\n', '\r']) { format!("\"{}\"", name.replace('"', "\"\"")) } else { name.into() }
 }

@@ -1,4 +1,4 @@
-//! `palmnet search`: hyperparameters drawn at random, of which the best are trained again on all training data.
+//! `palmnet search`: random search, then a training with the best hyperparameters on all training data.
 
 use std::io::Write;
 use std::ops::ControlFlow;
@@ -31,9 +31,9 @@ pub const COMMAND: Command = Command {
     summary: "Try hyperparameters drawn at random, train the best on all training data, and save the model.",
     details: &[
         input::ABOUT,
-        "The first trial has the defaults of train. The others draw what is not given: one to three equal hidden \
-         layers, learning rate, batch size, dropout and weight decay (Bergstra and Bengio, 2012). The lowest loss on a \
-         part that no trial is trained on wins.",
+        "The first trial has the defaults of train. The others draw at random, unless they are given: one to three \
+         equal hidden layers, learning rate, batch size, dropout and weight decay (Bergstra and Bengio, 2012). The \
+         lowest loss on a validation set wins.",
     ],
     words: (1, 1),
     options: &[
@@ -112,7 +112,7 @@ pub fn run(arguments: &Arguments, out: &mut dyn Write) -> Result<(), Failure> {
     train::fit(&plan, results.out).map(drop)
 }
 
-/// A line of the table, for 40 columns if there are no more.
+/// Returns a line of the table, which fits 40 columns.
 fn row([number, loss, units, rate, size, dropout, decay]: [String; 7]) -> String {
     let gap = if width() > 46 { "  " } else { " " };
     let cells = [

@@ -104,7 +104,7 @@ pub fn run(arguments: &Arguments, out: &mut dyn Write) -> Result<(), Failure> {
     fit(&Plan { arguments, hyperparameters, parts: &parts, start, files: &files, mode }, out).map(drop)
 }
 
-/// The hyperparameters for this data, if they suit it.
+/// Returns the hyperparameters for this data, if they suit it.
 pub fn resolve(arguments: &Arguments, overrides: &Overrides, parts: &Parts) -> Result<Hyperparameters, Failure> {
     let for_classes = [BALANCED.name, LABEL_SMOOTHING.name].into_iter().find(|option| arguments.has(option));
     if let (Some(option), None) = (for_classes, parts.train.labels()) {
@@ -113,12 +113,12 @@ pub fn resolve(arguments: &Arguments, overrides: &Overrides, parts: &Parts) -> R
     Ok(overrides.for_data(&parts.train))
 }
 
-/// Everything that a training of hyperparameters follows from.
+/// Everything that a training with given hyperparameters needs.
 pub struct Plan<'a> {
     pub arguments: &'a Arguments,
     pub hyperparameters: &'a Hyperparameters,
     pub parts: &'a Parts,
-    /// The model to train further, if there is one.
+    /// The model to continue from, if there is one.
     pub start: Option<&'a Model>,
     pub files: &'a OutputFiles,
     pub mode: OutputMode,
@@ -132,7 +132,7 @@ pub fn fit(plan: &Plan<'_>, out: &mut dyn Write) -> Result<Model, Failure> {
             Some(model) => model.preprocessing().clone(),
             None => Preprocessing::fit(&parts.train, hyperparameters.scaling),
         };
-        // Whoever did not choose the size of the network need not hear that it is large.
+        // The size of the network is worth a warning only if the user chose it.
         let parameters = arguments.has(HIDDEN.name).then(|| hyperparameters.parameter_count(&parts.train));
         parts.warnings.iter().for_each(|warning| warn(warning));
         diagnose(&parts.train, &preprocessing, parameters).iter().for_each(|warning| warn(&warning.to_string()));
@@ -146,7 +146,7 @@ pub fn fit(plan: &Plan<'_>, out: &mut dyn Write) -> Result<Model, Failure> {
         mode,
         epochs: hyperparameters.epochs,
         restarts: hyperparameters.restarts,
-        told_to_tune: arguments.text(WEIGHT_DECAY.name) == Some("auto"),
+        reports_trials: arguments.text(WEIGHT_DECAY.name) == Some("auto"),
         origin: Origin { note: "settings", line: &line },
     };
     run::run(&job, start, |run: &mut FitRun<'_>| hyperparameters.fit_with(&parts.train, run), out)
@@ -195,7 +195,7 @@ impl Folds<'_> {
             } else {
                 write!(out, "{}", wrap(&format!("fold {number}: {}", fold.test), 0))?;
             }
-            // Whoever reads the lines wants them as they come.
+            // A reader gets each line when it is printed.
             out.flush()?;
             scores.push(fold.test);
         }
@@ -223,7 +223,7 @@ impl Folds<'_> {
     }
 }
 
-/// `accuracy 0.9533 ± 0.0267`.
+/// Returns a figure as text: `accuracy 0.9533 ± 0.0267`.
 fn figure_text(figure: &Figure) -> String {
     let Figure { name, mean, standard_deviation, .. } = *figure;
     let number = |x| match name {

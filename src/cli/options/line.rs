@@ -1,4 +1,4 @@
-//! Options together: combinations that make no sense, and the line that repeats a training.
+//! Options together: invalid combinations, and the command line that repeats a training.
 
 use palmnet::Hyperparameters;
 use palmnet::optim::Rule;
@@ -9,10 +9,11 @@ use crate::cli::Failure;
 use crate::cli::arguments::Group::Data;
 use crate::cli::arguments::{Arguments, Opt};
 
-/// The hyperparameters, the command line that gives them again, and nothing that changes no weight.
+/// Returns the command line that repeats a training: the data and the hyperparameters, without options that do not
+/// change the weights.
 pub fn repeating_line(arguments: &Arguments, options: &[&'static Opt], found: &Hyperparameters) -> String {
     let data = arguments.word(0).unwrap_or_default();
-    // A file of such a name is no option.
+    // Keeps a file whose name begins with a dash from being read as an option.
     let dash = if data.len() > 1 && data.starts_with('-') { "./" } else { "" };
     let mut line = format!("palmnet train {dash}{}", shell_word(data));
     let warm = arguments.has(FROM.name);
@@ -35,7 +36,7 @@ pub fn repeating_line(arguments: &Arguments, options: &[&'static Opt], found: &H
     line
 }
 
-/// Checks the combinations that no single option can: L-BFGS, and settings of a model that is not there.
+/// Checks combinations of options: with L-BFGS, Rprop, batch normalization, and settings that need `--from`.
 pub fn check_combinations(arguments: &Arguments, overrides: &Overrides) -> Result<(), Failure> {
     if let Some(Rule::Lbfgs(_)) = overrides.optimizer
         && let Some((option, reason)) =
@@ -52,12 +53,12 @@ pub fn check_combinations(arguments: &Arguments, overrides: &Overrides) -> Resul
         return Err(arguments.misuse(message));
     }
     if overrides.frozen.is_some() && !overrides.warm_start {
-        return Err(arguments.misuse("--freeze is for the layers of a model that --from names"));
+        return Err(arguments.misuse("--freeze is for the layers of a model given by --from"));
     }
     Ok(())
 }
 
-/// A word as it must be typed for a shell to leave it as it is.
+/// Returns a word quoted for a shell, if necessary.
 fn shell_word(word: &str) -> String {
     let plain = |c: char| c.is_alphanumeric() || "-_./,:=+@%".contains(c);
     match word.chars().all(plain) && !word.is_empty() {

@@ -1,4 +1,4 @@
-//! Every option of the command that more than one command has, or that is a hyperparameter: one declaration each.
+//! The options that are hyperparameters or belong to several commands: one declaration each.
 
 mod line;
 #[cfg(test)]
@@ -18,7 +18,7 @@ use crate::cli::arguments::Opt;
 use crate::cli::format::exact;
 use values::{FRACTION, finite, fraction, limit, number, positive, positive_fraction, set, strength, whole};
 
-/// Why L-BFGS excludes an option.
+/// The reasons why L-BFGS excludes an option.
 const STEPS: &str = "which finds the length of its steps on all of the data";
 const SMOOTH: &str = "which needs the same smooth loss at every step: use --l2";
 
@@ -34,7 +34,8 @@ pub const TASK: Opt = Opt::new(
     "--task",
     "classify|regress",
     Data,
-    "Whether the target is a class or a number. By default, classes are text, or whole numbers with at most 20 different values that are exactly two or have at least 5 rows each on average.",
+    "Whether the target is a class or a number. By default, classes are text, or whole numbers with at most 20 \
+     different values that are exactly two or have at least 5 rows each on average.",
 )
 .choices(|| vec!["classify", "regress"]);
 
@@ -42,7 +43,8 @@ pub const TEST: Opt = Opt::new(
     "--test",
     "FILE|P",
     Data,
-    "Labeled data to test on, or the fraction of DATA that is held out for it, chosen by the seed; 0 for none. A folder has its own test set.",
+    "Labeled data to test on, or the fraction of DATA that is held out for it, chosen by the seed; 0 for none. A \
+     folder has its own test set.",
 )
 .default(|| "0.2".into());
 
@@ -58,7 +60,9 @@ pub const MISSING: Opt = Opt::new(
     "--missing",
     "error|drop|fill",
     Data,
-    "How empty cells, NA, NaN and the like are handled: as an error; drop their rows; or fill features in with the median or the most frequent category of the training data, as later in prediction. Rows without a target are never filled in: with fill they are dropped.",
+    "How empty cells, NA, NaN and the like are handled: as an error; drop their rows; or fill features in with the \
+     median or the most frequent category of the training data, as later in prediction. Rows without a target are \
+     never filled in: with fill they are dropped.",
 )
 .choices(|| vec!["error", "drop", "fill"])
 .default(|| "error".into());
@@ -67,7 +71,8 @@ pub const FOLDS: Opt = Opt::new(
     "--folds",
     "K",
     Data,
-    "Cross-validation in place of a model: train K networks, each tested on another K-th of DATA, and report the mean and the standard deviation of their scores. Nothing is saved.",
+    "Cross-validation instead of a model: train K networks, each tested on another K-th of DATA, and report the mean \
+     and the standard deviation of their scores. Nothing is saved.",
 )
 .aliases(&["--cv"])
 .excludes(&["--test", "--out", "--history", "--checkpoint", "--checkpoint-every", "--resume", "--from"]);
@@ -76,7 +81,8 @@ pub const SCALE: Opt = Opt::new(
     "--scale",
     "NAME",
     Data,
-    "Scaling of the features: to mean 0 and variance 1 (standard), to [0, 1] (minmax), division by 255 (pixels), or none.",
+    "Scaling of the features: to mean 0 and variance 1 (standard), to [0, 1] (minmax), division by 255 (pixels), or \
+     none.",
 )
 .aliases(&["--scaling"])
 .choices(|| Scaling::names().collect())
@@ -142,7 +148,8 @@ pub const OPTIMIZER: Opt = Opt::new(
     "--optimizer",
     "NAME",
     Optimization,
-    "The update rule. lbfgs is for small data: it takes all of it for each step, and finds the length of the step itself.",
+    "The update rule. lbfgs is for small data: it takes all of it for each step, and finds the length of the step \
+     itself.",
 )
 .aliases(&["--solver"])
 .choices(|| Rule::names().collect())
@@ -153,7 +160,7 @@ pub const LR: Opt = Opt::new(
     "--lr",
     "X|auto",
     Optimization,
-    "The learning rate, or auto to find one in a hundred steps of a copy of the network.",
+    "The learning rate, or auto to find one by training a copy of the network for a hundred steps.",
 )
 .aliases(&["--learning-rate"])
 .default(|| {
@@ -178,7 +185,8 @@ pub const SCHEDULE: Opt = Opt::new(
     "--schedule",
     "NAME",
     Optimization,
-    "The learning-rate schedule. cooldown decreases to zero over the last part of the training; step and exponential count epochs; plateau lowers the rate if the loss has not improved for a number of epochs.",
+    "The learning-rate schedule. cooldown decreases to zero over the last part of the training; step and exponential \
+     count epochs; plateau lowers the rate if the loss has not improved for a number of epochs.",
 )
 .aliases(&["--lr-schedule"])
 .choices(|| Schedule::names().collect())
@@ -190,7 +198,7 @@ pub const SCHEDULE: Opt = Opt::new(
 );
 
 pub const WARMUP: Opt =
-    Opt::new("--warmup", "P", Optimization, "Fraction of the steps over which the learning rate rises from a tenth.")
+    Opt::new("--warmup", "P", Optimization, "Fraction of the steps over which the rate increases from a tenth.")
         .default(|| "0".into())
         .without_lbfgs(STEPS)
         .sets(
@@ -229,7 +237,8 @@ pub const WEIGHT_DECAY: Opt = Opt::new(
     "--weight-decay",
     "X|auto",
     Regularization,
-    "Decoupled weight decay. auto tries five values and an L1 penalty on 80 % of the training data, scores them on the rest, and keeps the best.",
+    "Decoupled weight decay. auto tries five values and an L1 penalty on 80 % of the training data, scores them on the \
+     rest, and keeps the best.",
 )
 .aliases(&["--decay"])
 .default(|| Overrides::default_text("weight_decay"))
@@ -286,7 +295,7 @@ pub const LABEL_SMOOTHING: Opt =
         );
 
 pub const BALANCED: Opt =
-    Opt::new("--balanced", "", Regularization, "Every class counts the same, however few its examples are.")
+    Opt::new("--balanced", "", Regularization, "All classes have the same weight, however few examples they have.")
         .aliases(&["--class-weight-balanced"])
         .sets(|given, _| set(&mut given.balanced, Ok(true)), |found| found.balanced.then(String::new));
 
@@ -315,7 +324,8 @@ pub const PATIENCE: Opt = Opt::new(
     "--patience",
     "N",
     Training,
-    "Early stopping: end if the loss (of the validation set, if there is one) has not improved for N epochs, with the weights of the best epoch; 0 for never.",
+    "Early stopping: end if the loss (of the validation set, if there is one) has not improved for N epochs, with the \
+     weights of the best epoch; 0 for never.",
 )
 .aliases(&["--n-iter-no-change"])
 .default(|| Overrides::default_text("patience"))
@@ -334,7 +344,7 @@ pub const RESTARTS: Opt = Opt::new(
     "--restarts",
     "N",
     Training,
-    "Initial weights that are trained for a tenth of the epochs; the best go on.",
+    "Initial weights that are trained for a tenth of the epochs; the best are trained in full.",
 )
 .default(|| Overrides::default_text("restarts"))
 .sets(|given, text| whole(&mut given.restarts, text), |found| Some(found.restarts.to_string()));
@@ -343,7 +353,7 @@ pub const FROM: Opt = Opt::new(
     "--from",
     "MODEL",
     Training,
-    "Train the network of a saved model further, with its columns and its preprocessing, in place of a new network.",
+    "Train the network of a saved model further, with its columns and its preprocessing, instead of a new network.",
 )
 .aliases(&["--warm-start"])
 .excludes(FROM_EXCLUDES)
@@ -355,7 +365,7 @@ pub const FROM: Opt = Opt::new(
     |_| None,
 );
 
-/// Decided by the model of `--from`.
+/// The options that the model of `--from` decides.
 pub const FROM_EXCLUDES: &[&str] = &[
     "--target",
     "--task",
@@ -376,7 +386,8 @@ pub const FREEZE: Opt = Opt::new(
     "--freeze",
     "N",
     Training,
-    "Keep the first N dense layers of --from as they are, and all before the next one: for few rows that resemble those it was trained on.",
+    "Freeze the first N dense layers of --from and all before the next one: for few rows that resemble those it was \
+     trained on.",
 )
 .sets(|given, text| whole(&mut given.frozen, text), |found| (found.frozen > 0).then(|| found.frozen.to_string()));
 
@@ -391,7 +402,7 @@ pub const SEED: Opt = Opt::new("--seed", "N", Training, "The seed of everything 
         |found| Some(found.seed.to_string()),
     );
 
-/// It changes no result, and is no hyperparameter.
+/// Not a hyperparameter: it does not change any result.
 pub const THREADS: Opt = Opt::new("--threads", "N", Training, "Threads that share the work. Results are the same.")
     .aliases(&["--jobs", "-j"])
     .default(|| "as many as the device offers".into());
@@ -423,7 +434,8 @@ pub const RESUME: Opt = Opt::new(
     "--resume",
     "",
     Output,
-    "Resume from the checkpoint, or start if there is none: after a training was killed, or stopped by Ctrl-C, repeat its command. The model is the same as without interruption.",
+    "Resume from the checkpoint, or start if there is none: after a training was killed, or stopped by Ctrl-C, repeat \
+     its command. The model is the same as without interruption.",
 );
 
 pub const EVERY: Opt =

@@ -22,7 +22,7 @@ pub fn whole(to: &mut Option<usize>, text: &str) -> Read {
 }
 
 pub fn fraction(to: &mut Option<f64>, text: &str) -> Read {
-    // One that rounds to 1 is none either.
+    // A number that rounds to 1 in single precision is refused too.
     let good = |p: &f64| (0.0..1.0).contains(p) && (*p as f32) < 1.0;
     *to = Some(text.parse().ok().filter(good).ok_or(FRACTION)?);
     Ok(())

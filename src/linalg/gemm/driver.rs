@@ -2,7 +2,7 @@
 //!
 //! ```text
 //! columns of C, as many as make a block of B that the second-level cache holds
-//!   depth, likewise                       B is read in place, or packed if that pays
+//!   depth, as much as makes such a block  B is read in place, or packed if that pays
 //!     rows of C, as many as a tile has    A is read in place, or its rows are copied if that pays
 //!       panels of B                       the kernel
 //!     the epilogue, once the depth is done
@@ -17,7 +17,8 @@ use crate::linalg::view::MatrixView;
 
 /// The most rows of a packed block of B: with them, the strip of A is a third of a first-level cache.
 const DEPTH: usize = 256;
-/// Between rows of the strip of A if it is copied: not a power of 2, which would put them all into one set of the cache.
+/// Between rows of the strip of A if it is copied: not a power of 2, which would put them all into one set of the
+/// cache.
 const STRIDE: usize = DEPTH + 16;
 
 /// C = A · B, then the epilogue.
@@ -48,8 +49,8 @@ impl Task for Product<'_> {
         }
         let vectors = Strip::vectors::<L>(rows);
         let width = vectors * L::COUNT;
-        // A block that does not fit the cache is packed, if there are strips enough to repay it; and vectors cannot be loaded
-        // from what is transposed.
+        // A block that does not fit the cache is packed, if there are strips enough to repay it; and vectors cannot be
+        // loaded from what is transposed.
         let packed = b.transposed || (depth * columns > L::BLOCK / 2 && rows > 4 * L::ROWS);
         let copied = packed && !a.transposed && columns >= 8 * width;
         let (depth_block, column_block) =

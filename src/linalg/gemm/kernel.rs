@@ -1,7 +1,7 @@
 //! The register tile: a few rows times a few vectors of C, summed over the whole depth in registers.
 //!
 //! Every entry of C is one chain of multiply-adds, `sum = a·b + sum`, in the order of the depth. Blocks of the
-//! depth continue the chain from the stored sum, so neither blocks, tiles nor neighbours change a bit of it.
+//! depth continue the chain from the stored sum, so neither blocks, tiles nor neighbors change a bit of it.
 
 // Loops over a tile count with indices: their bounds are constants, so they unroll and the tile stays in registers.
 #![allow(clippy::needless_range_loop)]
@@ -61,7 +61,7 @@ pub(super) struct Strip<'a> {
 impl Task for Strip<'_> {
     type Output = ();
 
-    /// The whole panels, then what is left with no more vectors than it needs.
+    /// Computes the whole panels, then the rest with no more vectors than it needs.
     #[inline(always)]
     fn run<L: Lanes>(mut self) {
         let whole = self.columns - self.columns % (self.vectors * L::COUNT);
@@ -81,8 +81,8 @@ impl Task for Strip<'_> {
 }
 
 impl Strip<'_> {
-    /// The most vectors that a tile of a product with that few rows may have. Fewer rows need more vectors: eight
-    /// sums at least must be under way to fill the time that a multiply-add takes.
+    /// Returns the most vectors that a tile of a product with that few rows may have. Fewer rows need more vectors:
+    /// eight sums at least must be under way to fill the time that a multiply-add takes.
     pub(super) fn vectors<L: Lanes>(rows: usize) -> usize {
         match rows {
             1 => 8,
@@ -188,8 +188,8 @@ impl<const ROWS: usize, const VECTORS: usize, const TRANSPOSED: bool> Task for T
     }
 }
 
-/// The tile at the start of `c`. Only whole tiles have loops of constant bounds; the others get a copy of the sums
-/// that may live in memory.
+/// Returns the tile at the start of `c`. Only whole tiles have loops of constant bounds; the others get a copy of the
+/// sums that may live in memory.
 #[inline(always)]
 fn load<L: Lanes, const ROWS: usize, const VECTORS: usize>(
     c: &[f32],
@@ -215,7 +215,7 @@ fn load<L: Lanes, const ROWS: usize, const VECTORS: usize>(
     edge
 }
 
-/// The tile to the start of `c`.
+/// Stores the tile at the start of `c`.
 #[inline(always)]
 fn store<L: Lanes, const ROWS: usize, const VECTORS: usize>(
     sums: [[L; VECTORS]; ROWS],

@@ -40,9 +40,9 @@ pub(crate) fn product_with(a: MatrixView<'_>, b: MatrixView<'_>, c: &mut [f32], 
 /// one thread has done a good part before another has started.
 pub const SHARED_PRODUCT: usize = 1 << 26;
 
-/// As [`product`], shared among threads if it is large.
+/// Computes the [`product`], shared among threads if it is large.
 pub(crate) fn shared_product(a: MatrixView<'_>, b: MatrixView<'_>, c: &mut [f32]) {
-    // A large B is packed, for each piece anew: fewer rows would not repay that.
+    // A large B is packed again for each piece: fewer rows would not repay that.
     let packed = b.transposed || b.rows * b.columns > 1 << 17;
     let (pieces, fewest) = if packed { (2, 128) } else { (4, 64) };
     let rows = a.rows.div_ceil(pieces * threads()).next_multiple_of(2).max(fewest);

@@ -31,7 +31,7 @@ impl Task for Packing<'_> {
 }
 
 impl Packing<'_> {
-    /// Row by row, the order in which memory is read fastest.
+    /// Copies row by row, the order in which memory is read fastest.
     #[inline(always)]
     fn copy<L: Lanes>(self, step: usize) {
         for (k, row) in self.depth.enumerate() {
@@ -45,7 +45,7 @@ impl Packing<'_> {
         }
     }
 
-    /// By squares that are transposed in registers.
+    /// Copies by squares that are transposed in registers.
     #[inline(always)]
     fn turn<L: Lanes>(self, step: usize) {
         let Packing { b, depth, columns, width, packed } = self;
@@ -99,7 +99,7 @@ impl Buffer {
         Buffer(lock(&SPARE).pop().unwrap_or_default())
     }
 
-    /// `length` numbers of unspecified content that start with a cache line.
+    /// Returns `length` numbers of unspecified content that start with a cache line.
     pub(super) fn numbers(&mut self, length: usize) -> &mut [f32] {
         if self.0.len() < length {
             self.0.resize(length);

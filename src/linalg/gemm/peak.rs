@@ -1,4 +1,4 @@
-//! How fast the processor multiplies and adds when nothing else is asked of it: what a product is measured against.
+//! The peak speed of multiplications and additions on registers, with which products are compared.
 
 // Constant bounds keep the sums in registers only in loops with indices.
 #![allow(clippy::needless_range_loop)]
@@ -15,8 +15,8 @@ const SUMS: usize = 12;
 /// Rounds between two looks at the clock.
 const ROUNDS: usize = 20_000;
 
-/// Multiplications and additions per second that one core reaches on registers alone, with the instructions in use.
-/// Takes about a twentieth of a second.
+/// Returns the multiplications and additions per second of one core on registers alone, with the instructions in use.
+/// The measurement takes about a twentieth of a second.
 pub fn peak_flops() -> f64 {
     let (start, mut best) = (Instant::now(), f64::INFINITY);
     while start.elapsed() < Duration::from_millis(50) {
@@ -27,7 +27,7 @@ pub fn peak_flops() -> f64 {
     2.0 / best
 }
 
-/// Runs chains of multiply-adds; the number of them, number by number.
+/// Runs chains of multiply-adds; returns the number of multiply-adds of single numbers.
 struct Peak;
 
 impl Task for Peak {

@@ -7,7 +7,7 @@ use crate::base::rng::Rng;
 use crate::linalg::matrix::Matrix;
 use crate::linalg::vectorize::{Vectorized, vectorize};
 
-/// Adds to every entry a number that tells where it is, and doubles it: an epilogue that runs twice, not at all,
+/// Adds to every entry a number that encodes its index, and doubles it: an epilogue that runs twice, not at all,
 /// or at the wrong index shows.
 fn marking(entries: &mut [f32], rows: Range<usize>, columns: Range<usize>) {
     assert_eq!(entries.len(), rows.len() * columns.len());
@@ -38,7 +38,7 @@ fn factor(stored: &Matrix, transposed: bool) -> MatrixView<'_> {
     if transposed { stored.operand().transposed() } else { stored.operand() }
 }
 
-/// The product by one instruction set, from factors stored in either way. C starts as NaN, which must not shine through.
+/// The product by one instruction set, from factors stored in either way. C starts as NaN, which must be overwritten.
 fn compute(isa: Isa, a: &Matrix, b: &Matrix, transposed: (bool, bool), epilogue: &Epilogue) -> Matrix {
     let (left, right) = (stored(a, transposed.0), stored(b, transposed.1));
     let mut c = Matrix::filled(a.rows(), b.columns(), f32::NAN);
@@ -47,7 +47,7 @@ fn compute(isa: Isa, a: &Matrix, b: &Matrix, transposed: (bool, bool), epilogue:
 }
 
 /// Compares with the definition. The error of a chain of K rounded multiply-adds is at most K units of 2⁻²⁴ (twice
-/// that where the product is rounded too) of the sum of magnitudes (Higham, 2002, section 3.1).
+/// that if the product is rounded too) of the sum of magnitudes (Higham, 2002, section 3.1).
 fn check(isa: Isa, a: &Matrix, b: &Matrix, transposed: (bool, bool)) {
     let plain = compute(isa, a, b, transposed, &nothing);
     let marked = compute(isa, a, b, transposed, &marking);

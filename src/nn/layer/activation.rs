@@ -1,11 +1,11 @@
 //! An activation as a layer of its own: the one that no dense layer or batch normalization before it takes along.
 //!
-//! It needs no cache: input and output lie beside it in the stack.
+//! It needs no cache: the stack keeps its input and its output.
 
 use crate::linalg::matrix::Matrix;
 use crate::nn::activation::Activation;
 
-/// In prediction and in training alike: `output` = g(`input`).
+/// Computes `output` = g(`input`), in prediction and in training.
 pub(super) fn predict(activation: Activation, input: &Matrix, output: &mut Matrix) {
     output.copy_from(input);
     activation.forward(output.as_mut_slice(), input.columns());

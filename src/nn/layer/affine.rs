@@ -10,7 +10,7 @@ pub(super) struct Affine {
 }
 
 impl Affine {
-    /// No change in `columns` columns.
+    /// Returns the map that does not change its `columns` columns.
     pub(super) fn identity(columns: usize) -> Self {
         Affine { scale: vec![1.0; columns], shift: vec![0.0; columns] }
     }
@@ -36,7 +36,7 @@ impl Affine {
 }
 
 vectorized! {
-    /// Adds the gradients with respect to scale and shift, row by row; `input` is what was scaled.
+    /// Adds the gradients with respect to scale and shift, row by row; `input` holds the numbers that were scaled.
     pub(super) fn add_gradient(input: &[f32], delta: &[f32], scale: &mut [f32], shift: &mut [f32]) {
         let columns = scale.len().max(1);
         for (delta, input) in delta.chunks_exact(columns).zip(input.chunks_exact(columns)) {

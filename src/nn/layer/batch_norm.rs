@@ -2,17 +2,18 @@
 //!
 //! # Problem
 //!
-//! In training, the layer's output for a row depends on the mean and the variance of every column over *all* rows of the
-//! batch; its gradient depends on two more means over all rows. But a step is shared among threads, each of which takes
-//! some rows, a block, all the way through the network. So the blocks must meet at this layer, twice; and since a sum in
-//! single precision depends on the order of its terms, the result must not depend on how the batch was cut into blocks.
+//! In training, the layer's output for a row depends on the mean and the variance of every column over *all* rows of
+//! the batch; its gradient depends on two more means over all rows. But a step is shared among threads, each of which
+//! takes some rows, a block, all the way through the network. So the blocks must meet at this layer, twice; and since a
+//! sum in single precision depends on the order of its terms, the result must not depend on how the batch was cut into
+//! blocks.
 //!
 //! # Idea
 //!
 //! The passes are cut into sections at every batch normalization. Each block describes its rows in *groups* of
-//! [`GROUP`] rows, counted from the start of the batch. Blocks consist of whole groups (the last group of a batch may be
-//! smaller), so the groups are the same for any blocks. When all blocks have arrived, one thread puts the groups
-//! together in the order of the rows ([`Moments`]); then the blocks go on with the common result.
+//! [`GROUP`] rows, counted from the start of the batch. Blocks consist of whole groups (the last group of a batch may
+//! be smaller), so the groups are the same for any blocks. When all blocks have arrived, one thread puts the groups
+//! together in the order of the rows ([`Moments`]); then the blocks continue with the common result.
 //!
 //! ```text
 //! forward    block 0   rows  0..16   groups 0, 1: mean, squared deviations ─┐
@@ -25,8 +26,8 @@
 //! ```
 //!
 //! The variance is put together from the groups' own deviations and the distances of their means (Chan, Golub, LeVeque,
-//! 1979): the difference between the mean square and the square of the mean would lose everything to rounding for columns
-//! far from zero.
+//! 1979): the difference between the mean square and the square of the mean would lose everything to rounding for
+//! columns far from zero.
 //!
 //! # Why not otherwise
 //!
@@ -82,12 +83,13 @@ pub(crate) struct Moments {
 }
 
 impl BatchNorm {
-    /// The layer of `columns` columns with scale 1 and shift 0, running means 0 and running variances 1.
+    /// Returns the layer of `columns` columns with scale 1 and shift 0, running means 0 and running variances 1.
     pub fn new(columns: usize) -> Self {
         BatchNorm { affine: Affine::identity(columns), mean: vec![0.0; columns], variance: vec![1.0; columns] }
     }
 
-    /// The layer of these tensors, one entry per column each: the trained ones, and the running mean and variance.
+    /// Returns the layer of these tensors, one entry per column each: the trained ones, and the running mean and
+    /// variance.
     ///
     /// # Panics
     /// If they differ in length, or a variance is negative.
@@ -98,58 +100,59 @@ impl BatchNorm {
         BatchNorm { affine: Affine::new(scale, shift), mean, variance }
     }
 
-    /// The number of columns.
+    /// Returns the number of columns.
     pub fn columns(&self) -> usize {
         self.affine.columns()
     }
 
-    /// Scale and shift by name.
+    /// Returns scale and shift by name.
     pub fn parameters(&self) -> [(&'static str, &[f32]); 2] {
         self.affine.parameters()
     }
 
-    /// Scale and shift, to be changed.
+    /// Returns scale and shift, mutable.
     pub fn parameters_mut(&mut self) -> [&mut [f32]; 2] {
         self.affine.parameters_mut()
     }
 
-    /// The running mean and variance by name.
+    /// Returns the running mean and variance by name.
     pub fn state(&self) -> [(&'static str, &[f32]); 2] {
         [("mean", &self.mean), ("variance", &self.variance)]
     }
 
-    /// The running mean and variance, to be changed.
+    /// Returns the running mean and variance, mutable.
     pub fn state_mut(&mut self) -> [&mut [f32]; 2] {
         [&mut self.mean, &mut self.variance]
     }
 
-    /// The factor and the constant by which prediction maps column `j`: y = factor · x + constant.
+    /// Returns the factor and the constant by which prediction maps column `j`: y = factor · x + constant.
     pub(crate) fn line(&self, j: usize) -> (f32, f32) {
         let factor = self.affine.scale[j] / (self.variance[j] + EPSILON).sqrt();
         (factor, self.affine.shift[j] - self.mean[j] * factor)
     }
 
-    /// The layer in prediction.
+    /// Computes the output in prediction, with the running statistics.
     pub(super) fn predict(&self, input: &Matrix, output: &mut Matrix) {
         output.reshape(input.rows(), input.columns());
         predict(self, input.as_slice(), output.as_mut_slice());
     }
 
-    /// The layer in training, on rows of a batch with these moments.
+    /// Computes the output in training, for rows of a batch with these moments.
     pub(super) fn forward(&self, input: &Matrix, moments: &Moments, cache: &mut Cache, output: &mut Matrix) {
         cache.normalized.reshape(input.rows(), input.columns());
         output.reshape(input.rows(), input.columns());
         forward(self, moments, input.as_slice(), cache.normalized.as_mut_slice(), output.as_mut_slice());
     }
 
-    /// From `delta`, the gradient with respect to the output: writes that with respect to the input into `input_delta`.
+    /// Computes the gradient with respect to the input, `input_delta`, from that with respect to the output, `delta`.
     pub(super) fn backward(&self, moments: &Moments, cache: &Cache, delta: &Matrix, input_delta: &mut Matrix) {
         input_delta.reshape(delta.rows(), delta.columns());
         let (normalized, to) = (cache.normalized.as_slice(), input_delta.as_mut_slice());
         backward(&self.affine.scale, moments, normalized, delta.as_slice(), to);
     }
 
-    /// As [`backward`](Self::backward) for the layer in prediction, where the moments do not depend on the input.
+    /// Computes the gradient with respect to the input of the layer in prediction, whose moments do not depend on the
+    /// input.
     pub(super) fn backward_fixed(&self, delta: &Matrix, input_delta: &mut Matrix) {
         input_delta.copy_from(delta);
         for row in 0..delta.rows() {
@@ -157,13 +160,13 @@ impl BatchNorm {
         }
     }
 
-    /// The gradient with respect to scale and shift, which are one part.
+    /// Computes the gradient with respect to scale and shift, which are one part.
     pub(super) fn gradient(cache: &Cache, delta: &Matrix, part: GradientPart<'_>) {
         let (scale, shift) = part.started().split_at_mut(delta.columns());
         add_gradient(cache.normalized.as_slice(), delta.as_slice(), scale, shift);
     }
 
-    /// Lets a batch contribute to the running mean and variance.
+    /// Updates the running mean and variance with a batch.
     pub(crate) fn follow(&mut self, moments: &Moments) {
         let n = moments.examples as f32;
         // One example says nothing about the variance.
@@ -186,8 +189,8 @@ impl Cache {
         describe(input.as_slice(), input.columns(), &mut self.groups);
     }
 
-    /// Describes the gradient with respect to the layer's output: of each group its sums, then those of its product with
-    /// the normalized input.
+    /// Describes the gradient with respect to the layer's output: of each group its sums, then those of its product
+    /// with the normalized input.
     pub(crate) fn describe_gradient(&mut self, delta: &Matrix) {
         let columns = delta.columns();
         self.groups.resize(delta.rows().div_ceil(GROUP) * 2 * columns, 0.0);
@@ -200,7 +203,7 @@ impl Cache {
         }
     }
 
-    /// The last description, and the number of its columns.
+    /// Returns the last description, and the number of its columns.
     pub(crate) fn groups(&self) -> (&[f32], usize) {
         (&self.groups, self.normalized.columns())
     }
@@ -211,8 +214,8 @@ impl Moments {
     pub(crate) const NONE: Moments =
         Moments { examples: 0, mean: Vec::new(), variance: Vec::new(), delta: Vec::new(), product: Vec::new() };
 
-    /// Puts mean and variance of a batch of `examples` together, from the groups of its blocks. `blocks` visits these in
-    /// the order of the rows, each with its number of rows.
+    /// Puts mean and variance of a batch of `examples` together, from the groups of its blocks. `blocks` visits these
+    /// in the order of the rows, each with its number of rows.
     pub(crate) fn put_together(
         &mut self,
         examples: usize,
@@ -243,7 +246,7 @@ impl Moments {
         self.examples = examples;
     }
 
-    /// Whether every mean and variance is a number.
+    /// Returns whether every mean and variance is a number.
     pub(crate) fn is_finite(&self) -> bool {
         self.mean.iter().chain(&self.variance).all(|x| x.is_finite())
     }
@@ -265,7 +268,7 @@ impl Moments {
     }
 }
 
-/// The groups of a block, each with its number of rows.
+/// Returns the groups of a block, each with its number of rows.
 fn counted(rows: usize, columns: usize, groups: &[f32]) -> impl Iterator<Item = (f32, &[f32])> {
     let counts = (0..rows).step_by(GROUP).map(move |first| GROUP.min(rows - first) as f32);
     counts.zip(groups.chunks_exact(2 * columns.max(1)))

@@ -1,6 +1,6 @@
 //! The fully connected layer.
 //!
-//! It needs no cache: its gradient is made of its input, which lies beside it in the stack, and of the gradient with
+//! It needs no cache: its gradient is made of its input, which the stack keeps, and of the gradient with
 //! respect to its output.
 
 use super::GradientPart;
@@ -20,7 +20,7 @@ pub struct Dense {
 }
 
 impl Dense {
-    /// A layer of these parameters: `weights` are inputs × outputs, `bias` has one entry per output.
+    /// Returns a layer of these parameters: `weights` are inputs × outputs, `bias` has one entry per output.
     ///
     /// # Panics
     /// If `bias` is not as long as `weights` has columns.
@@ -29,7 +29,7 @@ impl Dense {
         Dense { weights: weights.align(), bias }
     }
 
-    /// A layer whose weights and bias are drawn from `init` and `bias_init`.
+    /// Returns a layer whose weights and bias are drawn from `init` and `bias_init`.
     pub fn random(inputs: usize, outputs: usize, init: Init, bias_init: Init, rng: &mut Rng) -> Self {
         let mut dense = Dense::new(Matrix::zeros(inputs, outputs), vec![0.0; outputs]);
         init.fill(dense.weights.as_mut_slice(), inputs, outputs, rng);
@@ -37,37 +37,37 @@ impl Dense {
         dense
     }
 
-    /// The number of inputs.
+    /// Returns the number of inputs.
     pub fn inputs(&self) -> usize {
         self.weights.rows()
     }
 
-    /// The number of outputs.
+    /// Returns the number of outputs.
     pub fn outputs(&self) -> usize {
         self.weights.columns()
     }
 
-    /// The weights, inputs × outputs.
+    /// Returns the weights, inputs × outputs.
     pub fn weights(&self) -> &Matrix {
         &self.weights
     }
 
-    /// The bias, one entry per output.
+    /// Returns the bias, one entry per output.
     pub fn bias(&self) -> &[f32] {
         &self.bias
     }
 
-    /// Weights and bias by name.
+    /// Returns weights and bias by name.
     pub fn parameters(&self) -> [(&'static str, &[f32]); 2] {
         [("weights", self.weights.as_slice()), ("bias", &self.bias)]
     }
 
-    /// Weights and bias, to be changed.
+    /// Returns weights and bias, mutable.
     pub fn parameters_mut(&mut self) -> [&mut [f32]; 2] {
         [self.weights.as_mut_slice(), &mut self.bias]
     }
 
-    /// In prediction and in training alike: `output` = `activation`(`input`·W + b).
+    /// Computes `output` = `activation`(`input`·W + b), in prediction and in training.
     pub(crate) fn predict(&self, input: &Matrix, activation: Activation, output: &mut Matrix) {
         output.reshape(input.rows(), self.outputs());
         let (a, w) = (input.operand(), self.weights.operand());
@@ -83,15 +83,14 @@ impl Dense {
         }
     }
 
-    /// From `delta`, the gradient of the loss with respect to Z: writes that with respect to the input into
-    /// `input_delta`.
+    /// Computes the gradient with respect to the input, `input_delta`, from that with respect to Z, `delta`.
     pub(super) fn backward(&self, delta: &Matrix, input_delta: &mut Matrix) {
         input_delta.reshape(delta.rows(), self.inputs());
         gemm::product(delta.operand(), self.weights.operand().transposed(), input_delta.as_mut_slice());
     }
 
-    /// The gradient with respect to the part's rows of the weights and, after the last of them, the bias: for the
-    /// examples of `input` and `delta`.
+    /// Computes the gradient with respect to the part's rows of the weights and, after the last of them, the bias: for
+    /// the examples of `input` and `delta`.
     pub(super) fn gradient(input: &Matrix, delta: &Matrix, part: GradientPart<'_>) {
         let (weights, bias) = part.values.split_at_mut(part.rows.len() * delta.columns());
         let input = input.operand().transposed().select_rows(part.rows);

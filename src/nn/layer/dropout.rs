@@ -19,7 +19,7 @@ pub(crate) struct Cache {
 }
 
 impl Dropout {
-    /// A layer that drops entries with probability `rate`, in [0, 1).
+    /// Returns a layer that drops entries with probability `rate`, in [0, 1).
     ///
     /// # Errors
     /// If `rate` is not in [0, 1).
@@ -31,18 +31,18 @@ impl Dropout {
         }
     }
 
-    /// The probability that an entry is set to zero.
+    /// Returns the probability that an entry is set to zero.
     pub fn rate(self) -> f32 {
         self.rate
     }
 
-    /// The layer in training.
+    /// Computes the output in training.
     pub(super) fn forward(self, input: &Matrix, cache: &Cache, output: &mut Matrix) {
         output.copy_from(input);
         self.mask(output.as_mut_slice(), cache.key, cache.first * input.columns());
     }
 
-    /// Turns `delta`, the gradient with respect to the output, into that with respect to the input, and hands it over.
+    /// Turns `delta`, the gradient with respect to the output, into that with respect to the input, and passes it on.
     pub(super) fn backward(self, cache: &Cache, delta: &mut Matrix, input_delta: &mut Matrix) {
         let first = cache.first * delta.columns();
         self.mask(delta.as_mut_slice(), cache.key, first);

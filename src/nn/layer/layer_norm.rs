@@ -24,12 +24,12 @@ pub(crate) struct Cache {
 }
 
 impl LayerNorm {
-    /// The layer of `columns` columns with scale 1 and shift 0.
+    /// Returns the layer of `columns` columns with scale 1 and shift 0.
     pub fn new(columns: usize) -> Self {
         LayerNorm { affine: Affine::identity(columns) }
     }
 
-    /// The layer of these tensors, one entry per column each.
+    /// Returns the layer of these tensors, one entry per column each.
     ///
     /// # Panics
     /// If they differ in length.
@@ -37,22 +37,22 @@ impl LayerNorm {
         LayerNorm { affine: Affine::new(scale, shift) }
     }
 
-    /// The number of columns.
+    /// Returns the number of columns.
     pub fn columns(&self) -> usize {
         self.affine.columns()
     }
 
-    /// Scale and shift by name.
+    /// Returns scale and shift by name.
     pub fn parameters(&self) -> [(&'static str, &[f32]); 2] {
         self.affine.parameters()
     }
 
-    /// Scale and shift, to be changed.
+    /// Returns scale and shift, mutable.
     pub fn parameters_mut(&mut self) -> [&mut [f32]; 2] {
         self.affine.parameters_mut()
     }
 
-    /// The layer in prediction.
+    /// Computes the output in prediction.
     pub(super) fn predict(&self, input: &Matrix, output: &mut Matrix) {
         output.copy_from(input);
         let columns = input.columns().max(1);
@@ -62,7 +62,7 @@ impl LayerNorm {
         }
     }
 
-    /// The layer in training.
+    /// Computes the output in training.
     pub(super) fn forward(&self, input: &Matrix, cache: &mut Cache, output: &mut Matrix) {
         let Cache { normalized, inverse } = cache;
         normalized.copy_from(input);
@@ -75,7 +75,7 @@ impl LayerNorm {
         }
     }
 
-    /// From `delta`, the gradient with respect to the output: writes that with respect to the input into `input_delta`.
+    /// Computes the gradient with respect to the input, `input_delta`, from that with respect to the output, `delta`.
     pub(super) fn backward(&self, cache: &Cache, delta: &Matrix, input_delta: &mut Matrix) {
         input_delta.reshape(delta.rows(), delta.columns());
         for (i, &inverse) in cache.inverse.iter().enumerate() {
@@ -84,7 +84,7 @@ impl LayerNorm {
         }
     }
 
-    /// The gradient with respect to scale and shift, which are one part.
+    /// Computes the gradient with respect to scale and shift, which are one part.
     pub(super) fn gradient(cache: &Cache, delta: &Matrix, part: GradientPart<'_>) {
         let (scale, shift) = part.started().split_at_mut(delta.columns());
         add_gradient(cache.normalized.as_slice(), delta.as_slice(), scale, shift);

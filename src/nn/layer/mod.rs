@@ -1,7 +1,7 @@
 //! The kinds of layer, one file each.
 //!
-//! Every file has the same parts in the same order: a `Cache` of what the layer's backward pass needs (if it needs
-//! anything beside the layer's input and output), then
+//! Every file has the same parts in the same order: a `Cache` for the layer's backward pass (if it needs anything
+//! besides the layer's input and output), then
 //!
 //! ```text
 //! predict   input → output                        in prediction
@@ -79,12 +79,12 @@ pub(crate) struct Trace {
 pub(crate) struct GradientPart<'a> {
     pub(crate) rows: Range<usize>,
     pub(crate) values: &'a mut [f32],
-    /// Whether it is added to what `values` hold, that of earlier examples.
+    /// Whether it is added to `values`, which then hold that of earlier examples.
     pub(crate) resume: bool,
 }
 
 impl<'a> GradientPart<'a> {
-    /// The values, to which may be added.
+    /// Returns the values, ready to be added to.
     fn started(self) -> &'a mut [f32] {
         if !self.resume {
             self.values.fill(0.0);
@@ -94,7 +94,7 @@ impl<'a> GradientPart<'a> {
 }
 
 impl Trace {
-    /// The gradient of a part of the layer's parameters, after the layer's backward pass.
+    /// Computes the gradient of a part of the layer's parameters, after the layer's backward pass.
     pub(crate) fn gradient(&self, input: &Matrix, part: GradientPart<'_>) {
         match &self.cache {
             Cache::Dense => Dense::gradient(input, &self.delta, part),
@@ -104,14 +104,14 @@ impl Trace {
         }
     }
 
-    /// The cache of a batch normalization that is trained.
+    /// Returns the cache of a batch normalization that is trained.
     pub(crate) fn batch_norm(&self) -> Option<&batch_norm::Cache> {
         if let Cache::BatchNorm(cache) = &self.cache { Some(cache) } else { None }
     }
 }
 
 impl Layer {
-    /// The memory for the layer's passes; as in prediction if it is `frozen`.
+    /// Returns the memory for the layer's passes; as in prediction if it is `frozen`.
     pub(crate) fn trace(&self, frozen: bool) -> Trace {
         let cache = match self {
             Layer::Dense(_) => Cache::Dense,
@@ -137,7 +137,7 @@ impl Layer {
         }
     }
 
-    /// The layer in prediction.
+    /// Computes the output in prediction.
     pub(crate) fn predict(&self, input: &Matrix, output: &mut Matrix) {
         match self {
             Layer::Dense(dense) => dense.predict(input, Activation::Identity, output),
@@ -148,7 +148,7 @@ impl Layer {
         }
     }
 
-    /// The layer in training, on some rows of a batch with these moments.
+    /// Computes the output in training, for some rows of a batch with these moments.
     pub(crate) fn forward(&self, input: &Matrix, moments: &Moments, trace: &mut Trace) {
         let Trace { output, cache, .. } = trace;
         match (self, cache) {
@@ -160,8 +160,8 @@ impl Layer {
         }
     }
 
-    /// From the gradient with respect to the output, in `trace`: writes that with respect to the input into
-    /// `input_delta`. Afterwards `trace` is of use only to [`Trace::gradient`].
+    /// Computes the gradient with respect to the input, `input_delta`, from that with respect to the output, in
+    /// `trace`. Afterwards `trace` is of use only to [`Trace::gradient`].
     pub(crate) fn backward(&self, input: &Matrix, moments: &Moments, trace: &mut Trace, input_delta: &mut Matrix) {
         let Trace { output, delta, cache } = trace;
         match (self, cache) {
@@ -176,8 +176,8 @@ impl Layer {
         }
     }
 
-    /// The rows and the columns of the weights, which a bias of as many columns follows; `None` without parameters. A
-    /// normalization's scale is taken for one row of weights, its shift for the bias.
+    /// Returns the rows and the columns of the weights, which a bias of as many columns follows; `None` without
+    /// parameters. A normalization's scale is taken for one row of weights, its shift for the bias.
     pub(crate) fn weight_shape(&self) -> Option<(usize, usize)> {
         match self {
             Layer::Dense(dense) => Some((dense.inputs(), dense.outputs())),
@@ -187,12 +187,12 @@ impl Layer {
         }
     }
 
-    /// The layer, if it is a batch normalization.
+    /// Returns the layer, if it is a batch normalization.
     pub(crate) fn as_batch_norm_mut(&mut self) -> Option<&mut BatchNorm> {
         if let Layer::BatchNorm(norm) = self { Some(norm) } else { None }
     }
 
-    /// The number of inputs for each example; `None` if any number fits.
+    /// Returns the number of inputs for each example; `None` if any number fits.
     pub(crate) fn inputs(&self) -> Option<usize> {
         match self {
             Layer::Dense(dense) => Some(dense.inputs()),
@@ -202,7 +202,7 @@ impl Layer {
         }
     }
 
-    /// The number of outputs for each example that has `inputs` inputs.
+    /// Returns the number of outputs for each example that has `inputs` inputs.
     pub fn outputs(&self, inputs: usize) -> usize {
         match self {
             Layer::Dense(dense) => dense.outputs(),
@@ -210,7 +210,7 @@ impl Layer {
         }
     }
 
-    /// The tensors that are trained, each with its name, in the order in which they are saved and optimized.
+    /// Returns the tensors that are trained, each with its name, in the order in which they are saved and optimized.
     pub fn parameters(&self) -> impl Iterator<Item = (&'static str, &[f32])> {
         let tensors = match self {
             Layer::Dense(dense) => Some(dense.parameters()),
@@ -221,7 +221,7 @@ impl Layer {
         tensors.into_iter().flatten()
     }
 
-    /// The shapes of the tensors that are trained, outermost dimension first, in the order of
+    /// Returns the shapes of the tensors that are trained, outermost dimension first, in the order of
     /// [`parameters`](Self::parameters).
     pub fn shapes(&self) -> Vec<Vec<usize>> {
         match self {
@@ -232,7 +232,7 @@ impl Layer {
         }
     }
 
-    /// The tensors that are trained, to be changed, in the order of [`parameters`](Self::parameters).
+    /// Returns the tensors that are trained, mutable, in the order of [`parameters`](Self::parameters).
     pub fn parameters_mut(&mut self) -> impl Iterator<Item = &mut [f32]> {
         let tensors = match self {
             Layer::Dense(dense) => Some(dense.parameters_mut()),
@@ -243,21 +243,21 @@ impl Layer {
         tensors.into_iter().flatten()
     }
 
-    /// The tensors that training changes but no gradient does, each of one dimension, with its name: running means and
-    /// variances.
+    /// Returns the tensors that training changes but no gradient does, each of one dimension, with its name: running
+    /// means and variances.
     pub fn state(&self) -> impl Iterator<Item = (&'static str, &[f32])> {
         let tensors = if let Layer::BatchNorm(norm) = self { Some(norm.state()) } else { None };
         tensors.into_iter().flatten()
     }
 
-    /// These tensors, to be changed.
+    /// Returns the tensors of [`state`](Self::state), mutable, in the same order.
     pub fn state_mut(&mut self) -> impl Iterator<Item = &mut [f32]> {
         let tensors = if let Layer::BatchNorm(norm) = self { Some(norm.state_mut()) } else { None };
         tensors.into_iter().flatten()
     }
 }
 
-/// The form that model files keep: `dense(4,16)`, `relu`, `dropout(0.1)`, `batch_norm(16)`.
+/// Writes the form of model files: `dense(4,16)`, `relu`, `dropout(0.1)`, `batch_norm(16)`.
 impl fmt::Display for Layer {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {

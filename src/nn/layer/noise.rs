@@ -8,7 +8,7 @@ use crate::linalg::matrix::Matrix;
 /// penalty on steep functions (Bishop, 1995). Prediction leaves everything as it is.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Noise {
-    deviation: f32,
+    standard_deviation: f32,
 }
 
 /// The choice of the noise.
@@ -20,30 +20,30 @@ pub(crate) struct Cache {
 }
 
 impl Noise {
-    /// A layer that adds noise of this standard deviation, zero or more.
+    /// Returns a layer that adds noise of this standard deviation, zero or more.
     ///
     /// # Errors
-    /// If `deviation` is negative or not finite.
-    pub fn new(deviation: f32) -> Result<Self> {
-        if deviation.is_finite() && deviation >= 0.0 {
-            Ok(Noise { deviation })
+    /// If `standard_deviation` is negative or not finite.
+    pub fn new(standard_deviation: f32) -> Result<Self> {
+        if standard_deviation.is_finite() && standard_deviation >= 0.0 {
+            Ok(Noise { standard_deviation })
         } else {
-            Err(Error::Setting(format!("noise {deviation}: the standard deviation must be zero or more")))
+            Err(Error::Setting(format!("noise {standard_deviation}: the standard deviation must be zero or more")))
         }
     }
 
-    /// The standard deviation.
+    /// Returns the standard deviation.
     pub fn deviation(self) -> f32 {
-        self.deviation
+        self.standard_deviation
     }
 
-    /// The layer in training.
+    /// Computes the output in training.
     pub(super) fn forward(self, input: &Matrix, cache: &Cache, output: &mut Matrix) {
         output.copy_from(input);
         self.add(output.as_mut_slice(), input.columns(), cache.key, cache.first);
     }
 
-    /// Hands the gradient over: the noise does not depend on the input.
+    /// Passes the gradient on unchanged: the noise does not depend on the input.
     pub(super) fn backward(self, delta: &mut Matrix, input_delta: &mut Matrix) {
         std::mem::swap(delta, input_delta);
     }
@@ -51,9 +51,9 @@ impl Noise {
     /// Adds the noise that `key` chooses; `first` is the index of the first row in the batch.
     fn add(self, rows: &mut [f32], columns: usize, key: u32, first: usize) {
         for (i, row) in rows.chunks_exact_mut(columns.max(1)).enumerate() {
-            // A stream for every row: its noise is the same in whatever block it lies.
+            // A stream for every row: its noise does not depend on the block that it is in.
             let mut rng = Rng::stream(u64::from(key), (first + i) as u64);
-            row.iter_mut().for_each(|x| *x += self.deviation * rng.normal() as f32);
+            row.iter_mut().for_each(|x| *x += self.standard_deviation * rng.normal() as f32);
         }
     }
 }

@@ -127,7 +127,7 @@ fn activations_are_those_of_the_layers() {
         let first = Network::from_layers(3, network.layers()[..=layer].to_vec()).unwrap();
         let expected = first.predict(&x);
         assert_eq!(network.activations(&x, layer), expected, "layer {layer}");
-        // The sigmoid overwrites what its dense layer puts out.
+        // The sigmoid overwrites the outputs of its dense layer.
         let kept = !(matches!(network.layers().get(layer + 1), Some(Layer::Activation(Sigmoid))));
         assert_eq!(workspace.activations(network, layer), kept.then_some(&expected), "layer {layer}");
     }

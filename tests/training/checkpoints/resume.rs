@@ -240,7 +240,7 @@ fn changed_learning_rate_resumes() {
         assert_eq!((found.note("batch"), found.note("x")), (Some("a note"), Some(&stop.to_string()[..])));
         assert_eq!((found.note("y"), found.setting("batch size"), found.path()), (None, Some("20"), path.as_path()));
         assert!(Checkpoints::is_checkpoint(&path));
-        assert_eq!(checkpoints.clone().anew().find().unwrap(), None);
+        assert_eq!(checkpoints.clone().start_over().find().unwrap(), None);
         assert_eq!(train(Run::default().checkpoints(checkpoints), usize::MAX), expected, "stopped after {stop} events");
         fs::remove_file(&path).unwrap();
     }

@@ -47,7 +47,7 @@ fn checkpoints_are_written_on_schedule_and_on_request() {
     assert!(!request.load(Ordering::Relaxed));
     assert_eq!(epochs_and_batches(checkpoints().every(Duration::MAX), &request), "");
     request.store(false, Ordering::Relaxed);
-    // The interval starts anew after a request.
+    // The interval starts again after a request.
     let both = checkpoints().every_epochs(4).on_request(&request);
     assert_eq!(epochs_and_batches(both, &request), "2.2 6.0");
 }
