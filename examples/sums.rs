@@ -25,7 +25,7 @@ fn main() -> palmnet::Result<()> {
         // Eight short trainings, the best of which continues: units of a network this small can be dead from the start.
         let (network, _) = trainer.fit_best_of(8, &builder, &train)?;
         let truth = test.values().expect("sums are values");
-        println!("seed {seed}: {:.1e}", mean_norm(&network.outputs_for(&test)?, truth));
+        println!("seed {seed}: {:.1e}", mean_norm(&network.predict_dataset(&test)?, truth));
     }
     Ok(())
 }

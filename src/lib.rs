@@ -193,10 +193,10 @@ pub mod unversioned {
 /// let mut network = Network::builder(2).dense(16, Relu).dense(1, Sigmoid).seed(1).build()?;
 /// Trainer::new(Loss::BinaryCrossEntropy, Adam::new(0.01)).epochs(60).fit(&mut network, &train)?;
 ///
-/// let (probabilities, truth) = (network.outputs_for(&test)?, test.labels().unwrap());
+/// let (probabilities, truth) = (network.predict_dataset(&test)?, test.labels().unwrap());
 /// assert!(metrics::roc_auc(&probabilities, truth) > 0.95);
 /// // The threshold with the best F1, chosen on the training data.
-/// let ranking = Ranking::of_class(&network.outputs_for(&train)?, train.labels().unwrap(), 1);
+/// let ranking = Ranking::of_class(&network.predict_dataset(&train)?, train.labels().unwrap(), 1);
 /// let best = ranking.best_threshold(Threshold::f1).unwrap();
 /// assert!(best.f1() > 0.9);
 /// # Ok::<(), palmnet::Error>(())

@@ -250,7 +250,13 @@ impl Arguments {
         self.given.iter().find(|(given, _)| given.name == name).map(|(_, value)| value.as_str())
     }
 
-    /// Returns the value of an option, parsed and found `good`; `expected` describes a good value in the error.
+    /// Returns the value that was given for this very declaration of an option.
+    pub fn given_as(&self, option: &Opt) -> Option<&str> {
+        let is_same = |given: &Opt| given.name == option.name && given.help == option.help;
+        self.given.iter().find(|(given, _)| is_same(given)).map(|(_, value)| value.as_str())
+    }
+
+    /// Returns the value of an option, read as what it should be and found `good`; `expected` says what that is.
     pub fn value<T: FromStr>(
         &self,
         name: &str,

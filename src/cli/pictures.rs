@@ -38,7 +38,7 @@ pub fn decision_map(model: &Model, data: &Dataset, out: &mut dyn Write) -> std::
 
 /// Writes the number of misclassified digits, and pictures of two of them side by side.
 pub fn misread_digits(model: &Model, test: &Dataset, out: &mut dyn Write) -> std::io::Result<()> {
-    let (Ok(outputs), Some(labels)) = (model.outputs_for(test), test.labels()) else { return Ok(()) };
+    let (Ok(outputs), Some(labels)) = (model.predict_dataset(test), test.labels()) else { return Ok(()) };
     let names = test.class_names();
     let truth = |i: usize| names[labels[i] as usize].as_str();
     let wrong: Vec<usize> = (0..test.len()).filter(|&i| model.class(outputs.row(i)) != Some(truth(i))).collect();

@@ -52,6 +52,13 @@ impl Progress {
         }
     }
 
+    /// Shows what goes on in a line that redraws itself; elsewhere nothing.
+    pub fn hint(&mut self, line: &str) {
+        if matches!(self.style, Style::Redrawn) {
+            self.draw(line);
+        }
+    }
+
     /// Reports an event of the training.
     pub fn show(&mut self, event: Event<'_>) {
         // The epoch, its loss so far, and how many epochs are done.

@@ -289,7 +289,7 @@ impl<'j> Announcer<'j> {
 /// Returns the result of the tuning: `weight decay 0.33, the best of 6 trials`.
 fn trials_line(trials: &[Trial], found: &Hyperparameters) -> String {
     let decay = exact(found.penalty.weight_decay);
-    match trials.iter().filter(|trial| trial.score.is_some()).count() {
+    match trials.iter().filter(|trial| trial.loss.is_some()).count() {
         _ if trials.is_empty() => format!("weight decay {decay} (default: too few examples to tune it)"),
         0 => format!("every weight-decay trial diverged; using the default, {decay}"),
         _ if found.penalty.weight_decay == 0.0 => {
@@ -302,7 +302,7 @@ fn trials_line(trials: &[Trial], found: &Hyperparameters) -> String {
 /// Returns `{"event":"decay","weight_decay":…,"l1":…,"trials":[{"weight_decay":…,"l1":…,"loss":…},…]}`.
 fn trials_json(trials: &[Trial], found: &Hyperparameters) -> Json {
     let trial = |trial: &Trial| {
-        let loss = trial.score.as_ref().map_or(Json::Null, |score| score.loss.into());
+        let loss = trial.loss.map_or(Json::Null, Json::from);
         let penalty = trial.hyperparameters.penalty;
         Json::object([("weight_decay", penalty.weight_decay.into()), ("l1", penalty.l1.into()), ("loss", loss)])
     };

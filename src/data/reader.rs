@@ -20,10 +20,20 @@ impl Schema {
         Ok(self.read(table, false)?.0)
     }
 
+    /// Reads the features of one row of cells in the order of the schema's columns.
+    pub(crate) fn features_in_order(&self, cells: &[&str]) -> Result<Matrix> {
+        let names: Vec<&String> = self.columns().iter().map(|column| &column.name).collect();
+        let table = Table::from_rows(&names, [cells])?;
+        Ok(self.read_as(&table, false, &self.roles_of((0..names.len()).collect(), Vec::new(), names.len()))?.0)
+    }
+
     /// Reads features and targets of a table; no targets if it is not `labeled`.
     pub(super) fn read(&self, table: &Table, labeled: bool) -> Result<(Matrix, Targets)> {
+        self.read_as(table, labeled, &self.roles(table, labeled)?)
+    }
+
+    fn read_as(&self, table: &Table, labeled: bool, roles: &[Role<'_>]) -> Result<(Matrix, Targets)> {
         let (rows, width) = (table.rows(), self.width());
-        let roles = self.roles(table, labeled)?;
         let mut features = Matrix::zeros(rows, width);
         let labeled_rows = if labeled { rows } else { 0 };
         let mut labels = vec![0; labeled_rows];
@@ -72,7 +82,12 @@ impl Schema {
     /// Returns the role of each column of a table.
     fn roles(&self, table: &Table, labeled: bool) -> Result<Vec<Role<'_>>> {
         let (features, targets) = self.locate(table, labeled)?;
-        let mut roles: Vec<Role<'_>> = (0..table.columns()).map(|_| Role::Unused).collect();
+        Ok(self.roles_of(features, targets, table.columns()))
+    }
+
+    /// Returns the role of each of `columns` columns, given the indices of the features and of the targets among them.
+    fn roles_of(&self, features: Vec<usize>, targets: Vec<usize>, columns: usize) -> Vec<Role<'_>> {
+        let mut roles: Vec<Role<'_>> = (0..columns).map(|_| Role::Unused).collect();
         for ((column, inputs), index) in self.columns().iter().zip(self.inputs()).zip(features) {
             roles[index] = match &column.kind {
                 ColumnKind::Number => Role::Number(inputs.start),
@@ -85,7 +100,7 @@ impl Schema {
                 TargetSchema::Values { .. } => Role::Value(i),
             };
         }
-        Ok(roles)
+        roles
     }
 
     /// Returns the indices of the features and of the targets in a table.

@@ -23,12 +23,17 @@ const SHARED_WORK: usize = 20_000_000;
 ///
 /// # Errors
 /// If the number of features is not that of the network's inputs.
-pub(crate) fn outputs(network: &Network, features: &Features, prepare: impl Fn(&mut Matrix) + Sync) -> Result<Matrix> {
+pub(crate) fn outputs(
+    network: &Network,
+    features: &Features,
+    threads: usize,
+    prepare: impl Fn(&mut Matrix) + Sync,
+) -> Result<Matrix> {
     network.check_features(features)?;
     let rows: Vec<usize> = (0..features.rows()).collect();
     let mut outputs = Matrix::zeros(rows.len(), network.outputs());
     let work = network.parameter_count().saturating_mul(rows.len());
-    let threads = if work < SHARED_WORK { 1 } else { threads() };
+    let threads = if work < SHARED_WORK { 1 } else { threads };
     let chunks = rows.chunks(CHUNK).zip(outputs.as_mut_slice().chunks_mut((CHUNK * network.outputs()).max(1)));
     share(threads, chunks, |mine| {
         let (mut x, mut scratch) = (Matrix::default(), Scratch::default());
@@ -64,8 +69,8 @@ impl Network {
     ///
     /// # Errors
     /// If `data` does not have as many features as the network has inputs.
-    pub fn outputs_for(&self, data: &Dataset) -> Result<Matrix> {
-        outputs(self, data.features(), |_| {})
+    pub fn predict_dataset(&self, data: &Dataset) -> Result<Matrix> {
+        outputs(self, data.features(), threads(), |_| {})
     }
 
     /// Returns the metrics of the outputs on `data`. For classes, outputs without an activation are taken as logits.
@@ -74,7 +79,7 @@ impl Network {
     /// If features or targets of `data` do not fit the network, or a feature is missing.
     pub fn evaluate(&self, data: &Dataset) -> Result<Evaluation> {
         data.check_complete()?;
-        let mut outputs = self.outputs_for(data)?;
+        let mut outputs = self.predict_dataset(data)?;
         if data.labels().is_some() {
             self.logits_to_probabilities(&mut outputs);
         }

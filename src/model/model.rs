@@ -8,6 +8,7 @@ use super::metrics::Evaluation;
 use super::preprocessing::Preprocessing;
 use super::regression::Regression;
 use crate::base::error::{Error, Result};
+use crate::base::parallel::threads;
 use crate::data::{Dataset, Scaler, Schema, TargetSchema};
 use crate::linalg::matrix::Matrix;
 use crate::nn::activation::Activation;
@@ -52,6 +53,8 @@ pub struct Model {
     preprocessing: Preprocessing,
     schema: Schema,
     loss: Option<Loss>,
+    /// The number of threads that predictions of many examples are shared among; the process's if none is set.
+    threads: Option<usize>,
     /// Notes on how the model was made, by name: for people, not for programs.
     pub notes: BTreeMap<String, String>,
 }
@@ -90,7 +93,7 @@ impl Model {
         if !preprocessing.targets().is_none_or(scaled_values) {
             return Err(Error::Mismatch("a target scaler is for values, with one column per output".into()));
         }
-        Ok(Model { network, preprocessing, schema, loss: None, notes: BTreeMap::new() })
+        Ok(Model { network, preprocessing, schema, loss: None, threads: None, notes: BTreeMap::new() })
     }
 
     /// Sets the loss that the model was trained with, which [`score`](Self::score) computes and the file keeps.
@@ -116,6 +119,17 @@ impl Model {
     #[must_use]
     pub fn folded(self) -> Self {
         Model { network: self.network.folded(), ..self }
+    }
+
+    /// Shares predictions of many examples among this many threads, in place of the number that is set for the process
+    /// ([`set_threads`](crate::compute::set_threads)). The predictions have the same bits. It is not saved.
+    #[must_use]
+    pub fn with_threads(self, threads: usize) -> Self {
+        Model { threads: Some(threads.max(1)), ..self }
+    }
+
+    pub(super) fn threads(&self) -> usize {
+        self.threads.unwrap_or_else(threads)
     }
 
     /// Returns the loss that the model was trained with, if it is known.
@@ -163,7 +177,7 @@ impl Model {
     /// # Errors
     /// Those of [`check`](Self::check): with other classes, for example, the metrics would be wrong.
     pub fn evaluate(&self, data: &Dataset) -> Result<Evaluation> {
-        self.network.evaluate_outputs(&self.outputs_for(data)?, data)
+        self.network.evaluate_outputs(&self.predict_dataset(data)?, data)
     }
 
     /// Returns loss and metrics on labeled data in the units of the training data, in one pass. The loss is that of
@@ -173,8 +187,9 @@ impl Model {
     /// Those of [`check`](Self::check).
     pub fn score(&self, data: &Dataset) -> Result<Score> {
         self.check(data)?;
-        let mut outputs =
-            evaluate::outputs(&self.network, data.features(), |x| self.preprocessing.apply_to_features(x))?;
+        let mut outputs = evaluate::outputs(&self.network, data.features(), self.threads(), |x| {
+            self.preprocessing.apply_to_features(x)
+        })?;
         let mut targets = Matrix::default();
         data.gather_targets(&(0..data.len()).collect::<Vec<_>>(), self.network.outputs(), &mut targets);
         self.preprocessing.apply_to_targets(&mut targets);

@@ -3,6 +3,7 @@
 use super::evaluate;
 use super::model::Model;
 use crate::base::error::{Error, Result};
+use crate::base::text::{listed, quoted};
 use crate::data::{Dataset, Features, Table, TargetSchema};
 use crate::linalg::matrix::Matrix;
 use crate::nn::network::Scratch;
@@ -10,7 +11,7 @@ use crate::nn::network::Scratch;
 impl Model {
     /// Returns the predictions for `x`, examples × features in the units of the training data: probabilities of the
     /// classes, or values in the units of the targets. It works on the calling thread; for many examples,
-    /// [`outputs_for`](Self::outputs_for) shares the work. Missing features are NaN; without an imputer so are their
+    /// [`predict_dataset`](Self::predict_dataset) shares the work. Missing features are NaN; without an imputer so are their
     /// predictions.
     ///
     /// # Panics
@@ -27,7 +28,7 @@ impl Model {
     ///
     /// # Errors
     /// Those of [`check`](Self::check).
-    pub fn outputs_for(&self, data: &Dataset) -> Result<Matrix> {
+    pub fn predict_dataset(&self, data: &Dataset) -> Result<Matrix> {
         self.check(data)?;
         self.predict_features(data.features())
     }
@@ -38,7 +39,8 @@ impl Model {
     /// # Errors
     /// If the number of features is not that of the model.
     pub fn predict_features(&self, features: &Features) -> Result<Matrix> {
-        let mut outputs = evaluate::outputs(self.network(), features, |x| self.preprocessing().apply_to_features(x))?;
+        let mut outputs =
+            evaluate::outputs(self.network(), features, self.threads(), |x| self.preprocessing().apply_to_features(x))?;
         self.finish(&mut outputs);
         Ok(outputs)
     }
@@ -64,11 +66,26 @@ impl Model {
     /// ```
     ///
     /// # Errors
-    /// Those of [`predict_table`](Self::predict_table).
+    /// If a column of the model has no cell or two, if a cell is of no column of the model, and if a cell cannot be read
+    /// as training read it.
     pub fn predict_cells<S: AsRef<str>>(&self, cells: &[(S, S)]) -> Result<Vec<f32>> {
-        let header: Vec<&str> = cells.iter().map(|(name, _)| name.as_ref()).collect();
-        let row: Vec<&str> = cells.iter().map(|(_, cell)| cell.as_ref()).collect();
-        let x = self.schema().features(&Table::from_rows(&header, [row])?)?;
+        let schema = self.schema();
+        let mut row = Vec::with_capacity(schema.columns().len());
+        for column in schema.columns() {
+            let mut named = cells.iter().filter(|(name, _)| name.as_ref() == column.name);
+            match (named.next(), named.next()) {
+                (Some((_, cell)), None) => row.push(cell.as_ref()),
+                (None, _) => return Err(Error::Mismatch(format!("no cell of the column {}", quoted(&column.name)))),
+                _ => return Err(Error::Mismatch(format!("two cells of the column {}", quoted(&column.name)))),
+            }
+        }
+        let is_known = |name: &str| schema.columns().iter().any(|column| column.name == name);
+        if let Some((name, _)) = cells.iter().find(|(name, _)| !is_known(name.as_ref())) {
+            let names: Vec<&str> = schema.columns().iter().map(|column| column.name.as_str()).collect();
+            let message = format!("the model has no column {}; it has {}", quoted(name.as_ref()), listed(&names));
+            return Err(Error::Mismatch(message));
+        }
+        let x = schema.features_in_order(&row)?;
         Ok(self.predict(&x).into_vec())
     }
 

@@ -12,6 +12,7 @@ use crate::format::safetensors::{Safetensors, Tensor};
 use crate::nn::network::Network;
 
 const RULE: &str = "rule";
+const TENSORS: &str = "tensors";
 const STEPS: &str = "steps";
 const LEARNING_RATE: &str = "learning_rate";
 
@@ -119,6 +120,7 @@ impl Optimizer {
         let text = |name: &str, value: String| (name.to_string(), value);
         let metadata = [
             text(RULE, self.rule.to_string()),
+            text(TENSORS, self.tensor_list()),
             text(STEPS, self.steps.to_string()),
             // The shortest digits that read back as the same number.
             text(LEARNING_RATE, format!("{:?}", self.learning_rate)),
@@ -147,6 +149,10 @@ impl Optimizer {
                 format!("the state is of the optimizer {}, and this one is {own}: make that one", printable(rule));
             return Err(Error::Mismatch(message));
         }
+        if *text(TENSORS)? != self.tensor_list() {
+            let message = format!("the state is not that of an optimizer of {}", self.tensor_list());
+            return Err(Error::Mismatch(message));
+        }
         let wrong = |name: &str| Error::format(NAME, format!("{} is not a number: the state is damaged", quoted(name)));
         let steps = text(STEPS)?.parse().map_err(|_| wrong(STEPS))?;
         let learning_rate: f32 = text(LEARNING_RATE)?.parse().map_err(|_| wrong(LEARNING_RATE))?;
@@ -162,6 +168,13 @@ impl Optimizer {
             return Err(Error::Mismatch(message));
         }
         Ok(())
+    }
+
+    /// Returns the tensors of the network by name and size: `weights 640, bias 10`.
+    fn tensor_list(&self) -> String {
+        let begins = [0].into_iter().chain(self.tensors.iter().map(|&(_, end)| end));
+        let sizes = self.tensors.iter().zip(begins).map(|(&(name, end), begin)| format!("{name} {}", end - begin));
+        sizes.collect::<Vec<String>>().join(", ")
     }
 
     /// Returns the number of parameters of the network.

@@ -176,7 +176,13 @@ impl Online {
     /// # Errors
     /// Those of [`Optimizer::restore`]; nothing is changed then.
     pub fn restore(&mut self, state: &[u8]) -> Result<()> {
-        self.optimizer.restore(state)
+        let mut optimizer = self.optimizer.clone();
+        optimizer.restore(state)?;
+        if !is_rate(optimizer.learning_rate()) {
+            return Err(Error::Mismatch(format!("the state has the learning rate {}", optimizer.learning_rate())));
+        }
+        self.optimizer = optimizer;
+        Ok(())
     }
 }
 

@@ -90,6 +90,9 @@ pub fn diagnose(train: &Dataset, preprocessing: &Preprocessing, parameters: Opti
     });
     let train = imputed.as_ref().unwrap_or(train);
     let mut warnings = Vec::new();
+    if train.is_empty() {
+        return warnings;
+    }
     let numbers = train.len().saturating_mul(train.features().columns());
     if let Some(parameters) = parameters.filter(|&parameters| parameters > numbers) {
         warnings.push(Warning::ManyParameters { parameters, numbers });

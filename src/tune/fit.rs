@@ -19,6 +19,7 @@ use super::penalty::{self, Trial};
 use super::recipe::{Fit, FitEvent, FitRun, Recipe};
 use crate::base::error::{Error, Result};
 use crate::base::rng::Rng;
+use crate::base::text::printable;
 use crate::data::{Dataset, Imputer};
 use crate::model::model::Model;
 use crate::model::preprocessing::Preprocessing;
@@ -45,14 +46,16 @@ impl Hyperparameters {
     /// be written or is of another training.
     pub fn fit_with(&self, train: &Dataset, run: &mut FitRun<'_>) -> Result<Fit> {
         let mut hyperparameters = self.clone();
+        hyperparameters.check(train, run.start.is_some())?;
+        run.active = run.checkpoints.clone();
         let preprocessing = match run.start {
             Some(model) => {
+                model.check(train)?;
                 (hyperparameters.loss, hyperparameters.restarts) = (model.loss(), 1);
                 model.preprocessing().clone()
             }
             None => Preprocessing::fit(train, self.scaling),
         };
-        hyperparameters.check(train)?;
         let tuned = Tuning::new(&hyperparameters, train, &preprocessing, run)?.run()?;
         let recipe = tuned.recipe(train, preprocessing);
         recipe.fit_as(train, Some(&tuned), run)
@@ -63,8 +66,14 @@ impl Hyperparameters {
     /// # Errors
     /// Those of [`fit`](Self::fit).
     pub fn tuned(&self, train: &Dataset) -> Result<Self> {
+        self.tuned_with(train, &mut FitRun::default())
+    }
+
+    /// As [`tuned`](Self::tuned), with an observer.
+    pub(super) fn tuned_with(&self, train: &Dataset, run: &mut FitRun<'_>) -> Result<Self> {
+        self.check(train, false)?;
         let preprocessing = Preprocessing::fit(train, self.scaling);
-        Tuning::new(self, train, &preprocessing, &mut FitRun::default())?.run()
+        Tuning::new(self, train, &preprocessing, run)?.run()
     }
 
     /// Returns the network and the trainer for `train`, with preprocessing that is already fitted.
@@ -73,13 +82,20 @@ impl Hyperparameters {
         Recipe { network: self.network(train), trainer: self.trainer(), restarts: self.restarts, preprocessing }
     }
 
-    /// Checks the settings that matter before the network is built.
-    fn check(&self, train: &Dataset) -> Result<()> {
+    /// Checks everything that the network and the trainer do not check themselves.
+    fn check(&self, train: &Dataset, has_start: bool) -> Result<()> {
+        let wrong = |message: &str| Err(Error::Setting(message.into()));
         if train.is_empty() {
             return Err(Error::Mismatch("there are no examples to train on".into()));
         }
         if self.restarts == 0 {
-            return Err(Error::Setting("restarts 0: it must be at least 1".into()));
+            return wrong("restarts 0: it must be at least 1");
+        }
+        if self.hidden.contains(&0) {
+            return wrong("a hidden layer of 0 units: each needs at least 1; no hidden layers are an empty list");
+        }
+        if self.frozen > 0 && !has_start {
+            return wrong("frozen layers need a trained model to start from: new weights would stay random");
         }
         Ok(())
     }
@@ -104,12 +120,12 @@ impl<'t, 'r> Tuning<'t, 'r> {
     ) -> Result<Self> {
         let start = start.clone();
         let tunes = start.tune_learning_rate || start.tune_penalty;
-        let identity = tunes.then(|| format!("{start}, data={}", train.digest()));
+        let identity = tunes.then(|| format!("{start} data={}", train.digest().replace(' ', "_")));
         let mut found = None;
-        if let Some(checkpoints) = run.checkpoints.take() {
+        if let Some(checkpoints) = run.active.take() {
             found = checkpoints.find()?;
             check_identity(found.as_ref(), identity.as_deref())?;
-            run.checkpoints = Some(match identity {
+            run.active = Some(match identity {
                 Some(identity) => checkpoints.note(TUNING, identity),
                 None => checkpoints,
             });
@@ -135,8 +151,8 @@ impl<'t, 'r> Tuning<'t, 'r> {
                     let trials = self.trials(&tuned)?;
                     tuned.penalty = penalty::choose(&tuned, &trials);
                     let _ = self.run.event(FitEvent::Tuned { hyperparameters: &tuned, trials: &trials });
-                    // The file is that of the last trial; the final training has none yet.
-                    self.run.checkpoints = self.run.checkpoints.take().map(Checkpoints::start_over);
+                    // The file is that of the last trial; the training proper has none yet.
+                    self.run.active = self.run.active.take().map(Checkpoints::start_over);
                 }
             }
         }
@@ -186,6 +202,8 @@ impl<'t, 'r> Tuning<'t, 'r> {
         if self.run.start.is_none() && preprocessing.imputer().is_some() {
             preprocessing = preprocessing.with_imputer(Imputer::fit(&learned));
         }
+        let mut scaled = learned.clone();
+        preprocessing.apply(&mut scaled);
         let mut trials = Vec::new();
         for (index, candidate) in candidates.iter().enumerate() {
             let hyperparameters = penalty::trial_of(tuned, *candidate, learned.len());
@@ -194,7 +212,7 @@ impl<'t, 'r> Tuning<'t, 'r> {
                 continue;
             }
             let trial = Attempt { index, trials: candidates.len(), hyperparameters: &hyperparameters, ended: &losses };
-            let trained = self.attempt(&trial, &learned, &preprocessing, index == resumed)?;
+            let trained = self.attempt(&trial, &scaled, &preprocessing, index == resumed)?;
             let score = trained.map(|model| model.score(&scored)).transpose()?;
             let loss = score.as_ref().map(|score| score.loss).filter(|loss| loss.is_finite());
             losses.push(loss);
@@ -207,18 +225,16 @@ impl<'t, 'r> Tuning<'t, 'r> {
     fn attempt(
         &mut self,
         attempt: &Attempt<'_>,
-        learned: &Dataset,
+        scaled: &Dataset,
         preprocessing: &Preprocessing,
         may_resume: bool,
     ) -> Result<Option<Model>> {
         let Attempt { index, trials, hyperparameters, ended } = *attempt;
-        let mut scaled = learned.clone();
-        preprocessing.apply(&mut scaled);
-        // A first checkpoint immediately, so that the trials before this one are not lost.
+        // One checkpoint at once, so that no trial before this one is lost.
         let at_once = AtomicBool::new(true);
         let losses = ended.iter().map(|loss| loss.map_or("none".to_string(), |loss| loss.to_string()));
         let losses = losses.collect::<Vec<_>>().join(" ");
-        let checkpoints = self.run.checkpoints.clone().map(|checkpoints| {
+        let checkpoints = self.run.active.clone().map(|checkpoints| {
             let checkpoints = checkpoints.note(TRIALS, losses).on_request(&at_once);
             if may_resume { checkpoints } else { checkpoints.start_over() }
         });
@@ -241,13 +257,13 @@ impl<'t, 'r> Tuning<'t, 'r> {
         let trainer = hyperparameters.trainer();
         let trained = match start {
             None => {
-                let network = hyperparameters.network(learned);
-                let best = trainer.fit_best_of_with(hyperparameters.restarts, &network, &scaled, &mut inner);
+                let network = hyperparameters.network(scaled);
+                let best = trainer.fit_best_of_with(hyperparameters.restarts, &network, scaled, &mut inner);
                 best.map(|(network, _)| network)
             }
             Some(model) => {
                 let mut network = model.network().clone();
-                trainer.fit_with(&mut network, &scaled, &mut inner).map(|_| network)
+                trainer.fit_with(&mut network, scaled, &mut inner).map(|_| network)
             }
         };
         drop(inner);
@@ -255,7 +271,7 @@ impl<'t, 'r> Tuning<'t, 'r> {
             Err(Error::Diverged(_)) => Ok(None),
             _ if stopped.get() => Err(Error::Stopped),
             network => {
-                let model = Model::new(network?, preprocessing.clone(), learned.schema().clone())?;
+                let model = Model::new(network?, preprocessing.clone(), scaled.schema().clone())?;
                 Ok(Some(model.with_loss(hyperparameters.loss)))
             }
         }
@@ -278,11 +294,19 @@ fn check_identity(found: Option<&CheckpointInfo>, now: Option<&str>) -> Result<(
     if then == now || (now.is_none() && found.note(TRIALS).is_none()) {
         return Ok(());
     }
+    let message = match (then, now) {
+        // Both list everything by name, in the same order.
+        (Some(then), Some(now)) => {
+            let pairs = then.split(' ').zip(now.split(' ')).filter(|(then, now)| then != now);
+            let differences: Vec<String> =
+                pairs.map(|(then, now)| format!("{} is now {now}", printable(then))).collect();
+            format!("it tuned with {}", differences.join("; "))
+        }
+        (Some(_), None) => "it tuned hyperparameters, and this training tunes nothing".into(),
+        (None, _) => "it tuned nothing, and this training tunes hyperparameters".into(),
+    };
     let message = format!(
-        "this is the checkpoint of another training: it tuned {}, and this one tunes {}. Repeat that command, or \
-         delete the file to start over",
-        then.unwrap_or("nothing"),
-        now.unwrap_or("nothing")
+        "this is the checkpoint of another training: {message}. Repeat that command, or delete the file to start over"
     );
     Err(Error::format(found.path().display().to_string(), message))
 }

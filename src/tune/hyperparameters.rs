@@ -111,7 +111,7 @@ impl Hyperparameters {
             builder.dense_with(self.init.map_or(layer, |init| layer.init(init)))
         };
         let mut builder = Network::builder(train.features().columns()).seed(self.seed);
-        if self.noise > 0.0 {
+        if self.noise != 0.0 {
             builder = builder.noise(self.noise);
         }
         for &units in &self.hidden {
@@ -124,7 +124,7 @@ impl Hyperparameters {
                     dense(builder, units, Activation::Identity).layer_norm().activation(self.activation)
                 }
             };
-            if self.dropout > 0.0 {
+            if self.dropout != 0.0 {
                 builder = builder.dropout(self.dropout);
             }
         }

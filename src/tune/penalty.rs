@@ -68,7 +68,7 @@ pub(super) fn divide(start: &Hyperparameters, train: &Dataset) -> (Dataset, Data
 
 /// Returns the hyperparameters of a trial with this penalty on this number of examples.
 pub(super) fn trial_of(start: &Hyperparameters, penalty: Penalty, examples: usize) -> Hyperparameters {
-    let epochs = (STEPS.saturating_mul(start.batch_size) / examples).clamp(1, start.epochs);
+    let epochs = (STEPS.saturating_mul(start.batch_size) / examples).clamp(1, start.epochs.max(1));
     Hyperparameters { penalty, epochs, tune_penalty: false, tune_learning_rate: false, ..start.clone() }
 }
 

@@ -1,11 +1,13 @@
 //! Random search (Bergstra, Bengio, 2012).
 
 use crate::base::clock::Clock;
+use std::cell::Cell;
 use std::ops::ControlFlow;
 
 use super::hyperparameters::Hyperparameters;
 use super::overrides::Overrides;
 use super::penalty::{Trial, best, two_digits};
+use super::recipe::{FitEvent, FitRun};
 use crate::base::error::{Error, Result};
 use crate::base::rng::{Rng, purpose};
 use crate::data::Dataset;
@@ -58,6 +60,13 @@ pub enum SearchEvent<'e> {
         /// The examples that they are scored on.
         validation: &'e Dataset,
     },
+    /// News of the fit under way: of the tuning of the defaults, or of a trial.
+    Fit {
+        /// The index of the trial; `None` while the defaults are tuned.
+        index: Option<usize>,
+        /// The news. `Break` ends the search, after the trials that have ended.
+        event: FitEvent<'e>,
+    },
     /// A trial has ended.
     Trial {
         /// The index of the trial.
@@ -100,6 +109,9 @@ impl RandomSearch {
         if matches!(self.given.optimizer, Some(Rule::Lbfgs(_))) {
             return wrong("a search draws learning rates, batch sizes and dropout, which L-BFGS does not have");
         }
+        if self.given.tune_penalty == Some(true) {
+            return wrong("a search draws the weight decay itself: leave it out, or give a number");
+        }
         if self.given.tune_learning_rate == Some(true) {
             return wrong("a search draws the learning rate itself: leave it out, or give a number");
         }
@@ -114,7 +126,7 @@ impl RandomSearch {
         self.run_with(train, &mut |_| ControlFlow::Continue(()))
     }
 
-    /// Runs the trials with an observer, which may stop the search after a trial.
+    /// As [`run`](Self::run), with an observer, which may stop the search at any mini-batch.
     ///
     /// # Errors
     /// Those of [`run`](Self::run).
@@ -131,15 +143,28 @@ impl RandomSearch {
         if scored.is_empty() {
             return Err(Error::Mismatch("one example is too few for a search".into()));
         }
-        let usual = usual.tuned(&learned)?;
         let _ = observer(SearchEvent::Begin { train: &learned, validation: &scored });
+        let mut run = FitRun::default().observe(|event| observer(SearchEvent::Fit { index: None, event }));
+        let usual = usual.tuned_with(&learned, &mut run)?;
+        drop(run);
         let (mut trials, mut overrides, mut failure) = (Vec::new(), Vec::new(), None);
         for index in 0..self.trials {
             let drawn = self.draw(&mut rng, &usual, learned.len());
             overrides.push(if index == 0 { self.unchanged(&usual) } else { drawn });
             let hyperparameters = overrides[index].for_data(&learned);
             let clock = Clock::start();
-            let score = match hyperparameters.fit(&learned) {
+            let stopped = Cell::new(false);
+            let mut run = FitRun::default().observe(|event| {
+                let answer = observer(SearchEvent::Fit { index: Some(index), event });
+                stopped.set(stopped.get() || answer.is_break());
+                answer
+            });
+            let fit = hyperparameters.fit_with(&learned, &mut run);
+            drop(run);
+            if stopped.get() {
+                break;
+            }
+            let score = match fit {
                 Ok(fit) => Some(fit.model.score(&scored)?),
                 Err(error @ Error::Diverged { .. }) => {
                     failure.get_or_insert(error);
@@ -155,6 +180,9 @@ impl RandomSearch {
             }
         }
         let Some(best_trial) = best(&trials) else {
+            if trials.is_empty() {
+                return Err(Error::Stopped);
+            }
             let nothing = || Error::Mismatch("no trial has a finite loss: check the data for extreme values".into());
             return Err(failure.unwrap_or_else(nothing));
         };

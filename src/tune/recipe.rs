@@ -7,7 +7,8 @@ use super::hyperparameters::Hyperparameters;
 use super::penalty::Trial;
 use crate::base::error::{Error, Result};
 use crate::base::history::History;
-use crate::data::Dataset;
+use crate::data::{Dataset, Scaler};
+use crate::linalg::matrix::Matrix;
 use crate::model::model::Model;
 use crate::model::preprocessing::Preprocessing;
 use crate::nn::builder::NetworkBuilder;
@@ -89,6 +90,8 @@ type Observer<'r> = Box<dyn FnMut(FitEvent<'_>) -> ControlFlow<()> + 'r>;
 pub struct FitRun<'r> {
     pub(super) start: Option<&'r Model>,
     pub(super) checkpoints: Option<Checkpoints<'r>>,
+    /// The checkpoints of the call under way.
+    pub(super) active: Option<Checkpoints<'r>>,
     observer: Option<Observer<'r>>,
     salvaged: Option<Model>,
 }
@@ -174,6 +177,7 @@ impl Recipe {
     /// # Errors
     /// Those of [`fit`](Self::fit), and if a checkpoint cannot be written or is of another training.
     pub fn fit_with(&self, train: &Dataset, run: &mut FitRun<'_>) -> Result<Fit> {
+        run.active = run.checkpoints.clone();
         self.fit_as(train, None, run)
     }
 
@@ -184,11 +188,12 @@ impl Recipe {
         hyperparameters: Option<&Hyperparameters>,
         run: &mut FitRun<'_>,
     ) -> Result<Fit> {
+        self.check(train, run.start)?;
         let mut scaled = train.clone();
         self.preprocessing.apply(&mut scaled);
         let mut network = self.initial(run.start)?;
         let _ = run.event(FitEvent::Begin { hyperparameters, network: &network });
-        let (checkpoints, trainer) = (run.checkpoints.take(), &self.trainer);
+        let (checkpoints, trainer) = (run.active.take(), &self.trainer);
         let restarts = if run.start.is_some() { 1 } else { self.restarts };
         let mut inner = Run::default().observe(|event| run.event(FitEvent::Training(event)));
         if let Some(checkpoints) = checkpoints {
@@ -209,7 +214,7 @@ impl Recipe {
             Ok::<_, Error>(model.with_loss(self.trainer.loss()))
         };
         let history = trained.inspect_err(|error| {
-            if let (Error::Diverged(divergence), true) = (error, self.restarts == 1)
+            if let (Error::Diverged(divergence), true) = (error, restarts == 1)
                 && !divergence.history.epochs.is_empty()
             {
                 run.salvaged = model(network.clone()).ok();
@@ -218,7 +223,24 @@ impl Recipe {
         Ok(Fit { model: model(network)?, history, hyperparameters: hyperparameters.cloned() })
     }
 
-    /// Returns the network that training begins with.
+    /// Checks that the parts fit each other and the data.
+    fn check(&self, train: &Dataset, start: Option<&Model>) -> Result<()> {
+        if self.restarts == 0 {
+            return Err(Error::Setting("restarts 0: it must be at least 1".into()));
+        }
+        if let Some(model) = start {
+            model.check(train)?;
+        }
+        let (scaled, columns) = (self.preprocessing.features().columns(), train.features().columns());
+        let targets = self.preprocessing.targets().map(Scaler::columns);
+        if scaled != columns || targets.is_some_and(|scaled| train.values().map(Matrix::columns) != Some(scaled)) {
+            let message = "the preprocessing was fitted on other data: it scales other features or targets";
+            return Err(Error::Mismatch(message.into()));
+        }
+        Ok(())
+    }
+
+    /// The network that training begins with.
     fn initial(&self, start: Option<&Model>) -> Result<Network> {
         start.map_or_else(|| self.network.build(), |model| Ok(model.network().clone()))
     }

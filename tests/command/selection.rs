@@ -209,6 +209,19 @@ fn random_search_reports_the_best_trial() {
     assert!(folder.bytes("first") == folder.bytes("third"));
 }
 
+/// The part of the data that trials are scored on is no validation set of the training.
+#[test]
+fn line_of_a_search_repeats_its_training() {
+    let folder = Folder::of_irises();
+    folder.run("search iris.csv --trials 2 --epochs 5 --validation 0.3 --quiet -o first").ok();
+    let info = &folder.run("info first --json").json()[0];
+    let line = text(info, "notes.settings");
+    assert!(!line.contains("--validation"), "{line}");
+    folder.run(&format!("{} --quiet -o second", line.strip_prefix("palmnet ").unwrap())).ok();
+    assert!(folder.bytes("first") == folder.bytes("second"), "{line}");
+    folder.run("search iris.csv --weight-decay auto").fails(2, &["draws the weight decay itself"]);
+}
+
 #[test]
 fn random_search_does_not_draw_given_settings() {
     let folder = Folder::of_irises();

@@ -147,7 +147,7 @@ fn model_keeps_imputer_and_ignored_columns() {
     let x = Matrix::from_rows(&[[f32::NAN, 0.0, 1.0], [2.0, f32::NAN, f32::NAN]]);
     assert_eq!(same.predict(&x).as_slice(), &y.as_slice()[..2]);
     let rows = table("age,color\n3,red\nNA,red\n5,\n1,blue\n10,red\n");
-    assert_eq!(same.outputs_for(&data).unwrap(), same.predict_table(&rows).unwrap());
+    assert_eq!(same.predict_dataset(&data).unwrap(), same.predict_table(&rows).unwrap());
     assert!(same.score(&data).unwrap().loss.is_finite() && same.evaluate(&data).is_ok());
     // A damaged file is an error.
     let mut file = Safetensors::from_bytes(&model.to_bytes(), "m").unwrap();
@@ -201,7 +201,7 @@ fn training_without_imputer_refuses_missing_features() {
     let model = Model::new(network, Scaler::identity(3), data.schema().clone()).unwrap();
     says(model.evaluate(&data), &["2 features are missing"]);
     says(model.score(&data), &["2 features are missing"]);
-    says(model.outputs_for(&data), &["2 features are missing"]);
+    says(model.predict_dataset(&data), &["2 features are missing"]);
     says(model.network().evaluate(&data), &["2 features are missing"]);
     says(model.predict_table(&table("age,color\n,red\n")), &["line 2, column age: is empty", "Missing::Fill"]);
     assert!(!model.schema().allows_missing());

@@ -1,9 +1,9 @@
 //! Predictions, evaluation, and parts that do not fit.
 
 use palmnet::Activation::*;
-use palmnet::data::{Scaler, Schema, TargetSchema, Targets};
+use palmnet::data::{Missing, Scaler, Schema, TargetSchema, Targets};
 use palmnet::nn::{Dense, Layer};
-use palmnet::{Dataset, Error, Matrix, Model, Network, Table, Target};
+use palmnet::{Dataset, Error, Matrix, Model, Network, Preprocessing, Scaling, Table, Target};
 
 use super::{EVERY_ACTIVATION, ODD_NAMES, classes, everything, odd_model, random, with_target_scaler};
 use crate::support::{Folder, all_close, matrix_bits, strings};
@@ -52,7 +52,7 @@ fn predictions_are_probabilities_or_original_units() {
         close(&model_of_two.predict(&x), &[1.0 - low, low, 1.0 - high, high]);
         for model in [model_of_one, model_of_two] {
             let outputs = model.predict(&x);
-            assert_eq!(outputs, model.outputs_for(&data).unwrap());
+            assert_eq!(outputs, model.predict_dataset(&data).unwrap());
             assert_eq!([0, 1].map(|row| model.class(outputs.row(row)).unwrap()), ["no", "yes"]);
             let palmnet::metrics::Evaluation::Classification(found) = model.evaluate(&data).unwrap() else {
                 panic!("classes")
@@ -191,7 +191,7 @@ fn data_of_other_classes_is_refused() {
     let network = Network::builder(1).dense(3, Softmax).build().unwrap();
     let model = Model::new(network, Scaler::identity(1), abc.schema().clone()).unwrap();
     model.evaluate(&abc).unwrap();
-    for error in [model.evaluate(&bcd).unwrap_err(), model.outputs_for(&bcd).unwrap_err()] {
+    for error in [model.evaluate(&bcd).unwrap_err(), model.predict_dataset(&bcd).unwrap_err()] {
         assert!(matches!(error, Error::Mismatch(_)) && error.to_string().contains("classes differ"), "{error}");
     }
     // Without names, columns are compared by index.
@@ -224,4 +224,69 @@ fn layers_beyond_memory_are_refused() {
         let message = Network::builder(inputs).dense(units, Relu).build().unwrap_err().to_string();
         assert!(message.contains("does not fit into memory"), "{message}");
     }
+}
+
+#[test]
+fn cells_of_a_form_are_predicted_as_a_table_is() {
+    let text = "age,city,y\n30,Bonn,1.5\n41,\"Rome, Italy\",2.5\n28,Bonn,1.0\n50,Oslo,3.5\n";
+    let data = Dataset::from_table(Table::parse(text, "people.csv").unwrap(), Target::Last, Missing::Error).unwrap();
+    let network = Network::builder(data.schema().width()).dense(3, Tanh).dense(1, Identity).build().unwrap();
+    let model = Model::new(network, Preprocessing::fit(&data, Scaling::Standard), data.schema().clone()).unwrap();
+    let expected = model.predict_table(&Table::parse(text, "people.csv").unwrap()).unwrap();
+    // In another order, and without the quotes of a CSV file.
+    let found = model.predict_cells(&[("city", "Rome, Italy"), ("age", "41")]).unwrap();
+    assert_eq!(found, expected.row(1));
+    for (cells, part) in [
+        (&[("age", "41")][..], "city"),
+        (&[("age", "41"), ("city", "Paris")], "Paris"),
+        (&[("age", "old"), ("city", "Bonn")], "old"),
+        (&[("age", "41"), ("age", "41")], "age"),
+    ] {
+        let message = model.predict_cells(cells).unwrap_err().to_string();
+        assert!(message.contains(part), "{message}");
+    }
+}
+
+#[test]
+fn predictor_matches_predict_and_refuses_other_widths() {
+    let models = [odd_model(3, classes(&ODD_NAMES[..3])), odd_model(1, classes(&ODD_NAMES[4..6]))];
+    for model in models {
+        let x = random(7, 5, 4);
+        let mut predictor = model.predictor();
+        let expected = model.predict(&x);
+        for row in 0..7 {
+            assert_eq!(predictor.predict(x.row(row)).unwrap(), expected.row(row));
+        }
+        let message = predictor.predict(&[1.0; 4]).unwrap_err().to_string();
+        assert!(message.contains("takes 5 features, the row has 4"), "{message}");
+    }
+}
+
+#[test]
+fn thread_count_of_a_model_does_not_change_predictions() {
+    let network = Network::builder(50).dense(200, Relu).dense(2, Softmax).seed(1).build().unwrap();
+    let x = random(3000, 50, 5);
+    let schema = Schema::numbers((0..50).map(|i| i.to_string()), classes(&["a", "b"])).unwrap();
+    let model = Model::new(network, Scaler::identity(50), schema).unwrap();
+    let expected = model.predict(&x);
+    for threads in [1, 3] {
+        let model = model.clone().with_threads(threads);
+        let found = model.predict_features(&x.clone().into()).unwrap();
+        assert_eq!(matrix_bits(&found), matrix_bits(&expected), "{threads} threads");
+    }
+}
+
+/// Columns of a table without a header are named by number, and found by these names.
+#[test]
+fn cells_are_found_by_name_without_a_header() {
+    let text = "1,9,0.5\n2,8,1.5\n3,5,2.5\n4,1,4.0\n";
+    let table = Table::parse(text, "numbers.csv").unwrap();
+    let data = Dataset::from_table(table, Target::Last, Missing::Error).unwrap();
+    let network = Network::builder(2).dense(3, Tanh).dense(1, Identity).build().unwrap();
+    let model = Model::new(network, Preprocessing::fit(&data, Scaling::Standard), data.schema().clone()).unwrap();
+    let expected = model.predict(&Matrix::from_rows(&[[2.0, 8.0]])).into_vec();
+    assert_eq!(model.predict_cells(&[("1", "2"), ("2", "8")]).unwrap(), expected);
+    assert_eq!(model.predict_cells(&[("2", "8"), ("1", "2")]).unwrap(), expected);
+    let message = model.predict_cells(&[("age", "2"), ("zip", "8")]).unwrap_err().to_string();
+    assert!(message.contains("column `1`"), "{message}");
 }

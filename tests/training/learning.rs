@@ -66,7 +66,7 @@ fn network_learns_sums() {
         let trainer = Trainer::new(Loss::MeanSquaredError, Adam::new(0.01)).epochs(40).batch_size(64).seed(seed);
         let (network, _) = trainer.fit_best_of(8, &builder, &train).unwrap();
         assert_eq!(network.parameter_count(), 47);
-        let outputs = network.outputs_for(&test).unwrap();
+        let outputs = network.predict_dataset(&test).unwrap();
         let Targets::Values(truth) = test.targets() else { panic!("sums are values") };
         let norm = |(p, y): (&[f32], &[f32])| {
             let half_squares = p.iter().zip(y).map(|(p, y)| 0.5 * f64::from(p - y).powi(2));

@@ -57,7 +57,11 @@ fn state_of_another_optimizer_is_refused() {
             "is of the optimizer adam(learning_rate=0.02",
         ),
         (Optimizer::new(Sgd::new(0.01), &network).state(), ErrorKind::Mismatch, "is of the optimizer sgd("),
-        (Optimizer::new(Adam::new(0.01), &larger).state(), ErrorKind::Mismatch, "of 42 parameters"),
+        (
+            Optimizer::new(Adam::new(0.01), &larger).state(),
+            ErrorKind::Mismatch,
+            "not that of an optimizer of weights 15, bias 5",
+        ),
         (short.to_bytes(), ErrorKind::Mismatch, "of 42 parameters"),
         (damaged.to_bytes(), ErrorKind::Format, "the optimizer's state: `steps` is not a number"),
         (lacking.to_bytes(), ErrorKind::Format, "lacks its `rule`"),

@@ -97,7 +97,7 @@ fn label_smoothing_changes_the_targets() {
             Network::builder(2).dense(30, Relu).dense(30, Relu).dense(outputs, activation).build().unwrap();
         let trainer = Trainer::new(loss, Adam::new(0.01)).epochs(300);
         trainer.label_smoothing(0.2).fit(&mut network, &data).unwrap();
-        let predictions = network.outputs_for(&data).unwrap();
+        let predictions = network.predict_dataset(&data).unwrap();
         let sure = predictions.iter_rows().map(|row| row[0].max(1.0 - row[0]) - 0.9);
         let off = sure.map(|error| f64::from(error.abs())).sum::<f64>() / 200.0;
         assert!(off < 0.02, "{outputs} outputs: off by {off} on average");
@@ -138,7 +138,7 @@ fn balanced_weights_recover_a_rare_class() {
         let mut network = Network::builder(1).dense(2, Softmax).build().unwrap();
         let trainer = Trainer::new(Loss::CrossEntropy, Adam::new(0.02)).epochs(30);
         weights.into_iter().fold(trainer, Trainer::example_weights).fit(&mut network, &data).unwrap();
-        let outputs = network.outputs_for(&data).unwrap();
+        let outputs = network.predict_dataset(&data).unwrap();
         let found = (0..2000).filter(|&i| rare(i) && outputs[(i, 1)] > 0.5).count();
         found as f64 / 100.0
     };
@@ -295,7 +295,7 @@ fn frozen_layers_keep_their_weights() {
     trainer().freeze(2).fit(&mut tuned, &renamed).unwrap();
     let front = Network::from_layers(64, network.layers()[..8].to_vec()).unwrap();
     let seen = Dataset::from_classes(
-        front.outputs_for(&renamed).unwrap(),
+        front.predict_dataset(&renamed).unwrap(),
         renamed.labels().unwrap().to_vec(),
         data.class_names().to_vec(),
     );

@@ -118,7 +118,7 @@ fn shared_work(rule: Rule, seed: u64, normalize: bool) -> Vec<u64> {
     let losses = history.epochs.iter().flat_map(|epoch| [epoch.train_loss, epoch.validation_loss.unwrap()]);
     let mut bits: Vec<u64> = losses.map(f64::to_bits).collect();
     bits.extend(network_bits(&network).into_iter().map(u64::from));
-    let outputs = network.outputs_for(&generate::digits()).unwrap();
+    let outputs = network.predict_dataset(&generate::digits()).unwrap();
     bits.extend(matrix_bits(&outputs).into_iter().map(u64::from));
     bits
 }

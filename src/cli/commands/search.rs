@@ -4,7 +4,7 @@ use std::io::Write;
 use std::ops::ControlFlow;
 
 use palmnet::Hyperparameters;
-use palmnet::tune::{RandomSearch, SearchEvent, Trial};
+use palmnet::tune::{FitEvent, RandomSearch, SearchEvent, Trial};
 use palmnet::unversioned::Json;
 
 use crate::cli::Failure;
@@ -14,6 +14,7 @@ use crate::cli::files::OutputFiles;
 use crate::cli::format::counted;
 use crate::cli::input::{self, Request};
 use crate::cli::options::*;
+use crate::cli::progress::Progress;
 use crate::cli::report::{columns, score_json};
 use crate::cli::run::{OutputMode, Results};
 use crate::cli::terminal::{width, wrap};
@@ -75,8 +76,18 @@ pub fn run(arguments: &Arguments, out: &mut dyn Write) -> Result<(), Failure> {
     let files = OutputFiles::parse(arguments, "model.safetensors", &request.files())?;
     let parts = request.read(overrides.seed.unwrap_or(0))?;
     let mut results = Results::new(out);
+    let mut progress = Progress::new(mode.quiet || mode.json, None, 0, 0);
     let tuned = search.run_with(&parts.train, &mut |event| {
+        if !matches!(event, SearchEvent::Fit { .. }) {
+            progress.wipe();
+        }
         match event {
+            SearchEvent::Fit { index: None, event: FitEvent::Trial { index, trials, fraction: 0.0 } } => {
+                progress.hint(&format!("tuning the defaults: trial {} of {trials}", index + 1));
+            }
+            SearchEvent::Fit { index: Some(index), event: FitEvent::Begin { .. } } => {
+                progress.hint(&format!("trial {} of {trials}", index + 1));
+            }
             SearchEvent::Begin { validation, .. } if !mode.json => {
                 let (scored, all) = (validation.len(), counted(parts.train.len(), "example"));
                 let heading = format!("{}, scored on {scored} of {all}", counted(trials, "trial"));
@@ -89,7 +100,9 @@ pub fn run(arguments: &Arguments, out: &mut dyn Write) -> Result<(), Failure> {
             _ => {}
         }
         ControlFlow::Continue(())
-    })?;
+    });
+    progress.wipe();
+    let tuned = tuned?;
     let number = tuned.best_trial + 1;
     match mode.json {
         true => results.line(&Json::object([("event", "best".into()), ("trial", number.into())])),
@@ -123,7 +136,7 @@ fn line(index: usize, trial: &Trial) -> String {
         [units, ..] => format!("{units},…"),
     };
     let small = |x: f64| if x == 0.0 { "0".to_string() } else { format!("{x:.1e}") };
-    let loss = match trial.score.as_ref().map(|score| score.loss) {
+    let loss = match trial.loss {
         Some(loss) if (0.001..1000.0).contains(&loss) => format!("{loss:.4}").chars().take(6).collect(),
         Some(loss) if loss.is_finite() => small(loss),
         _ => "failed".to_string(),

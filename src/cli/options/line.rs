@@ -18,7 +18,8 @@ pub fn repeating_line(arguments: &Arguments, options: &[&'static Opt], found: &H
     let mut line = format!("palmnet train {dash}{}", shell_word(data));
     let warm = arguments.has(FROM.name);
     for option in options {
-        let given = || arguments.text(option.name).map(str::to_string);
+        // Another option of this name, such as the `--validation` of a search, does not count.
+        let given = || arguments.given_as(option).map(str::to_string);
         let value = match option.set {
             _ if warm && FROM_EXCLUDES.contains(&option.name) => None,
             None if option.group == Data => given(),

@@ -250,7 +250,7 @@ pub const WEIGHT_DECAY: Opt = Opt::new(
     },
     |found| match found.penalty.weight_decay {
         _ if found.tune_penalty => Some("auto".into()),
-        decay if decay > 0.0 || found.optimizer.name() == "adamw" => Some(exact(decay)),
+        decay if decay > 0.0 || found.penalty.l1 > 0.0 || found.optimizer.name() == "adamw" => Some(exact(decay)),
         _ => None,
     },
 );
@@ -261,7 +261,6 @@ pub const L1: Opt = Opt::new("--l1", "X", Regularization, "L1 penalty: X times t
     .sets(|given, text| strength(&mut given.l1, text), |found| positive(found.penalty.l1));
 
 pub const L2: Opt = Opt::new("--l2", "X", Regularization, "L2 penalty: X times half the sum of the squared weights.")
-    .aliases(&["--alpha"])
     .default(|| "0".into())
     .sets(|given, text| strength(&mut given.l2, text), |found| positive(found.penalty.l2));
 
@@ -328,7 +327,7 @@ pub const PATIENCE: Opt = Opt::new(
     "Early stopping: end if the loss (of the validation set, if there is one) has not improved for N epochs, with the \
      weights of the best epoch; 0 for never.",
 )
-.aliases(&["--early-stopping", "--n-iter-no-change"])
+.aliases(&["--n-iter-no-change"])
 .default(|| Overrides::default_text("patience"))
 .sets(
     |given, text| {
