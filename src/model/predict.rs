@@ -11,8 +11,8 @@ use crate::nn::network::Scratch;
 impl Model {
     /// Returns the predictions for `x`, examples × features in the units of the training data: probabilities of the
     /// classes, or values in the units of the targets. It works on the calling thread; for many examples,
-    /// [`predict_dataset`](Self::predict_dataset) shares the work. Missing features are NaN; without an imputer so are their
-    /// predictions.
+    /// [`predict_dataset`](Self::predict_dataset) shares the work. Missing features are NaN; without an imputer so are
+    /// their predictions.
     ///
     /// # Panics
     /// If `x` does not have as many columns as the schema has features.
@@ -66,8 +66,8 @@ impl Model {
     /// ```
     ///
     /// # Errors
-    /// If a column of the model has no cell or two, if a cell is of no column of the model, and if a cell cannot be read
-    /// as training read it.
+    /// If a column of the model has no cell or two, if a cell is of no column of the model, and if a cell cannot be
+    /// read as training read it.
     pub fn predict_cells<S: AsRef<str>>(&self, cells: &[(S, S)]) -> Result<Vec<f32>> {
         let schema = self.schema();
         let mut row = Vec::with_capacity(schema.columns().len());
