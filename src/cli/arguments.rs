@@ -129,6 +129,13 @@ impl Opt {
         if !choices.is_empty() && !self.value.contains('|') {
             text += &format!(" One of {}.", choices.join(", "));
         }
+        let others: Vec<&str> = self.aliases.iter().copied().filter(|alias| alias.starts_with("--")).collect();
+        if !others.is_empty() {
+            text += &format!(" Also {}.", others.join(", "));
+        }
+        if !self.excludes.is_empty() {
+            text += &format!(" Not together with {}.", self.excludes.join(", "));
+        }
         if !default.is_empty() {
             text += &format!(" [default: {default}]");
         }
@@ -193,17 +200,30 @@ impl Command {
             Some((name, value)) => (name, Some(value.to_string())),
             None => (word, None),
         };
-        let Some(option) = self.options.iter().find(|option| option.is(name)) else {
-            let names: Vec<&str> = self.options.iter().map(|option| option.name).collect();
-            return Err(self.misuse(&format!("unknown option {name}{}", nearest(name, &names))));
-        };
+        let find = |name: &str| self.options.iter().find(|option| option.is(name));
+        let Some(option) = find(name) else { return Err(self.unknown(name)) };
         let value = match (option.value, value) {
             ("", None) => String::new(),
             ("", Some(_)) => return Err(self.misuse(&format!("{name} takes no value"))),
             (_, Some(value)) => value,
-            (what, None) => words.next().ok_or_else(|| self.misuse(&format!("{name} needs a value: {what}")))?,
+            // An option is no value; a file of such a name is given with `=`.
+            (what, None) => match words.next().filter(|word| find(word).is_none()) {
+                Some(value) => value,
+                None => return Err(self.misuse(&format!("{name} needs a value: {what}"))),
+            },
         };
         Ok((option, value))
+    }
+
+    /// Returns the failure for an option that is not known. The dashes say nothing about which one was meant.
+    fn unknown(&self, name: &str) -> Failure {
+        let names = self.options.iter().flat_map(|option| option.aliases.iter().copied().chain([option.name]));
+        let names: Vec<&str> = names.filter_map(|name| name.strip_prefix("--")).collect();
+        let hint = match palmnet::unversioned::nearest(name.trim_start_matches('-'), names) {
+            Some(found) => format!(" (did you mean --{found}?)"),
+            None => String::new(),
+        };
+        self.misuse(&format!("unknown option {name}{hint}"))
     }
 
     /// Returns the text of `--help`.

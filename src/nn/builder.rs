@@ -47,9 +47,14 @@ impl DenseConfig {
     /// Draws the layer for `inputs` inputs; `next` is the activation that its outputs go through first.
     ///
     /// # Errors
-    /// If an initialization is out of range, or the layer does not fit into memory.
+    /// If there are no inputs or no units, an initialization is out of range, or the layer does not fit into memory.
     pub(super) fn build(self, inputs: usize, next: Activation, rng: &mut Rng) -> Result<Dense> {
         let DenseConfig { outputs, init, bias_init, .. } = self;
+        if inputs == 0 || outputs == 0 {
+            let message =
+                format!("a dense layer of {inputs} inputs and {outputs} units: it needs at least one of each");
+            return Err(Error::Setting(message));
+        }
         // The sizes may come from a command line: a failed allocation would end the process.
         let count = inputs.checked_add(1).and_then(|rows| rows.checked_mul(outputs));
         if count.is_none_or(|count| Vec::<f32>::new().try_reserve_exact(count).is_err()) {

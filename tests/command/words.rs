@@ -227,6 +227,8 @@ fn wrong_command_lines_are_explained() {
         ("train iris.csv --epoch 3", &["unknown option --epoch", "did you mean --epochs?", "palmnet train --help"]),
         ("train iris.csv --optimiser sgd", &["did you mean --optimizer?"]),
         ("train iris.csv -x", &["unknown option -x"]),
+        ("train iris.csv --lerning-rate 1", &["did you mean --learning-rate?"]),
+        ("train iris.csv -o --json", &["-o needs a value: FILE"]),
         ("train iris.csv --lr", &["--lr needs a value: X", "palmnet train --help"]),
         ("train iris.csv --lr fast", &["--lr fast", "a number above 0"]),
         ("train iris.csv --lr 0", &["--lr 0", "above 0"]),

@@ -290,3 +290,12 @@ fn cells_are_found_by_name_without_a_header() {
     let message = model.predict_cells(&[("age", "2"), ("zip", "8")]).unwrap_err().to_string();
     assert!(message.contains("column `1`"), "{message}");
 }
+
+/// Such a network could be saved and not be read again.
+#[test]
+fn layers_without_units_or_inputs_are_refused() {
+    for builder in [Network::builder(2).dense(0, Relu).dense(2, Softmax), Network::builder(0).dense(2, Softmax)] {
+        let message = builder.build().unwrap_err().to_string();
+        assert!(message.contains("at least one of each"), "{message}");
+    }
+}

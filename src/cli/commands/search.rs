@@ -148,7 +148,7 @@ fn line(index: usize, trial: &Trial) -> String {
         small(optimizer.learning_rate().into()),
         batch_size.to_string(),
         dropout.to_string(),
-        small(penalty.weight_decay.into()),
+        if penalty.l1 > 0.0 { "L1".into() } else { small(penalty.weight_decay.into()) },
     ])
 }
 
@@ -162,6 +162,7 @@ fn json(index: usize, trial: &Trial, seconds: f64) -> Json {
         ("batch", (*batch_size).into()),
         ("dropout", (*dropout).into()),
         ("weight_decay", penalty.weight_decay.into()),
+        ("l1", penalty.l1.into()),
         ("seconds", seconds.into()),
         ("validation", trial.score.as_ref().map_or(Json::Null, score_json)),
     ])

@@ -46,6 +46,7 @@ pub const TEST: Opt = Opt::new(
     "Labeled data to test on, or the fraction of DATA that is held out for it, chosen by the seed; 0 for none. A \
      folder has its own test set.",
 )
+.aliases(&["--test-size"])
 .default(|| "0.2".into());
 
 pub const IGNORE: Opt = Opt::new(
@@ -300,7 +301,7 @@ pub const BALANCED: Opt =
         .sets(|given, _| set(&mut given.balanced, Ok(true)), |found| found.balanced.then(String::new));
 
 pub const EPOCHS: Opt = Opt::new("--epochs", "N", Training, "Passes over the training data; at most for lbfgs.")
-    .aliases(&["--max-iter"])
+    .aliases(&["--max-iter", "--num-epochs"])
     .default(|| Overrides::default_text("epochs"))
     .sets(|given, text| whole(&mut given.epochs, text), |found| Some(found.epochs.to_string()));
 
@@ -404,7 +405,7 @@ pub const SEED: Opt = Opt::new("--seed", "N", Training, "The seed of everything 
 
 /// Not a hyperparameter: it does not change any result.
 pub const THREADS: Opt = Opt::new("--threads", "N", Training, "Threads that share the work. Results are the same.")
-    .aliases(&["--jobs", "-j"])
+    .aliases(&["--jobs", "--n-jobs", "-j"])
     .default(|| "as many as the device offers".into());
 
 pub const OUT: Opt = Opt::new("--out", "FILE", Output, "The file of the model.")
