@@ -117,7 +117,8 @@ fn key(name: &str) -> String {
 /// Returns the error for a name that is not in the table; `known` holds the forms of those that are.
 #[inline(never)]
 pub(crate) fn unknown(kind: &str, name: &str, known: &[&str]) -> Error {
-    let hint = match nearest(name, known.iter().map(|form| canonical(form))) {
+    let names: Vec<&str> = known.iter().map(|form| canonical(form)).collect();
+    let hint = match nearest(name, &names) {
         Some(nearest) => format!(" (did you mean {}?)", quoted(nearest)),
         None => String::new(),
     };
@@ -131,10 +132,10 @@ fn wrong_form(kind: &str, text: &str, form: &str) -> Error {
 }
 
 /// Returns the known name that a misspelled one resembles most, if it resembles one.
-pub fn nearest<'a>(name: &str, known: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
+pub fn nearest<'a>(name: &str, known: &[&'a str]) -> Option<&'a str> {
     let lower = name.to_ascii_lowercase();
     let edits = |known: &str| distance(&lower, &known.to_ascii_lowercase());
-    let (edits, nearest) = known.into_iter().map(|known| (edits(known), known)).min()?;
+    let (edits, nearest) = known.iter().map(|&known| (edits(known), known)).min()?;
     // Two edits turn any word of three letters into another one.
     (edits <= (name.chars().count() / 2).min(2)).then_some(nearest)
 }
@@ -223,10 +224,10 @@ mod tests {
     fn nearest_name_is_found() {
         assert_eq!(distance("kitten", "sitting"), 3);
         assert_eq!(distance("", "abc"), 3);
-        assert_eq!(nearest("--epoch", ["--lr", "--epochs"]), Some("--epochs"));
-        assert_eq!(nearest("Species", ["size", "species"]), Some("species"));
-        assert_eq!(nearest("x", ["y", "z"]), None);
-        assert_eq!(nearest("--zzzzzz", ["--lr", "--epochs"]), None);
-        assert_eq!(nearest("x", []), None);
+        assert_eq!(nearest("--epoch", &["--lr", "--epochs"]), Some("--epochs"));
+        assert_eq!(nearest("Species", &["size", "species"]), Some("species"));
+        assert_eq!(nearest("x", &["y", "z"]), None);
+        assert_eq!(nearest("--zzzzzz", &["--lr", "--epochs"]), None);
+        assert_eq!(nearest("x", &[]), None);
     }
 }

@@ -219,7 +219,7 @@ impl Command {
     fn unknown(&self, name: &str) -> Failure {
         let names = self.options.iter().flat_map(|option| option.aliases.iter().copied().chain([option.name]));
         let names: Vec<&str> = names.filter_map(|name| name.strip_prefix("--")).collect();
-        let hint = match palmnet::unversioned::nearest(name.trim_start_matches('-'), names) {
+        let hint = match palmnet::unversioned::nearest(name.trim_start_matches('-'), &names) {
             Some(found) => format!(" (did you mean --{found}?)"),
             None => String::new(),
         };
@@ -250,7 +250,7 @@ impl Command {
     }
 
     fn misuse(&self, message: &str) -> Failure {
-        Failure::Usage(format!("{message}: see palmnet {} --help", self.name))
+        misuse(self.name, message)
     }
 }
 
@@ -325,11 +325,17 @@ impl Arguments {
 
     /// Returns the failure for a misuse of this command.
     pub fn misuse(&self, message: &str) -> Failure {
-        Failure::Usage(format!("{message}: see palmnet {} --help", self.command))
+        misuse(self.command, message)
     }
 }
+
 /// Returns ` (did you mean NAME?)` for the known name nearest to a misspelled one, or nothing.
 pub fn nearest(name: &str, known: &[&str]) -> String {
-    let found = palmnet::unversioned::nearest(name, known.iter().copied());
+    let found = palmnet::unversioned::nearest(name, known);
     found.map_or(String::new(), |found| format!(" (did you mean {found}?)"))
+}
+
+#[inline(never)]
+fn misuse(command: &str, message: &str) -> Failure {
+    Failure::Usage(format!("{message}: see palmnet {command} --help"))
 }

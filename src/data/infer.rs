@@ -93,10 +93,7 @@ impl Schema {
         let is_text = |column| Ok(!table.ignores(column) && inference.is_text(column, &summaries[column])?);
         let is_text = (0..table.columns()).map(is_text).collect::<Result<Vec<bool>>>()?;
         let wanted = |column| is_text[column] || (positions.contains(&column) && !inference.wants_values());
-        let mut texts = different_texts(table, &(0..table.columns()).map(wanted).collect::<Vec<_>>());
-        if allows_missing {
-            texts.iter_mut().for_each(|texts| texts.retain(|text| !matches!(Cell::of(text), Cell::Missing)));
-        }
+        let texts = different_texts(table, &(0..table.columns()).map(wanted).collect::<Vec<_>>());
         let is_feature = |column: &usize| !positions.contains(column) && !table.ignores(*column);
         let feature = |column| {
             let kind = if is_text[column] { inference.categories(column, &texts[column])? } else { ColumnKind::Number };
@@ -251,7 +248,7 @@ fn summaries(table: &Table, may_be_missing: impl Fn(usize) -> bool) -> Result<Ve
     Ok(summaries)
 }
 
-/// Returns the different texts of each column that is wanted.
+/// Returns the different texts of each column that is wanted, without those that stand for a missing cell.
 fn different_texts<'a>(table: &'a Table, wanted: &[bool]) -> Vec<Texts<'a>> {
     let mut texts = vec![BTreeSet::new(); table.columns()];
     // No cell behind the last of them is looked at.
@@ -260,7 +257,9 @@ fn different_texts<'a>(table: &'a Table, wanted: &[bool]) -> Vec<Texts<'a>> {
         for ((_, texts), cell) in
             wanted.iter().zip(&mut texts).zip(table.cells(row)).filter(|((wanted, _), _)| **wanted)
         {
-            texts.insert(cell);
+            if !matches!(Cell::of(&cell), Cell::Missing) {
+                texts.insert(cell);
+            }
         }
     }
     texts
