@@ -3,6 +3,7 @@
 pub mod bench;
 pub mod demo;
 pub mod eval;
+mod folds;
 pub mod info;
 pub mod predict;
 pub mod search;

@@ -1,21 +1,18 @@
 //! `palmnet train`: from a file to a model.
 
 use std::io::Write;
-use std::time::Instant;
 
-use palmnet::tune::{Figure, FitRun, Overrides, cross_validate, diagnose, summarize};
-use palmnet::unversioned::Json;
+use palmnet::tune::{FitRun, Overrides, diagnose};
 use palmnet::{Hyperparameters, Model, Preprocessing};
 
+use super::folds::Folds;
 use crate::cli::Failure;
 use crate::cli::arguments::{Arguments, Command, Opt};
 use crate::cli::files::OutputFiles;
-use crate::cli::format::{counted, duration, significant};
 use crate::cli::input::{self, Parts, Request};
 use crate::cli::options::*;
-use crate::cli::report::{columns, network_line, score_json};
 use crate::cli::run::{self, Job, Origin, OutputMode};
-use crate::cli::terminal::{warn, wrap};
+use crate::cli::terminal::warn;
 
 pub const OPTIONS: &[&Opt] = &[
     &TARGET,
@@ -95,7 +92,8 @@ pub fn run(arguments: &Arguments, out: &mut dyn Write) -> Result<(), Failure> {
     if let Some(k) = folds {
         let parts = request.read(seed)?;
         let hyperparameters = resolve(arguments, &overrides, &parts)?;
-        return Folds { k, arguments, hyperparameters, parts, mode }.run(out);
+        let line = repeating_line(arguments, OPTIONS, &hyperparameters);
+        return Folds { k, line, hyperparameters, parts, mode }.run(out);
     }
     let files = OutputFiles::parse(arguments, "model.safetensors", &request.files())?;
     let parts = request.read(seed)?;
@@ -150,86 +148,4 @@ pub fn fit(plan: &Plan<'_>, out: &mut dyn Write) -> Result<Model, Failure> {
         origin: Origin { note: "settings", line: &line },
     };
     run::run(&job, start, |run: &mut FitRun<'_>| hyperparameters.fit_with(&parts.train, run), out)
-}
-
-/// `--folds`: the training of `k` networks, each on all but one fold, which are scored on that fold.
-struct Folds<'a> {
-    k: usize,
-    arguments: &'a Arguments,
-    hyperparameters: Hyperparameters,
-    parts: Parts,
-    mode: OutputMode,
-}
-
-impl Folds<'_> {
-    fn run(&self, out: &mut dyn Write) -> Result<(), Failure> {
-        let Folds { k, arguments, hyperparameters, parts, mode } = self;
-        let (k, data) = (*k, &parts.train);
-        let folds = cross_validate(hyperparameters, data, k)?;
-        if !mode.json {
-            let network = hyperparameters.network(data).build()?;
-            for line in [
-                repeating_line(arguments, OPTIONS, hyperparameters),
-                columns(data),
-                format!("{k} folds of {}", counted(data.len(), "example")),
-                network_line(&network),
-            ] {
-                write!(out, "{}", wrap(&line, 0))?;
-            }
-            out.flush()?;
-        }
-        parts.warnings.iter().filter(|_| !mode.quiet).for_each(|warning| warn(warning));
-        let clock = Instant::now();
-        let mut scores = Vec::new();
-        for (number, fold) in (1..).zip(folds) {
-            let fold = fold?;
-            if mode.json {
-                let line = Json::object([
-                    ("event", "fold".into()),
-                    ("fold", number.into()),
-                    ("seconds", clock.elapsed().as_secs_f64().into()),
-                    ("train", score_json(&fold.train)),
-                    ("test", score_json(&fold.test)),
-                ]);
-                writeln!(out, "{line}")?;
-            } else {
-                write!(out, "{}", wrap(&format!("fold {number}: {}", fold.test), 0))?;
-            }
-            // A reader gets each line when it is printed.
-            out.flush()?;
-            scores.push(fold.test);
-        }
-        let seconds = clock.elapsed().as_secs_f64();
-        let summary = summarize(&scores);
-        if mode.json {
-            let pick = |which: fn(&Figure) -> f64| {
-                Json::object(summary.iter().map(|figure| (figure.name, which(figure).into())))
-            };
-            let line = Json::object([
-                ("event", "done".into()),
-                ("folds", k.into()),
-                ("seconds", seconds.into()),
-                ("mean", pick(|figure| figure.mean)),
-                ("deviation", pick(|figure| figure.standard_deviation)),
-                ("model", Json::Null),
-            ]);
-            return Ok(writeln!(out, "{line}")?);
-        }
-        writeln!(out, "{} in {}", counted(k, "fold"), duration(seconds))?;
-        let figures: Vec<String> = summary.iter().map(figure_text).collect();
-        write!(out, "{}", wrap(&format!("mean {}", figures.join(", ")), 0))?;
-        write!(out, "{}", wrap("nothing is saved: train without --folds for a model", 0))?;
-        Ok(())
-    }
-}
-
-/// Returns a figure as text: `accuracy 0.9533 ± 0.0267`.
-fn figure_text(figure: &Figure) -> String {
-    let Figure { name, mean, standard_deviation, .. } = *figure;
-    let number = |x| match name {
-        "accuracy" | "r2" => format!("{x:.4}"),
-        _ => significant(x, 4),
-    };
-    let name = if name == "r2" { "R²" } else { name };
-    format!("{name} {} ± {}", number(mean), number(standard_deviation))
 }
