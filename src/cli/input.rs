@@ -2,19 +2,26 @@
 
 use std::path::Path;
 
-use palmnet::data::Missing;
+use palmnet::data::{Missing, Reading, Schema, Unknown};
 use palmnet::{Dataset, Error, Model, Table, Target};
 
 use super::Failure;
-use super::arguments::{Arguments, nearest};
+use super::arguments::{Arguments, Opt, nearest};
 use super::format::counted;
-use super::options::{FOLDS, IGNORE, MISSING, TARGET, TASK, TEST};
+use super::options::{
+    CATEGORIES, DECIMAL, FOLDS, HEADER, IGNORE, KEEP_INDEX, MISSING, MISSING_VALUES, NUMBERS, SEPARATOR, TARGET, TASK,
+    TEST, UNKNOWN,
+};
 use super::output::is_model;
 
 /// The forms of `DATA`, for the help of every command.
 pub const ABOUT: &str = "DATA is a CSV or TSV file (a header is recognized; - is standard input), or a folder with the \
     four files of MNIST in IDX format: train-images-idx3-ubyte, train-labels-idx1-ubyte, t10k-images-idx3-ubyte, \
     t10k-labels-idx1-ubyte.";
+
+/// The options that a folder of images does not have.
+const FOR_TABLES: [Opt; 12] =
+    [TARGET, TASK, TEST, IGNORE, CATEGORIES, NUMBERS, MISSING, MISSING_VALUES, HEADER, SEPARATOR, DECIMAL, KEEP_INDEX];
 
 /// The training set and the test set.
 pub struct Parts {
@@ -30,6 +37,7 @@ pub struct Request<'a> {
     path: &'a str,
     test: Test<'a>,
     missing: Missing,
+    reading: Reading,
     /// The model to continue from, whose schema gives the columns their meaning.
     start: Option<&'a Model>,
 }
@@ -44,19 +52,17 @@ impl<'a> Request<'a> {
     pub fn parse(arguments: &'a Arguments) -> Result<Self, Failure> {
         let path = arguments.word(0).unwrap_or_default();
         if Path::new(path).is_dir()
-            && let Some(name) = [TARGET, TASK, TEST, IGNORE, MISSING]
-                .map(|option| option.name)
-                .into_iter()
-                .find(|name| arguments.has(name))
+            && let Some(name) = FOR_TABLES.map(|option| option.name).into_iter().find(|name| arguments.has(name))
         {
             return Err(arguments.misuse(&format!("{name} is for tables, and {path} is a folder of images")));
         }
         arguments.choice(&TASK)?;
         let missing = match arguments.choice(&MISSING)? {
             Some("drop") => Missing::Drop,
-            Some("fill") => Missing::Fill,
-            _ => Missing::Error,
+            Some("error") => Missing::Error,
+            _ => Missing::Fill,
         };
+        let reading = reading(arguments, Reading::default())?;
         let test = match arguments.text(TEST.name).map(|text| (text, text.parse::<f64>())) {
             // Every fold has a test part of its own.
             None if arguments.has(FOLDS.name) => Test::Fraction(0.0),
@@ -67,7 +73,7 @@ impl<'a> Request<'a> {
                 return Err(arguments.misuse("--test: expected a file, or a fraction of at least 0 and less than 1"));
             }
         };
-        Ok(Request { arguments, path, test, missing, start: None })
+        Ok(Request { arguments, path, test, missing, reading, start: None })
     }
 
     /// Sets the model to continue from, if there is one.
@@ -92,32 +98,37 @@ impl<'a> Request<'a> {
             }
             return Ok(Parts { train, test: Some(test), warnings: Vec::new() });
         }
-        let mut table = Table::read(self.path)?;
-        let rows = table.rows();
-        let data = match self.start {
+        let (data, rows) = match self.start {
             Some(model) => {
+                let mut table = self.table(self.path, model.schema())?;
+                let rows = table.rows();
                 if self.missing == Missing::Drop {
                     table.drop_missing(model.schema())?;
                 }
-                Dataset::from_table_as(&table, model.schema())?
+                (Dataset::from_table_as(&table, model.schema())?, rows)
             }
-            None => infer(self.arguments, table, self.missing)?,
+            None => {
+                let table = Table::read_with(self.path, &self.reading)?;
+                let rows = table.rows();
+                (infer(self.arguments, table, self.missing)?, rows)
+            }
         };
-        let mut warnings = Vec::new();
+        let mut warnings = data.notes().to_vec();
         if data.len() < rows {
             warnings.push(format!("{} of {rows} rows are dropped because a cell is missing", rows - data.len()));
         }
         let missing = data.missing_count();
-        if missing > 0 {
+        if missing > 0 && self.start.is_some() {
             warnings.push(format!("{} filled in", counted_are(missing, "missing cell")));
         }
         let (train, test) = match self.test {
             Test::File(file) => {
-                let mut table = Table::read(file)?;
+                let mut table = self.table(file, data.schema())?;
                 if self.missing != Missing::Error {
                     table.drop_missing(data.schema())?;
                 }
                 let test = Dataset::from_table_as(&table, data.schema())?;
+                warnings.extend(test.notes().iter().map(|note| format!("{file}: {note}")));
                 (data, Some(test))
             }
             Test::Fraction(fraction) if fraction == 0.0 || data.len() == 1 => (data, None),
@@ -138,6 +149,48 @@ impl<'a> Request<'a> {
         }
         Ok(Parts { train, test, warnings })
     }
+
+    /// Reads a table to which a schema will be applied.
+    fn table(&self, file: &str, schema: &Schema) -> Result<Table, Failure> {
+        Ok(Table::read_with(file, &reading(self.arguments, schema.reading())?)?)
+    }
+}
+
+/// Returns how a table is to be read: as `usual`, but for what the options say.
+pub fn reading(arguments: &Arguments, usual: Reading) -> Result<Reading, Failure> {
+    let mut reading = usual;
+    let list =
+        |option: &Opt| arguments.text(option.name).map(|text| text.split(',').map(|name| name.trim().to_string()));
+    if let Some(answer) = arguments.choice(&HEADER)? {
+        reading.header = Some(answer == "yes");
+    }
+    reading.separator = match arguments.text(SEPARATOR.name) {
+        Some("tab" | "\\t") => Some('\t'),
+        Some(text) => {
+            let mut characters = text.chars();
+            let single = characters.next().filter(|_| characters.next().is_none());
+            Some(single.ok_or_else(|| arguments.misuse("--separator: expected one character, or tab"))?)
+        }
+        None => reading.separator,
+    };
+    if let Some(decimal) = arguments.choice(&DECIMAL)? {
+        reading.decimal = decimal.chars().next();
+    }
+    if let Some(words) = list(&MISSING_VALUES) {
+        reading.missing_values = Some(words.collect());
+    }
+    reading.keep_index |= arguments.has(KEEP_INDEX.name);
+    reading.categories.extend(list(&CATEGORIES).into_iter().flatten());
+    reading.numbers.extend(list(&NUMBERS).into_iter().flatten());
+    if arguments.choice(&UNKNOWN)? == Some("error") {
+        reading.unknown = Unknown::Error;
+    }
+    for option in [TARGET, IGNORE, CATEGORIES, NUMBERS] {
+        // A number is that of a column.
+        let names = list(&option).into_iter().flatten().chain(arguments.text(option.name).map(str::to_string));
+        reading.names.extend(names.filter(|name| name.parse::<usize>().is_err()));
+    }
+    Ok(reading)
 }
 
 /// Loads the model that the first word names.
@@ -151,11 +204,12 @@ pub fn model(arguments: &Arguments) -> Result<Model, Failure> {
 
 /// Reads labeled data for a model; rows with a missing cell are an error or, with `drop`, left out. Returns the data
 /// and the number of rows left out.
-pub fn for_model(path: &str, model: &Model, drop: bool) -> Result<(Dataset, usize), Failure> {
+pub fn for_model(arguments: &Arguments, model: &Model, drop: bool) -> Result<(Dataset, usize), Failure> {
+    let path = arguments.word(1).unwrap_or_default();
     if Path::new(path).is_dir() {
         return Ok((Dataset::from_idx_test(path, model.schema())?, 0));
     }
-    let mut table = Table::read(path)?;
+    let mut table = Table::read_with(path, &reading(arguments, model.schema().reading())?)?;
     let dropped = if drop { table.drop_missing(model.schema())? } else { 0 };
     Ok((Dataset::from_table_as(&table, model.schema())?, dropped))
 }

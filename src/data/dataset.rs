@@ -4,11 +4,13 @@ use std::fmt;
 use std::path::Path;
 
 use super::features::Features;
-use super::infer::Target;
+
 use super::missing::Missing;
 use super::scaler::{Rows, Scaler};
 use super::schema::{Schema, TargetSchema};
+use super::summary::{frequent_words, summaries};
 use super::table::Table;
+use super::target::Target;
 use super::targets::Targets;
 use crate::base::digest::Digest;
 use crate::base::error::{Error, Result};
@@ -26,11 +28,12 @@ use crate::linalg::matrix::Matrix;
 /// preprocessing.apply(&mut test);
 /// # Ok::<(), palmnet::Error>(())
 /// ```
-#[derive(Clone, PartialEq)]
+#[derive(Clone)]
 pub struct Dataset {
     pub(super) features: Features,
     pub(super) targets: Targets,
     schema: Schema,
+    notes: Vec<String>,
 }
 
 impl Dataset {
@@ -66,7 +69,7 @@ impl Dataset {
             }
             _ => return mismatch("the targets are classes and the schema has values, or the reverse".to_string()),
         }
-        Ok(Dataset { features, targets, schema })
+        Ok(Dataset { features, targets, schema, notes: Vec::new() })
     }
 
     /// Makes a dataset for classification; a label is an index in `class_names`. The features are called 1, 2, ….
@@ -103,7 +106,7 @@ impl Dataset {
     /// # Errors
     /// Those of [`Table::read`] and [`Schema::infer`].
     pub fn from_csv(path: impl AsRef<Path>, target: Target<'_>) -> Result<Dataset> {
-        Dataset::from_table(Table::read(path)?, target, Missing::Error)
+        Dataset::from_table(Table::read(path)?, target, Missing::default())
     }
 
     /// Reads the labeled examples in a CSV file, `-` for standard input, whose columns mean what `schema` says: how a
@@ -120,7 +123,7 @@ impl Dataset {
     /// # Errors
     /// Those of [`Table::read`] and [`from_table_as`](Self::from_table_as).
     pub fn from_csv_as(path: impl AsRef<Path>, schema: &Schema) -> Result<Dataset> {
-        Dataset::from_table_as(&Table::read(path)?, schema)
+        Dataset::from_table_as(&Table::read_with(path, &schema.reading())?, schema)
     }
 
     /// Reads the examples of a table to train on, whose cells may be missing.
@@ -146,6 +149,16 @@ impl Dataset {
     /// Those of [`Schema::infer`], and if no row is left, or a column has no cell that is not missing.
     pub fn from_table(mut table: Table, target: Target<'_>, missing: Missing) -> Result<Dataset> {
         let targets = target.positions(&table)?;
+        let facts = summaries(&table);
+        table.texts = frequent_words(&table, &facts);
+        let mut notes = table.notes().to_vec();
+        for (column, word) in &table.texts {
+            let (name, word) = (quoted(&table.column_name(*column)), quoted(word));
+            notes.push(format!(
+                "the column {name} has {word} as often as other texts: it is a text there (--missing-values NA,None makes \
+                 it a missing value)"
+            ));
+        }
         let required = |column: usize| match missing {
             Missing::Error => false,
             Missing::Drop => !table.ignores(column),
@@ -155,18 +168,28 @@ impl Dataset {
         if missing != Missing::Error {
             table.keep_complete(&required)?;
         }
-        let schema = Schema::infer_with(&table, target, missing == Missing::Fill)?;
-        Dataset::from_table_as(&table, &schema)
+        let inferred = Schema::infer_with(&table, target, missing)?;
+        let mut data = Dataset::from_table_as(&table, &inferred.schema)?;
+        data.notes = notes.into_iter().chain(inferred.notes).collect();
+        Ok(data)
     }
 
-    /// Reads the labeled examples of a table as `schema` says.
+    /// Reads the labeled examples of a table as `schema` says. A category that the schema does not have counts as none
+    /// of those it has, which is noted.
     ///
     /// # Errors
     /// If a column is missing, or a cell of it is missing and may not be, infinite, not a number in a column of
-    /// numbers, or not one of the known categories or classes.
+    /// numbers, or not one of the known classes.
     pub fn from_table_as(table: &Table, schema: &Schema) -> Result<Dataset> {
-        let (features, targets) = schema.read(table, true)?;
-        Dataset::new(features, targets, schema.clone())
+        let (features, targets, notes) = schema.read(table, true)?;
+        let mut data = Dataset::new(features, targets, schema.clone())?;
+        data.notes = table.notes().iter().cloned().chain(notes).collect();
+        Ok(data)
+    }
+
+    /// Returns what may surprise in how the data was read: sentences without a point, for the user of a program.
+    pub fn notes(&self) -> &[String] {
+        &self.notes
     }
 
     /// Returns the number of examples and a digest of them: other numbers, another order, or other targets have another
@@ -266,7 +289,7 @@ impl Dataset {
     #[must_use]
     pub fn select(&self, rows: &[usize]) -> Dataset {
         let (features, targets) = (self.features.select(rows), self.targets.select(rows));
-        Dataset { features, targets, schema: self.schema.clone() }
+        Dataset { features, targets, schema: self.schema.clone(), notes: self.notes.clone() }
     }
 
     /// Returns the same targets with other features, as many rows of them; they are called 1, 2, …: features that were
@@ -349,6 +372,13 @@ impl Dataset {
         let mut x = Matrix::zeros(self.len(), self.features.columns());
         (0..self.len()).for_each(|row| self.features.read_row(row, x.row_mut(row)));
         x
+    }
+}
+
+/// Datasets are equal if their numbers and schemas are: how they were read does not matter.
+impl PartialEq for Dataset {
+    fn eq(&self, other: &Self) -> bool {
+        self.features == other.features && self.targets == other.targets && self.schema == other.schema
     }
 }
 

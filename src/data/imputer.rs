@@ -42,10 +42,14 @@ impl Imputer {
         for (column, inputs) in train.schema().columns().iter().zip(train.schema().inputs()) {
             let known = || x.iter_rows().filter(|x| !x[inputs.start].is_nan());
             match &column.kind {
-                ColumnKind::Number => {
-                    let numbers = known().map(|x| x[inputs.start].into()).collect();
-                    fill[inputs.start] = median(numbers).unwrap_or(0.0);
+                ColumnKind::Number(_) | ColumnKind::Time(_) => {
+                    // An input that marks missing cells is never missing itself.
+                    for input in inputs.start..inputs.start + column.kind.width() {
+                        let numbers = known().map(|x| x[input].into()).collect();
+                        fill[input] = median(numbers).unwrap_or(0.0);
+                    }
                 }
+                ColumnKind::Categories(_) if column.marks_missing => {}
                 ColumnKind::Categories(_) => {
                     let count = |input: usize| known().map(|x| f64::from(x[input])).sum::<f64>();
                     let counts: Vec<f64> = inputs.clone().map(count).collect();

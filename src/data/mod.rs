@@ -1,30 +1,46 @@
 //! Data: tables and image files, the meaning of their columns, imputation, scaling, splitting, and generated problems.
 
+mod blame;
 mod cell;
 mod dataset;
+mod dialect;
 mod features;
+mod foreign;
 pub mod generate;
+mod header;
 mod idx;
 mod imputer;
 mod infer;
+mod layout;
+mod meaning;
 mod missing;
+mod number;
 mod reader;
+mod reading;
 mod scaler;
+mod scanner;
 mod schema;
 mod series;
 pub(crate) mod split;
+mod summary;
 mod table;
+mod target;
 mod targets;
+mod time;
 
 pub use dataset::Dataset;
 pub use features::Features;
 pub use imputer::Imputer;
-pub use infer::Target;
 pub use missing::Missing;
+pub use number::NumberForm;
+pub use reader::ReadRows;
+pub use reading::{Reading, Unknown};
 pub use scaler::{Rows, Scaler};
 pub use schema::{Column, ColumnKind, Schema, TargetSchema};
 pub use table::Table;
+pub use target::Target;
 pub use targets::Targets;
+pub use time::{DateOrder, TimeForm};
 
 use crate::base::error::Error;
 

@@ -1,71 +1,96 @@
 //! Reading a table with a schema: cells become features and targets.
 
-use super::cell::{Cell, UNFILLED, UNLABELLED, finite, missing, number};
-use super::schema::{ColumnKind, Schema, TargetSchema, numbered};
+use std::ops::Range;
+
+use super::blame::{UNFILLED, UNLABELLED, infinite, missing, stray_text};
+use super::cell::{Cell, finite, short};
+use super::number::NumberForm;
+use super::reading::{Reading, Unknown};
+use super::schema::{ColumnKind, Schema, TargetSchema};
 use super::table::Table;
 use super::targets::Targets;
+use super::time::TimeForm;
 use crate::base::error::{Error, Result};
 use crate::base::sort::NameIndex;
-use crate::base::text::{listed, quoted};
+use crate::base::text::{counted, listed, quoted};
 use crate::linalg::matrix::Matrix;
+
+/// The features of a table's rows, of which some may not be readable: see [`Schema::read_rows`].
+#[derive(Debug)]
+#[non_exhaustive]
+pub struct ReadRows {
+    /// The features, rows × inputs; those of a row that cannot be read are 0.
+    pub features: Matrix,
+    /// The rows that cannot be read, counted from 0, and why.
+    pub failures: Vec<(usize, Error)>,
+    /// What may surprise: a sentence for each column with categories that training did not have.
+    pub notes: Vec<String>,
+}
 
 impl Schema {
     /// Reads the features of a table, labeled or not: rows × [`width`](Self::width). Missing ones are NaN, if the
-    /// schema [allows](Self::allowing_missing) them.
+    /// schema [allows](Self::allowing_missing) them. An unknown category is all zeros, or as a missing cell if those have
+    /// an input of their own, unless the table's [reading](crate::data::Reading::unknown) makes it an error.
     ///
     /// # Errors
-    /// If a column is missing, or a cell of it is missing and may not be, infinite, not a number in a column of
-    /// numbers, or not one of the known categories.
+    /// If a column is missing, or a cell of it is missing and may not be, infinite, or not a number in a column of
+    /// numbers.
     pub fn features(&self, table: &Table) -> Result<Matrix> {
         Ok(self.read(table, false)?.0)
+    }
+
+    /// Reads the features of a table, labeled or not, row by row: one that cannot be read does not keep the others from
+    /// being read.
+    ///
+    /// # Errors
+    /// If a column is missing.
+    pub fn read_rows(&self, table: &Table) -> Result<ReadRows> {
+        let roles = self.roles(table, false)?;
+        let mut features = Matrix::zeros(table.rows(), self.width());
+        let mut reader =
+            Reader { schema: self, table, roles: &roles, unknown: vec![Strangers::default(); roles.len()] };
+        let mut failures = Vec::new();
+        for row in 0..table.rows() {
+            if let Err(error) = reader.read_row(row, features.row_mut(row), &mut []) {
+                features.row_mut(row).fill(0.0);
+                failures.push((row, error));
+            }
+        }
+        let notes = reader.notes();
+        Ok(ReadRows { features, failures, notes })
     }
 
     /// Reads the features of one row of cells in the order of the schema's columns.
     pub(crate) fn features_in_order(&self, cells: &[&str]) -> Result<Matrix> {
         let names: Vec<&String> = self.columns().iter().map(|column| &column.name).collect();
-        let table = Table::from_rows(&names, [cells])?;
-        Ok(self.read_as(&table, false, &self.roles_of((0..names.len()).collect(), Vec::new(), names.len()))?.0)
+        let mut table = Table::from_rows(&names, [cells])?;
+        table.reading = Reading { unknown: Unknown::Error, ..self.reading() };
+        let roles = self.roles_of((0..names.len()).collect(), Vec::new(), names.len());
+        Ok(self.read_as(&table, false, &roles)?.0)
     }
 
-    /// Reads features and targets of a table; no targets if it is not `labeled`.
-    pub(super) fn read(&self, table: &Table, labeled: bool) -> Result<(Matrix, Targets)> {
+    /// Reads features and targets of a table; no targets if it is not `labeled`. Unknown categories become a note.
+    pub(super) fn read(&self, table: &Table, labeled: bool) -> Result<(Matrix, Targets, Vec<String>)> {
         self.read_as(table, labeled, &self.roles(table, labeled)?)
     }
 
-    fn read_as(&self, table: &Table, labeled: bool, roles: &[Role<'_>]) -> Result<(Matrix, Targets)> {
+    fn read_as(&self, table: &Table, labeled: bool, roles: &[Role<'_>]) -> Result<(Matrix, Targets, Vec<String>)> {
         let (rows, width) = (table.rows(), self.width());
         let mut features = Matrix::zeros(rows, width);
-        let labeled_rows = if labeled { rows } else { 0 };
-        let mut labels = vec![0; labeled_rows];
-        let mut values = Matrix::zeros(labeled_rows, self.target().names().len());
+        let outputs = if labeled { self.target().names().len() } else { 0 };
+        let mut values = Matrix::zeros(rows, outputs);
+        let mut reader = Reader { schema: self, table, roles, unknown: vec![Strangers::default(); roles.len()] };
         for row in 0..rows {
-            let x = features.row_mut(row);
-            for (column, cell) in table.cells(row).enumerate() {
-                let role = &roles[column];
-                // A missing cell in a column of inputs, if those may be missing.
-                if let Some(inputs) = role.inputs().filter(|_| self.allows_missing())
-                    && let Cell::Missing = Cell::of(&cell)
-                {
-                    x[inputs].fill(f32::NAN);
-                    continue;
-                }
-                if let (Role::Class(_) | Role::Value(_), Cell::Missing) = (role, Cell::of(&cell)) {
-                    return Err(missing(table, row, column, &cell, UNLABELLED));
-                }
-                match role {
-                    Role::Unused => {}
-                    Role::Number(input) => x[*input] = number(table, row, column, &cell)?,
-                    Role::Category(first, known) => x[first + known.find(table, row, column, &cell)?] = 1.0,
-                    Role::Class(known) => labels[row] = known.find(table, row, column, &cell)? as u32,
-                    Role::Value(index) => values[(row, *index)] = number(table, row, column, &cell)?,
-                }
-            }
+            reader.read_row(row, features.row_mut(row), values.row_mut(row))?;
         }
+        let notes = reader.notes();
         let targets = match self.target() {
-            TargetSchema::Classes { .. } => Targets::Classes(labels),
+            TargetSchema::Classes { .. } => {
+                Targets::Classes(values.as_slice().iter().map(|&label| label as u32).collect())
+            }
             TargetSchema::Values { .. } => Targets::Values(values),
         };
-        Ok((features, targets))
+        Ok((features, targets, notes))
     }
 
     /// Returns which columns of a labeled table may have no missing cell: the targets, and features unless those may be
@@ -73,10 +98,22 @@ impl Schema {
     pub(super) fn required(&self, table: &Table) -> Result<Vec<bool>> {
         let is_required = |role: &Role<'_>| match role {
             Role::Unused => false,
-            Role::Number(..) | Role::Category(..) => !self.allows_missing(),
-            Role::Class(_) | Role::Value(_) => true,
+            Role::Number { .. } | Role::Time { .. } | Role::Category { .. } => !self.allows_missing(),
+            Role::Class(_) | Role::Value { .. } => true,
         };
         Ok(self.roles(table, true)?.iter().map(is_required).collect())
+    }
+
+    /// Returns the columns of a labeled table in which a word for missing cells is a class or a category.
+    pub(super) fn words(&self, table: &Table) -> Result<Vec<(usize, String)>> {
+        let mut words = Vec::new();
+        for (column, role) in self.roles(table, true)?.iter().enumerate() {
+            if let Role::Category { known, .. } | Role::Class(known) = role {
+                let is_word = |name: &&String| matches!(Cell::of(name, table.reading()), Cell::Missing);
+                words.extend(known.names.iter().filter(is_word).map(|word| (column, word.clone())));
+            }
+        }
+        Ok(words)
     }
 
     /// Returns the role of each column of a table.
@@ -89,15 +126,19 @@ impl Schema {
     fn roles_of(&self, features: Vec<usize>, targets: Vec<usize>, columns: usize) -> Vec<Role<'_>> {
         let mut roles: Vec<Role<'_>> = (0..columns).map(|_| Role::Unused).collect();
         for ((column, inputs), index) in self.columns().iter().zip(self.inputs()).zip(features) {
+            let marks = column.marks_missing;
             roles[index] = match &column.kind {
-                ColumnKind::Number => Role::Number(inputs.start),
-                ColumnKind::Categories(names) => Role::Category(inputs.start, Vocabulary::new(names, "category")),
+                ColumnKind::Number(form) => Role::Number { inputs, form, marks },
+                ColumnKind::Time(form) => Role::Time { inputs, form, marks },
+                ColumnKind::Categories(names) => {
+                    Role::Category { inputs, known: Vocabulary::new(names, "category"), marks }
+                }
             };
         }
         for (i, index) in targets.into_iter().enumerate() {
             roles[index] = match self.target() {
                 TargetSchema::Classes { classes, .. } => Role::Class(Vocabulary::new(classes, "class")),
-                TargetSchema::Values { .. } => Role::Value(i),
+                TargetSchema::Values { .. } => Role::Value { target: i, form: &self.target_forms()[i] },
             };
         }
         roles
@@ -107,7 +148,7 @@ impl Schema {
     fn locate(&self, table: &Table, labeled: bool) -> Result<(Vec<usize>, Vec<usize>)> {
         let features: Vec<&String> = self.columns().iter().map(|column| &column.name).collect();
         match table.header() {
-            Some(header) if !numbered(&features) => {
+            Some(header) if self.is_named() && !self.is_other_numbering(header) => {
                 let indices = NameIndex::new(header);
                 let targets: Vec<&String> = self.target().names().iter().filter(|_| labeled).collect();
                 let wanted = features.iter().chain(&targets);
@@ -121,6 +162,15 @@ impl Schema {
             }
             header => self.locate_by_position(table, header.unwrap_or_default(), labeled),
         }
+    }
+
+    /// Returns whether a header has nothing but numbers, none of which is a column's name: those of an export that lost
+    /// the names.
+    fn is_other_numbering(&self, header: &[String]) -> bool {
+        let is_known = |name: &String| {
+            self.columns().iter().any(|column| column.name == *name) || self.target().names().contains(name)
+        };
+        header.iter().all(|name| name.parse::<f64>().is_ok() && !is_known(name))
     }
 
     fn locate_by_position(&self, table: &Table, header: &[String], labeled: bool) -> Result<(Vec<usize>, Vec<usize>)> {
@@ -165,24 +215,155 @@ impl Schema {
 /// The use of a table's column.
 enum Role<'a> {
     Unused,
-    /// A feature: the index of its input.
-    Number(usize),
-    /// A feature: the index of its first input.
-    Category(usize, Vocabulary<'a>),
+    Number { inputs: Range<usize>, form: &'a NumberForm, marks: bool },
+    Time { inputs: Range<usize>, form: &'a TimeForm, marks: bool },
+    Category { inputs: Range<usize>, known: Vocabulary<'a>, marks: bool },
     Class(Vocabulary<'a>),
-    /// The index of the target.
-    Value(usize),
+    Value { target: usize, form: &'a NumberForm },
 }
 
-impl Role<'_> {
-    /// Returns the inputs of a feature.
-    fn inputs(&self) -> Option<std::ops::Range<usize>> {
-        match self {
-            Role::Number(input) => Some(*input..input + 1),
-            Role::Category(first, known) => Some(*first..first + known.names.len()),
-            Role::Unused | Role::Class(_) | Role::Value(_) => None,
+/// The categories of a column that training did not have: the number of cells, and the first of them.
+#[derive(Clone, Default)]
+struct Strangers {
+    count: usize,
+    first: String,
+}
+
+/// Reads the rows of a table.
+struct Reader<'a> {
+    schema: &'a Schema,
+    table: &'a Table,
+    roles: &'a [Role<'a>],
+    /// For each column.
+    unknown: Vec<Strangers>,
+}
+
+impl Reader<'_> {
+    /// Reads a row: features into `x`, and targets, or the index of the class, into `y`.
+    fn read_row(&mut self, row: usize, x: &mut [f32], y: &mut [f32]) -> Result<()> {
+        let table = self.table;
+        for (column, cell) in table.cells(row).enumerate() {
+            match &self.roles[column] {
+                Role::Unused => {}
+                Role::Number { inputs, form, marks } => match single(&cell, form) {
+                    Some(number) if !self.is_named_missing(&cell) => x[inputs.start] = number,
+                    _ => self.read_missing((row, column), &cell, &mut x[inputs.clone()], *marks)?,
+                },
+                Role::Time { inputs, form, marks } => {
+                    let parts = inputs.start..inputs.end - usize::from(*marks);
+                    if !form.read(&cell, &mut x[parts]) {
+                        self.read_missing((row, column), &cell, &mut x[inputs.clone()], *marks)?;
+                    }
+                }
+                Role::Category { inputs, known, marks } => {
+                    let x = &mut x[inputs.clone()];
+                    match known.find(&cell) {
+                        Some(index) => x[index] = 1.0,
+                        None => self.read_stranger((row, column), &cell, x, *marks, known)?,
+                    }
+                }
+                Role::Class(known) => match known.find(&cell) {
+                    Some(index) => y.iter_mut().for_each(|y| *y = index as f32),
+                    None if matches!(table.content(column, &cell), Cell::Missing) => {
+                        return Err(missing(table, row, column, &cell, UNLABELLED));
+                    }
+                    None => return Err(known.unknown(table, row, column, &cell)),
+                },
+                Role::Value { target, form } => match single(&cell, form) {
+                    Some(number) if !self.is_named_missing(&cell) => y[*target] = number,
+                    _ => match table.content(column, &cell) {
+                        Cell::Infinite => return Err(infinite(table, row, column, &cell)),
+                        Cell::Text if !table.reading().is_missing_number(cell.trim()) => {
+                            return Err(stray_text(table, row, column));
+                        }
+                        _ => return Err(missing(table, row, column, &cell, UNLABELLED)),
+                    },
+                },
+            }
+        }
+        Ok(())
+    }
+
+    /// Returns whether a number is a word for a missing value that the user named.
+    fn is_named_missing(&self, cell: &str) -> bool {
+        let reading = self.table.reading();
+        reading.missing_values.is_some() && reading.is_missing(cell.trim())
+    }
+
+    /// Reads a cell that is no number or no time into the inputs `x` of its column, if it is a missing one.
+    fn read_missing(&self, (row, column): (usize, usize), cell: &str, x: &mut [f32], marks: bool) -> Result<()> {
+        let table = self.table;
+        match table.content(column, cell) {
+            Cell::Infinite => return Err(infinite(table, row, column, cell)),
+            Cell::Text if !table.reading().is_missing_number(cell.trim()) => {
+                return Err(stray_text(table, row, column));
+            }
+            _ if !self.schema.allows_missing() => return Err(missing(table, row, column, cell, UNFILLED)),
+            _ => {}
+        }
+        x.fill(f32::NAN);
+        if let Some(mark) = x.last_mut().filter(|_| marks) {
+            *mark = 1.0;
+        }
+        Ok(())
+    }
+
+    /// Reads a cell that is none of the known categories into the inputs `x` of its column.
+    fn read_stranger(
+        &mut self,
+        (row, column): (usize, usize),
+        cell: &str,
+        x: &mut [f32],
+        marks: bool,
+        known: &Vocabulary<'_>,
+    ) -> Result<()> {
+        let table = self.table;
+        let is_missing = matches!(table.content(column, cell), Cell::Missing);
+        if is_missing && !marks && !self.schema.allows_missing() {
+            return Err(missing(table, row, column, cell, UNFILLED));
+        }
+        if !is_missing {
+            if table.reading().unknown == Unknown::Error {
+                return Err(known.unknown(table, row, column, cell));
+            }
+            let strangers = &mut self.unknown[column];
+            strangers.count += 1;
+            if strangers.count == 1 {
+                strangers.first = cell.to_string();
+            }
+        }
+        match x.last_mut().filter(|_| marks) {
+            Some(mark) => *mark = 1.0,
+            None if is_missing => x.fill(f32::NAN),
+            None => {}
+        }
+        Ok(())
+    }
+
+    /// Returns a sentence for each column with unknown categories.
+    fn notes(&self) -> Vec<String> {
+        let strangers = self.unknown.iter().enumerate().filter(|(_, strangers)| strangers.count > 0);
+        let note = |(column, Strangers { count, first }): (usize, &Strangers)| {
+            let (name, cells) = (quoted(&self.table.column_name(column)), counted(*count, "cell"));
+            format!(
+                "the column {name} has {cells} with a category that training did not have, as {}: it counts as none \
+                 (--unknown error refuses it)",
+                quoted(first)
+            )
+        };
+        strangers.map(note).collect()
+    }
+}
+
+/// Returns the number in a cell in single precision, without its origin.
+fn single(cell: &str, form: &NumberForm) -> Option<f32> {
+    if form.is_default() {
+        let text = cell.trim();
+        if let Some(number) = short(text).or_else(|| text.parse().ok().filter(|number: &f32| number.is_finite())) {
+            return Some(number);
         }
     }
+    form.read(cell).map(|number| (number - form.origin) as f32).filter(|number| number.is_finite())
 }
 
 /// The texts that a cell may hold.
@@ -191,25 +372,25 @@ struct Vocabulary<'a> {
     indices: NameIndex<'a>,
     /// The noun for each of them, for messages.
     noun: &'static str,
+    /// Whether every one is a number in the form in which programs print it: another form of it is the same then.
+    canonical: bool,
 }
 
 impl<'a> Vocabulary<'a> {
     fn new(names: &'a [String], noun: &'static str) -> Self {
-        Vocabulary { names, indices: NameIndex::new(names), noun }
+        let canonical = names.iter().all(|name| finite(name).is_some_and(|number| number.to_string() == *name));
+        Vocabulary { names, indices: NameIndex::new(names), noun, canonical }
     }
 
-    /// Returns the index of a cell's text; a number may be written differently.
-    fn find(&self, table: &Table, row: usize, column: usize, cell: &str) -> Result<usize> {
-        if let Some(index) = self.indices.find(cell) {
-            return Ok(index);
-        }
-        if let Cell::Missing = Cell::of(cell) {
-            return Err(missing(table, row, column, cell, UNFILLED));
-        }
-        let written = finite(cell).map(|number| number.to_string()).unwrap_or_default();
-        self.indices.find(&written).ok_or_else(|| {
-            let message = format!("{} is not a known {}: there are {}", quoted(cell), self.noun, listed(self.names));
-            table.blame(row, column, message)
-        })
+    /// Returns the index of a cell's text.
+    fn find(&self, cell: &str) -> Option<usize> {
+        let written = || finite(cell).filter(|_| self.canonical).map(|number| number.to_string());
+        self.indices.find(cell.trim()).or_else(|| self.indices.find(&written()?))
+    }
+
+    /// Returns the error for a text that is none of these.
+    fn unknown(&self, table: &Table, row: usize, column: usize, cell: &str) -> Error {
+        let message = format!("{} is not a known {}: there are {}", quoted(cell), self.noun, listed(self.names));
+        table.blame(row, column, message)
     }
 }

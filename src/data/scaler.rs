@@ -23,7 +23,8 @@ impl Rows for Matrix {
     }
 }
 
-/// A linear map of each column: (x − offset) · factor.
+/// A linear map of each column: (x − offset) · factor. A factor of 0 makes a column 0, whatever is in it: that of one
+/// that was constant when the scaler was fitted, from which nothing was learned.
 ///
 /// It is fitted on the training data and applied unchanged to all other data: to a matrix by
 /// [`transform`](Self::transform), to a dataset by [`Dataset::scale`](crate::Dataset::scale).
@@ -77,18 +78,34 @@ impl Scaler {
     /// Makes a scaler of its parts, one entry per column each.
     ///
     /// # Errors
-    /// If the lengths differ, an entry is not finite, or a factor is zero.
+    /// If the lengths differ, or an entry is not finite.
     pub fn from_parts(offset: Vec<f32>, factor: Vec<f32>) -> Result<Scaler> {
         if offset.len() != factor.len() {
             return Err(Error::Mismatch(format!("a scaler of {} offsets and {} factors", offset.len(), factor.len())));
         }
-        if let Some(column) = (0..offset.len()).find(|&i| !offset[i].is_finite() || !factor[i].is_normal()) {
+        if let Some(column) =
+            (0..offset.len()).find(|&i| !offset[i].is_finite() || !(factor[i].is_normal() || factor[i] == 0.0))
+        {
             let (offset, factor) = (offset[column], factor[column]);
             return Err(Error::Mismatch(format!(
                 "a scaler with offset {offset} and factor {factor} in column {column}"
             )));
         }
         Ok(Scaler { offset, factor })
+    }
+
+    /// Returns the scaler with a factor of 0 for every column that is constant in `data`.
+    #[must_use]
+    pub fn without_constants(mut self, data: &impl Rows) -> Scaler {
+        let spread = min_max(data);
+        for ((offset, factor), (low, spread)) in
+            self.offset.iter_mut().zip(&mut self.factor).zip(spread.offset.iter().zip(&spread.factor))
+        {
+            if *spread == 0.0 && low.is_finite() {
+                (*offset, *factor) = (*low, 0.0);
+            }
+        }
+        self
     }
 
     /// Returns the number that is subtracted from each column.
@@ -114,12 +131,12 @@ impl Scaler {
         self.each_row(matrix, |x, offset, factor| (x - offset) * factor);
     }
 
-    /// Undoes [`transform`](Self::transform), up to rounding.
+    /// Undoes [`transform`](Self::transform), up to rounding. A column whose factor is 0 becomes its offset.
     ///
     /// # Panics
     /// If the number of columns differs.
     pub fn invert(&self, matrix: &mut Matrix) {
-        self.each_row(matrix, |x, offset, factor| x / factor + offset);
+        self.each_row(matrix, |x, offset, factor| if factor == 0.0 { offset } else { x / factor + offset });
     }
 
     fn each_row(&self, matrix: &mut Matrix, function: impl Fn(f32, f32, f32) -> f32) {
@@ -148,7 +165,12 @@ impl Scaler {
         // ((x - o) f - p) g = (x - (o + p / f)) f g
         let wide = |x: &f32| f64::from(*x);
         let scales = self.offset.iter().zip(&self.factor);
-        let offset = scales.zip(&next.offset).map(|((o, f), p)| (wide(o) + wide(p) / wide(f)) as f32).collect();
+        let joined = |((o, f), p): ((&f32, &f32), &f32)| match *f {
+            // Nothing is left to subtract from.
+            0.0 => *o,
+            _ => (wide(o) + wide(p) / wide(f)) as f32,
+        };
+        let offset = scales.zip(&next.offset).map(joined).collect();
         let factor = self.factor.iter().zip(&next.factor).map(|(f, g)| f * g).collect();
         Scaler { offset, factor }
     }
@@ -168,8 +190,11 @@ vectorized! {
     }
 }
 
-/// Returns the factor that brings a spread to 1: 1 if there is no spread, or none that a float can bring there.
+/// Returns the factor that brings a spread to 1: 0 if there is no spread, and 1 if no float can bring it there.
 fn factor(spread: f64) -> f32 {
+    if spread == 0.0 {
+        return 0.0;
+    }
     let factor = (1.0 / spread) as f32;
     if factor.is_normal() { factor } else { 1.0 }
 }

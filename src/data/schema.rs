@@ -2,24 +2,58 @@
 
 use std::ops::Range;
 
+use super::number::NumberForm;
+use super::reading::Reading;
+use super::time::TimeForm;
 use crate::base::error::{Error, Result};
 use crate::base::text::{listed, quoted, repeated};
 
+/// The remedy if data was read otherwise than the model reads it.
+const REREAD: &str = "read the data with the model's schema (Dataset::from_csv_as)";
+
 /// A feature column.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq)]
+#[non_exhaustive]
 pub struct Column {
     /// Its header, or its number counted from 1.
     pub name: String,
     /// The kind of its cells.
     pub kind: ColumnKind,
+    /// Whether a missing cell has an input of its own, the last of the column, which is 1 if the cell is missing.
+    pub marks_missing: bool,
+}
+
+impl Column {
+    /// Makes a column without an input for missing cells.
+    pub fn new(name: impl Into<String>, kind: ColumnKind) -> Column {
+        Column { name: name.into(), kind, marks_missing: false }
+    }
+
+    /// Returns the number of inputs that the column makes.
+    pub fn width(&self) -> usize {
+        self.kind.width() + usize::from(self.marks_missing)
+    }
+
+    /// Returns a name for each input.
+    fn input_names(&self) -> Vec<String> {
+        let mut names: Vec<String> = match &self.kind {
+            ColumnKind::Number(_) => vec![self.name.clone()],
+            ColumnKind::Time(form) => form.parts().iter().map(|part| format!("{}.{part}", self.name)).collect(),
+            ColumnKind::Categories(all) => all.iter().map(|category| format!("{}={category}", self.name)).collect(),
+        };
+        names.extend(self.marks_missing.then(|| format!("{} is missing", self.name)));
+        names
+    }
 }
 
 /// The kind of the cells of a feature column.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq)]
 #[non_exhaustive]
 pub enum ColumnKind {
     /// Numbers: one input of the network.
-    Number,
+    Number(NumberForm),
+    /// Dates or times of day: an input for each [part](TimeForm::parts).
+    Time(TimeForm),
     /// One of these texts, in alphabetical order: one input for each, which is 1 for the text in the cell and 0
     /// for the others (one-hot encoding).
     Categories(Vec<String>),
@@ -65,8 +99,14 @@ pub struct Schema {
     positions: Vec<usize>,
     /// The indices of the ignored columns.
     ignored: Vec<usize>,
+    /// How the numbers of the target columns are written; empty if they are classes.
+    target_forms: Vec<NumberForm>,
     /// Whether features may be missing, which are NaN then.
     allows_missing: bool,
+    /// Whether the columns are known by the names of a header, not by their positions.
+    is_named: bool,
+    /// The words for missing cells, if they are not the usual ones.
+    missing_values: Option<Vec<String>>,
 }
 
 impl Schema {
@@ -89,8 +129,8 @@ impl Schema {
         let names = columns.iter().map(|column| &column.name).chain(target.names());
         distinct(names, "columns")?;
         let mut lists = columns.iter().filter_map(|column| match &column.kind {
-            ColumnKind::Number => None,
             ColumnKind::Categories(names) => Some(names),
+            ColumnKind::Number(_) | ColumnKind::Time(_) => None,
         });
         lists.try_for_each(|names| distinct(names, "categories"))?;
         if let TargetSchema::Classes { name, classes } = &target {
@@ -103,7 +143,7 @@ impl Schema {
             }
         }
         let (targets, total) = (target.names().len(), columns.len() + target.names().len() + ignored.len());
-        if columns.iter().all(|column| column.kind.width() == 0) || targets == 0 {
+        if columns.iter().all(|column| column.width() == 0) || targets == 0 {
             return Err(Error::Mismatch("a network needs at least one feature and one target".to_string()));
         }
         let mut taken = vec![false; total];
@@ -112,7 +152,74 @@ impl Schema {
             let without = if ignored.is_empty() { String::new() } else { format!(" without {ignored:?}") };
             return Err(Error::Mismatch(format!("{targets} targets at {positions:?} of {total} columns{without}")));
         }
-        Ok(Schema { columns, target, positions, ignored, allows_missing: false })
+        let target_forms = match &target {
+            TargetSchema::Classes { .. } => Vec::new(),
+            TargetSchema::Values { names } => vec![NumberForm::default(); names.len()],
+        };
+        let schema = Schema {
+            columns,
+            target,
+            positions,
+            ignored,
+            target_forms,
+            allows_missing: false,
+            is_named: true,
+            missing_values: None,
+        };
+        Ok(schema.with_usual_names())
+    }
+
+    /// Returns the schema with these forms of the target columns' numbers.
+    pub(crate) fn with_target_forms(self, target_forms: Vec<NumberForm>) -> Schema {
+        Schema { target_forms, ..self }
+    }
+
+    /// Returns the schema, known by the names of a header or not.
+    pub(crate) fn with_names(self, is_named: bool) -> Schema {
+        Schema { is_named, ..self }
+    }
+
+    /// Returns the schema, known by names unless all of them are just positions.
+    pub(crate) fn with_usual_names(self) -> Schema {
+        let names: Vec<&String> = self.columns.iter().map(|column| &column.name).collect();
+        let is_named = !numbered(&names);
+        self.with_names(is_named)
+    }
+
+    /// Returns the schema with these words for missing cells.
+    pub(crate) fn with_missing_values(self, missing_values: Option<Vec<String>>) -> Schema {
+        Schema { missing_values, ..self }
+    }
+
+    /// Returns whether columns are known by the names of a header. Otherwise they are known by their positions.
+    pub fn is_named(&self) -> bool {
+        self.is_named
+    }
+
+    /// Returns the words for missing cells, if they are not the usual ones.
+    pub fn missing_values(&self) -> Option<&[String]> {
+        self.missing_values.as_deref()
+    }
+
+    /// Returns how the numbers of the target columns are written: one form for each, or none if they are classes.
+    pub fn target_forms(&self) -> &[NumberForm] {
+        &self.target_forms
+    }
+
+    /// Returns a target's value in the units of its table, given that of a dataset or of a prediction: the
+    /// [origin](NumberForm::origin) is added in double precision.
+    ///
+    /// # Panics
+    /// If there is no such target, or the targets are classes.
+    pub fn target_value(&self, target: usize, value: f32) -> f64 {
+        self.target_forms[target].origin + f64::from(value)
+    }
+
+    /// Returns how a table is to be read that this schema will be applied to.
+    pub fn reading(&self) -> Reading {
+        let names =
+            if self.is_named { self.columns.iter().map(|column| column.name.clone()).collect() } else { Vec::new() };
+        Reading { names, missing_values: self.missing_values.clone(), keep_index: true, ..Reading::default() }
     }
 
     /// Returns the schema with missing features allowed or not. In a dataset they are NaN, in all inputs of their
@@ -142,7 +249,7 @@ impl Schema {
     /// Those of [`from_parts`](Self::from_parts).
     pub fn numbers(names: impl IntoIterator<Item: Into<String>>, target: TargetSchema) -> Result<Schema> {
         let columns: Vec<Column> =
-            names.into_iter().map(|name| Column { name: name.into(), kind: ColumnKind::Number }).collect();
+            names.into_iter().map(|name| Column::new(name, ColumnKind::Number(NumberForm::default()))).collect();
         let positions = (columns.len()..columns.len() + target.names().len()).collect();
         Schema::from_parts(columns, target, positions)
     }
@@ -164,25 +271,21 @@ impl Schema {
 
     /// Returns the number of inputs that the features make.
     pub fn width(&self) -> usize {
-        self.columns.iter().map(|column| column.kind.width()).sum()
+        self.columns.iter().map(Column::width).sum()
     }
 
     /// Returns the inputs of each column, in their order.
     pub(super) fn inputs(&self) -> impl Iterator<Item = Range<usize>> {
         self.columns.iter().scan(0, |end, column| {
             let start = *end;
-            *end += column.kind.width();
+            *end += column.width();
             Some(start..*end)
         })
     }
 
     /// Returns a name for each input: that of its column or, for a category, one like `color=red`.
     pub fn input_names(&self) -> Vec<String> {
-        let names = |column: &Column| match &column.kind {
-            ColumnKind::Number => vec![column.name.clone()],
-            ColumnKind::Categories(all) => all.iter().map(|category| format!("{}={category}", column.name)).collect(),
-        };
-        self.columns.iter().flat_map(names).collect()
+        self.columns.iter().flat_map(Column::input_names).collect()
     }
 
     /// Checks that data of the schema `other` fits a model of this one: as many features of the same kinds, the same
@@ -199,28 +302,38 @@ impl Schema {
             return mismatch(format!("the model takes {} features, the data has {}", expected.len(), found.len()));
         }
         let names = |schema: &Schema| schema.columns.iter().map(|column| column.name.clone()).collect::<Vec<String>>();
-        same_names(&names(self), &names(other), "feature")?;
+        let both_named = self.is_named && other.is_named;
+        if both_named {
+            same_names(&names(self), &names(other), "feature")?;
+        }
         for (expected, found) in expected.iter().zip(found) {
             let name = quoted(&expected.name);
+            if expected.marks_missing != found.marks_missing {
+                return mismatch(format!("the feature {name} has missing cells in one of model and data: {REREAD}"));
+            }
             match (&expected.kind, &found.kind) {
-                (ColumnKind::Number, ColumnKind::Number) => {}
+                (ColumnKind::Number(expected), ColumnKind::Number(found)) if expected.origin == found.origin => {}
+                (ColumnKind::Time(expected), ColumnKind::Time(found)) if expected.origin == found.origin => {}
+                (ColumnKind::Number(_), ColumnKind::Number(_)) | (ColumnKind::Time(_), ColumnKind::Time(_)) => {
+                    return mismatch(format!("the feature {name} has another origin in the data: {REREAD}"));
+                }
                 (ColumnKind::Categories(expected), ColumnKind::Categories(found)) => {
                     if let Some(difference) = difference(expected, found) {
                         return mismatch(format!("the categories of the feature {name} differ: {difference}"));
                     }
                 }
-                (ColumnKind::Number, _) => {
-                    return mismatch(format!("the feature {name} is a number for the model, a text in the data"));
+                (expected, found) => {
+                    let (expected, found) = (expected.noun(), found.noun());
+                    return mismatch(format!(
+                        "the feature {name} is a {expected} for the model, a {found} in the data"
+                    ));
                 }
-                _ => return mismatch(format!("the feature {name} is a text for the model, a number in the data")),
             }
         }
         match (&self.target, &other.target) {
             (TargetSchema::Classes { classes: expected, .. }, TargetSchema::Classes { classes: found, .. }) => {
                 match difference(expected, found) {
-                    Some(difference) => mismatch(format!(
-                        "the classes differ: {difference}; read the data with the model's schema (Dataset::from_csv_as)"
-                    )),
+                    Some(difference) => mismatch(format!("the classes differ: {difference}; {REREAD}")),
                     None => Ok(()),
                 }
             }
@@ -229,7 +342,10 @@ impl Schema {
                     let (expected, found) = (expected.len(), found.len());
                     return mismatch(format!("the model predicts {expected} values, the data has {found}"));
                 }
-                same_names(expected, found, "target")
+                if self.target_forms.iter().zip(&other.target_forms).any(|(a, b)| a.origin != b.origin) {
+                    return mismatch(format!("a target has another origin in the data: {REREAD}"));
+                }
+                if both_named { same_names(expected, found, "target") } else { Ok(()) }
             }
             (TargetSchema::Classes { .. }, _) => mismatch("the model predicts classes, the data has values".into()),
             (TargetSchema::Values { .. }, _) => mismatch("the model predicts values, the data has classes".into()),
@@ -241,21 +357,30 @@ impl ColumnKind {
     /// Returns the number of inputs of such a column.
     pub(super) fn width(&self) -> usize {
         match self {
-            ColumnKind::Number => 1,
+            ColumnKind::Number(_) => 1,
+            ColumnKind::Time(form) => form.parts().len(),
             ColumnKind::Categories(names) => names.len(),
+        }
+    }
+
+    fn noun(&self) -> &'static str {
+        match self {
+            ColumnKind::Number(_) => "number",
+            ColumnKind::Time(_) => "time",
+            ColumnKind::Categories(_) => "text",
         }
     }
 }
 
-/// Returns whether every name is just a position. No name in a header is a number: these come from a table without one.
-pub(super) fn numbered<S: AsRef<str>>(names: &[S]) -> bool {
+/// Returns whether every name is just a position, as those of columns without names are.
+fn numbered<S: AsRef<str>>(names: &[S]) -> bool {
     names.iter().all(|name| name.as_ref().parse::<usize>().is_ok())
 }
 
 /// Returns an error if columns that have names have different ones.
 fn same_names(expected: &[String], found: &[String], what: &str) -> Result<()> {
     let index = expected.iter().zip(found).position(|(expected, found)| expected != found);
-    let Some(index) = index.filter(|_| !numbered(expected) && !numbered(found)) else { return Ok(()) };
+    let Some(index) = index else { return Ok(()) };
     let (number, expected, found) = (index + 1, quoted(&expected[index]), quoted(&found[index]));
     Err(Error::Mismatch(format!("{what} {number} is {expected} for the model, {found} in the data")))
 }

@@ -83,7 +83,7 @@ impl Dataset {
         let (schema, targets) = (self.schema(), self.targets.select(&(length - 1..self.len()).collect::<Vec<_>>()));
         let column = |column: &Column, age: usize| {
             let time = if age == 0 { "t".to_string() } else { format!("t-{age}") };
-            Column { name: format!("{}[{time}]", column.name), kind: column.kind.clone() }
+            Column { name: format!("{}[{time}]", column.name), ..column.clone() }
         };
         let columns: Vec<Column> =
             (0..length).rev().flat_map(|age| schema.columns().iter().map(move |of| column(of, age))).collect();

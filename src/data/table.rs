@@ -5,18 +5,23 @@ use std::fmt;
 use std::io::Read;
 use std::path::Path;
 
-use super::{GZIP, compressed};
+use super::cell::Cell;
+use super::reading::Reading;
+use super::scanner::Scanner;
 use crate::base::error::{Error, Result};
 use crate::base::text::{listed, quoted, repeated};
 
 /// A CSV file: records of equally many cells, each cell still a text.
 ///
-/// - The separator is the comma, the tab or the semicolon, whichever the first record has most of. (A comma between
-///   digits may be a decimal comma, and counts only when there is no other separator.)
+/// - The separator is the comma, the semicolon, the tab or the vertical bar, whichever splits the first records into
+///   equally many cells, most of which are numbers. A line `sep=;` names it.
 /// - A cell in double quotes may hold separators, line ends and, doubled, quotes. Spaces around a cell do not
 ///   belong to it unless they stand inside quotes.
-/// - Lines end in LF, CRLF or CR. Blank lines are skipped, and so is a UTF-8 byte order mark.
-/// - The first record is a header when none of its cells is empty or a number.
+/// - Lines end in LF, CRLF or CR. Blank lines are skipped, and so are a UTF-8 byte order mark, lines of nothing but
+///   separators, lines above the first record that begin with `#`, and separators at the end of every line.
+/// - The first record is a header if it differs from the columns under it: texts over numbers, numbers out of their
+///   range. [`Reading`] can say whether it is.
+/// - A first column without a name that numbers the rows is [ignored](Self::ignore).
 ///
 /// The text is kept once, as it was read, and a record is split into cells whenever it is read.
 ///
@@ -29,21 +34,25 @@ use crate::base::text::{listed, quoted, repeated};
 /// ```
 #[derive(Clone)]
 pub struct Table {
-    file: String,
-    text: String,
-    separator: u8,
-    header: Option<Vec<String>>,
-    columns: usize,
+    pub(super) file: String,
+    pub(super) text: String,
+    pub(super) separator: u8,
+    pub(super) header: Option<Vec<String>>,
+    pub(super) columns: usize,
     /// The indices of the ignored columns, in their order.
-    ignored: Vec<usize>,
-    records: Vec<Record>,
+    pub(super) ignored: Vec<usize>,
+    pub(super) records: Vec<Record>,
+    pub(super) notes: Vec<String>,
+    pub(super) reading: Reading,
+    /// The columns, with the words for missing cells that are texts in them.
+    pub(super) texts: Vec<(usize, String)>,
 }
 
 /// Where a record starts.
 #[derive(Clone, Copy)]
-struct Record {
-    position: usize,
-    line: usize,
+pub(super) struct Record {
+    pub position: usize,
+    pub line: usize,
 }
 
 impl Table {
@@ -52,6 +61,14 @@ impl Table {
     /// # Errors
     /// If the file cannot be read, and those of [`parse`](Self::parse).
     pub fn read(path: impl AsRef<Path>) -> Result<Table> {
+        Table::read_with(path, &Reading::default())
+    }
+
+    /// Reads the table in a file, `-` for standard input, as `reading` says.
+    ///
+    /// # Errors
+    /// If the file cannot be read, and those of [`parse_with`](Self::parse_with).
+    pub fn read_with(path: impl AsRef<Path>, reading: &Reading) -> Result<Table> {
         let path = path.as_ref();
         let mut bytes = Vec::new();
         let result = match path == Path::new("-") {
@@ -59,52 +76,15 @@ impl Table {
             false => std::fs::read(path).map(|content| bytes = content),
         };
         result.map_err(|source| Error::io(path, source))?;
-        Table::parse(bytes, &path.display().to_string())
+        Table::parse_with(bytes, &path.display().to_string(), reading)
     }
 
     /// Reads the table in `content`; `file` is its name in messages.
     ///
     /// # Errors
-    /// If the content is compressed, not UTF-8, or empty; if records differ in their number of cells; if a quote does
-    /// not end or a cell continues after it; if two columns of the header have the same name or no record is under it.
-    /// The error names the line.
+    /// Those of [`parse_with`](Self::parse_with).
     pub fn parse(content: impl Into<Vec<u8>>, file: &str) -> Result<Table> {
-        let text = decode(content.into(), file)?;
-        let start = if text.starts_with('\u{FEFF}') { '\u{FEFF}'.len_utf8() } else { 0 };
-        let separator = separator(&text.as_bytes()[start..]);
-        let mut scanner = Scanner { text: &text, position: start, line: 1, separator };
-        let mut records: Vec<Record> = Vec::new();
-        let mut columns = 0;
-        while scanner.skip_blank_lines() {
-            let record = Record { position: scanner.position, line: scanner.line };
-            let mut cells = 0;
-            let mut more = true;
-            while more {
-                (_, more) = scanner.cell().map_err(|(line, message)| fault(file, line, message))?;
-                cells += 1;
-            }
-            if records.is_empty() {
-                columns = cells;
-            } else if cells != columns {
-                let (first, name) = (records[0], separator_name(separator));
-                let unit = if cells == 1 { "cell" } else { "cells" };
-                let message = format!(
-                    "{cells} {unit}, but line {} has {columns}; a cell that holds a {name} must stand in double quotes",
-                    first.line
-                );
-                return Err(fault(file, record.line, message));
-            }
-            records.push(record);
-        }
-        if records.is_empty() {
-            return Err(Error::format(file, "is empty: a header or a line of numbers was expected"));
-        }
-        let (file, ignored) = (file.to_string(), Vec::new());
-        let mut table = Table { file, text, separator, header: None, columns, ignored, records };
-        if table.cells(0).all(|cell| is_name(cell.trim())) {
-            table.take_header()?;
-        }
-        Ok(table)
+        Table::parse_with(content, file, &Reading::default())
     }
 
     /// Makes a table of cells, as a form or a program has them. No cell needs quotes.
@@ -147,20 +127,18 @@ impl Table {
             ));
         }
         let file = FILE.to_string();
-        Ok(Table { file, text, separator: b',', header: Some(header), columns, ignored: Vec::new(), records })
-    }
-
-    fn take_header(&mut self) -> Result<()> {
-        let names: Vec<String> = self.cells(0).map(|cell| cell.trim().to_string()).collect();
-        let line = self.records.remove(0).line;
-        distinct_columns(&names, &self.file, line)?;
-        if self.records.is_empty() {
-            let message =
-                "has a header but no rows under it (the first line is a header when no cell of it is a number)";
-            return Err(Error::format(&self.file, message));
-        }
-        self.header = Some(names);
-        Ok(())
+        Ok(Table {
+            file,
+            text,
+            separator: b',',
+            header: Some(header),
+            columns,
+            ignored: Vec::new(),
+            records,
+            notes: Vec::new(),
+            reading: Reading::default(),
+            texts: Vec::new(),
+        })
     }
 
     /// Returns the file's name, as the caller gave it.
@@ -213,6 +191,24 @@ impl Table {
             more = next;
             Some(cell)
         })
+        .take(self.columns)
+    }
+
+    /// Returns the content of a cell of a column.
+    pub(super) fn content(&self, column: usize, cell: &str) -> Cell {
+        let content = Cell::of(cell, &self.reading);
+        let is_word = || self.texts.iter().any(|(index, word)| *index == column && word == cell.trim());
+        if matches!(content, Cell::Missing) && is_word() { Cell::Text } else { content }
+    }
+
+    /// Returns what is worth knowing about how the table was read: a sentence for each surprise, without a point.
+    pub fn notes(&self) -> &[String] {
+        &self.notes
+    }
+
+    /// Returns how the table was read.
+    pub fn reading(&self) -> &Reading {
+        &self.reading
     }
 
     /// Returns the indices of the ignored columns, from 0.
@@ -247,7 +243,7 @@ impl Table {
             let names: Vec<String> = (0..self.columns()).map(|column| self.column_name(column)).collect();
             let hint = match self.header() {
                 Some(_) => "",
-                None => ": it has no header, since a number or an empty cell is in its first line",
+                None => ": its first line is read as data (--header yes, if it is a header)",
             };
             Error::format(self.file(), format!("has no column {}; it has {}{hint}", quoted(name), listed(&names)))
         })
@@ -272,169 +268,14 @@ impl fmt::Debug for Table {
     }
 }
 
-/// Returns whether a cell may be a column's name. A number with a decimal comma, which is refused later, may not.
-fn is_name(cell: &str) -> bool {
-    !cell.is_empty() && cell.replace(',', ".").parse::<f64>().is_err()
-}
-
 /// Returns an error if two columns have the same name.
-fn distinct_columns(names: &[String], file: &str, line: usize) -> Result<()> {
-    match repeated(names.iter().map(String::as_str)) {
+pub(super) fn distinct_columns<S: AsRef<str>>(names: &[S], file: &str, line: usize) -> Result<()> {
+    match repeated(names.iter().map(S::as_ref)) {
         Some(twice) => Err(fault(file, line, format!("two columns are called {}: rename one of them", quoted(twice)))),
         None => Ok(()),
     }
 }
 
-fn fault(file: &str, line: usize, message: String) -> Error {
+pub(super) fn fault(file: &str, line: usize, message: String) -> Error {
     Error::Parse { file: file.to_string(), line, column: None, message }
-}
-
-fn decode(bytes: Vec<u8>, file: &str) -> Result<String> {
-    if bytes.starts_with(&GZIP) {
-        return Err(compressed(file));
-    }
-    // A byte order mark, or the zero half of a first plain letter.
-    if matches!(bytes[..], [0xFF, 0xFE, ..] | [0xFE, 0xFF, ..] | [0, 1..=255, ..] | [1..=255, 0, ..]) {
-        let message = format!("is UTF-16: convert it with `iconv -f UTF-16 -t UTF-8 {file} > utf8.csv`");
-        return Err(Error::format(file, message));
-    }
-    String::from_utf8(bytes).map_err(|error| {
-        if error.as_bytes().contains(&0) {
-            let remedy = "a table is a text with commas, tabs or semicolons between the cells, and images are read by \
-                          their folder";
-            return Error::format(file, format!("is not a text but binary: {remedy}"));
-        }
-        let line = 1 + line_ends(&error.as_bytes()[..error.utf8_error().valid_up_to()]);
-        let remedy = format!("convert the file, perhaps with `iconv -f WINDOWS-1252 -t UTF-8 {file} > utf8.csv`");
-        fault(file, line, format!("is not UTF-8 text: {remedy}"))
-    })
-}
-
-fn line_ends(bytes: &[u8]) -> usize {
-    let ends = |(i, &byte): (usize, &u8)| byte == b'\n' || (byte == b'\r' && bytes.get(i + 1) != Some(&b'\n'));
-    bytes.iter().enumerate().filter(|&entry| ends(entry)).count()
-}
-
-/// Returns the separator that the first record has most of. A comma between digits counts only when there is nothing
-/// else: it may be a decimal comma.
-fn separator(bytes: &[u8]) -> u8 {
-    let (mut commas, mut semicolons, mut tabs) = (0, 0, 0);
-    let (mut quoted, mut blank, mut after_digit) = (false, true, false);
-    for (i, &byte) in bytes.iter().enumerate() {
-        let before_digit = bytes.get(i + 1).is_some_and(u8::is_ascii_digit);
-        match byte {
-            b'"' => quoted = !quoted,
-            _ if quoted => {}
-            b'\n' | b'\r' if !blank => break,
-            b',' if !(after_digit && before_digit) => commas += 1,
-            b';' => semicolons += 1,
-            b'\t' => tabs += 1,
-            _ => {}
-        }
-        blank &= matches!(byte, b' ' | b'\n' | b'\r');
-        after_digit = byte.is_ascii_digit();
-    }
-    match commas.max(semicolons).max(tabs) {
-        most if most == commas => b',',
-        most if most == semicolons => b';',
-        _ => b'\t',
-    }
-}
-
-fn separator_name(separator: u8) -> &'static str {
-    match separator {
-        b'\t' => "tab",
-        b';' => "semicolon",
-        _ => "comma",
-    }
-}
-
-/// Splits a text into cells, one by one.
-struct Scanner<'a> {
-    text: &'a str,
-    position: usize,
-    line: usize,
-    separator: u8,
-}
-
-impl<'a> Scanner<'a> {
-    /// Goes to the start of the next record. Returns whether there is one.
-    fn skip_blank_lines(&mut self) -> bool {
-        let bytes = self.text.as_bytes();
-        let mut ahead = self.position;
-        loop {
-            match bytes.get(ahead) {
-                Some(b' ') => ahead += 1,
-                Some(b'\n' | b'\r') => {
-                    self.position = ahead;
-                    self.end_line();
-                    ahead = self.position;
-                }
-                other => return other.is_some(),
-            }
-        }
-    }
-
-    /// Steps over the line end here, if there is one.
-    fn end_line(&mut self) {
-        let rest = &self.text.as_bytes()[self.position..];
-        let length = match rest {
-            [b'\r', b'\n', ..] => 2,
-            [b'\r' | b'\n', ..] => 1,
-            _ => return,
-        };
-        self.position += length;
-        self.line += 1;
-    }
-
-    /// Returns the cell here, and whether its record has another one; or the line to blame, and why.
-    #[inline]
-    fn cell(&mut self) -> std::result::Result<(Cow<'a, str>, bool), (usize, String)> {
-        let bytes = self.text.as_bytes();
-        let start = self.position + bytes[self.position..].iter().take_while(|&&byte| byte == b' ').count();
-        let cell = if bytes.get(start) == Some(&b'"') {
-            self.quoted_cell(start + 1)?
-        } else {
-            let separator = self.separator;
-            let ends = |&byte: &u8| byte == separator || byte == b'\n' || byte == b'\r';
-            let end = bytes[start..].iter().position(ends).map_or(bytes.len(), |length| start + length);
-            self.position = end;
-            Cow::Borrowed(self.text[start..end].trim_ascii_end())
-        };
-        let more = bytes.get(self.position) == Some(&self.separator);
-        if more {
-            self.position += 1;
-        } else {
-            self.end_line();
-        }
-        Ok((cell, more))
-    }
-
-    /// Returns the cell whose opening quote stands just before `start`.
-    fn quoted_cell(&mut self, start: usize) -> std::result::Result<Cow<'a, str>, (usize, String)> {
-        let bytes = self.text.as_bytes();
-        let line = self.line;
-        let (mut unquoted, mut from) = (String::new(), start);
-        let end = loop {
-            let Some(length) = self.text[from..].find('"') else {
-                return Err((line, "a double quote opens here and never ends: close it, or double it".to_string()));
-            };
-            let quote = from + length;
-            if bytes.get(quote + 1) != Some(&b'"') {
-                break quote;
-            }
-            unquoted.push_str(&self.text[from..=quote]);
-            from = quote + 2;
-        };
-        self.line += line_ends(&bytes[start..end]);
-        self.position = end + 1 + bytes[end + 1..].iter().take_while(|&&byte| byte == b' ').count();
-        match bytes.get(self.position) {
-            Some(&byte) if byte != self.separator && byte != b'\n' && byte != b'\r' => {
-                let message = "a cell continues after its closing double quote: a quote inside a cell must be doubled";
-                Err((self.line, message.to_string()))
-            }
-            _ if unquoted.is_empty() => Ok(Cow::Borrowed(&self.text[start..end])),
-            _ => Ok(Cow::Owned(unquoted + &self.text[from..end])),
-        }
-    }
 }

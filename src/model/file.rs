@@ -5,10 +5,11 @@ use std::path::Path;
 
 use super::model::Model;
 use super::preprocessing::Preprocessing;
+use super::schema_json;
 use crate::base::error::{Error, Result};
 use crate::base::sort::order;
 use crate::base::text::quoted;
-use crate::data::{Column, ColumnKind, Imputer, Scaler, Schema, TargetSchema};
+use crate::data::{Imputer, Scaler};
 use crate::format::json::Json;
 use crate::format::safetensors::{Safetensors, Tensor};
 use crate::linalg::matrix::Matrix;
@@ -218,7 +219,7 @@ impl Model {
         if let Some(imputer) = self.preprocessing().imputer() {
             file.tensors.push(Tensor::new(FILL, &[imputer.columns()], imputer.fill().to_vec()));
         }
-        file.metadata.insert("schema".into(), schema_to_json(self.schema()).to_string());
+        file.metadata.insert("schema".into(), schema_json::to_json(self.schema()).to_string());
         if let Some(loss) = self.known_loss() {
             file.metadata.insert("loss".into(), loss.to_string());
         }
@@ -238,7 +239,7 @@ impl Model {
             })?;
             Json::parse(text).map_err(|error| format!("`{name}` cannot be read: {error}: the file is damaged"))
         };
-        let schema = schema_from_json(&json("schema")?)?;
+        let schema = schema_json::from_json(&json("schema")?)?;
         let tensors = Tensors::of(file);
         let imputer = match tensors.has(FILL) {
             true => {
@@ -271,61 +272,6 @@ impl Model {
 
 /// The name of the tensor with the numbers that are filled in for missing features.
 const FILL: &str = "features.fill";
-
-/// Returns the schema as
-/// `{"columns":["width",{"name":"color","categories":["blue","red"]}],"target":{…},"positions":[2]}`, with
-/// `"ignored":[3]` if columns are ignored.
-fn schema_to_json(schema: &Schema) -> Json {
-    let strings = |names: &[String]| Json::Array(names.iter().map(|name| name.as_str().into()).collect());
-    let columns = schema.columns().iter().map(|column| match &column.kind {
-        ColumnKind::Number => column.name.as_str().into(),
-        ColumnKind::Categories(categories) => {
-            Json::object([("name", column.name.as_str().into()), ("categories", strings(categories))])
-        }
-    });
-    let target = match schema.target() {
-        TargetSchema::Classes { name, classes } => {
-            Json::object([("name", name.as_str().into()), ("classes", strings(classes))])
-        }
-        TargetSchema::Values { names } => Json::object([("values", strings(names))]),
-    };
-    let array = |indices: &[usize]| Json::Array(indices.iter().map(|&index| index.into()).collect());
-    let mut members = vec![
-        ("columns", Json::Array(columns.collect())),
-        ("target", target),
-        ("positions", array(schema.target_positions())),
-    ];
-    // Not in every file, so that older programs can read those without ignored columns.
-    if !schema.ignored_positions().is_empty() {
-        members.push(("ignored", array(schema.ignored_positions())));
-    }
-    Json::object(members)
-}
-
-fn schema_from_json(json: &Json) -> std::result::Result<Schema, String> {
-    let parts = || {
-        let text = |json: &Json| json.as_str().map(str::to_string);
-        let strings = |json: &Json| json.as_array()?.iter().map(text).collect::<Option<Vec<String>>>();
-        let column = |json: &Json| match json.as_str() {
-            Some(name) => Some(Column { name: name.into(), kind: ColumnKind::Number }),
-            None => {
-                let kind = ColumnKind::Categories(strings(json.get("categories")?)?);
-                Some(Column { name: text(json.get("name")?)?, kind })
-            }
-        };
-        let columns = json.get("columns")?.as_array()?.iter().map(column).collect::<Option<Vec<Column>>>()?;
-        let target = json.get("target")?;
-        let output = match target.get("classes") {
-            Some(classes) => TargetSchema::Classes { name: text(target.get("name")?)?, classes: strings(classes)? },
-            None => TargetSchema::Values { names: strings(target.get("values")?)? },
-        };
-        let indices = |json: &Json| json.as_array()?.iter().map(Json::as_usize).collect::<Option<Vec<usize>>>();
-        let ignored = json.get("ignored").map_or(Some(Vec::new()), indices)?;
-        Some((columns, output, indices(json.get("positions")?)?, ignored))
-    };
-    let (columns, output, positions, ignored) = parts().ok_or("`schema` is incomplete: the file is damaged")?;
-    Schema::from_parts_ignoring(columns, output, positions, ignored).map_err(|error| error.to_string())
-}
 
 /// A file's tensors by name.
 struct Tensors<'a> {

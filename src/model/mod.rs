@@ -11,8 +11,9 @@ pub(crate) mod preprocessing;
 pub(crate) mod ranking;
 pub(crate) mod regression;
 mod report;
+mod schema_json;
 
 pub use evaluate::Score;
 pub use model::Model;
-pub use predict::Predictor;
+pub use predict::{Predictions, Predictor};
 pub use preprocessing::{Preprocessing, Scaling};

@@ -3,14 +3,27 @@
 use super::evaluate;
 use super::model::Model;
 use crate::base::error::{Error, Result};
-use crate::base::text::{listed, quoted};
-use crate::data::{Dataset, Features, Table, TargetSchema};
+use crate::base::text::{counted, listed, quoted};
+use crate::data::{Dataset, Features, ReadRows, Table, TargetSchema};
 use crate::linalg::matrix::Matrix;
 use crate::nn::network::Scratch;
 
+/// Predictions for the rows of a table: see [`Model::predict_rows`].
+#[derive(Debug)]
+#[non_exhaustive]
+pub struct Predictions {
+    /// The predictions, rows × outputs; those of a row that could not be read mean nothing.
+    pub outputs: Matrix,
+    /// The rows that could not be read, counted from 0, and why.
+    pub failures: Vec<(usize, Error)>,
+    /// What may surprise, in sentences: unknown categories, features that were constant in training.
+    pub notes: Vec<String>,
+}
+
 impl Model {
     /// Returns the predictions for `x`, examples × features in the units of the training data: probabilities of the
-    /// classes, or values in the units of the targets. It works on the calling thread; for many examples,
+    /// classes, or values in the units of the targets. Features and values whose columns have an
+    /// [origin](crate::data::NumberForm::origin) are relative to it, as in a dataset. It works on the calling thread; for many examples,
     /// [`predict_dataset`](Self::predict_dataset) shares the work. Missing features are NaN; without an imputer so are
     /// their predictions.
     ///
@@ -52,6 +65,42 @@ impl Model {
     /// If the table lacks a column that the model takes, or a cell cannot be read as the model's schema requires.
     pub fn predict_table(&self, table: &Table) -> Result<Matrix> {
         self.predict_features(&self.schema().features(table)?.into())
+    }
+
+    /// Returns the predictions for the rows of a table, labeled or not, of which some may not be readable: the others
+    /// are predicted.
+    ///
+    /// # Errors
+    /// If the table lacks a column that the model takes.
+    pub fn predict_rows(&self, table: &Table) -> Result<Predictions> {
+        let ReadRows { features, failures, mut notes, .. } = self.schema().read_rows(table)?;
+        notes.extend(self.moved_constants(&features, &failures));
+        let outputs = self.predict_features(&features.into())?;
+        Ok(Predictions { outputs, failures, notes })
+    }
+
+    /// Returns a sentence for each feature that was constant in training and is not in `x`.
+    fn moved_constants(&self, x: &Matrix, failures: &[(usize, Error)]) -> Vec<String> {
+        let scaler = self.preprocessing().features();
+        let constant = |input: &usize| scaler.factor()[*input] == 0.0;
+        let mut notes = Vec::new();
+        let names = self.schema().input_names();
+        for input in (0..scaler.columns()).filter(constant) {
+            let expected = scaler.offset()[input];
+            let is_failure = |row: usize| failures.iter().any(|(failed, _)| *failed == row);
+            let differs = |row: &usize| {
+                let found = x[(*row, input)];
+                !found.is_nan() && found != expected && !is_failure(*row)
+            };
+            let rows = (0..x.rows()).filter(differs).count();
+            if rows > 0 {
+                let (name, rows) = (quoted(&names[input]), counted(rows, "row"));
+                notes.push(format!(
+                    "{name} was {expected} in all of the training data and is not in {rows}: it has no influence"
+                ));
+            }
+        }
+        notes
     }
 
     /// Returns the prediction for one row of cells, each with the name of its column: in any order, as text, without

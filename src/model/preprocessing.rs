@@ -44,14 +44,15 @@ impl Scaling {
         if data.features().is_bytes() { Scaling::Pixels } else { Scaling::Standard }
     }
 
-    /// Fits a scaler on features, the missing ones of which are filled in by `imputer`.
+    /// Fits a scaler on features, the missing ones of which are filled in by `imputer`. A feature that is constant gets a
+    /// factor of 0: nothing was learned about it, so that it must not move a prediction later.
     fn fit(self, features: &Features, imputer: Option<&Imputer>) -> Scaler {
         let imputed = Imputed { features, imputer };
         match self {
             Scaling::Standard => Scaler::standard(&imputed),
             Scaling::MinMax => Scaler::min_max(&imputed),
-            Scaling::Pixels => Scaler::divide_by(features.columns(), 255.0),
-            Scaling::None => Scaler::identity(features.columns()),
+            Scaling::Pixels => Scaler::divide_by(features.columns(), 255.0).without_constants(&imputed),
+            Scaling::None => Scaler::identity(features.columns()).without_constants(&imputed),
         }
     }
 }

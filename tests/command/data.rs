@@ -13,9 +13,21 @@ fn text_columns_are_features() {
     folder.write("new.csv", "color,size\nred,3\nlight blue,3\n\"green\",6\n");
     assert_eq!(folder.run("predict model.safetensors new.csv").ok(), "warm\ncold\nmild\n");
     folder.write("new.csv", "color,size\nred,3\npink,3\n");
+    let run = folder.run("predict model.safetensors new.csv");
+    assert!(run.err.contains("`color` has 1 cell with a category"), "{}", run.err);
+    assert_eq!(run.ok().lines().count(), 2);
     folder
-        .run("predict model.safetensors new.csv")
+        .run("predict model.safetensors new.csv --unknown error --strict")
         .fails(1, &["new.csv, line 3, column color", "`pink`", "`light blue`"]);
+    // A row that cannot be read does not lose the others.
+    folder.write("new.csv", "color,size\nred,3\nred,big\nlight blue,3\nred,\n");
+    let run = folder.run("predict model.safetensors new.csv");
+    assert_eq!((run.status, run.out.as_str()), (Some(1), "warm\n\ncold\n\n"));
+    assert!(run.err.contains("2 rows cannot be read") && run.err.contains("line 3, column size"), "{}", run.err);
+    let json = folder.run("predict model.safetensors new.csv --json");
+    assert_eq!(json.out.lines().nth(1), Some("{\"prediction\":null}"));
+    let strict = folder.run("predict model.safetensors new.csv --strict");
+    assert_eq!((strict.status, strict.out.as_str()), (Some(1), ""));
     folder.write("new.csv", "color,weight\nred,3\n");
     folder.run("predict model.safetensors new.csv").fails(1, &["new.csv", "lacks", "`size`", "`weight`"]);
     folder.run("eval model.safetensors new.csv").fails(1, &["lacks", "`size`", "`feel`"]);
@@ -86,7 +98,9 @@ fn malformed_tables_are_errors() {
     let bad = |content: &[u8], parts: &[&str]| {
         folder.write("bad.csv", content);
         let parts: Vec<&str> = parts.iter().copied().chain(["bad.csv"]).collect();
-        for words in ["train bad.csv", "eval model.safetensors bad.csv", "predict model.safetensors bad.csv"] {
+        for words in
+            ["train bad.csv --missing error", "eval model.safetensors bad.csv", "predict model.safetensors bad.csv"]
+        {
             folder.run(words).fails(1, &parts);
         }
     };
@@ -97,7 +111,7 @@ fn malformed_tables_are_errors() {
     bad(&with("5.1,nan,1.4,0.2,setosa"), &["line 3, column sepal_width", "`nan`", "missing"]);
     bad(&with("5.1,1e99,1.4,0.2,setosa"), &["line 3, column sepal_width", "`1e99`", "finite"]);
     bad(&with("5.1,x,1.4,0.2,setosa"), &["line 3, column sepal_width", "`x`", "number"]);
-    bad(&with("5.1,3.5,1.4,0.2"), &["line 3", "4 cells", "has 5", "quotes"]);
+    bad(&with("5.1,3.5,1.4,0.2"), &["line 3", "4 cells", "has 5", "fill the line up"]);
     bad(&with("5.1,3.5,1.4,0.2,\"setosa"), &["line 3", "quote"]);
     bad(&with("5.1,3.5,1.4,0.2,\"set\"osa"), &["line 3", "quote"]);
     bad(&[with("").as_slice(), b"5,3,1,\xE9,setosa\n"].concat(), &["line 5", "UTF-8", "iconv"]);

@@ -2,6 +2,7 @@
 
 mod generated;
 mod images;
+mod misread;
 mod missing;
 mod parsing;
 mod scaling;

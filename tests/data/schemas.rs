@@ -1,7 +1,7 @@
 //! Schemas: inferred, applied to other tables, and compared.
 
-use palmnet::data::{ColumnKind, Schema, TargetSchema, Targets};
-use palmnet::{Dataset, Matrix, Target};
+use palmnet::data::{ColumnKind, Missing, Reading, Schema, TargetSchema, Targets, Unknown};
+use palmnet::{Dataset, Matrix, Table, Target};
 
 use super::{load, table};
 use crate::support::{Folder, says};
@@ -25,8 +25,12 @@ fn target_kind_is_inferred_from_content() {
     };
     // Two whole numbers; many rows for each; too few rows for each; not whole; text.
     assert_eq!(classes(&["1", "0"], Target::Last), ["0", "1"]);
+    // A class is its text: `1.0` is not `1`, nor `007` the same as `7`.
     let ten_and_nine_and_one = ["10", "9", "1.0", "1", "9"].repeat(3);
-    assert_eq!(classes(&ten_and_nine_and_one, Target::Last), ["1", "9", "10"]);
+    assert_eq!(classes(&ten_and_nine_and_one, Target::Last), ["1", "1.0", "9", "10"]);
+    assert_eq!(classes(&["7", "007", "08", "7"].repeat(30), Target::Last), ["007", "7", "08"]);
+    let above = ["9007199254740993", "9007199254740992"];
+    assert_eq!(classes(&above.repeat(2), Target::Last), ["9007199254740992", "9007199254740993"]);
     assert_eq!(classes(&["10", "9", "1", "1", "9"], Target::Column("y")), [""; 0]);
     assert_eq!(classes(&["0.5", "1"], Target::Last), [""; 0]);
     assert_eq!(classes(&["b", "10", "c", "9"], Target::Last), ["10", "9", "b", "c"]);
@@ -68,35 +72,29 @@ fn unusable_columns_are_errors() {
 }
 
 #[test]
-fn decimal_commas_are_errors() {
-    says(load("a;b\n1,5;2\n3;4\n6;4\n", Target::Last), &["line 2, column a: `1,5`", "point"]);
-    // Decimal commas throughout are neither an identifier nor categories.
-    let commas: String = (0..200).map(|i| format!("{i},5;{}\n", i % 2)).collect();
-    says(load(&format!("a;b\n{commas}"), Target::Last), &["a.csv, line 2, column a: `0,5`", "decimals with a point"]);
-    says(load(&format!("b;a\n{}", "1;2,5\n".repeat(3)), Target::Last), &["line 2, column a: `2,5`", "point"]);
-    says(load("a\tb\nx\t1\n1\t2\n2,5\t1\n3,5\t1\n", Target::Last), &["a.csv, line 4, column a: `2,5`", "point"]);
+fn decimal_commas_are_read() {
+    let column = |text: &str| load(text, Target::Last).unwrap().to_matrix().into_vec();
+    assert_eq!(column("a;b\n1,5;2\n3;4\n6;4\n"), [1.5, 3.0, 6.0]);
+    let target = load(&format!("b;a\n{}", "1;2,5\n2;3,5\n".repeat(3)), Target::Last).unwrap();
+    assert_eq!(target.values().unwrap().as_slice()[..2], [2.5, 3.5]);
+    says(load("a\tb\nx\t1\n1\t2\n2,5\t1\n3,5\t1\n", Target::Last), &["a.csv, line 2, column a: `x` is not a number"]);
     assert_eq!(load("a;b\n1;2,5\n2;1,5\n", Target::Class("b")).unwrap().class_names(), ["1,5", "2,5"]);
 }
 
 #[test]
-fn dates_are_errors() {
-    let days: String =
-        (0..200).map(|i| format!("{}-{}-{},{}\n", 2000 + i / 300, 1 + i / 30, 1 + i % 30, i % 2)).collect();
-    says(load(&format!("day,b\n{days}"), Target::Last), &["the column `day` has 200", "like a date", "year"]);
-    says(load("day,b\n31.12.2024,1\n1.1.2025,2\n2.1.2025,1\n", Target::Last), &["`day`", "like a date", "remove"]);
+fn dates_are_numbers_but_no_targets() {
+    let data = load("day,b\n31.12.2024,1\n1.1.2025,2\n2.1.2025,1\n", Target::Last).unwrap();
+    assert_eq!(data.schema().input_names(), ["day.year", "day.month", "day.weekday", "day.seconds"]);
+    // A Tuesday, a Wednesday and a Thursday; the seconds are those from the middle.
+    let days = [[2024.0, 12.0, 1.0, -86400.0], [2025.0, 1.0, 2.0, 0.0], [2025.0, 1.0, 3.0, 86400.0]];
+    assert_eq!(data.to_matrix(), Matrix::from_rows(&days));
     says(load("b,day\n1,2024-12-31\n2,2025-01-01\n", Target::Last), &["`day`", "like a date"]);
-    assert_eq!(
-        load(&format!("a,b\n{}", "2024-01,1\n2024-02,2\n".repeat(5)), Target::Last).unwrap().schema().width(),
-        2
-    );
 }
 
 #[test]
 fn stray_text_is_an_error() {
-    says(load("a,b\n1,2\n1,x\n3,4\n", Target::Last), &["correct the cell", "--task classify"]);
-    // An index column without a name hides the header.
-    says(load(",a\n0,1\n1,2\n", Target::Last), &["a.csv, line 1, column 1: is empty"]);
-    says(load("1,a\n0,1\n1,2\n", Target::Last), &["a.csv, line 1, column 2: `a` is not a number", "header"]);
+    says(load("a,b\n1,2\n1,x\n3,4\n", Target::Last), &["correct the cell", "--missing-values x", "--task classify"]);
+    says(load("1,2\n0,1\nx,2\n3,4\n", Target::Last), &["a.csv, line 3, column 1: `x` is not a number"]);
 }
 
 #[test]
@@ -111,17 +109,27 @@ fn missing_and_infinite_cells_are_errors() {
 }
 
 #[test]
-fn too_many_categories_are_errors() {
+fn too_many_categories_are_an_identifier() {
     let rows: String = (0..101).map(|i| format!("name{i},{}\n", i % 2)).collect();
-    says(load(&format!("a,b\n{rows}"), Target::Last), &["the column `a` has 101 different", "remove this column"]);
+    says(load(&format!("a,b\n{rows}"), Target::Last), &["no feature columns", "identifiers", "--categories"]);
+    let width = |rows: &str| {
+        let text: String = rows.lines().enumerate().map(|(i, line)| format!("{},{line}\n", i % 7)).collect();
+        let table = table(&format!("x,a,b\n{text}"));
+        let data = Dataset::from_table(table, Target::Last, Missing::Fill).unwrap();
+        let noted = data.notes().iter().any(|note| note.contains("the column `a`") && note.contains("left out"));
+        assert_eq!(noted, data.schema().width() == 1);
+        data.schema().width() - 1
+    };
+    assert_eq!(width(&rows), 0);
     let hundred: String = (0..200).map(|i| format!("name{},{}\n", i % 100, i % 2)).collect();
-    assert_eq!(load(&format!("a,b\n{hundred}"), Target::Last).unwrap().schema().width(), 100);
+    assert_eq!(width(&hundred), 100);
+    // Mostly different texts are an identifier if there are more than 20.
+    assert_eq!(width(&(0..20).map(|i| format!("name{i},{}\n", i % 2)).collect::<String>()), 20);
+    assert_eq!(width(&(0..21).map(|i| format!("name{i},{}\n", i % 2)).collect::<String>()), 0);
     // More than 100 are allowed where each is common, up to 300.
     let rows = |n: usize, count: usize| (0..count).map(|i| format!("name{},{}\n", i % n, i % 2)).collect::<String>();
-    assert_eq!(load(&format!("a,b\n{}", rows(101, 1010)), Target::Last).unwrap().schema().width(), 101);
-    says(load(&format!("a,b\n{}", rows(101, 1009)), Target::Last), &["101 different cells in 1009 rows"]);
-    assert_eq!(load(&format!("a,b\n{}", rows(300, 3000)), Target::Last).unwrap().schema().width(), 300);
-    says(load(&format!("a,b\n{}", rows(301, 9000)), Target::Last), &["301 different cells in 9000 rows"]);
+    assert_eq!([width(&rows(101, 1010)), width(&rows(101, 1009))], [101, 0]);
+    assert_eq!([width(&rows(300, 3000)), width(&rows(301, 9000))], [300, 0]);
     says(load(&format!("b,a\n{}", "1,x\n".repeat(3)), Target::Class("a")), &["only one class"]);
     let rows: String = (0..30).map(|i| format!("1,name{i}\n")).collect();
     says(
@@ -163,19 +171,31 @@ fn schema_finds_columns_by_position() {
 }
 
 #[test]
-fn unknown_cells_are_errors() {
+fn unknown_cells_are_errors_but_for_categories() {
     let schema = Schema::infer(&table("a,color,kind\n1,red,x\n2,blue,y\n"), Target::Last).unwrap();
     let read = |row: &str| Dataset::from_table_as(&table(&format!("a,color,kind\n1,red,x\n{row}\n")), &schema);
-    says(read("1,green,x"), &["a.csv, line 3, column color: `green` is not a known category", "`blue`, `red`"]);
+    let green = read("1,green,x").unwrap();
+    assert_eq!(green.to_matrix().row(1), [1.0, 0.0, 0.0]);
+    assert!(green.notes()[0].contains("`color` has 1 cell with a category that training did not have, as `green`"));
+    let mut strict = Reading::default();
+    strict.unknown = Unknown::Error;
+    let table_of_green = Table::parse_with("a,color,kind\n1,green,x\n", "a.csv", &strict).unwrap();
+    says(
+        Dataset::from_table_as(&table_of_green, &schema),
+        &["a.csv, line 2, column color: `green` is not a known category", "`blue`, `red`"],
+    );
     says(read("1,red,z"), &["a.csv, line 3, column kind: `z` is not a known class", "`x`, `y`"]);
     says(read("one,red,x"), &["a.csv, line 3, column a: `one` is not a number"]);
     says(read(",red,x"), &["line 3, column a: is empty"]);
     says(read("1,NA,x"), &["line 3, column color: `NA` is a missing value"]);
     says(read("1,red,"), &["line 3, column kind: is empty"]);
     says(read("1e40,red,x"), &["line 3, column a: `1e40` is infinite"]);
-    let schema = Schema::infer(&table("a,kind\n1,1\n2,2.0\n"), Target::Class("kind")).unwrap();
+    // Numbers are compared as numbers if every class is written as programs print numbers.
+    let schema = Schema::infer(&table("a,kind\n1,1\n2,2\n"), Target::Class("kind")).unwrap();
     let data = Dataset::from_table_as(&table("a,kind\n1,2\n2,1.00\n"), &schema).unwrap();
     assert_eq!(data.labels().unwrap(), [1, 0]);
+    let schema = Schema::infer(&table("a,kind\n1,1\n2,02\n"), Target::Class("kind")).unwrap();
+    says(Dataset::from_table_as(&table("a,kind\n1,2\n"), &schema), &["`2` is not a known class"]);
 }
 
 #[test]

@@ -46,8 +46,8 @@ fn separator_is_the_most_frequent_of_the_first_record() {
 #[test]
 fn malformed_tables_are_errors() {
     let parse = |bytes: &[u8]| Table::parse(bytes, "a.csv");
-    says(parse(b"a,b\n1,2\n\n3\n"), &["a.csv, line 4: 1 cell, but line 1 has 2", "comma", "quotes"]);
-    says(parse(b"a\tb\n1\t2\t3\n"), &["a.csv, line 2: 3 cells", "tab"]);
+    says(parse(b"a,b\n1,2\n\n3\n"), &["a.csv, line 4: 1 cell, but line 1 has 2", "fill the line up"]);
+    says(parse(b"a\tb\n1\t2\t3\n"), &["a.csv, line 2: 3 cells", "tab", "quotes", "--separator"]);
     says(parse(b"a,b\n1,\"2\n3,4\n"), &["a.csv, line 2: a double quote opens here and never ends"]);
     says(parse(b"a,b\n1,\"2\n\"3,4\n"), &["a.csv, line 3: a cell continues after its closing double quote"]);
     says(parse(b"a,b\n1,\xE9\n"), &["a.csv, line 2: is not UTF-8", "iconv"]);
@@ -76,7 +76,7 @@ fn table_from_rows_needs_no_quotes() {
     let row = |age: &str, city: &str| Table::from_rows(&["city", "age"], [[city, age]]).unwrap();
     assert_eq!(data.schema().features(&row("41", "Trier")).unwrap().as_slice(), [41.0, 0.0, 1.0]);
     says(data.schema().features(&row("old", "Bonn")), &["rows, line 1, column age", "`old` is not a number"]);
-    says(data.schema().features(&row("41", "Rome")), &["`Rome` is not a known category"]);
+    assert_eq!(data.schema().features(&row("41", "Rome")).unwrap().as_slice(), [41.0, 0.0, 0.0]);
     says(Table::from_rows(&["a", "b"], [vec!["1", "2"], vec!["1"]]), &["rows, line 2", "1 cells", "has 2"]);
     says(Table::from_rows(&["a", "a"], [["1", "2"]]), &["two columns are called `a`"]);
     says(Table::from_rows(&["a"], [[""; 1]; 0]), &["1 columns and 0 rows"]);

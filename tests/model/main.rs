@@ -13,7 +13,7 @@ mod support;
 
 use palmnet::Activation::*;
 use palmnet::compute::Rng;
-use palmnet::data::{Column, ColumnKind, Scaler, Schema, TargetSchema};
+use palmnet::data::{Column, ColumnKind, NumberForm, Scaler, Schema, TargetSchema};
 use palmnet::{Matrix, Model, Network, Preprocessing};
 
 use crate::support::strings;
@@ -73,9 +73,9 @@ fn classes(names: &[&str]) -> TargetSchema {
 /// A model that takes two numbers and a category of three, all with odd names.
 fn odd_model(outputs: usize, output: TargetSchema) -> Model {
     let columns = vec![
-        Column { name: ODD_NAMES[1].into(), kind: ColumnKind::Number },
-        Column { name: ODD_NAMES[3].into(), kind: ColumnKind::Categories(strings(&ODD_NAMES[4..7])) },
-        Column { name: ODD_NAMES[5].into(), kind: ColumnKind::Number },
+        Column::new(ODD_NAMES[1], ColumnKind::Number(NumberForm::default())),
+        Column::new(ODD_NAMES[3], ColumnKind::Categories(strings(&ODD_NAMES[4..7]))),
+        Column::new(ODD_NAMES[5], ColumnKind::Number(NumberForm::default())),
     ];
     let positions = match output.names().len() {
         1 => vec![1],

@@ -8,7 +8,7 @@ use crate::cli::Failure;
 use crate::cli::arguments::{Arguments, Command, Group, Opt};
 use crate::cli::format::counted;
 use crate::cli::input;
-use crate::cli::options::{JSON, THREADS};
+use crate::cli::options::{HEADER, JSON, SEPARATOR, THREADS, UNKNOWN};
 use crate::cli::report::score_json;
 use crate::cli::terminal::{warn, width, wrap};
 
@@ -18,7 +18,7 @@ pub const COMMAND: Command = Command {
     summary: "Report how well a saved model does on labeled data.",
     details: &[input::ABOUT, "A folder stands for its test set. Columns are found by their headers."],
     words: (2, 2),
-    options: &[&MISSING, &THREADS, &JSON],
+    options: &[&MISSING, &UNKNOWN, &HEADER, &SEPARATOR, &THREADS, &JSON],
 };
 
 const MISSING: Opt = Opt::new(
@@ -34,7 +34,8 @@ const MISSING: Opt = Opt::new(
 pub fn run(arguments: &Arguments, out: &mut dyn Write) -> Result<(), Failure> {
     let drop = arguments.choice(&MISSING)? == Some("drop");
     let model = input::model(arguments)?.folded();
-    let (data, dropped) = input::for_model(arguments.word(1).unwrap_or_default(), &model, drop)?;
+    let (data, dropped) = input::for_model(arguments, &model, drop)?;
+    data.notes().iter().for_each(|note| warn(note));
     if dropped > 0 {
         let rows = data.len() + dropped;
         warn(&format!("{dropped} of {rows} rows are dropped because a cell is missing"));

@@ -9,9 +9,10 @@ use palmnet::{Error, Matrix, Model, Table};
 
 use crate::cli::Failure;
 use crate::cli::arguments::{Arguments, Command, Group, Opt};
-use crate::cli::format::{exact, significant};
+use crate::cli::format::{counted, exact, significant};
 use crate::cli::input;
-use crate::cli::options::{JSON, THREADS};
+use crate::cli::options::{HEADER, JSON, SEPARATOR, THREADS, UNKNOWN};
+use crate::cli::terminal::warn;
 
 pub const COMMAND: Command = Command {
     name: "predict",
@@ -19,7 +20,7 @@ pub const COMMAND: Command = Command {
     summary: "Print one prediction per line for the rows of a file, labeled or not.",
     details: &[input::ABOUT, "A folder stands for its test images. Several values are separated by commas."],
     words: (2, 2),
-    options: &[&PROBABILITIES, &THREADS, &JSON],
+    options: &[&PROBABILITIES, &UNKNOWN, &STRICT, &HEADER, &SEPARATOR, &THREADS, &JSON],
 };
 
 const PROBABILITIES: Opt = Opt::new(
@@ -30,11 +31,30 @@ const PROBABILITIES: Opt = Opt::new(
 )
 .aliases(&["--proba", "--predict-proba"]);
 
+const STRICT: Opt = Opt::new(
+    "--strict",
+    "",
+    Group::Data,
+    "End with an error at the first row that cannot be read. By default its prediction is empty, and the others are \
+     printed.",
+);
+
 pub fn run(arguments: &Arguments, out: &mut dyn Write) -> Result<(), Failure> {
     let model = input::model(arguments)?.folded();
     let path = arguments.word(1).unwrap_or_default();
-    let outputs =
-        if Path::new(path).is_dir() { images(&model, path)? } else { model.predict_table(&Table::read(path)?)? };
+    let (outputs, failures) = match Path::new(path).is_dir() {
+        true => (images(&model, path)?, Vec::new()),
+        false => {
+            let table = Table::read_with(path, &input::reading(arguments, model.schema().reading())?)?;
+            table.notes().iter().for_each(|note| warn(note));
+            let mut found = model.predict_rows(&table)?;
+            found.notes.iter().for_each(|note| warn(note));
+            if arguments.has(STRICT.name) && !found.failures.is_empty() {
+                return Err(found.failures.swap_remove(0).1.into());
+            }
+            (found.outputs, found.failures)
+        }
+    };
     let output = model.schema().target();
     let names = match output {
         TargetSchema::Classes { classes, .. } => classes,
@@ -44,7 +64,9 @@ pub fn run(arguments: &Arguments, out: &mut dyn Write) -> Result<(), Failure> {
     if probabilities && matches!(output, TargetSchema::Values { .. }) {
         return Err(arguments.misuse("--probabilities: this model predicts values, not classes"));
     }
-    if let Some(row) = outputs.iter_rows().position(|row| !row.iter().all(|output| output.is_finite())) {
+    let has_failed = |row: usize| failures.iter().any(|(failed, _)| *failed == row);
+    let is_wrong = |(index, row): (usize, &[f32])| !has_failed(index) && !row.iter().all(|output| output.is_finite());
+    if let Some(row) = outputs.iter_rows().enumerate().position(is_wrong) {
         let number = row + 1;
         let message = format!(
             "row {number}: the network's outputs are not numbers: its inputs are too extreme, or the model is damaged"
@@ -56,36 +78,81 @@ pub fn run(arguments: &Arguments, out: &mut dyn Write) -> Result<(), Failure> {
         let header: Vec<String> = output.names().iter().chain(names).map(|name| cell(name)).collect();
         writeln!(out, "{}", header.join(","))?;
     }
-    for row in outputs.iter_rows() {
+    for (index, row) in outputs.iter_rows().enumerate() {
+        if has_failed(index) {
+            let empty = if probabilities { ",".repeat(names.len()) } else { String::new() };
+            writeln!(out, "{}", if json { Json::object([("prediction", Json::Null)]).to_string() } else { empty })?;
+            continue;
+        }
         // A single output is the probability of the second class.
         let row = match (output, row) {
             (TargetSchema::Classes { .. }, &[second]) => vec![1.0 - second, second],
             _ => row.to_vec(),
         };
-        let named = || Json::object(names.iter().map(String::as_str).zip(row.iter().map(|&value| value.into())));
+        let named = || {
+            let values = row.iter().enumerate().map(|(target, &value)| json_value(&model, target, value));
+            Json::object(names.iter().map(String::as_str).zip(values))
+        };
         match (model.class(&row), json) {
             (Some(class), true) => {
                 let line = Json::object([("prediction", class.into()), ("probabilities", named())]);
                 writeln!(out, "{line}")?;
             }
             (Some(class), false) if probabilities => {
-                writeln!(out, "{},{}", cell(class), list(&row, |p| significant(p.into(), 6)))?;
+                let list: Vec<String> = row.iter().map(|&p| significant(p.into(), 6)).collect();
+                writeln!(out, "{},{}", cell(class), list.join(","))?;
             }
             (Some(class), false) => writeln!(out, "{}", cell(class))?,
             (None, true) => writeln!(out, "{}", Json::object([("prediction", named())]))?,
-            (None, false) => writeln!(out, "{}", list(&row, exact))?,
+            (None, false) => {
+                let values = row.iter().enumerate().map(|(target, &value)| value_text(&model, target, value));
+                writeln!(out, "{}", values.collect::<Vec<String>>().join(","))?;
+            }
         }
     }
-    Ok(())
+    report_failures(path, failures)
+}
+
+/// Returns an error if rows could not be read, which names the first.
+fn report_failures(path: &str, mut failures: Vec<(usize, Error)>) -> Result<(), Failure> {
+    let count = failures.len();
+    if count == 0 {
+        return Ok(());
+    }
+    let (_, first) = failures.swap_remove(0);
+    if count == 1 {
+        return Err(first.into());
+    }
+    let rows = counted(count, "row");
+    Err(Error::format(path, format!("{rows} cannot be read and have an empty prediction; the first: {first}")).into())
+}
+
+/// Returns the origin of a target, which is 0 for classes.
+fn origin(model: &Model, target: usize) -> f64 {
+    model.schema().target_forms().get(target).map_or(0.0, |form| form.origin)
+}
+
+/// Returns a value in the units of the target: to as many decimals as the network's part of it has.
+fn value_text(model: &Model, target: usize, value: f32) -> String {
+    let text = exact(value);
+    match origin(model, target) {
+        0.0 => text,
+        origin => {
+            let decimals = text.split_once('.').map_or(0, |(_, decimals)| decimals.len().min(9));
+            format!("{:.decimals$}", origin + f64::from(value))
+        }
+    }
+}
+
+fn json_value(model: &Model, target: usize, value: f32) -> Json {
+    match origin(model, target) {
+        0.0 => value.into(),
+        _ => Json::parse(&value_text(model, target, value)).unwrap_or(Json::Null),
+    }
 }
 
 fn images(model: &Model, folder: &str) -> Result<Matrix, Failure> {
     Ok(model.predict_features(&Features::from_idx_test(folder, model.schema())?)?)
-}
-
-/// Returns numbers separated by commas.
-fn list(row: &[f32], text: impl Fn(f32) -> String) -> String {
-    row.iter().map(|&value| text(value)).collect::<Vec<String>>().join(",")
 }
 
 /// Returns a name as a cell of a CSV file.

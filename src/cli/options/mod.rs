@@ -1,10 +1,12 @@
 //! The options that are hyperparameters or belong to several commands: one declaration each.
 
+mod data;
 mod line;
 #[cfg(test)]
 mod tests;
 mod values;
 
+pub use data::*;
 pub use line::{check_combinations, repeating_line};
 
 use palmnet::nn::Init;
@@ -21,62 +23,6 @@ use values::{FRACTION, finite, fraction, limit, number, positive, positive_fract
 /// The reasons why L-BFGS excludes an option.
 const STEPS: &str = "which finds the length of its steps on all of the data";
 const SMOOTH: &str = "which needs the same smooth loss at every step: use --l2";
-
-pub const TARGET: Opt = Opt::new(
-    "--target",
-    "NAME[,NAME...]",
-    Data,
-    "The column to predict, by its header or its number from 1. Several are predicted as values together.",
-)
-.default(|| "the last column".into());
-
-pub const TASK: Opt = Opt::new(
-    "--task",
-    "classify|regress",
-    Data,
-    "Whether the target is a class or a number. By default, classes are text, or whole numbers with at most 20 \
-     different values that are exactly two or have at least 5 rows each on average.",
-)
-.choices(|| vec!["classify", "regress"]);
-
-pub const TEST: Opt = Opt::new(
-    "--test",
-    "FILE|P",
-    Data,
-    "Labeled data to test on, or the fraction of DATA that is held out for it, chosen by the seed; 0 for none. A \
-     folder has its own test set.",
-)
-.aliases(&["--test-size"])
-.default(|| "0.2".into());
-
-pub const IGNORE: Opt = Opt::new(
-    "--ignore",
-    "NAME[,NAME...]",
-    Data,
-    "Columns that are not features, by their headers or their numbers from 1: identifiers, dates.",
-)
-.aliases(&["--drop-columns", "--exclude"]);
-
-pub const MISSING: Opt = Opt::new(
-    "--missing",
-    "error|drop|fill",
-    Data,
-    "How empty cells, NA, NaN and the like are handled: as an error; drop their rows; or fill features in with the \
-     median or the most frequent category of the training data, as later in prediction. Rows without a target are \
-     never filled in: with fill they are dropped.",
-)
-.choices(|| vec!["error", "drop", "fill"])
-.default(|| "error".into());
-
-pub const FOLDS: Opt = Opt::new(
-    "--folds",
-    "K",
-    Data,
-    "Cross-validation instead of a model: train K networks, each tested on another K-th of DATA, and report the mean \
-     and the standard deviation of their scores. Nothing is saved.",
-)
-.aliases(&["--cv"])
-.excludes(&["--test", "--out", "--history", "--checkpoint", "--checkpoint-every", "--resume", "--from"]);
 
 pub const SCALE: Opt = Opt::new(
     "--scale",

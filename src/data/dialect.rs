@@ -1,0 +1,192 @@
+//! The dialect of a table: what stands above its first record, and which character separates its cells.
+//!
+//! **The problem.** Nothing in a CSV file says what separates its cells. The character that the first line has most of
+//! is often wrong: cells hold lists (`[1;2;3]`), decimal commas, names with commas, and lines end in a separator.
+//!
+//! **The idea.** Every candidate splits the first records. One that gives them all equally many cells, and at least
+//! two, is possible; of those the best is the one under which most cells are numbers or times, and then the one with
+//! most cells. If none is possible, the table has only one column, or it is damaged, which is then said of the
+//! character that the first line has most of.
+
+use super::number::is_numeric;
+use super::scanner::Scanner;
+use super::time::is_time;
+
+/// The characters that may separate cells, in the order in which they are preferred.
+const SEPARATORS: [u8; 4] = [b',', b';', b'\t', b'|'];
+/// So many records are looked at, and so many bytes.
+const RECORDS: usize = 200;
+const BYTES: usize = 1 << 18;
+
+/// Where a table's records begin, and how they are separated.
+pub(super) struct Preamble {
+    /// The position and the line of the first record.
+    pub position: usize,
+    pub line: usize,
+    /// The separator that a line `sep=;` names, which spreadsheets write.
+    pub separator: Option<u8>,
+    /// The lines above the first record that begin with `#`.
+    pub comments: Vec<Comment>,
+}
+
+/// Where a line begins.
+#[derive(Clone, Copy)]
+pub(super) struct Comment {
+    pub position: usize,
+    pub line: usize,
+}
+
+impl Preamble {
+    /// Reads what stands above the first record.
+    pub fn read(text: &str) -> Preamble {
+        let start = if text.starts_with('\u{FEFF}') { '\u{FEFF}'.len_utf8() } else { 0 };
+        let mut preamble = Preamble { position: start, line: 1, separator: None, comments: Vec::new() };
+        let mut scanner = Scanner { text, position: start, line: 1, separator: b',' };
+        while scanner.skip_blank_lines() {
+            let rest = &text[scanner.position..];
+            let line = rest.split(['\n', '\r']).next().unwrap_or_default();
+            let trimmed = line.trim();
+            match trimmed.strip_prefix("sep=").map(str::as_bytes) {
+                Some(&[separator]) if preamble.separator.is_none() && preamble.comments.is_empty() => {
+                    preamble.separator = Some(separator);
+                }
+                Some([]) if line.ends_with('\t') => preamble.separator = Some(b'\t'),
+                _ if is_comment(trimmed) => {
+                    preamble.comments.push(Comment { position: scanner.position, line: scanner.line });
+                }
+                _ => break,
+            }
+            scanner.position += line.len();
+            scanner.end_line();
+            (preamble.position, preamble.line) = (scanner.position, scanner.line);
+        }
+        preamble
+    }
+}
+
+/// Returns whether a line begins with `#` and is no record whose first cell is that sign, or a color.
+fn is_comment(line: &str) -> bool {
+    let Some(rest) = line.strip_prefix('#') else { return false };
+    let separated = rest.bytes().next().is_some_and(|byte| SEPARATORS.contains(&byte));
+    let color = rest.len() >= 6 && rest.bytes().take(6).all(|byte| byte.is_ascii_hexdigit());
+    !separated && !color && !rest.starts_with("N/A") && !rest.starts_with("NA")
+}
+
+/// Returns the separator of the records from `position` on.
+pub(super) fn separator(text: &str, position: usize) -> u8 {
+    let candidates = SEPARATORS.into_iter().enumerate();
+    let judged =
+        candidates.filter_map(|(i, separator)| Some((judge(text, position, separator)?, std::cmp::Reverse(i))));
+    let best = judged.max_by(|a, b| {
+        a.0.is_even
+            .cmp(&b.0.is_even)
+            .then(a.0.numeric.total_cmp(&b.0.numeric))
+            .then(a.0.cells.cmp(&b.0.cells))
+            .then(a.1.cmp(&b.1))
+    });
+    best.map_or_else(|| most_frequent(&text.as_bytes()[position..]), |(_, index)| SEPARATORS[index.0])
+}
+
+/// A possible way to split records.
+struct Split {
+    /// Whether the first record has as many cells as the others.
+    is_even: bool,
+    /// The number of cells in a record.
+    cells: usize,
+    /// The fraction of cells, the first record's not counted, that are numbers, dates or times.
+    numeric: f64,
+}
+
+/// Splits the first records; returns nothing if they have not equally many cells.
+fn judge(text: &str, position: usize, separator: u8) -> Option<Split> {
+    let mut end = text.len().min(position + BYTES);
+    while !text.is_char_boundary(end) {
+        end += 1;
+    }
+    let is_cut = end < text.len();
+    let mut scanner = Scanner { text: &text[..end], position, line: 1, separator };
+    let mut records: Vec<Record> = Vec::new();
+    while records.len() < RECORDS && scanner.skip_blank_lines() {
+        match Record::read(&mut scanner) {
+            // The last record may be cut, and a quote in it have no end.
+            _ if is_cut && scanner.position >= end => break,
+            None if is_cut => break,
+            None => return None,
+            Some(record) if record.filled > 0 => records.push(record),
+            Some(_) => {}
+        }
+    }
+    let (first, last) = (records.first()?.cells, records.last()?.cells);
+    // A header may be one cell short: names of rows, or a separator at the end of each line of data.
+    let equal = records[1..].iter().all(|record| record.cells == last);
+    let fits = first == last || (first + 1 == last && records.len() > 2);
+    // The first record is a header, or one of many.
+    let data = if records.len() > 1 { &records[1..] } else { &records[..] };
+    let (filled, numeric) = data.iter().fold((0, 0), |sums, record| (sums.0 + record.filled, sums.1 + record.numeric));
+    (equal && fits && last >= 2).then(|| Split {
+        is_even: first == last,
+        cells: last,
+        numeric: numeric as f64 / filled.max(1) as f64,
+    })
+}
+
+/// The numbers of a record's cells, of those that are not empty, and of those that are numbers, dates or times.
+#[derive(Default)]
+struct Record {
+    cells: usize,
+    filled: usize,
+    numeric: usize,
+}
+
+impl Record {
+    /// Reads the record here, unless a quote in it is not as it should be.
+    fn read(scanner: &mut Scanner<'_>) -> Option<Record> {
+        let mut record = Record::default();
+        let mut more = true;
+        while more {
+            let (cell, next) = scanner.cell().ok()?;
+            record.cells += 1;
+            record.filled += usize::from(!cell.is_empty());
+            record.numeric += usize::from(is_numeric(&cell) || is_time(&cell));
+            more = next;
+        }
+        Some(record)
+    }
+}
+
+/// Returns the separator that the first record has most of. A comma between digits counts only when there is nothing
+/// else: it may be a decimal comma.
+fn most_frequent(bytes: &[u8]) -> u8 {
+    let mut counts = [0usize; SEPARATORS.len()];
+    let (mut quoted, mut blank, mut after_digit) = (false, true, false);
+    for (i, &byte) in bytes.iter().enumerate() {
+        let before_digit = bytes.get(i + 1).is_some_and(u8::is_ascii_digit);
+        match byte {
+            b'"' => quoted = !quoted,
+            _ if quoted => {}
+            b'\n' | b'\r' if !blank => break,
+            b',' if after_digit && before_digit => {}
+            _ => SEPARATORS
+                .iter()
+                .zip(&mut counts)
+                .filter(|(known, _)| **known == byte)
+                .for_each(|(_, count)| *count += 1),
+        }
+        blank &= matches!(byte, b' ' | b'\n' | b'\r');
+        after_digit = byte.is_ascii_digit();
+    }
+    let most = counts.iter().max().copied().unwrap_or(0);
+    SEPARATORS.into_iter().zip(counts).find(|&(_, count)| count == most).map_or(b',', |(separator, _)| separator)
+}
+
+/// Returns the name of a separator, for messages.
+pub(super) fn separator_name(separator: u8) -> String {
+    match separator {
+        b'\t' => "tab".to_string(),
+        b';' => "semicolon".to_string(),
+        b',' => "comma".to_string(),
+        b'|' => "vertical bar".to_string(),
+        b' ' => "space".to_string(),
+        other => format!("`{}`", char::from(other)),
+    }
+}

@@ -1,0 +1,201 @@
+//! Is the first line a header, or data?
+//!
+//! **The problem.** A line of texts is usually a header, and one with a number in it is usually data. But pivot tables
+//! and programs write numbers as names (`2019,2020,2021`), and tables of texts without a header exist. A wrong guess
+//! makes an example of the names, or a name of an example.
+//!
+//! **The idea.** Each cell of the line is compared with the column under it, and votes. A cell of another type than its
+//! column, such as `age` over numbers, speaks for a header; one that occurs again in its column for data. A number over
+//! numbers speaks for a header only if it is outside their range, or written unlike any of them, or the one that does
+//! not recur where others do. With no vote on either side, a line of texts is a header and a line with a number is data.
+
+use std::borrow::Cow;
+use std::collections::BTreeSet;
+
+use super::number::is_numeric;
+use super::time::is_time;
+
+/// So many records under the line are looked at, and about so many cells.
+pub(super) const RECORDS: usize = 1000;
+pub(super) const CELLS: usize = 1 << 18;
+/// Fewer records under the line say little about its numbers.
+const FEWEST_RECORDS: usize = 4;
+
+/// The types of a cell.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Kind {
+    Number,
+    Time,
+    Text,
+}
+
+fn kind(cell: &str) -> Kind {
+    if is_numeric(cell) {
+        Kind::Number
+    } else if is_time(cell) {
+        Kind::Time
+    } else {
+        Kind::Text
+    }
+}
+
+/// A column under the line.
+struct Column<'a> {
+    cell: &'a str,
+    /// The numbers of cells under it of each kind.
+    kinds: [usize; 3],
+    filled: usize,
+    /// How often its cell occurs again.
+    again: usize,
+    different: BTreeSet<String>,
+    /// The cells that have a point or a comma.
+    with_decimals: usize,
+    low: f64,
+    high: f64,
+}
+
+impl<'a> Column<'a> {
+    fn new(cell: &'a str) -> Self {
+        let (low, high) = (f64::INFINITY, f64::NEG_INFINITY);
+        Column { cell, kinds: [0; 3], filled: 0, again: 0, different: BTreeSet::new(), with_decimals: 0, low, high }
+    }
+
+    fn observe(&mut self, cell: &str) {
+        if cell.is_empty() {
+            return;
+        }
+        self.filled += 1;
+        self.kinds[kind(cell) as usize] += 1;
+        self.again += usize::from(cell == self.cell);
+        self.with_decimals += usize::from(cell.contains(['.', ',']));
+        if let Ok(number) = cell.parse::<f64>() {
+            self.low = self.low.min(number);
+            self.high = self.high.max(number);
+        }
+        self.different.insert(cell.to_string());
+    }
+
+    /// Returns the vote of the column's cell: positive for a header.
+    fn vote(&self) -> i32 {
+        if self.cell.is_empty() || self.filled == 0 {
+            return 0;
+        }
+        let own = kind(self.cell);
+        let [numbers, times, texts] = self.kinds;
+        let majority = if numbers * 2 > self.filled {
+            Kind::Number
+        } else if times * 2 > self.filled {
+            Kind::Time
+        } else if texts * 2 > self.filled {
+            Kind::Text
+        } else {
+            return 0;
+        };
+        let recurs = self.filled >= FEWEST_RECORDS && self.different.len() * 2 <= self.filled;
+        if self.again > 0 && (own == Kind::Text || recurs) {
+            return -2;
+        }
+        match (own, majority) {
+            (Kind::Text, Kind::Text) => i32::from(recurs),
+            (Kind::Number, Kind::Number) => match self.is_unlike(recurs) {
+                true => 1,
+                false => -1,
+            },
+            (Kind::Time, Kind::Time) => -1,
+            // A word among numbers, which `-` or `?` for a missing one would be, is a header's.
+            (Kind::Text, _) if !self.cell.chars().any(char::is_alphanumeric) => -1,
+            _ => 2,
+        }
+    }
+
+    /// Returns whether the cell, a number over numbers, is unlike them.
+    fn is_unlike(&self, recurs: bool) -> bool {
+        let Ok(number) = self.cell.parse::<f64>() else { return false };
+        if self.filled < FEWEST_RECORDS {
+            return false;
+        }
+        let span = self.high - self.low;
+        let outside = number < self.low - span || number > self.high + span;
+        let written_otherwise = self.with_decimals == self.filled && !self.cell.contains(['.', ',']);
+        outside || written_otherwise || (recurs && self.again == 0)
+    }
+}
+
+/// Returns whether a line is a header of the records under it; `names` are names that a header has.
+pub(super) fn is_header<'t, R: Iterator<Item = Cow<'t, str>>>(
+    line: &[Cow<'_, str>],
+    records: impl Iterator<Item = R>,
+    names: &[String],
+) -> bool {
+    let is_text = |cell: &Cow<'_, str>| !cell.is_empty() && !is_numeric(cell);
+    let named = |cell: &Cow<'_, str>| names.iter().any(|name| name == cell.trim());
+    if line.iter().any(named) {
+        return true;
+    }
+    // Data, if two columns would have the same name.
+    let mut different = BTreeSet::new();
+    if !line.iter().all(|cell| cell.is_empty() || different.insert(cell.trim())) && !line.iter().all(is_text) {
+        return false;
+    }
+    let mut columns: Vec<Column<'_>> = line.iter().map(|cell| Column::new(cell.trim())).collect();
+    let mut rows = 0;
+    for record in records.take(RECORDS.min(1 + CELLS / line.len().max(1))) {
+        columns.iter_mut().zip(record).for_each(|(column, cell)| column.observe(cell.trim()));
+        rows += 1;
+    }
+    let votes: i32 = columns.iter().map(Column::vote).sum();
+    let filled = line.iter().filter(|cell| !cell.is_empty()).count();
+    if line.iter().filter(|cell| !cell.is_empty()).all(|cell| is_numeric(cell)) {
+        // A cell or two may be unlike others by chance; of a header, most are.
+        let numbered = line.len() > FEWEST_RECORDS && rows > 0 && counts_from_zero(line);
+        return filled > 0 && (votes * 2 > filled as i32 || (numbered && votes >= 0));
+    }
+    votes > 0 || (votes == 0 && line.iter().all(is_text))
+}
+
+/// Returns whether cells are 0, 1, 2, …, but for an empty one at the beginning: the names that pandas gives.
+fn counts_from_zero(line: &[Cow<'_, str>]) -> bool {
+    let cells = line.strip_prefix(&[Cow::Borrowed("")]).unwrap_or(line);
+    cells.iter().enumerate().all(|(index, cell)| cell.parse() == Ok(index))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn judged(text: &str) -> bool {
+        let lines: Vec<Vec<Cow<'_, str>>> =
+            text.lines().map(|line| line.split(',').map(Cow::Borrowed).collect()).collect();
+        is_header(&lines[0], lines[1..].iter().map(|line| line.iter().cloned()), &[])
+    }
+
+    #[test]
+    fn headers_are_recognized() {
+        for header in [
+            "a,b\n1,2",
+            "2019,2020,2021\n1.5,2.5,4.0\n0.5,0.25,1.0\n1.1,1.2,1.3\n2.0,0.1,2.1",
+            "a,b,4\n1,2,3\n4,5,6",
+            ",a,b\n0,1,2\n1,3,4",
+            "0,1,2,3,4\n0.5,0.9,0.3,0.7,1\n0.1,0.7,0.2,0.4,1\n1.3,0.4,0.9,0.2,0\n1.0,1.4,1.9,1.2,2\n0.3,0.2,0.1,1.2,2",
+            "color,size\nred,small\nblue,large\nred,large\nblue,small",
+            "name,town\nAnn,Bonn\nBob,Ulm",
+            "when,y\n2024-01-01,a\n2024-01-02,b",
+        ] {
+            assert!(judged(header), "{header}");
+        }
+    }
+
+    #[test]
+    fn data_are_recognized() {
+        for data in [
+            "5.1,3.5,1.4,0.2,setosa\n4.9,3.0,1.4,0.2,setosa\n4.7,3.2,1.3,0.2,setosa\n7.0,3.2,4.7,1.4,versicolor",
+            "1,2\n3,4\n5,6\n7,8\n9,10",
+            "p,x,s\np,x,y\ne,b,s\np,x,s",
+            "?,x,1\n3,x,2\n4,y,1",
+            "0,1\n1,0\n0,1\n1,1\n0,0",
+            "vhigh,2,2,high\nmed,3,4,high\nvhigh,5more,2,med",
+        ] {
+            assert!(!judged(data), "{data}");
+        }
+    }
+}

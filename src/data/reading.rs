@@ -1,0 +1,89 @@
+//! How a table is to be read, where its content alone does not say it.
+
+use crate::base::error::{Error, Result};
+
+/// How a table is to be read. The default finds everything out from the table's content, and says in the table's
+/// [notes](crate::Table::notes) what might surprise.
+///
+/// ```
+/// use palmnet::Table;
+/// use palmnet::data::Reading;
+/// let mut reading = Reading::default();
+/// reading.header = Some(false);
+/// let table = Table::parse_with("2019,2020\n1.5,2.5\n", "sales.csv", &reading)?;
+/// assert_eq!(table.rows(), 2);
+/// # Ok::<(), palmnet::Error>(())
+/// ```
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Reading {
+    /// Whether the first line is a header. `None` compares it with the columns under it.
+    pub header: Option<bool>,
+    /// The character between cells. `None` takes the one of comma, semicolon, tab and vertical bar that splits the
+    /// first lines into equally many cells.
+    pub separator: Option<char>,
+    /// The character before decimals, a point or a comma. `None` finds out for each column.
+    pub decimal: Option<char>,
+    /// The words that stand for a missing value; an empty cell and NaN always do. `None` is `NA`, `N/A`, `#N/A`, `<NA>`,
+    /// `\N`, `null`, `none` and `?`, in capitals or not, and `-` and `.` in a column of numbers.
+    pub missing_values: Option<Vec<String>>,
+    /// Whether a first column without a name that numbers the rows is a feature. Otherwise it is ignored.
+    pub keep_index: bool,
+    /// The columns, by their headers or their numbers from 1, whose cells are categories even if all are numbers.
+    pub categories: Vec<String>,
+    /// The columns, by their headers or their numbers from 1, whose cells are numbers: a text in them is an error.
+    pub numbers: Vec<String>,
+    /// Names of columns: a first line that has one of them is a header.
+    pub names: Vec<String>,
+    /// The reading of a category that a model was not trained with.
+    pub unknown: Unknown,
+}
+
+/// The reading of a category that a model was not trained with.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Unknown {
+    /// It counts as none of the known ones, which is noted.
+    #[default]
+    Other,
+    /// It is an error.
+    Error,
+}
+
+impl Reading {
+    /// Checks the values.
+    ///
+    /// # Errors
+    /// If the separator is not an ASCII character that can separate cells, or the decimal character is neither a point
+    /// nor a comma, or both are the same.
+    pub(super) fn check(&self) -> Result<()> {
+        if let Some(separator) = self.separator {
+            let possible =
+                separator == '\t' || separator.is_ascii_punctuation() && !matches!(separator, '"' | '.' | '-');
+            if !possible {
+                let message =
+                    format!("the separator {separator:?}: a comma, semicolon, tab or vertical bar was expected");
+                return Err(Error::Setting(message));
+            }
+        }
+        match self.decimal {
+            None | Some('.' | ',') => Ok(()),
+            Some(other) => Err(Error::Setting(format!("the decimal character {other:?}: `.` or `,` was expected"))),
+        }
+    }
+
+    /// Returns whether a cell is a word for a missing value, NaN not counted.
+    pub(super) fn is_missing(&self, cell: &str) -> bool {
+        const KNOWN: [&str; 9] = ["NA", "N/A", "#N/A", "<NA>", "\\N", "null", "none", "?", "#NA"];
+        match &self.missing_values {
+            _ if cell.is_empty() => true,
+            Some(words) => words.iter().any(|word| word == cell),
+            None => cell.len() <= 4 && KNOWN.iter().any(|word| cell.eq_ignore_ascii_case(word)),
+        }
+    }
+
+    /// Returns whether a cell in a column of numbers is a sign for a missing one.
+    pub(super) fn is_missing_number(&self, cell: &str) -> bool {
+        self.missing_values.is_none() && matches!(cell, "-" | "." | "--" | "—" | "–")
+    }
+}

@@ -1,0 +1,230 @@
+//! What the cells of each column are, counted in passes over a table: the facts from which a schema is inferred.
+
+use std::borrow::Cow;
+use std::collections::BTreeSet;
+
+use super::cell::Cell;
+use super::number::{Notation, NumberForm, is_numeric};
+use super::table::Table;
+use super::time::{TimeForm, TimeNotation};
+
+/// The different cells of a column, trimmed, in alphabetical order.
+pub(super) type Texts<'a> = BTreeSet<Cow<'a, str>>;
+
+/// The counts of the cells of a column, by kind.
+#[derive(Clone, Copy)]
+pub(super) struct Summary {
+    /// Plain numbers.
+    pub numbers: usize,
+    pub missing: usize,
+    /// Signs that stand for a missing cell in a column of numbers: `-`.
+    pub signs: usize,
+    pub texts: usize,
+    /// Numbers that look like codes: with a zero in front, or an exponent and no point.
+    pub codes: usize,
+    pub first_text: Option<usize>,
+    pub first_missing: Option<usize>,
+    pub first_infinite: Option<usize>,
+    pub low: f64,
+    pub high: f64,
+}
+
+impl Summary {
+    /// The cells that hold something, if the column is text.
+    pub fn filled(&self) -> usize {
+        self.numbers + self.texts + self.signs
+    }
+}
+
+/// Counts the cells of every column that is not ignored.
+pub(super) fn summaries(table: &Table) -> Vec<Summary> {
+    let empty = Summary {
+        numbers: 0,
+        missing: 0,
+        signs: 0,
+        texts: 0,
+        codes: 0,
+        first_text: None,
+        first_missing: None,
+        first_infinite: None,
+        low: f64::INFINITY,
+        high: f64::NEG_INFINITY,
+    };
+    let mut summaries = vec![empty; table.columns()];
+    let ignored: Vec<bool> = (0..table.columns()).map(|column| table.ignores(column)).collect();
+    let reading = table.reading();
+    for row in 0..table.rows() {
+        for (column, (cell, summary)) in table.cells(row).zip(&mut summaries).enumerate() {
+            if ignored[column] {
+                continue;
+            }
+            match table.content(column, &cell) {
+                Cell::Number(number) => {
+                    summary.numbers += 1;
+                    summary.codes += usize::from(is_code(&cell));
+                    summary.low = summary.low.min(number);
+                    summary.high = summary.high.max(number);
+                }
+                Cell::Missing => {
+                    summary.missing += 1;
+                    summary.first_missing = summary.first_missing.or(Some(row));
+                }
+                Cell::Infinite => {
+                    summary.texts += 1;
+                    summary.first_infinite = summary.first_infinite.or(Some(row));
+                }
+                Cell::Text if reading.is_missing_number(cell.trim()) => summary.signs += 1,
+                Cell::Text => {
+                    summary.texts += 1;
+                    summary.first_text = summary.first_text.or(Some(row));
+                }
+            }
+        }
+    }
+    summaries
+}
+
+/// Returns whether a number looks like a code: `007`, `12E4`.
+fn is_code(cell: &str) -> bool {
+    let bytes = cell.as_bytes();
+    match bytes {
+        [b'0', second, ..] => second.is_ascii_digit(),
+        [b'1'..=b'9', .., last] => {
+            last.is_ascii_digit() && bytes.contains(&b'E') && bytes.iter().all(|b| b.is_ascii_digit() || *b == b'E')
+        }
+        _ => false,
+    }
+}
+
+/// How the numbers, dates or times of each wanted column are written.
+pub(super) fn notations(table: &Table, wanted: &[bool]) -> Vec<Option<(Notation, TimeNotation)>> {
+    let new = |&wanted: &bool| wanted.then(|| (Notation::new(), TimeNotation::new()));
+    let mut notations: Vec<_> = wanted.iter().map(new).collect();
+    let reading = table.reading();
+    each_cell(table, wanted, |column, cell| {
+        if let Some((numbers, times)) = &mut notations[column]
+            && !matches!(table.content(column, &cell), Cell::Missing)
+            && !reading.is_missing_number(cell.trim())
+        {
+            numbers.observe(&cell);
+            times.observe(&cell);
+        }
+    });
+    notations
+}
+
+/// The meaning of a column's cells.
+#[derive(Clone, Debug)]
+pub(super) enum Meaning {
+    Number(NumberForm),
+    Time(TimeForm),
+    Text,
+}
+
+/// Sets the origin of every column whose numbers lie close together and far from zero, and of all dates: what is left
+/// when it is subtracted fits in single precision.
+pub(super) fn set_origins(table: &Table, summaries: &[Summary], meanings: &mut [Meaning]) {
+    /// Single precision has 24 bits; a column with this ratio of its size to its range has 17 left.
+    const FAR: f64 = 128.0;
+    let is_read = |meaning: &Meaning| match meaning {
+        Meaning::Number(form) => !form.is_plain(),
+        Meaning::Time(form) => form.date,
+        Meaning::Text => false,
+    };
+    let plain = |summary: &Summary| (summary.low, summary.high);
+    let mut ranges: Vec<(f64, f64)> = summaries.iter().map(plain).collect();
+    let wanted: Vec<bool> = meanings.iter().map(is_read).collect();
+    each_cell(table, &wanted, |column, cell| {
+        let number = match &meanings[column] {
+            Meaning::Number(form) => form.read(&cell),
+            Meaning::Time(form) => form.seconds(&cell),
+            Meaning::Text => None,
+        };
+        if let Some(number) = number {
+            ranges[column].0 = ranges[column].0.min(number);
+            ranges[column].1 = ranges[column].1.max(number);
+        }
+    });
+    for (meaning, (low, high)) in meanings.iter_mut().zip(ranges) {
+        let middle = low + (high - low) / 2.0;
+        let is_far = low < high && low.abs().max(high.abs()) > FAR * (high - low);
+        match meaning {
+            Meaning::Number(form) if is_far => form.origin = middle,
+            Meaning::Time(form) if form.date && low <= high => form.origin = middle.round(),
+            _ => {}
+        }
+    }
+}
+
+/// Returns the different cells of each column that is wanted, without those that stand for a missing one.
+pub(super) fn different_texts<'a>(table: &'a Table, wanted: &[bool]) -> Vec<Texts<'a>> {
+    let mut texts = vec![BTreeSet::new(); table.columns()];
+    each_cell(table, wanted, |column, cell| {
+        if !matches!(table.content(column, &cell), Cell::Missing) {
+            texts[column].insert(trimmed(cell));
+        }
+    });
+    texts
+}
+
+/// Returns the number of a column's cells that are numbers, however they are written, and the first row whose cell is
+/// none and not missing.
+pub(super) fn numeric_cells(table: &Table, column: usize) -> (usize, Option<usize>) {
+    let (mut count, mut stray) = (0, None);
+    for row in 0..table.rows() {
+        let cell = table.cells(row).nth(column).unwrap_or_default();
+        match table.content(column, &cell) {
+            Cell::Missing => {}
+            _ if is_numeric(&cell) => count += 1,
+            _ => stray = stray.or(Some(row)),
+        }
+    }
+    (count, stray)
+}
+
+/// Returns the words that usually stand for a missing cell, but are so frequent in a column of texts that they are
+/// texts: `NA` among countries, `None` among drugs. Each is at least half as frequent as the others are on average.
+pub(super) fn frequent_words(table: &Table, summaries: &[Summary]) -> Vec<(usize, String)> {
+    if table.reading().missing_values.is_some() {
+        return Vec::new();
+    }
+    let may_have = |summary: &Summary| summary.missing > 0 && summary.texts > summary.numbers;
+    let wanted: Vec<bool> = summaries.iter().map(may_have).collect();
+    let texts = different_texts(table, &wanted);
+    let mut counts: Vec<[(&str, usize); 2]> = vec![[("NA", 0), ("None", 0)]; table.columns()];
+    each_cell(table, &wanted, |column, cell| {
+        let known = counts[column].iter_mut().find(|(word, _)| *word == cell.trim());
+        known.into_iter().for_each(|(_, count)| *count += 1);
+    });
+    let mut frequent = Vec::new();
+    for (column, counts) in counts.iter().enumerate() {
+        let (texts, filled) = (texts[column].len(), summaries[column].filled());
+        let is_frequent = |count: usize| count >= 2 && count * 2 * texts >= filled;
+        let words = counts.iter().filter(|&&(_, count)| is_frequent(count));
+        frequent.extend(words.map(|(word, _)| (column, word.to_string())));
+    }
+    frequent
+}
+
+/// Calls `see` with every cell of the wanted columns.
+fn each_cell<'a>(table: &'a Table, wanted: &[bool], mut see: impl FnMut(usize, Cow<'a, str>)) {
+    // No cell behind the last of them is looked at.
+    let end = wanted.iter().rposition(|&wanted| wanted).map_or(0, |last| last + 1);
+    if end == 0 {
+        return;
+    }
+    for row in 0..table.rows() {
+        for (column, cell) in table.cells(row).take(end).enumerate().filter(|&(column, _)| wanted[column]) {
+            see(column, cell);
+        }
+    }
+}
+
+/// Returns a cell without the spaces around it, which quotes may have kept.
+pub(super) fn trimmed(cell: Cow<'_, str>) -> Cow<'_, str> {
+    match cell {
+        Cow::Borrowed(text) => Cow::Borrowed(text.trim()),
+        Cow::Owned(text) if text.trim().len() == text.len() => Cow::Owned(text),
+        Cow::Owned(text) => Cow::Owned(text.trim().to_string()),
+    }
+}

@@ -1,0 +1,313 @@
+//! Tables that other readers, and earlier versions of this one, misread in silence. `tables/` has one of each kind; the
+//! right values come from the files themselves, read without the defect.
+
+use palmnet::data::{Missing, Reading, Schema};
+use palmnet::{Dataset, Table, Target};
+
+use crate::support::says;
+
+const FOLDER: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/data/tables/");
+
+fn text(name: &str) -> String {
+    std::fs::read_to_string(format!("{FOLDER}{name}")).unwrap()
+}
+
+fn read(name: &str) -> Dataset {
+    read_with(name, Target::Last, |_| {}).unwrap()
+}
+
+fn read_with(name: &str, target: Target<'_>, set: impl Fn(&mut Reading)) -> palmnet::Result<Dataset> {
+    let mut reading = Reading::default();
+    set(&mut reading);
+    Dataset::from_table(Table::read_with(format!("{FOLDER}{name}"), &reading)?, target, Missing::default())
+}
+
+/// The cells of a plain table without quotes, below its header.
+fn cells(name: &str, separator: char) -> Vec<Vec<String>> {
+    let line = |line: &str| line.split(separator).map(str::to_string).collect();
+    text(name).lines().skip(1).map(line).collect()
+}
+
+/// A column of numbers in a plain table, given a function that makes them plain.
+fn numbers(name: &str, separator: char, column: usize, plain: impl Fn(&str) -> String) -> Vec<f32> {
+    cells(name, separator).iter().map(|row| plain(&row[column]).parse().unwrap()).collect()
+}
+
+/// The values of an input.
+fn input(data: &Dataset, input: usize) -> Vec<f32> {
+    data.to_matrix().iter_rows().map(|row| row[input]).collect()
+}
+
+fn has_note(data: &Dataset, part: &str) {
+    assert!(data.notes().iter().any(|note| note.contains(part)), "{:?} lacks {part}", data.notes());
+}
+
+#[test]
+fn headers_of_numbers_are_no_rows() {
+    for (name, rows) in [("numheader.csv", 60), ("numheader_class.csv", 150), ("mixedheader.csv", 150)] {
+        let data = read(name);
+        assert_eq!(data.len(), rows, "{name}");
+        has_note(&data, "line 1 is read as a header");
+    }
+    assert_eq!(read("numheader_class.csv").class_names(), ["0", "1", "2"]);
+    assert_eq!(read_with("numheader.csv", Target::Last, |r| r.header = Some(false)).unwrap().len(), 61);
+    // A name that is asked for makes a header of the line that has it.
+    let named = |text: &str| {
+        let mut reading = Reading::default();
+        reading.names = vec!["y".into()];
+        Table::parse_with(text, "a.csv", &reading).unwrap().rows()
+    };
+    assert_eq!((named("1,2,y\n1,2,3\n4,5,6\n"), named("1,2,x\n1,2,3\n4,5,6\n")), (2, 3));
+}
+
+#[test]
+fn tables_of_texts_lose_no_row() {
+    for (name, rows) in [("textnoheader.csv", 60), ("carlike.data", 200)] {
+        let data = read(name);
+        assert_eq!((data.len(), text(name).lines().count()), (rows, rows), "{name}");
+        assert_eq!(data.schema().columns()[0].name, "1");
+    }
+    has_note(&read("textnoheader.csv"), "line 1 is read as data");
+}
+
+#[test]
+fn models_read_later_files_as_they_were_trained() {
+    let train = read("train_named.csv");
+    let reading = train.schema().reading();
+    let rows = |text: &str| {
+        let table = Table::parse_with(text, "later.csv", &reading).unwrap();
+        train.schema().features(&table).unwrap()
+    };
+    let later = rows(&text("new_numheader.csv"));
+    assert_eq!(later.as_slice()[..2], [0.779, 1.317]);
+    assert_eq!(later.rows(), 5);
+    // By name in another order; by position without a header.
+    assert_eq!(rows("b,a\n1,2\n").as_slice(), [2.0, 1.0]);
+    assert_eq!(rows("2,1\n4,3\n").as_slice(), [2.0, 1.0, 4.0, 3.0]);
+    // Names that are numbers are names.
+    let pivot = read("numheader.csv");
+    let table = Table::parse_with("2020,2019\n1,2\n", "later.csv", &pivot.schema().reading()).unwrap();
+    assert_eq!(pivot.schema().features(&table).unwrap().as_slice(), [2.0, 1.0]);
+}
+
+#[test]
+fn a_running_number_without_a_name_is_left_out() {
+    for (name, part) in [
+        ("pandasindex.csv", "numbers the rows"),
+        ("dask878.csv", "numbers the rows"),
+        ("rnames.csv", "names of the rows"),
+    ] {
+        let data = read(name);
+        assert_eq!((data.len(), data.schema().width(), data.schema().ignored_positions()), (60, 2, &[0][..]), "{name}");
+        has_note(&data, part);
+    }
+    let kept = read_with("pandasindex.csv", Target::Last, |reading| reading.keep_index = true).unwrap();
+    assert_eq!(kept.schema().input_names(), ["index", "a", "b"]);
+    // A column that recurs is no index, though it has no name.
+    let table = Table::parse(",a,y\n1,5,0\n1,6,1\n2,7,0\n", "a.csv").unwrap();
+    assert!(!table.ignores(0));
+}
+
+#[test]
+fn separators_at_the_end_make_no_column() {
+    for name in ["trailcomma_all.csv", "trailcomma_data.csv"] {
+        let data = read(name);
+        assert_eq!(data.schema().input_names(), ["a", "b"], "{name}");
+        assert_eq!((data.len(), data.class_names().len()), (60, 2));
+        assert_eq!(input(&data, 0), numbers(name, ',', 0, str::to_string));
+    }
+    let air = read("air.csv");
+    assert_eq!((air.len(), air.schema().target().names()), (150, &["NO2".to_string()][..]));
+    let plain = |cell: &str| cell.replace(',', ".");
+    let lines: Vec<String> = text("air.csv").lines().filter(|line| !line.starts_with(';')).map(String::from).collect();
+    let carbon: Vec<f32> =
+        lines[1..].iter().map(|line| plain(line.split(';').nth(2).unwrap()).parse().unwrap()).collect();
+    let index = air.schema().input_names().iter().position(|name| name == "CO").unwrap();
+    assert_eq!(input(&air, index), carbon);
+}
+
+#[test]
+fn decorated_numbers_are_numbers() {
+    let thousands = |cell: &str| cell.replace(['"', ','], "");
+    let small: Vec<f32> = text("thousands_small.csv")
+        .lines()
+        .skip(1)
+        .map(|line| thousands(line.rsplitn(3, ',').last().unwrap()).parse().unwrap())
+        .collect();
+    assert_eq!(input(&read("thousands_small.csv"), 0), small);
+    let (decorated, plain) = (read("thousands_small.csv"), read("thousands_plain.csv"));
+    assert_eq!((decorated.to_matrix(), decorated.targets()), (plain.to_matrix(), plain.targets()));
+    let german = |cell: &str| cell.replace('.', "").replace(',', ".");
+    assert_eq!(input(&read("decthousands.csv"), 0), numbers("decthousands.csv", ';', 0, german));
+    let minus = |cell: &str| cell.replace('\u{2212}', "-");
+    assert_eq!(input(&read("minus.csv"), 1), numbers("minus.csv", ',', 1, minus));
+    assert_eq!(input(&read("percent.csv"), 0), numbers("percent.csv", ',', 0, |cell| cell.replace('%', "")));
+    let hexadecimal = |cell: &str| i64::from_str_radix(&cell[2..], 16).unwrap().to_string();
+    assert_eq!(input(&read("hex.csv"), 0), numbers("hex.csv", ',', 0, hexadecimal));
+    // Missing ones are marked, and the others are numbers.
+    for name in ["dash60.csv", "dash30.csv", "na_hash.csv"] {
+        let (data, rows) = (read(name), cells(name, ','));
+        assert_eq!(data.schema().input_names(), ["a", "a is missing", "b"], "{name}");
+        for (x, row) in data.to_matrix().iter_rows().zip(&rows) {
+            match row[0].parse::<f32>() {
+                Ok(number) => assert_eq!(x[..2], [number, 0.0]),
+                Err(_) => assert!(x[0].is_nan() && x[1] == 1.0),
+            }
+        }
+    }
+}
+
+#[test]
+fn ambiguous_thousands_are_asked_for() {
+    says(
+        read_with("thousands_int.csv", Target::Last, |_| {}),
+        &["line 2, column price", "`46,722`", "--decimal", "decimals or before thousands"],
+    );
+    let first = |decimal| {
+        let data = read_with("thousands_int.csv", Target::Last, |reading| reading.decimal = Some(decimal)).unwrap();
+        input(&data, 0)[0] + data_origin(&data)
+    };
+    assert_eq!((first('.'), first(',')), (46722.0, 46.722));
+}
+
+/// The origin of the first column.
+fn data_origin(data: &Dataset) -> f32 {
+    match &data.schema().columns()[0].kind {
+        palmnet::data::ColumnKind::Number(form) => form.origin as f32,
+        _ => 0.0,
+    }
+}
+
+#[test]
+fn labels_are_kept_letter_by_letter() {
+    for (name, classes) in [
+        ("zerolabels.csv", &["01067", "08028"][..]),
+        ("labels_padded.csv", &["007", "12", "7"]),
+        ("labels_bigint2.csv", &["9007199254740992", "9007199254740993", "9007199254740995"]),
+        ("inflabel.csv", &["inf", "sup"]),
+    ] {
+        let data = read(name);
+        let mut known: Vec<String> = cells(name, ',').into_iter().map(|mut row| row.pop().unwrap()).collect();
+        let labels: Vec<&String> =
+            data.labels().unwrap().iter().map(|&label| &data.class_names()[label as usize]).collect();
+        assert_eq!(labels, known.iter().collect::<Vec<_>>(), "{name}");
+        known.sort();
+        known.dedup();
+        assert_eq!((data.class_names().len(), known), (classes.len(), classes.iter().map(|c| c.to_string()).collect()));
+    }
+}
+
+#[test]
+fn codes_are_categories_when_said_or_mixed() {
+    assert_eq!(read("ecodes.csv").schema().width(), 6);
+    let codes = read("ecodes_allnum.csv");
+    assert_eq!(codes.schema().width(), 2);
+    has_note(&codes, "--categories code");
+    let said =
+        read_with("ecodes_allnum.csv", Target::Last, |reading| reading.categories = vec!["code".into()]).unwrap();
+    let different: std::collections::BTreeSet<String> =
+        cells("ecodes_allnum.csv", ',').into_iter().map(|row| row[0].clone()).collect();
+    assert_eq!(said.schema().width(), different.len() + 1);
+    let cars = read("carlike.data");
+    assert!(cars.schema().input_names().contains(&"2=5more".to_string()), "{:?}", cars.schema().input_names());
+    has_note(&cars, "`5more`");
+    has_note(&read("invoice.csv"), "numbers and texts such as `C536");
+    let numbers = read_with("carlike.data", Target::Last, |reading| reading.numbers = vec!["2".into()]);
+    says(numbers, &["column 2", "`5more` is not a number"]);
+}
+
+#[test]
+fn lists_in_cells_and_times_are_cells() {
+    let data = read("tz.csv");
+    assert_eq!((data.len(), data.schema().columns().len()), (60, 4));
+    let times = read("times.csv");
+    assert_eq!(times.schema().input_names(), ["t.hour", "t.seconds", "b"]);
+    let seconds = |cell: &str| {
+        let (hours, minutes) = cell.split_once(':').unwrap();
+        (hours.parse::<u32>().unwrap() * 3600 + minutes.parse::<u32>().unwrap() * 60).to_string()
+    };
+    assert_eq!(input(&times, 1), numbers("times.csv", ',', 0, seconds));
+    assert_eq!(
+        read("dates.csv").schema().input_names()[..4],
+        ["when.year", "when.month", "when.weekday", "when.seconds"]
+    );
+}
+
+#[test]
+fn numbers_far_from_zero_keep_their_differences() {
+    let data = read("feature_bigint_offset.csv");
+    let x = input(&data, 0);
+    assert!(x.windows(2).all(|pair| pair[1] - pair[0] == 1.0), "{x:?}");
+    let target = read("offset_target.csv");
+    let written = cells("offset_target.csv", ',');
+    for (value, row) in target.values().unwrap().as_slice().iter().zip(written) {
+        // Four decimals are written.
+        assert!((target.schema().target_value(0, *value) - row[2].parse::<f64>().unwrap()).abs() < 1e-6);
+    }
+    let constant = read("near_const.csv");
+    let different: std::collections::BTreeSet<u32> = input(&constant, 1).iter().map(|x| x.to_bits()).collect();
+    assert_eq!(different.len(), 200);
+}
+
+#[test]
+fn words_for_missing_cells_may_be_texts() {
+    assert!(read("namibia_feature.csv").schema().input_names().contains(&"country=NA".to_string()));
+    assert!(read("namibia_label.csv").class_names().contains(&"NA".to_string()));
+    assert!(read("nonelabel.csv").class_names().contains(&"None".to_string()));
+    has_note(&read("nonelabel.csv"), "--missing-values");
+    let without =
+        read_with("namibia_label.csv", Target::Last, |reading| reading.missing_values = Some(vec!["NA".into()]));
+    assert!(without.unwrap().len() < 60);
+    let sentinel =
+        read_with("sentinel.csv", Target::Last, |reading| reading.missing_values = Some(vec!["-9999".into()]));
+    assert!(sentinel.unwrap().missing_count() > 0);
+}
+
+#[test]
+fn categories_unknown_in_training_count_as_none() {
+    let data = read("col.csv");
+    let table = Table::read_with(format!("{FOLDER}col_new.csv"), &data.schema().reading()).unwrap();
+    let rows = data.schema().read_rows(&table).unwrap();
+    assert_eq!((rows.features.rows(), rows.failures.len()), (4, 0));
+    assert!(rows.notes[0].contains("`colour` has 2 cells") && rows.notes[0].contains("`purple`"), "{:?}", rows.notes);
+    assert_eq!(rows.features.row(1)[..3], [0.0; 3]);
+}
+
+#[test]
+fn identifiers_are_left_out_and_named() {
+    let data = read("idcol.csv");
+    assert_eq!(data.schema().input_names(), ["a", "b"]);
+    has_note(&data, "the column `id` has 200 different texts");
+}
+
+#[test]
+fn preambles_are_no_records() {
+    for name in ["sepline.csv", "comments.csv"] {
+        let data = read(name);
+        assert_eq!((data.len(), data.schema().input_names()), (60, vec!["a".to_string(), "b".to_string()]), "{name}");
+    }
+    // NumPy's header is behind a #.
+    let table = Table::parse("# a,b\n1.5,2\n2.5,3\n", "a.csv").unwrap();
+    assert_eq!((table.header().unwrap(), table.rows()), (&["a".to_string(), "b".to_string()][..], 2));
+    says(Schema::infer(&Table::parse("#a\n1,2\n", "a.csv").unwrap(), Target::Column("z")), &["no column `z`"]);
+}
+
+#[test]
+fn other_files_are_called_by_their_names() {
+    says(Table::read(format!("{FOLDER}arff.arff")), &["ARFF", "`a,b,y`"]);
+    for (bytes, part) in [
+        (&b"PK\x03\x04rest"[..], "spreadsheet"),
+        (b"PAR1rest", "Parquet"),
+        (b"SQLite format 3\0", "SQLite"),
+        (b"{\"a\": 1}", "JSON"),
+        (b"[{\"a\": 1}]", "JSON"),
+        (b"<!DOCTYPE html>", "HTML"),
+        (b"%PDF-1.7", "PDF"),
+        (b"\x93NUMPY", "NumPy"),
+    ] {
+        says(
+            Table::parse(bytes, "a"),
+            &["a: is ", part, "CSV"].map(|p| if part == "NumPy" && p == "CSV" { "text" } else { p }),
+        );
+    }
+}
