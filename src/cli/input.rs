@@ -3,6 +3,7 @@
 use std::path::Path;
 
 use palmnet::data::{Missing, Reading, Schema, Unknown};
+use palmnet::tune::diagnose_test;
 use palmnet::{Dataset, Error, Model, Table, Target};
 
 use super::Failure;
@@ -129,6 +130,7 @@ impl<'a> Request<'a> {
                 }
                 let test = Dataset::from_table_as(&table, data.schema())?;
                 warnings.extend(test.notes().iter().map(|note| format!("{file}: {note}")));
+                warnings.extend(diagnose_test(&data, &test).map(|warning| warning.to_string()));
                 (data, Some(test))
             }
             Test::Fraction(fraction) if fraction == 0.0 || data.len() == 1 => (data, None),

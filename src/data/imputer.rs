@@ -7,7 +7,8 @@ use crate::base::sort::order;
 use crate::linalg::matrix::Matrix;
 
 /// Fills in missing features, which are NaN: in a column of numbers with the median, in a column of categories with the
-/// most frequent one.
+/// most frequent one, unless a missing cell has an input of its own there
+/// ([`Column::marks_missing`](crate::data::Column::marks_missing)).
 ///
 /// It is fitted on the training data and applied unchanged to all other data; a model keeps it as a part of its
 /// [`Preprocessing`](crate::Preprocessing).
@@ -19,8 +20,9 @@ use crate::linalg::matrix::Matrix;
 /// let mut data = Dataset::from_table(table, Target::Last, Missing::Fill)?;
 /// let imputer = Imputer::fit(&data);
 /// imputer.apply(&mut data);
-/// assert_eq!(data.to_matrix().row(1), [5.0, 0.0, 1.0]);
-/// assert_eq!(data.to_matrix().row(2), [5.0, 0.0, 1.0]);
+/// // Age, blue, red, and whether the color is missing.
+/// assert_eq!(data.to_matrix().row(1), [5.0, 0.0, 1.0, 0.0]);
+/// assert_eq!(data.to_matrix().row(2), [5.0, 0.0, 0.0, 1.0]);
 /// # Ok::<(), palmnet::Error>(())
 /// ```
 #[derive(Clone, Debug, PartialEq)]

@@ -1,83 +1,10 @@
 //! Warnings about training data.
 
-use std::fmt;
-
-use crate::base::text::counted;
-use crate::data::{Dataset, Scaler, Targets};
+use crate::data::{ColumnKind, Dataset, Scaler, Targets};
 use crate::linalg::matrix::Matrix;
 use crate::model::preprocessing::Preprocessing;
-
-/// A warning about training data, which can be used as it is. Its `Display` form is a sentence with the remedy.
-#[derive(Clone, Debug, PartialEq)]
-#[non_exhaustive]
-pub enum Warning {
-    /// The network has more parameters than the training features have entries.
-    ManyParameters {
-        /// The parameters of the network.
-        parameters: usize,
-        /// The entries of the training features: examples × features.
-        numbers: usize,
-    },
-    /// Features that are the same in every example.
-    Constant(Vec<String>),
-    /// Features whose mean or standard deviation is above 10 after scaling.
-    Unscaled(Vec<String>),
-    /// Columns that lose most of their precision as 32-bit floats.
-    Imprecise(Vec<String>),
-    /// Features with values far from the others.
-    Outliers(Vec<String>),
-    /// Classes without a training example.
-    AbsentClasses(Vec<String>),
-    /// Classes of which one has more than ten times as many examples as another.
-    UnevenClasses {
-        /// The examples of the most frequent class, and its name.
-        most: (usize, String),
-        /// The examples of the least frequent class, and its name.
-        least: (usize, String),
-    },
-}
-
-impl fmt::Display for Warning {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let verb = |names: &[String], one, many| if names.len() == 1 { one } else { many };
-        match self {
-            Warning::ManyParameters { parameters, numbers } => write!(
-                f,
-                "the network has {} and the training data {}: fewer hidden units may do better on new data",
-                counted(*parameters, "parameter"),
-                counted(*numbers, "number")
-            ),
-            Warning::Constant(names) => {
-                let verb = verb(names, "is constant and carries", "are constant and carry");
-                write!(f, "{} {verb} no information", some(names))
-            }
-            Warning::Unscaled(names) => {
-                let verb = verb(names, "is", "are");
-                write!(f, "{} {verb} far from standardized: standard scaling may do better", some(names))
-            }
-            Warning::Imprecise(names) => {
-                let verb = verb(names, "loses most of its", "lose most of their");
-                write!(
-                    f,
-                    "{} {verb} precision as 32-bit floats because the values are large compared with their spread: \
-                     subtract a constant (such as the mean) first",
-                    some(names)
-                )
-            }
-            Warning::Outliers(names) => {
-                let verb = verb(names, "has", "have");
-                write!(f, "{} {verb} values far from the others: a log transform may do better", some(names))
-            }
-            Warning::AbsentClasses(names) => write!(f, "no training example of {}", some(names)),
-            Warning::UnevenClasses { most: (many, common), least: (few, rare) } => write!(
-                f,
-                "classes are imbalanced: {} of {common}, {few} of {rare}. Look at the recall of each class \
-                 (palmnet eval), not only at the accuracy",
-                counted(*many, "example")
-            ),
-        }
-    }
-}
+use crate::tune::suspicion;
+use crate::tune::warning::Warning;
 
 /// Returns warnings about training data that is not yet scaled, given its preprocessing and, if the user has chosen the
 /// size of the network, the number of its parameters.
@@ -97,17 +24,13 @@ pub fn diagnose(train: &Dataset, preprocessing: &Preprocessing, parameters: Opti
     if let Some(parameters) = parameters.filter(|&parameters| parameters > numbers) {
         warnings.push(Warning::ManyParameters { parameters, numbers });
     }
-    let mut add = |warning: fn(Vec<String>) -> Warning, names: Vec<String>| {
-        if !names.is_empty() {
-            warnings.push(warning(names));
-        }
-    };
+    let mut add = |warning, names| add_names(&mut warnings, warning, names);
     let names = train.schema().input_names();
     let named = |wanted: &dyn Fn(usize) -> bool| {
         (0..names.len()).filter(|&i| wanted(i)).map(|i| names[i].clone()).collect::<Vec<String>>()
     };
     let constant = constant_features(train);
-    add(Warning::Constant, constant.iter().map(|&i| names[i].clone()).collect());
+    add(Warning::Constant, without_parts(train, &constant).into_iter().map(|i| names[i].clone()).collect());
     let (scaler, spread) = (preprocessing.features(), Scaler::standard(train.features()));
     add(
         Warning::Unscaled,
@@ -125,6 +48,10 @@ pub fn diagnose(train: &Dataset, preprocessing: &Preprocessing, parameters: Opti
         columns.extend((0..targets.len()).filter(|&i| imprecise(&scaler, i)).map(|i| targets[i].clone()));
     }
     add(Warning::Imprecise, columns);
+    let isolated = suspicion::isolated_values(train);
+    let is_isolated = |wanted: &str| {
+        isolated.iter().any(|warning| matches!(warning, Warning::Isolated { name, .. } if name == wanted))
+    };
     if !train.features().is_bytes() {
         let range = Scaler::min_max(train.features());
         add(
@@ -132,12 +59,30 @@ pub fn diagnose(train: &Dataset, preprocessing: &Preprocessing, parameters: Opti
             named(&|i| {
                 // A flag of 0 and 1 may be rare without being an outlier.
                 let flag = range.offset()[i] == 0.0 && range.factor()[i] == 1.0;
-                spread.factor()[i] > 40.0 * range.factor()[i] && !flag
+                spread.factor()[i] > 40.0 * range.factor()[i] && !flag && !is_isolated(&names[i])
             }),
         );
     }
+    warnings.extend(isolated);
+    add_names(&mut warnings, Warning::RunningNumber, suspicion::running_numbers(train));
+    add_names(&mut warnings, Warning::GivesAway, suspicion::giveaways(train));
+    add_names(&mut warnings, Warning::ConstantTarget, suspicion::constant_targets(train));
+    add_names(&mut warnings, Warning::AlikeClasses, suspicion::alike_classes(train.class_names()));
     warnings.extend(class_warnings(train));
     warnings
+}
+
+fn add_names(warnings: &mut Vec<Warning>, warning: fn(Vec<String>) -> Warning, names: Vec<String>) {
+    if !names.is_empty() {
+        warnings.push(warning(names));
+    }
+}
+
+/// Returns a warning if examples of a test set that is a file of its own are in the training set too.
+#[must_use]
+pub fn diagnose_test(train: &Dataset, test: &Dataset) -> Option<Warning> {
+    let count = suspicion::shared_examples(train, test);
+    (count > 0).then_some(Warning::SharedExamples { count, of: test.len() })
 }
 
 fn class_warnings(train: &Dataset) -> Vec<Warning> {
@@ -159,6 +104,21 @@ fn class_warnings(train: &Dataset) -> Vec<Warning> {
     warnings
 }
 
+/// Returns those of the constant features that are not parts of a date which is not constant, as its year may be.
+fn without_parts(train: &Dataset, constant: &[usize]) -> Vec<usize> {
+    let mut shown = Vec::new();
+    let mut start = 0;
+    for column in train.schema().columns() {
+        let inputs = start..start + column.width();
+        start = inputs.end;
+        let found = constant.iter().copied().filter(|input| inputs.contains(input));
+        if !matches!(column.kind, ColumnKind::Time(_)) || found.clone().count() == inputs.len() {
+            shown.extend(found);
+        }
+    }
+    shown
+}
+
 /// Returns the indices of features that are the same in every example.
 fn constant_features(train: &Dataset) -> Vec<usize> {
     let (mut first, mut other) = (Matrix::default(), Matrix::default());
@@ -172,13 +132,4 @@ fn constant_features(train: &Dataset) -> Vec<usize> {
         }
     }
     constant
-}
-
-/// Returns the first of these names: `p0, p32, p39 and 5 more`.
-fn some(names: &[String]) -> String {
-    let shown = names[..names.len().min(5)].join(", ");
-    match names.len().saturating_sub(5) {
-        0 => shown,
-        rest => format!("{shown} and {rest} more"),
-    }
 }

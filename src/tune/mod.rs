@@ -9,14 +9,17 @@ mod overrides;
 mod penalty;
 mod random_search;
 mod recipe;
+mod suspicion;
+mod warning;
 
 pub use cross_validation::{Figure, Fold, cross_validate, summarize};
-pub use diagnose::{Warning, diagnose};
+pub use diagnose::{diagnose, diagnose_test};
 pub use hyperparameters::{Hyperparameters, Normalization};
 pub use overrides::Overrides;
 pub use penalty::Trial;
 pub use random_search::{RandomSearch, SearchEvent, Tuned};
 pub use recipe::{Fit, FitEvent, FitRun, Recipe};
+pub use warning::Warning;
 
 use crate::base::error::Result;
 use crate::data::Dataset;

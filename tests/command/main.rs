@@ -12,6 +12,7 @@ mod selection;
 mod settings;
 #[path = "../support/mod.rs"]
 mod support;
+mod tables;
 mod terminal;
 mod train;
 mod tuning;
