@@ -292,7 +292,7 @@ impl Arguments {
 
     #[inline(never)]
     fn unexpected(&self, name: &str, text: &str, expected: &str) -> Failure {
-        self.misuse(&format!("{name} {text}: expected {expected}"))
+        self.misuse(&format!("{name} {text}: {}expected {expected}", too_large(text)))
     }
 
     /// Returns the value of an option that is one of its choices; `None` if it was not given.
@@ -312,7 +312,7 @@ impl Arguments {
         for (option, text) in &self.given {
             if let Some(set) = option.set {
                 set(&mut overrides, text)
-                    .map_err(|message| self.misuse(&format!("{} {text}: {message}", option.name)))?;
+                    .map_err(|message| self.misuse(&format!("{} {text}: {}{message}", option.name, too_large(text))))?;
             }
         }
         Ok(overrides)
@@ -327,6 +327,17 @@ impl Arguments {
     pub fn misuse(&self, message: &str) -> Failure {
         misuse(self.command, message)
     }
+}
+
+/// Returns `too large; ` if the value, or a part of it, is a number that is refused because nothing can hold it.
+fn too_large(text: &str) -> &'static str {
+    let is_beyond = |part: &str| {
+        let digits = part.strip_prefix('+').unwrap_or(part);
+        let is_whole = !digits.is_empty() && digits.bytes().all(|byte| byte.is_ascii_digit());
+        let is_infinite = part.parse().is_ok_and(f32::is_infinite) && part.contains(|c: char| c.is_ascii_digit());
+        is_infinite || (is_whole && digits.parse::<usize>().is_err())
+    };
+    if text.split([',', ':']).map(str::trim).any(is_beyond) { "too large; " } else { "" }
 }
 
 /// Returns ` (did you mean NAME?)` for the known name nearest to a misspelled one, or nothing.

@@ -20,8 +20,9 @@ use crate::linalg::matrix::Matrix;
 /// ```
 ///
 /// # Panics
-/// If `noise` is not finite.
+/// If `noise` is not from -10³⁶ to 10³⁶: beyond, a point may not fit into single precision.
 pub fn moons(n: usize, noise: f64, seed: u64) -> Dataset {
+    check("noise", noise);
     let mut rng = Rng::stream(seed, purpose::PROBLEM);
     points(n, "moon", 2, |i| {
         let count = if i % 2 == 0 { n.div_ceil(2) } else { n / 2 };
@@ -35,8 +36,9 @@ pub fn moons(n: usize, noise: f64, seed: u64) -> Dataset {
 /// area; then moved by normal noise of standard deviation `noise`.
 ///
 /// # Panics
-/// If `noise` is not finite.
+/// If `noise` is not from -10³⁶ to 10³⁶: beyond, a point may not fit into single precision.
 pub fn circles(n: usize, noise: f64, seed: u64) -> Dataset {
+    check("noise", noise);
     let mut rng = Rng::stream(seed, purpose::PROBLEM);
     points(n, "circle", 2, |_| {
         let (x, y) = (rng.uniform_in(-1.0, 1.0), rng.uniform_in(-1.0, 1.0));
@@ -48,8 +50,10 @@ pub fn circles(n: usize, noise: f64, seed: u64) -> Dataset {
 /// uniform in [-10, 10)².
 ///
 /// # Panics
-/// If there are fewer than two `centers`, or `standard_deviation` is not finite.
+/// If there are fewer than two `centers`, or `standard_deviation` is not from -10³⁶ to 10³⁶.
 pub fn blobs(n: usize, centers: usize, standard_deviation: f64, seed: u64) -> Dataset {
+    check("standard deviation", standard_deviation);
+    assert!(centers > 1, "{centers} centers: a classification needs at least two");
     let mut rng = Rng::stream(seed, purpose::PROBLEM);
     let middles: Vec<[f64; 2]> = (0..centers).map(|_| [(); 2].map(|()| rng.uniform_in(-10.0, 10.0))).collect();
     points(n, "blob", centers, |i| (middles[i % centers].map(|x| x + standard_deviation * rng.normal()), i % centers))
@@ -59,8 +63,9 @@ pub fn blobs(n: usize, centers: usize, standard_deviation: f64, seed: u64) -> Da
 /// noise of standard deviation `noise`.
 ///
 /// # Panics
-/// If `noise` is not finite.
+/// If `noise` is not from -10³⁶ to 10³⁶: beyond, a point may not fit into single precision.
 pub fn spirals(n: usize, noise: f64, seed: u64) -> Dataset {
+    check("noise", noise);
     let mut rng = Rng::stream(seed, purpose::PROBLEM);
     points(n, "spiral", 2, |i| {
         let radius = (i / 2 + 1) as f64 / n.div_ceil(2) as f64;
@@ -114,6 +119,13 @@ fn pixels(stream: &[u8], count: usize) -> impl Iterator<Item = u8> {
     let mut bits = stream.iter().flat_map(|byte| (0..8).map(move |i| byte >> i & 1));
     let mut take = move |count| (0..count).map(|i| bits.next().unwrap_or(0) << i).sum::<u8>();
     (0..count).map(move |_| if take(1) == 0 { 0 } else { 1 + take(4) })
+}
+
+/// The most that a standard deviation may be: normal numbers stay within thirteen standard deviations.
+const LARGEST: f64 = 1e36;
+
+fn check(name: &str, deviation: f64) {
+    assert!(deviation.abs() <= LARGEST, "{name} {deviation}: it must be from -{LARGEST:e} to {LARGEST:e}");
 }
 
 fn points(n: usize, name: &str, count: usize, mut point: impl FnMut(usize) -> ([f64; 2], usize)) -> Dataset {

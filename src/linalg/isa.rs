@@ -9,7 +9,10 @@ use crate::base::error::{Error, Result};
 /// An instruction set that the arithmetic is compiled for.
 ///
 /// The best one of the running processor is used. The environment variable `PALMNET_ISA` with one of the names
-/// below chooses a lesser one, for tests and comparisons.
+/// below chooses a lesser one, for tests and comparisons. It is read once, when a process computes for the first time.
+/// If it holds no name, or one that this processor or build lacks, every training, and every prediction or evaluation
+/// of a dataset, returns an error; functions that return no [`Result`], such as
+/// [`Network::predict`](crate::Network::predict), use the best instruction set available.
 ///
 /// AVX-512, AVX2 and NEON multiply and add with one rounding, so they give the same bits in a product; the others round
 /// twice. Without the crate's feature `simd` there are only the instructions of every processor of the target: on
@@ -59,9 +62,8 @@ impl Isa {
     ///
     /// # Errors
     /// [`Error::Setting`] if `PALMNET_ISA` holds no instruction set's name, or one that this processor or build lacks.
-    /// The arithmetic then uses the best one available.
     pub fn current() -> Result<Isa> {
-        std::env::var_os("PALMNET_ISA").map_or(Ok(best()), |wish| choose(&wish))
+        check().map(|()| isa())
     }
 
     fn name(self) -> &'static str {
@@ -82,10 +84,28 @@ impl fmt::Display for Isa {
     }
 }
 
+/// The instruction set in use, and whether `PALMNET_ISA` asks for one that there is not.
+static CHOICE: OnceLock<(Isa, bool)> = OnceLock::new();
+
+fn choice() -> (Isa, bool) {
+    *CHOICE.get_or_init(|| match std::env::var_os("PALMNET_ISA") {
+        None => (best(), false),
+        Some(wish) => available(&wish).map_or((best(), true), |isa| (isa, false)),
+    })
+}
+
 /// Returns the instruction set in use: the one that `PALMNET_ISA` names if that is possible, else the best available.
 pub(crate) fn isa() -> Isa {
-    static ISA: OnceLock<Isa> = OnceLock::new();
-    *ISA.get_or_init(|| std::env::var_os("PALMNET_ISA").and_then(|wish| available(&wish)).unwrap_or_else(best))
+    choice().0
+}
+
+/// Refuses to compute if `PALMNET_ISA` asks for an instruction set that there is not: results may differ in their last
+/// bits from those that were asked for.
+pub(crate) fn check() -> Result<()> {
+    if !choice().1 {
+        return Ok(());
+    }
+    choose(&std::env::var_os("PALMNET_ISA").unwrap_or_default()).map(|_| ())
 }
 
 fn best() -> Isa {

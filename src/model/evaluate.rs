@@ -6,6 +6,7 @@ use crate::base::error::{Error, Result};
 use crate::base::parallel::{share, threads};
 use crate::base::text::significant;
 use crate::data::{Dataset, Features, Targets};
+use crate::linalg::isa;
 use crate::linalg::matrix::Matrix;
 use crate::model::classification::Classification;
 use crate::model::metrics::Evaluation;
@@ -22,13 +23,15 @@ const SHARED_WORK: usize = 20_000_000;
 /// features chunk by chunk.
 ///
 /// # Errors
-/// If the number of features is not that of the network's inputs.
+/// If the number of features is not that of the network's inputs, or `PALMNET_ISA` asks for an instruction set that
+/// there is not.
 pub(crate) fn outputs(
     network: &Network,
     features: &Features,
     threads: usize,
     prepare: impl Fn(&mut Matrix) + Sync,
 ) -> Result<Matrix> {
+    isa::check()?;
     network.check_features(features)?;
     let rows: Vec<usize> = (0..features.rows()).collect();
     let mut outputs = Matrix::zeros(rows.len(), network.outputs());

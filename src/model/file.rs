@@ -178,8 +178,9 @@ impl Model {
     /// replaced whole or not at all.
     ///
     /// # Errors
-    /// If the file cannot be written, or a parameter of the network is not finite.
+    /// If the file cannot be written, a parameter of the network is not finite, or the loss does not suit its outputs.
     pub fn save(&self, path: impl AsRef<Path>) -> Result<()> {
+        self.check_loss()?;
         write(&self.to_safetensors(), path.as_ref())
     }
 
@@ -205,6 +206,11 @@ impl Model {
     pub fn from_bytes(bytes: &[u8], file_name: &str) -> Result<Self> {
         let file = Safetensors::from_bytes(bytes, file_name)?;
         Model::from_safetensors(&file).map_err(|message| Error::format(file_name, message))
+    }
+
+    /// Refuses a loss that does not suit the outputs.
+    fn check_loss(&self) -> Result<()> {
+        self.known_loss().map_or(Ok(()), |loss| self.network().check_loss(loss))
     }
 
     fn to_safetensors(&self) -> Safetensors {
@@ -257,10 +263,17 @@ impl Model {
         let targets = if tensors.has("targets.offset") { Some(scaler("targets", outputs)?) } else { None };
         let preprocessing = Preprocessing::new(features, targets).with_imputer(imputer);
         let mut model = Model::new(network, preprocessing, schema).map_err(|error| error.to_string())?;
-        if let Some(loss) = file.metadata.get("loss") {
-            let loss = Loss::read(loss).ok_or_else(|| {
-                format!("the loss {} is not known: the model may come from a newer palmnet", quoted(loss))
+        if let Some(name) = file.metadata.get("loss") {
+            let loss = Loss::read(name).ok_or_else(|| {
+                format!("the loss {} is not known: the model may come from a newer palmnet", quoted(name))
             })?;
+            if !loss.suits(model.network().output_activation(), outputs) {
+                return Err(format!(
+                    "the loss {} does not suit the outputs: the file is damaged, or its training is one that is refused \
+                     by now",
+                    quoted(name)
+                ));
+            }
             model = model.with_loss(loss);
         }
         for (name, text) in json("notes")?.as_object().unwrap_or_default() {

@@ -96,7 +96,8 @@ impl Model {
         Ok(Model { network, preprocessing, schema, loss: None, threads: None, notes: BTreeMap::new() })
     }
 
-    /// Sets the loss that the model was trained with, which [`score`](Self::score) computes and the file keeps.
+    /// Sets the loss that the model was trained with, which [`score`](Self::score) computes and the file keeps. A model
+    /// whose outputs the loss is not defined for is neither scored nor saved.
     #[must_use]
     pub fn with_loss(self, loss: Loss) -> Self {
         Model { loss: Some(loss), ..self }
@@ -109,8 +110,9 @@ impl Model {
                 (TargetSchema::Values { .. }, ..) => Loss::MeanSquaredError,
                 (_, Activation::Identity, 1) => Loss::BinaryCrossEntropyLogits,
                 (_, Activation::Identity, _) => Loss::CrossEntropyLogits,
-                (_, _, 1) => Loss::BinaryCrossEntropy,
-                _ => Loss::CrossEntropy,
+                (_, Activation::Sigmoid | Activation::HardSigmoid, _) => Loss::BinaryCrossEntropy,
+                (_, Activation::Softmax, _) => Loss::CrossEntropy,
+                _ => Loss::MeanSquaredError,
             }
         })
     }
@@ -184,9 +186,10 @@ impl Model {
     /// scaled targets, as in training; metrics are in the units of the targets.
     ///
     /// # Errors
-    /// Those of [`check`](Self::check).
+    /// Those of [`check`](Self::check), and if the loss that was set is not defined for the network's outputs.
     pub fn score(&self, data: &Dataset) -> Result<Score> {
         self.check(data)?;
+        self.network.check_loss(self.loss())?;
         let mut outputs = evaluate::outputs(&self.network, data.features(), self.threads(), |x| {
             self.preprocessing.apply_to_features(x)
         })?;

@@ -172,6 +172,22 @@ impl Activation {
         }
     }
 
+    /// Returns the least and the greatest value that g comes near to; infinite if there is none.
+    pub(crate) fn range(self) -> (f32, f32) {
+        match self {
+            Identity => (f32::NEG_INFINITY, f32::INFINITY),
+            LeakyRelu(slope) if slope > 0.0 => (f32::NEG_INFINITY, f32::INFINITY),
+            Relu | LeakyRelu(_) | Softplus => (0.0, f32::INFINITY),
+            Elu(alpha) => (-alpha, f32::INFINITY),
+            Selu => (-SELU_SCALE * SELU_ALPHA, f32::INFINITY),
+            // The minima of z · sigmoid(z) and z · Φ(z), at -1.2785 and -0.7518.
+            Silu => (-0.278_464_55, f32::INFINITY),
+            Gelu => (-0.169_971_2, f32::INFINITY),
+            Tanh => (-1.0, 1.0),
+            Sigmoid | HardSigmoid | Softmax => (0.0, 1.0),
+        }
+    }
+
     /// Refuses parameters for which the derivative does not follow from the output.
     pub(crate) fn check(self) -> Result<()> {
         match self {
@@ -287,6 +303,22 @@ mod tests {
             activation.backward(&seen, &mut delta, 6);
             assert!(delta.iter().all(|d| d.is_finite()), "{activation}: {delta:?}");
         }
+    }
+
+    #[test]
+    fn ranges_are_those_of_the_values() {
+        let all = NAMES.known.iter().map(|named| named.value).chain([LeakyRelu(0.0), Elu(0.3)]);
+        for activation in all.filter(|&activation| activation != Softmax) {
+            // Steps of 10⁻⁴, and both ends.
+            let mut a: Vec<f32> = (-200_000..200_000).map(|k| 1e-4 * k as f32).chain([-1e9, 1e9]).collect();
+            activation.forward(&mut a, 1);
+            let (least, most) = a.iter().fold((0f32, 0f32), |(least, most), &a| (least.min(a), most.max(a)));
+            for (found, range) in [(-least, -activation.range().0), (most, activation.range().1)] {
+                let is_near = if range == f32::INFINITY { found > 1e6 } else { (found - range).abs() < 3e-7 };
+                assert!(is_near, "{activation}: {found} for {range}");
+            }
+        }
+        assert_eq!(Softmax.range(), (0.0, 1.0));
     }
 
     #[test]

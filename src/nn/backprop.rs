@@ -108,9 +108,8 @@ impl Pass {
     /// # Errors
     /// If the loss is not defined for the network's outputs.
     pub(crate) fn new(network: &Network, loss: Loss, seed: u64) -> Result<Self> {
-        let output = network.output_activation();
-        loss.check(output)?;
-        let fused = loss.fused(output);
+        network.check_loss(loss)?;
+        let fused = loss.fused(network.output_activation());
         Ok(Pass { loss: fused.or(Some(loss)), to_logits: fused.is_some(), ..Pass::to_logits(network, seed) })
     }
 

@@ -14,7 +14,8 @@ use crate::nn::activation::Activation;
 /// The loss of predictions against targets, both examples × outputs.
 ///
 /// Means are PyTorch's: the cross-entropy over classes is averaged over examples, every other loss over all
-/// entries. Targets of the cross-entropies may be any probabilities; usually they are one-hot rows.
+/// entries. Targets of the cross-entropies may be any probabilities; usually they are one-hot rows. A training refuses
+/// other targets, and a network whose outputs the loss is not defined for.
 ///
 /// ```
 /// use palmnet::{Loss, Matrix};
@@ -157,25 +158,61 @@ impl Loss {
         }
     }
 
-    /// Refuses a network whose outputs this loss is not defined for.
-    pub(crate) fn check(self, output: Activation) -> Result<()> {
-        let probability = matches!(output, Activation::Softmax | Activation::Sigmoid | Activation::HardSigmoid);
-        match self {
-            CrossEntropy | BinaryCrossEntropy if !probability => Err(Error::Setting(format!(
-                "{self} is for probabilities, and the network ends in {output}: end it in softmax or sigmoid, or use \
-                 {self}_logits"
-            ))),
-            CrossEntropyLogits | BinaryCrossEntropyLogits if output != Activation::Identity => Err(Error::Setting(
-                format!("{self} is for logits, and the network ends in {output}: end it in identity"),
-            )),
-            Huber(delta) if delta.is_nan() || delta <= 0.0 => {
-                Err(Error::Setting(format!("huber: the threshold {delta} must be more than zero")))
-            }
-            Pinball(quantile) if !(0.0 < quantile && quantile < 1.0) => {
-                Err(Error::Setting(format!("pinball: the quantile {quantile} must be between zero and one")))
-            }
-            _ => Ok(()),
+    /// Returns whether its targets are probabilities.
+    pub(crate) fn is_of_probabilities(self) -> bool {
+        matches!(self, BinaryCrossEntropy | BinaryCrossEntropyLogits | CrossEntropy | CrossEntropyLogits)
+    }
+
+    /// Returns whether its targets are probabilities of classes that exclude each other.
+    pub(crate) fn is_of_classes(self) -> bool {
+        matches!(self, CrossEntropy | CrossEntropyLogits)
+    }
+
+    /// Returns whether this loss is defined for a network of this many `outputs` whose last activation is `output`, and
+    /// cannot be brought to zero by it without learning anything.
+    pub(crate) fn suits(self, output: Activation, outputs: usize) -> bool {
+        use Activation::{HardSigmoid, Identity, Sigmoid, Softmax};
+        let suits = match self {
+            CrossEntropy => output == Softmax,
+            BinaryCrossEntropy => matches!(output, Sigmoid | HardSigmoid | Softmax),
+            CrossEntropyLogits | BinaryCrossEntropyLogits => output == Identity,
+            Huber(delta) => delta > 0.0,
+            Pinball(quantile) => 0.0 < quantile && quantile < 1.0,
+            MeanSquaredError | MeanAbsoluteError => true,
+        };
+        suits && !self.is_constant(output, outputs)
+    }
+
+    /// Returns whether there is one output that can only be 1, or is best if it is always 1.
+    fn is_constant(self, output: Activation, outputs: usize) -> bool {
+        outputs == 1 && (output == Activation::Softmax || self.is_of_classes())
+    }
+
+    /// Refuses a network that the loss does not [suit](Self::suits).
+    pub(crate) fn check(self, output: Activation, outputs: usize) -> Result<()> {
+        if self.suits(output, outputs) {
+            return Ok(());
         }
+        let fault = match self {
+            _ if self.is_constant(output, outputs) => {
+                "one output would always be 1. End the network in sigmoid and use binary_cross_entropy (the output is \
+                 the probability of the second of two classes), or in identity for a value"
+            }
+            CrossEntropy if matches!(output, Activation::Sigmoid | Activation::HardSigmoid) => {
+                "it is for probabilities that sum to 1. End the network in softmax, or use binary_cross_entropy, for \
+                 which each output is a yes or no by itself"
+            }
+            CrossEntropy => {
+                "it is for probabilities. End the network in softmax, or in identity with cross_entropy_logits"
+            }
+            BinaryCrossEntropy => {
+                "it is for probabilities. End the network in sigmoid, or in identity with binary_cross_entropy_logits"
+            }
+            Huber(_) => "the threshold must be more than zero",
+            Pinball(_) => "the quantile must be between zero and one",
+            _ => "it is for logits. End the network in identity",
+        };
+        Err(Error::Setting(format!("{self} after {output}: {fault}")))
     }
 }
 
@@ -417,7 +454,7 @@ mod tests {
             assert!(bad.parse::<Loss>().is_err(), "{bad}");
         }
         for bad in [Pinball(0.0), Pinball(1.0), Pinball(f32::NAN), Huber(0.0)] {
-            assert!(bad.check(Activation::Identity).is_err(), "{bad}");
+            assert!(bad.check(Activation::Identity, 1).is_err(), "{bad}");
         }
     }
 }

@@ -29,22 +29,25 @@ impl Network {
     /// Returns a network of these layers for `inputs` features.
     ///
     /// # Errors
-    /// If there is no dense layer, if a layer's inputs are not the outputs of the layer before, or if an
-    /// activation's parameter is out of range.
+    /// If there is no dense layer, if a layer has no inputs or no units, if its inputs are not the outputs of the layer
+    /// before, or if an activation's parameter is out of range.
     pub fn from_layers(inputs: usize, layers: Vec<Layer>) -> Result<Self> {
+        if !layers.iter().any(|layer| matches!(layer, Layer::Dense(_))) {
+            return Err(Error::Setting("a network needs at least one dense layer".into()));
+        }
         let mut width = inputs;
         for (i, layer) in layers.iter().enumerate() {
             if let Layer::Activation(activation) = layer {
                 activation.check()?;
             }
-            let expected = layer.inputs().unwrap_or(width);
-            if expected != width {
-                return Err(Error::Mismatch(format!("layer {i} expects {expected} inputs and is given {width}")));
+            let (expected, outputs) = (layer.inputs().unwrap_or(width), layer.outputs(width));
+            if expected != width || width == 0 || outputs == 0 {
+                return Err(Error::Mismatch(format!(
+                    "layer {i} expects {expected} inputs, is given {width} and has {outputs} outputs: the first two must \
+                     agree, and it needs at least one of each"
+                )));
             }
-            width = layer.outputs(width);
-        }
-        if !layers.iter().any(|layer| matches!(layer, Layer::Dense(_))) {
-            return Err(Error::Setting("a network needs at least one dense layer".into()));
+            width = outputs;
         }
         Ok(Network { inputs, layers })
     }
@@ -74,6 +77,11 @@ impl Network {
             Some(Layer::Activation(activation)) => *activation,
             _ => Activation::Identity,
         }
+    }
+
+    /// Refuses a loss that is not defined for the outputs, or that they could bring to zero without learning anything.
+    pub(crate) fn check_loss(&self, loss: Loss) -> Result<()> {
+        loss.check(self.output_activation(), self.outputs())
     }
 
     /// Returns the number of trained parameters.
@@ -131,9 +139,8 @@ impl Network {
     /// # Panics
     /// If `x` has not as many columns as the network has inputs, or `target` has not the shape of the outputs.
     pub fn loss(&self, loss: Loss, x: &Matrix, target: &Matrix, scratch: &mut Scratch) -> Result<f64> {
-        let output = self.output_activation();
-        loss.check(output)?;
-        let fused = loss.fused(output);
+        self.check_loss(loss)?;
+        let fused = loss.fused(self.output_activation());
         Ok(fused.unwrap_or(loss).value(self.run(x, scratch, fused.is_some()), target))
     }
 

@@ -174,7 +174,7 @@ impl Workspace {
     /// If `x` has not as many columns as the network has inputs, `target` has not the shape of the outputs, or the
     /// network is not the workspace's.
     pub fn step(&mut self, network: &mut Network, loss: Loss, x: &Matrix, target: &Matrix) -> Result<f64> {
-        loss.check(network.output_activation())?;
+        network.check_loss(loss)?;
         self.run_forward(network, x, loss.fused(network.output_activation()).is_none());
         let value = self.backward(network, loss, target)?;
         if value.is_finite() {
@@ -230,8 +230,8 @@ impl Workspace {
     /// # Panics
     /// If `target` has not the shape of the outputs, the network is not the workspace's, or there was no forward pass.
     pub fn backward(&mut self, network: &Network, loss: Loss, target: &Matrix) -> Result<f64> {
+        network.check_loss(loss)?;
         let activation = network.output_activation();
-        loss.check(activation)?;
         let (fused, examples) = (loss.fused(activation), self.x.rows());
         self.begin_backward(network, fused.is_none());
         let (logits, delta) = self.pass.output_delta();

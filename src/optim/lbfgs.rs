@@ -58,7 +58,8 @@ impl Lbfgs {
         Lbfgs { memory: 10, gradient: 1e-6, change: 1e-7 }
     }
 
-    /// Sets how many steps are remembered, at least one, each with two numbers for every parameter.
+    /// Sets how many of the last steps are remembered, at least one, each with two numbers for every parameter. More
+    /// than there are epochs means all of them.
     pub fn memory(self, steps: usize) -> Self {
         Lbfgs { memory: steps, ..self }
     }
@@ -75,6 +76,12 @@ impl Lbfgs {
             ("gradient_tolerance", Field::Number(&mut self.gradient)),
             ("change_tolerance", Field::Number(&mut self.change)),
         ]
+    }
+
+    /// Returns how many vectors of one number for each parameter it keeps in a training of this many epochs: the steps
+    /// and the changes of the gradient, where it is and where it goes.
+    pub(crate) fn vectors(self, epochs: usize) -> usize {
+        self.memory.min(epochs).saturating_mul(2).saturating_add(6)
     }
 
     pub(super) fn check(self) -> Result<()> {
@@ -180,7 +187,7 @@ impl Minimizer {
 
     /// Continues with the [`memory`](Self::memory) of another one; `false` if it cannot be that.
     pub(crate) fn restore(&mut self, idle: usize, vectors: Vec<Vec<f32>>) -> bool {
-        if vectors.iter().any(|vector| vector.len() != self.x.len()) || vectors.len() > 2 * self.rule.memory {
+        if vectors.iter().any(|vector| vector.len() != self.x.len()) || vectors.len() / 2 > self.rule.memory {
             return false;
         }
         let mut vectors = vectors.into_iter();

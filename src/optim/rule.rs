@@ -171,8 +171,8 @@ impl Rule {
             Rule::AdaGrad(_) | Rule::RmsProp(_) => 1,
             Rule::Adam(rule) => 2 + usize::from(rule.amsgrad),
             Rule::NAdam(_) | Rule::Rprop(_) => 2,
-            // The steps and their gradients, where it is and where it goes.
-            Rule::Lbfgs(rule) => rule.memory.saturating_mul(2).saturating_add(6),
+            // It keeps vectors of its own.
+            Rule::Lbfgs(_) => 0,
         }
     }
 }

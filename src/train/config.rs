@@ -4,12 +4,13 @@ use super::checkpoint_file::Fingerprint;
 use super::example_weights::ExampleWeights;
 use super::position::layers;
 use super::step::{Examples, Rows, StepOptions};
+use super::targets;
 use crate::base::digest::Digest;
 use crate::base::error::{Error, Result};
 use crate::base::rng::{Rng, purpose};
 use crate::data::Dataset;
 use crate::data::split::divide;
-use crate::nn::activation::Activation;
+use crate::linalg::isa;
 use crate::nn::layer::Layer;
 use crate::nn::loss::Loss;
 use crate::nn::network::Network;
@@ -120,6 +121,7 @@ impl Config {
 
     /// Refuses settings out of range, and a network, data and loss that do not fit each other.
     pub(super) fn check(&self, network: &Network, data: &Dataset) -> Result<()> {
+        isa::check()?;
         if data.is_empty() {
             return Err(Error::Mismatch("there are no examples to train on".into()));
         }
@@ -135,21 +137,21 @@ impl Config {
             self.check_lbfgs(network)?;
         }
         network.check(data)?;
-        if data.labels().is_some()
-            && network.outputs() == 1
-            && (matches!(self.loss, Loss::CrossEntropy | Loss::CrossEntropyLogits)
-                || network.output_activation() == Activation::Softmax)
-        {
-            let message = "one output is the probability of the second of two classes: \
-                 end the network in sigmoid and use binary_cross_entropy, or give each class an output";
-            return Err(Error::Setting(message.into()));
-        }
-        // The gradient, two copies of the weights and the moments: a failed allocation would end the process.
-        let numbers = network.parameter_count().saturating_mul(3 + self.rule.moments());
+        network.check_loss(self.loss)?;
+        targets::check(network, self.loss, data)?;
+        self.check_memory(network)
+    }
+
+    /// Refuses a training that needs more memory than there is: a failed allocation would end the process.
+    fn check_memory(&self, network: &Network) -> Result<()> {
+        let (moments, remedy) = match self.rule {
+            Rule::Lbfgs(rule) => (rule.vectors(self.epochs), "use fewer units, or let L-BFGS remember fewer steps"),
+            rule => (rule.moments(), "use fewer units"),
+        };
+        // The gradient, two copies of the weights and the moments.
+        let numbers = network.parameter_count().saturating_mul(moments.saturating_add(3));
         Vec::<f32>::new().try_reserve_exact(numbers).map_err(|_| {
-            let message =
-                format!("training needs memory for {numbers} numbers, more than is available: use fewer units");
-            Error::Setting(message)
+            Error::Setting(format!("training needs memory for {numbers} numbers, more than is available: {remedy}"))
         })
     }
 

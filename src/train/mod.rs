@@ -6,7 +6,7 @@
 //! session                                    the bookkeeping of a training
 //! run, checkpoint_writer, checkpoint         the settings of one call
 //! config, checkpoint_file, position          plain data
-//! step, snapshot, example_weights            the work itself
+//! step, snapshot, example_weights, targets   the work itself
 //! ```
 
 mod checkpoint;
@@ -24,6 +24,7 @@ mod run;
 mod session;
 mod snapshot;
 mod step;
+mod targets;
 mod trainer;
 mod training;
 

@@ -5,9 +5,10 @@ use super::example_weights::ExampleWeights;
 use super::position::Restored;
 use super::run::Run;
 use super::session::Session;
+use super::targets;
 use super::training::Training;
 use super::{gradient_descent, lbfgs};
-use crate::base::error::Result;
+use crate::base::error::{Error, Result};
 use crate::base::history::History;
 use crate::data::Dataset;
 use crate::nn::loss::Loss;
@@ -110,7 +111,7 @@ impl Trainer {
         self
     }
 
-    /// Sets the number of epochs, passes over the training data.
+    /// Sets the number of epochs, passes over the training data, at least 1.
     pub fn epochs(mut self, epochs: usize) -> Self {
         self.config.epochs = epochs;
         self
@@ -130,9 +131,10 @@ impl Trainer {
     }
 
     /// Stops if the loss (on the validation set if there is one) has not improved for `patience` epochs, and gives the
-    /// network the weights of its best epoch.
+    /// network the weights of its best epoch. With a patience of 0, as without this call, the training never stops
+    /// early, and the network keeps the weights of the last epoch.
     pub fn early_stopping(mut self, patience: usize) -> Self {
-        self.config.patience = Some(patience);
+        self.config.patience = (patience > 0).then_some(patience);
         self
     }
 
@@ -160,8 +162,8 @@ impl Trainer {
     /// there is [`online`](Self::online).
     ///
     /// # Errors
-    /// If a setting is out of range, if data, network and loss do not fit each other, or if the loss becomes infinite
-    /// or NaN; the network then has the weights of its best epoch with early stopping, else those from before the epoch
+    /// If a setting is out of range, if data, network and loss do not fit each other (a target outside the range of the
+    /// loss or of the outputs is no fit), or if the loss becomes infinite or NaN; the network then has the weights of its best epoch with early stopping, else those from before the epoch
     /// that failed, or from where it was resumed within that epoch.
     pub fn fit(&self, network: &mut Network, data: &Dataset) -> Result<History> {
         self.fit_with(network, data, &mut Run::default())
@@ -186,10 +188,14 @@ impl Trainer {
         data: &Dataset,
         run: &'s mut Run<'r>,
     ) -> Result<Session<'s, 'r>> {
+        if self.config.epochs == 0 {
+            return Err(Error::Setting("epochs 0: training needs at least 1".into()));
+        }
         self.config.check(network, data)?;
         let validation = run.validation;
         if let Some(validation) = validation {
             network.check(validation)?;
+            targets::check_loss(self.config.loss, validation)?;
         }
         Ok(Session::new(run, || self.config.fingerprint(starts, network, data, validation)))
     }

@@ -81,7 +81,7 @@ pub struct Hyperparameters {
     pub scaling: Scaling,
     /// The fraction of the training data, in [0, 1), in the validation set.
     pub validation: f64,
-    /// Early stopping: the number of epochs without improvement after which training ends; `None` for never.
+    /// Early stopping: the number of epochs without improvement after which training ends; `None` and 0 for never.
     pub patience: Option<usize>,
     /// The number of dense layers at the beginning that are frozen: see [`Trainer::freeze`].
     pub frozen: usize,

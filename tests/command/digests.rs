@@ -1,5 +1,6 @@
 //! Every training that the command does with its defaults, and a few with many options: the bits of the weights are
-//! those in `tests/golden/digests.txt`, which an earlier program wrote. Redesigns must not change them.
+//! those in `tests/golden/digests.txt`, which an earlier program wrote (for GELU, one whose tail is accurate). Redesigns
+//! must not change them.
 
 use super::*;
 use palmnet::generate;

@@ -121,3 +121,29 @@ fn bundled_digits() {
     assert_eq!(x.row(0)[..16], [0., 0., 5., 13., 9., 1., 0., 0., 0., 0., 13., 15., 10., 15., 5., 0.]);
     assert!(x.as_slice().iter().all(|pixel| (0.0..=16.0).contains(pixel)) && x.as_slice().contains(&16.0));
 }
+
+/// A problem of two features, with noise of this standard deviation.
+type Noisy = fn(f64) -> Dataset;
+
+#[test]
+fn generators_refuse_noise_beyond_single_precision() {
+    let generators: [(&str, Noisy); 4] = [
+        ("noise", |noise| generate::moons(500, noise, 1)),
+        ("noise", |noise| generate::circles(500, noise, 1)),
+        ("noise", |noise| generate::spirals(500, noise, 1)),
+        ("standard deviation", |deviation| generate::blobs(500, 3, deviation, 1)),
+    ];
+    for (name, generator) in generators {
+        for good in [0.0, 1e36, -1e36] {
+            assert!(generator(good).to_matrix().as_slice().iter().all(|x| x.is_finite()));
+        }
+        for bad in [1.1e36, 1e300, -1e300, f64::INFINITY, f64::NAN] {
+            let panic = std::panic::catch_unwind(|| generator(bad)).unwrap_err();
+            let message = panic.downcast_ref::<String>().unwrap();
+            assert_eq!(message, &format!("{name} {bad}: it must be from -1e36 to 1e36"));
+        }
+    }
+    for centers in [0, 1] {
+        assert!(std::panic::catch_unwind(|| generate::blobs(5, centers, 1.0, 1)).is_err());
+    }
+}

@@ -64,11 +64,12 @@ const LOSSES: [Loss; 9] = [
     Loss::CrossEntropyLogits,
 ];
 
-/// Whether a network that ends in `output` may be trained on `loss`.
+/// Whether a network of several outputs that ends in `output` may be trained on `loss`.
 fn suits(loss: Loss, output: Activation) -> bool {
     use Activation::*;
     match loss {
-        Loss::BinaryCrossEntropy | Loss::CrossEntropy => matches!(output, Sigmoid | HardSigmoid | Softmax),
+        Loss::BinaryCrossEntropy => matches!(output, Sigmoid | HardSigmoid | Softmax),
+        Loss::CrossEntropy => output == Softmax,
         Loss::BinaryCrossEntropyLogits | Loss::CrossEntropyLogits => output == Identity,
         _ => true,
     }

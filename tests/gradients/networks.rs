@@ -84,10 +84,16 @@ fn case() -> impl Strategy<Value = Case> {
         }
         let (loss, last, probability) = output;
         match loss {
-            Loss::BinaryCrossEntropy | Loss::CrossEntropy => {
-                items.push(Function([Activation::Softmax, Activation::Sigmoid, Activation::HardSigmoid][probability]))
+            Loss::BinaryCrossEntropy if probability > 0 => {
+                items.push(Function([Activation::Sigmoid, Activation::HardSigmoid][probability - 1]))
             }
-            Loss::BinaryCrossEntropyLogits | Loss::CrossEntropyLogits => items.push(Dense(probability + 1)),
+            // Classes that exclude each other are two or more.
+            Loss::BinaryCrossEntropy | Loss::CrossEntropy => {
+                items.extend([Dense(probability + 2), Function(Activation::Softmax)])
+            }
+            Loss::CrossEntropyLogits => items.push(Dense(probability + 2)),
+            Loss::BinaryCrossEntropyLogits => items.push(Dense(probability + 1)),
+            _ if last == Activation::Softmax => items.extend([Dense(probability + 2), Function(last)]),
             _ => items.push(Function(last)),
         }
         Case { inputs, items, loss, examples, seed }
@@ -194,7 +200,8 @@ fn gradients_of_every_activation_and_loss() {
             } else {
                 refused += 1;
             }
-            let last = if suits(loss, Activation::Identity) { Activation::Identity } else { Activation::Sigmoid };
+            let ends = [Activation::Identity, Activation::Sigmoid, Activation::Softmax];
+            let last = ends.into_iter().find(|&last| suits(loss, last)).unwrap();
             networks.push(vec![Function(g), Dense(6), Function(g), Dense(3), Function(last)]);
             for items in networks {
                 // Some seeds may lie near a corner, not all.
@@ -205,8 +212,8 @@ fn gradients_of_every_activation_and_loss() {
             }
         }
     }
-    // Of 16 activations, the two losses of probabilities take 3 and the two of logits 1.
-    assert_eq!(refused, 2 * 13 + 2 * 15);
+    // Of 16 activations, the binary cross-entropy takes 3, the cross-entropy 1, and the two losses of logits 1.
+    assert_eq!(refused, 13 + 15 + 2 * 15);
     assert!(compared > 1000, "{compared}");
 }
 

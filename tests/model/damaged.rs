@@ -129,6 +129,8 @@ fn invalid_layers_are_refused() {
         ("dense(3,2.0)", "not known"),
         ("dense(a,b)", "not known"),
         ("dense(99999999999999999999999,2)", "not known"),
+        ("batch_norm(0) dense(3,2) softmax", "layers.0.variance is missing"),
+        ("layer_norm(0) dense(3,2) softmax", "layers.0.scale is missing"),
         (&format!("dense({0},{0})", usize::MAX), "layers.0.weights"),
         ("convolution(3,2)", "newer palmnet"),
         ("rellu", "newer palmnet"),
@@ -188,6 +190,19 @@ fn invalid_metadata_is_refused() {
     };
     fails(&scaler, "target scaler");
     fails(&|file| drop(file.metadata.insert("loss".into(), "lossy".into())), "the loss `lossy` is not known");
+    // Softmax makes probabilities that sum to 1, and a loss of logits or of a yes or no by itself is not for them.
+    let loss =
+        |text: &'static str| move |file: &mut Safetensors| drop(file.metadata.insert("loss".into(), text.into()));
+    fails(&loss("cross_entropy_logits"), "the loss `cross_entropy_logits` does not suit the outputs");
+    let ends_in = |layers: &'static str, text: &'static str| {
+        move |file: &mut Safetensors| {
+            file.metadata.insert("layers".into(), layers.into());
+            file.metadata.insert("loss".into(), text.into());
+        }
+    };
+    let sigmoid = "dense(3,2) leaky_relu:0.1 dropout(0.5) dense(2,2) sigmoid";
+    fails(&ends_in(sigmoid, "cross_entropy"), "the loss `cross_entropy` does not suit the outputs");
+    assert!(changed(ends_in(sigmoid, "binary_cross_entropy")).is_ok() && changed(loss("cross_entropy")).is_ok());
     let format =
         |text: &'static str| move |file: &mut Safetensors| drop(file.metadata.insert("format".into(), text.into()));
     fails(&format("2"), "format 2, by palmnet `0");

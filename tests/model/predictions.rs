@@ -294,6 +294,15 @@ fn cells_are_found_by_name_without_a_header() {
 /// Such a network could be saved and not be read again.
 #[test]
 fn layers_without_units_or_inputs_are_refused() {
+    let empty = |inputs, outputs| Layer::Dense(Dense::new(Matrix::zeros(inputs, outputs), vec![0.0; outputs]));
+    for (inputs, layers, part) in [
+        (2, vec![empty(2, 0)], "layer 0 expects 2 inputs, is given 2 and has 0 outputs"),
+        (2, vec![empty(2, 0), empty(0, 3)], "layer 0 expects 2 inputs, is given 2 and has 0 outputs"),
+        (0, vec![empty(0, 3)], "layer 0 expects 0 inputs, is given 0 and has 3 outputs"),
+    ] {
+        let message = Network::from_layers(inputs, layers).unwrap_err().to_string();
+        assert!(message.contains(part) && message.contains("at least one of each"), "{message}");
+    }
     for builder in [Network::builder(2).dense(0, Relu).dense(2, Softmax), Network::builder(0).dense(2, Softmax)] {
         let message = builder.build().unwrap_err().to_string();
         assert!(message.contains("at least one of each"), "{message}");

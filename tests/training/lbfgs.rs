@@ -216,6 +216,22 @@ fn restarts_train_with_lbfgs() {
     assert!(history.train_loss() < 0.7);
 }
 
+/// A memory for more steps than there are is one for all of them.
+#[test]
+fn memory_may_be_of_any_size() {
+    let train = random_labels(60, &mut Rng::new(5));
+    let fit = |memory: usize| {
+        let mut network = Network::builder(2).dense(6, Tanh).dense(2, Softmax).seed(6).build().unwrap();
+        let rule = Lbfgs::default().memory(memory).tolerance(0.0, 0.0);
+        Trainer::new(Loss::CrossEntropy, rule).epochs(25).fit(&mut network, &train).unwrap();
+        flat(&network)
+    };
+    let all = fit(25);
+    assert_eq!(fit(usize::MAX), all);
+    assert_eq!(fit(usize::MAX / 2 + 1), all);
+    assert_ne!(fit(2), all);
+}
+
 #[test]
 fn unsupported_settings_are_refused() {
     let data = generate::moons(50, 0.1, 1);

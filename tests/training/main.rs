@@ -16,6 +16,7 @@ mod seeds;
 mod settings;
 #[path = "../support/mod.rs"]
 mod support;
+mod targets;
 mod tuning;
 mod validation;
 

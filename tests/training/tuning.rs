@@ -144,22 +144,10 @@ fn hyperparameters_out_of_range_are_refused() {
     refused(&|h| h.frozen = 1, "frozen");
     refused(&|h| h.restarts = 0, "restarts");
     refused(&|h| h.batch_size = 0, "batch");
+    refused(&|h| h.epochs = 0, "epochs 0");
     let empty = data.select(&[]);
     assert_eq!(usual.fit(&empty).unwrap_err().kind(), ErrorKind::Mismatch);
     assert_eq!(usual.tuned(&empty).unwrap_err().kind(), ErrorKind::Mismatch);
-}
-
-/// No epochs are few, and no reason for a panic, with tuning or without.
-#[test]
-fn zero_epochs_give_an_untrained_model() {
-    let (data, mut hyperparameters) = moons();
-    hyperparameters.epochs = 0;
-    let fit = hyperparameters.fit(&data).unwrap();
-    assert!(fit.history.epochs.is_empty());
-    hyperparameters.tune_penalty = false;
-    hyperparameters.restarts = 1;
-    let network = hyperparameters.network(&data).build().unwrap();
-    assert_eq!(network_bits(hyperparameters.fit(&data).unwrap().model.network()), network_bits(&network));
 }
 
 #[test]
