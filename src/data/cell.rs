@@ -13,11 +13,11 @@ pub(super) enum Cell {
 
 impl Cell {
     pub(super) fn of(text: &str, reading: &Reading) -> Cell {
-        let text = text.trim();
-        // Most cells of a large table are short whole numbers, which need no general parser.
-        if let Some(number) = short(text) {
-            return Cell::Number(number.into());
+        // Most cells of a large table are short numbers, which need no general parser.
+        if let Some(number) = short(text).filter(|_| reading.missing_values.is_none()) {
+            return Cell::Number(number);
         }
+        let text = text.trim();
         match text.parse::<f64>() {
             // A word that the user names stands for a missing value, whatever else it could be.
             Ok(_) if reading.missing_values.is_some() && reading.is_missing(text) => Cell::Missing,
@@ -30,13 +30,86 @@ impl Cell {
     }
 }
 
-/// Returns a whole number of a few digits.
-pub(super) fn short(text: &str) -> Option<f32> {
-    let is_short = (1..=7).contains(&text.len()) && text.bytes().all(|byte| byte.is_ascii_digit());
-    is_short.then(|| text.bytes().fold(0, |sum, digit| sum * 10 + i32::from(digit - b'0')) as f32)
+/// Returns the number that a text of at most 15 digits, a sign and a point is: exactly what the general parser returns.
+///
+/// The digits are a whole number below 2^53, and a power of ten up to 10^15 is exact in double precision, so that their
+/// quotient is rounded once (Clinger, 1990).
+pub(super) fn short(text: &str) -> Option<f64> {
+    const POWERS: [f64; 16] = [1e0, 1e1, 1e2, 1e3, 1e4, 1e5, 1e6, 1e7, 1e8, 1e9, 1e10, 1e11, 1e12, 1e13, 1e14, 1e15];
+    let bytes = text.as_bytes();
+    let (negative, digits) = match bytes {
+        [b'-', rest @ ..] => (true, rest),
+        _ => (false, bytes),
+    };
+    if digits.is_empty() || digits.len() > 16 {
+        return None;
+    }
+    let (mut number, mut count, mut decimals, mut has_point) = (0u64, 0, 0, false);
+    for &byte in digits {
+        match byte.wrapping_sub(b'0') {
+            digit @ 0..=9 => {
+                number = number * 10 + u64::from(digit);
+                count += 1;
+                decimals += usize::from(has_point);
+            }
+            _ if byte == b'.' && !has_point => has_point = true,
+            _ => return None,
+        }
+    }
+    if !(1..=15).contains(&count) {
+        return None;
+    }
+    let number = number as f64 / POWERS[decimals];
+    Some(if negative { -number } else { number })
+}
+
+/// Returns the number that a text is in single precision, as the general parser rounds it.
+pub(super) fn short_single(text: &str) -> Option<f32> {
+    let number = short(text)?;
+    // A double in the middle between two floats may have been rounded to there.
+    let is_middle = number.to_bits() << 35 == 1 << 63;
+    (!is_middle && (number == 0.0 || number.abs() > 1e-30)).then_some(number as f32)
 }
 
 /// Returns a cell's number in double precision, if it is finite. Negative zero becomes zero.
 pub(super) fn finite(cell: &str) -> Option<f64> {
     cell.trim().parse().ok().filter(|number: &f64| number.is_finite()).map(|number| number + 0.0)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::base::rng::Rng;
+
+    #[test]
+    fn short_numbers_are_those_of_the_general_parser() {
+        let mut rng = Rng::new(5);
+        for i in 0..200_000u64 {
+            let (digits, decimals) = (1 + i as usize % 15, rng.below(16));
+            let number = rng.next_u64() % 10u64.pow(digits as u32);
+            let mut text = format!("{number:0width$}", width = digits.max(decimals));
+            text.insert(text.len() - decimals, '.');
+            if i % 2 == 0 {
+                text.insert(0, '-');
+            }
+            if let Some(found) = short(&text) {
+                assert_eq!(found.to_bits(), text.parse::<f64>().unwrap().to_bits(), "{text}");
+            }
+            if let Some(found) = short_single(&text) {
+                assert_eq!(found.to_bits(), text.parse::<f32>().unwrap().to_bits(), "{text}");
+            }
+        }
+        // In the middle between two floats, and just above it.
+        for text in ["16777217", "16777219", "1.000000059604644", "1.000000059604645", "0.00000000000001"] {
+            let found = short_single(text).unwrap_or_else(|| text.parse().unwrap());
+            assert_eq!(found, text.parse::<f32>().unwrap(), "{text}");
+        }
+        for other in ["", "-", ".", "1.2.3", "1e5", "1_0", "1234567890123456", "+1", " 1", "nan"] {
+            assert_eq!(short(other), None, "{other}");
+        }
+        assert_eq!(
+            (short("5."), short(".5"), short("-0").map(f64::is_sign_negative)),
+            (Some(5.0), Some(0.5), Some(true))
+        );
+    }
 }

@@ -149,7 +149,7 @@ impl Dataset {
     /// Those of [`Schema::infer`], and if no row is left, or a column has no cell that is not missing.
     pub fn from_table(mut table: Table, target: Target<'_>, missing: Missing) -> Result<Dataset> {
         let targets = target.positions(&table)?;
-        let facts = summaries(&table);
+        let mut facts = summaries(&table);
         table.texts = frequent_words(&table, &facts);
         let mut notes = table.notes().to_vec();
         for (column, word) in &table.texts {
@@ -165,10 +165,14 @@ impl Dataset {
             Missing::Fill => targets.contains(&column),
         };
         let required: Vec<bool> = (0..table.columns()).map(required).collect();
-        if missing != Missing::Error {
-            table.keep_complete(&required)?;
+        let may_drop = |column: usize| required[column] && facts[column].missing > 0;
+        if !table.texts.is_empty() || (missing != Missing::Error && (0..table.columns()).any(may_drop)) {
+            if missing != Missing::Error {
+                table.keep_complete(&required)?;
+            }
+            facts = summaries(&table);
         }
-        let inferred = Schema::infer_with(&table, target, missing)?;
+        let inferred = Schema::infer_with(&table, target, missing, &facts)?;
         let mut data = Dataset::from_table_as(&table, &inferred.schema)?;
         data.notes = notes.into_iter().chain(inferred.notes).collect();
         Ok(data)

@@ -54,30 +54,34 @@ impl Schema {
     /// numbers; if decimals and thousands cannot be told apart; if the target has too many different texts, or only
     /// one.
     pub fn infer(table: &Table, target: Target<'_>) -> Result<Schema> {
-        Ok(Schema::infer_with(table, target, Missing::Error)?.schema)
+        Ok(Schema::infer_with(table, target, Missing::Error, &summaries(table))?.schema)
     }
 
     /// Infers the schema of a table whose features may be missing, unless `missing` makes that an error.
-    pub(super) fn infer_with(table: &Table, target: Target<'_>, missing: Missing) -> Result<Inferred> {
+    pub(super) fn infer_with(
+        table: &Table,
+        target: Target<'_>,
+        missing: Missing,
+        summaries: &[Summary],
+    ) -> Result<Inferred> {
         let positions = target.positions(table)?;
         if positions.len() + table.ignored().len() == table.columns() {
             let message = "has no feature columns besides the target: \
                  at least two columns, separated by commas, tabs or semicolons, were expected";
             return Err(Error::format(table.file(), message));
         }
-        let summaries = summaries(table);
-        let mut inference =
-            Inference { table, target, positions: &positions, summaries: &summaries, notes: Vec::new() };
+        let mut inference = Inference { table, target, positions: &positions, summaries, notes: Vec::new() };
         if missing == Missing::Error {
             inference.check_complete()?;
         }
         let mut ignored = table.ignored().to_vec();
         ignored.extend(inference.empty_columns()?);
         let mut meanings = inference.meanings()?;
-        set_origins(table, &summaries, &mut meanings);
+        set_origins(table, summaries, &mut meanings);
         let is_text = |column: usize| matches!(meanings[column], Meaning::Text) && !ignored.contains(&column);
         let wanted = |column| is_text(column) || (positions.contains(&column) && !inference.wants_values());
-        let texts = different_texts(table, &(0..table.columns()).map(wanted).collect::<Vec<_>>());
+        let wanted: Vec<bool> = (0..table.columns()).map(wanted).collect();
+        let texts = different_texts(table, &wanted, inference.measured());
         let mut columns = Vec::new();
         for column in (0..table.columns()).filter(|column| !positions.contains(column)) {
             if ignored.contains(&column) {
@@ -109,7 +113,7 @@ impl Schema {
             _ => None,
         });
         let forms = forms.collect::<Option<Vec<_>>>().unwrap_or_default();
-        let are_missing = columns_with_gaps(table, &summaries, &positions, &ignored) > 0;
+        let are_missing = columns_with_gaps(table, summaries, &positions, &ignored) > 0;
         if missing == Missing::Fill {
             inference.note_missing(&ignored);
         }

@@ -46,7 +46,8 @@ impl Table {
                 comments.pop();
             }
         }
-        let lines = scan(first, file)?;
+        let has_quotes = text.contains('"');
+        let lines = scan(first, has_quotes, file)?;
         if lines.is_empty() {
             return Err(Error::format(file, "is empty: a header or a line of numbers was expected"));
         }
@@ -54,6 +55,7 @@ impl Table {
         let table = Table {
             file: file.to_string(),
             separator,
+            has_quotes,
             header: None,
             columns: lines[0].cells,
             ignored: Vec::new(),
@@ -229,10 +231,14 @@ fn count_cells(mut scanner: Scanner<'_>) -> usize {
 }
 
 /// Finds all records.
-fn scan(mut scanner: Scanner<'_>, file: &str) -> Result<Vec<Line>> {
+fn scan(mut scanner: Scanner<'_>, has_quotes: bool, file: &str) -> Result<Vec<Line>> {
     let mut lines = Vec::new();
     while scanner.skip_blank_lines() {
         let record = Record { position: scanner.position, line: scanner.line };
+        if !has_quotes {
+            lines.push(plain_line(&mut scanner, record));
+            continue;
+        }
         let (mut cells, mut used, mut more) = (0, 0, true);
         while more {
             let (cell, next) = scanner.cell().map_err(|(line, message)| fault(file, line, message))?;
@@ -245,4 +251,19 @@ fn scan(mut scanner: Scanner<'_>, file: &str) -> Result<Vec<Line>> {
         lines.push(Line { record, cells, used });
     }
     Ok(lines)
+}
+
+/// Reads over a record without quotes, whose separators can simply be counted.
+fn plain_line(scanner: &mut Scanner<'_>, record: Record) -> Line {
+    let (separator, rest) = (scanner.separator, &scanner.text.as_bytes()[scanner.position..]);
+    let end = rest.iter().position(|&byte| byte == b'\n' || byte == b'\r').unwrap_or(rest.len());
+    let line = &rest[..end];
+    let cells = 1 + line.iter().filter(|&&byte| byte == separator).count();
+    let is_blank = |byte: &&u8| **byte == separator || **byte == b' ';
+    let empty = line.iter().rev().take_while(is_blank).filter(|&&byte| byte == separator).count();
+    // A line of separators alone has one empty cell more than these.
+    let used = if line.iter().all(|byte| is_blank(&byte)) { 0 } else { cells - empty };
+    scanner.position += end;
+    scanner.end_line();
+    Line { record, cells, used }
 }

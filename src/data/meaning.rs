@@ -6,7 +6,7 @@ use super::blame::{UNTRAINED, infinite, missing, stray_text};
 use super::cell::finite;
 use super::number::{Notation, NumberForm, Verdict, is_numeric};
 use super::schema::{ColumnKind, TargetSchema};
-use super::summary::{Meaning, Summary, Texts, different_texts, notations, numeric_cells};
+use super::summary::{MOST_MEASURED, Meaning, Summary, Texts, different_texts, notations, numeric_cells};
 use super::table::Table;
 use super::target::Target;
 use super::time::{DateOrder, TimeForm, TimeNotation, is_time};
@@ -44,6 +44,13 @@ pub(super) struct Inference<'a> {
 impl Inference<'_> {
     pub fn wants_values(&self) -> bool {
         matches!(self.target, Target::Values(_))
+    }
+
+    /// Returns the target column, if it has numbers that are no codes and its content decides whether they are classes.
+    pub fn measured(&self) -> Option<usize> {
+        let column = self.positions[0];
+        let Summary { codes, texts, high, .. } = self.summaries[column];
+        (!self.wants_classes() && codes == 0 && texts == 0 && high < 9e15).then_some(column)
     }
 
     fn wants_classes(&self) -> bool {
@@ -193,7 +200,7 @@ impl Inference<'_> {
             return Ok(Meaning::Text);
         }
         let only = |wanted: usize| (0..table.columns()).map(|column| column == wanted).collect::<Vec<bool>>();
-        let texts = &different_texts(table, &only(column))[column];
+        let texts = &different_texts(table, &only(column), None)[column];
         let words: Vec<_> = texts.iter().filter(|text| !is_numeric(text)).collect();
         let is_plain = |text: &&Cow<'_, str>| finite(text).is_some();
         let example = words.first().copied().or_else(|| texts.iter().find(|text| !is_plain(text)));
@@ -322,6 +329,9 @@ fn classes(texts: &Texts<'_>, rows: usize, forced: bool, form: &NumberForm) -> O
         digits && ((text.len() > 1 && text.starts_with('0')) || *number >= 9_007_199_254_740_992.0)
     };
     let are_codes = texts.len() * 2 <= rows && texts.iter().zip(&numbers).any(is_code);
+    if texts.len() > MOST_MEASURED && !forced && !are_codes {
+        return None;
+    }
     let sorted = order(numbers.len(), &|a, b| numbers[a].total_cmp(&numbers[b]).then(texts[a].cmp(texts[b])));
     let mut different: Vec<f64> = sorted.iter().map(|&i| numbers[i]).collect();
     different.dedup();

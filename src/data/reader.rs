@@ -3,7 +3,7 @@
 use std::ops::Range;
 
 use super::blame::{UNFILLED, UNLABELLED, infinite, missing, stray_text};
-use super::cell::{Cell, finite, short};
+use super::cell::{Cell, finite, short_single};
 use super::number::NumberForm;
 use super::reading::{Reading, Unknown};
 use super::schema::{ColumnKind, Schema, TargetSchema};
@@ -241,47 +241,55 @@ struct Reader<'a> {
 impl Reader<'_> {
     /// Reads a row: features into `x`, and targets, or the index of the class, into `y`.
     fn read_row(&mut self, row: usize, x: &mut [f32], y: &mut [f32]) -> Result<()> {
-        let table = self.table;
-        for (column, cell) in table.cells(row).enumerate() {
-            match &self.roles[column] {
-                Role::Unused => {}
-                Role::Number { inputs, form, marks } => match single(&cell, form) {
-                    Some(number) if !self.is_named_missing(&cell) => x[inputs.start] = number,
-                    _ => self.read_missing((row, column), &cell, &mut x[inputs.clone()], *marks)?,
-                },
-                Role::Time { inputs, form, marks } => {
-                    let parts = inputs.start..inputs.end - usize::from(*marks);
-                    if !form.read(&cell, &mut x[parts]) {
-                        self.read_missing((row, column), &cell, &mut x[inputs.clone()], *marks)?;
-                    }
+        self.table.each_cell(row, |column, cell| self.read_cell((row, column), cell, x, y))
+    }
+
+    /// Reads a cell.
+    #[inline]
+    fn read_cell(&mut self, at: (usize, usize), cell: &str, x: &mut [f32], y: &mut [f32]) -> Result<()> {
+        let (table, (row, column)) = (self.table, at);
+        match &self.roles[column] {
+            Role::Unused => {}
+            Role::Number { inputs, form, marks } => match single(cell, form) {
+                Some(number) if !self.is_named_missing(cell) => x[inputs.start] = number,
+                _ => self.read_missing(at, cell, &mut x[inputs.clone()], *marks)?,
+            },
+            Role::Time { inputs, form, marks } => {
+                let parts = inputs.start..inputs.end - usize::from(*marks);
+                if !form.read(cell, &mut x[parts]) {
+                    self.read_missing(at, cell, &mut x[inputs.clone()], *marks)?;
                 }
-                Role::Category { inputs, known, marks } => {
-                    let x = &mut x[inputs.clone()];
-                    match known.find(&cell) {
-                        Some(index) => x[index] = 1.0,
-                        None => self.read_stranger((row, column), &cell, x, *marks, known)?,
-                    }
-                }
-                Role::Class(known) => match known.find(&cell) {
-                    Some(index) => y.iter_mut().for_each(|y| *y = index as f32),
-                    None if matches!(table.content(column, &cell), Cell::Missing) => {
-                        return Err(missing(table, row, column, &cell, UNLABELLED));
-                    }
-                    None => return Err(known.unknown(table, row, column, &cell)),
-                },
-                Role::Value { target, form } => match single(&cell, form) {
-                    Some(number) if !self.is_named_missing(&cell) => y[*target] = number,
-                    _ => match table.content(column, &cell) {
-                        Cell::Infinite => return Err(infinite(table, row, column, &cell)),
-                        Cell::Text if !table.reading().is_missing_number(cell.trim()) => {
-                            return Err(stray_text(table, row, column));
-                        }
-                        _ => return Err(missing(table, row, column, &cell, UNLABELLED)),
-                    },
-                },
             }
+            Role::Category { inputs, known, marks } => {
+                let x = &mut x[inputs.clone()];
+                match known.find(cell) {
+                    Some(index) => x[index] = 1.0,
+                    None => self.read_stranger(at, cell, x, *marks)?,
+                }
+            }
+            Role::Class(known) => match known.find(cell) {
+                Some(index) => y.iter_mut().for_each(|y| *y = index as f32),
+                None if matches!(table.content(column, cell), Cell::Missing) => {
+                    return Err(missing(table, row, column, cell, UNLABELLED));
+                }
+                None => return Err(known.unknown(table, row, column, cell)),
+            },
+            Role::Value { target, form } => match single(cell, form) {
+                Some(number) if !self.is_named_missing(cell) => y[*target] = number,
+                _ => return Err(self.unusable_target(at, cell)),
+            },
         }
         Ok(())
+    }
+
+    /// Returns the error for a cell that is no number in a target.
+    fn unusable_target(&self, (row, column): (usize, usize), cell: &str) -> Error {
+        let table = self.table;
+        match table.content(column, cell) {
+            Cell::Infinite => infinite(table, row, column, cell),
+            Cell::Text if !table.reading().is_missing_number(cell.trim()) => stray_text(table, row, column),
+            _ => missing(table, row, column, cell, UNLABELLED),
+        }
     }
 
     /// Returns whether a number is a word for a missing value that the user named.
@@ -309,21 +317,14 @@ impl Reader<'_> {
     }
 
     /// Reads a cell that is none of the known categories into the inputs `x` of its column.
-    fn read_stranger(
-        &mut self,
-        (row, column): (usize, usize),
-        cell: &str,
-        x: &mut [f32],
-        marks: bool,
-        known: &Vocabulary<'_>,
-    ) -> Result<()> {
+    fn read_stranger(&mut self, (row, column): (usize, usize), cell: &str, x: &mut [f32], marks: bool) -> Result<()> {
         let table = self.table;
         let is_missing = matches!(table.content(column, cell), Cell::Missing);
         if is_missing && !marks && !self.schema.allows_missing() {
             return Err(missing(table, row, column, cell, UNFILLED));
         }
         if !is_missing {
-            if table.reading().unknown == Unknown::Error {
+            if let (Unknown::Error, Role::Category { known, .. }) = (table.reading().unknown, &self.roles[column]) {
                 return Err(known.unknown(table, row, column, cell));
             }
             let strangers = &mut self.unknown[column];
@@ -359,7 +360,8 @@ impl Reader<'_> {
 fn single(cell: &str, form: &NumberForm) -> Option<f32> {
     if form.is_default() {
         let text = cell.trim();
-        if let Some(number) = short(text).or_else(|| text.parse().ok().filter(|number: &f32| number.is_finite())) {
+        if let Some(number) = short_single(text).or_else(|| text.parse().ok().filter(|number: &f32| number.is_finite()))
+        {
             return Some(number);
         }
     }

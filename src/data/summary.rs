@@ -2,6 +2,7 @@
 
 use std::borrow::Cow;
 use std::collections::BTreeSet;
+use std::convert::Infallible;
 
 use super::cell::Cell;
 use super::number::{Notation, NumberForm, is_numeric};
@@ -10,6 +11,9 @@ use super::time::{TimeForm, TimeNotation};
 
 /// The different cells of a column, trimmed, in alphabetical order.
 pub(super) type Texts<'a> = BTreeSet<Cow<'a, str>>;
+
+/// A column of numbers with more different cells than this is not one of classes, however its numbers are written.
+pub(super) const MOST_MEASURED: usize = 1000;
 
 /// The counts of the cells of a column, by kind.
 #[derive(Clone, Copy)]
@@ -54,14 +58,15 @@ pub(super) fn summaries(table: &Table) -> Vec<Summary> {
     let ignored: Vec<bool> = (0..table.columns()).map(|column| table.ignores(column)).collect();
     let reading = table.reading();
     for row in 0..table.rows() {
-        for (column, (cell, summary)) in table.cells(row).zip(&mut summaries).enumerate() {
+        let mut see = |column: usize, cell: &str| {
             if ignored[column] {
-                continue;
+                return;
             }
-            match table.content(column, &cell) {
+            let summary = &mut summaries[column];
+            match table.content(column, cell) {
                 Cell::Number(number) => {
                     summary.numbers += 1;
-                    summary.codes += usize::from(is_code(&cell));
+                    summary.codes += usize::from(is_code(cell));
                     summary.low = summary.low.min(number);
                     summary.high = summary.high.max(number);
                 }
@@ -79,7 +84,8 @@ pub(super) fn summaries(table: &Table) -> Vec<Summary> {
                     summary.first_text = summary.first_text.or(Some(row));
                 }
             }
-        }
+        };
+        let Ok(()) = table.each_cell(row, |column, cell| Ok::<(), Infallible>(see(column, cell)));
     }
     summaries
 }
@@ -157,10 +163,13 @@ pub(super) fn set_origins(table: &Table, summaries: &[Summary], meanings: &mut [
 }
 
 /// Returns the different cells of each column that is wanted, without those that stand for a missing one.
-pub(super) fn different_texts<'a>(table: &'a Table, wanted: &[bool]) -> Vec<Texts<'a>> {
+///
+/// A column that is `measured` has numbers, of which more than [`MOST_MEASURED`] different ones are not collected.
+pub(super) fn different_texts<'a>(table: &'a Table, wanted: &[bool], measured: Option<usize>) -> Vec<Texts<'a>> {
     let mut texts = vec![BTreeSet::new(); table.columns()];
     each_cell(table, wanted, |column, cell| {
-        if !matches!(table.content(column, &cell), Cell::Missing) {
+        let is_full = measured == Some(column) && texts[column].len() > MOST_MEASURED;
+        if !is_full && !matches!(table.content(column, &cell), Cell::Missing) {
             texts[column].insert(trimmed(cell));
         }
     });
@@ -190,7 +199,10 @@ pub(super) fn frequent_words(table: &Table, summaries: &[Summary]) -> Vec<(usize
     }
     let may_have = |summary: &Summary| summary.missing > 0 && summary.texts > summary.numbers;
     let wanted: Vec<bool> = summaries.iter().map(may_have).collect();
-    let texts = different_texts(table, &wanted);
+    if !wanted.contains(&true) {
+        return Vec::new();
+    }
+    let texts = different_texts(table, &wanted, None);
     let mut counts: Vec<[(&str, usize); 2]> = vec![[("NA", 0), ("None", 0)]; table.columns()];
     each_cell(table, &wanted, |column, cell| {
         let known = counts[column].iter_mut().find(|(word, _)| *word == cell.trim());

@@ -37,6 +37,8 @@ pub struct Table {
     pub(super) file: String,
     pub(super) text: String,
     pub(super) separator: u8,
+    /// Whether there is a double quote in the text.
+    pub(super) has_quotes: bool,
     pub(super) header: Option<Vec<String>>,
     pub(super) columns: usize,
     /// The indices of the ignored columns, in their order.
@@ -131,6 +133,7 @@ impl Table {
             file,
             text,
             separator: b',',
+            has_quotes: true,
             header: Some(header),
             columns,
             ignored: Vec::new(),
@@ -192,6 +195,32 @@ impl Table {
             Some(cell)
         })
         .take(self.columns)
+    }
+
+    /// Calls `see` with the index and the text of each cell of a record, until it returns an error: faster than
+    /// [`cells`](Self::cells), for passes over a whole table.
+    #[inline]
+    pub(super) fn each_cell<E>(
+        &self,
+        row: usize,
+        mut see: impl FnMut(usize, &str) -> std::result::Result<(), E>,
+    ) -> std::result::Result<(), E> {
+        if self.has_quotes {
+            return self.cells(row).enumerate().try_for_each(|(column, cell)| see(column, &cell));
+        }
+        let rest = &self.text[self.records[row].position..];
+        let (bytes, separator) = (rest.as_bytes(), self.separator);
+        let mut start = 0;
+        for column in 0..self.columns {
+            let ends = |&byte: &u8| byte == separator || byte == b'\n' || byte == b'\r';
+            let end = start + bytes[start..].iter().position(ends).unwrap_or(bytes.len() - start);
+            see(column, rest[start..end].trim_ascii())?;
+            if bytes.get(end) != Some(&separator) {
+                break;
+            }
+            start = end + 1;
+        }
+        Ok(())
     }
 
     /// Returns the content of a cell of a column.
