@@ -64,6 +64,11 @@ impl Isa {
         std::env::var_os("PALMNET_ISA").map_or(Ok(best()), |wish| choose(&wish))
     }
 
+    /// Returns the instruction set of this name, if it is available.
+    pub(crate) fn available(wish: &OsStr) -> Option<Isa> {
+        Isa::ALL.into_iter().find(|isa| wish == isa.name()).filter(|isa| isa.is_available())
+    }
+
     fn name(self) -> &'static str {
         match self {
             Isa::Avx512 => "avx512",
@@ -85,20 +90,15 @@ impl fmt::Display for Isa {
 /// Returns the instruction set in use: the one that `PALMNET_ISA` names if that is possible, else the best available.
 pub(crate) fn isa() -> Isa {
     static ISA: OnceLock<Isa> = OnceLock::new();
-    *ISA.get_or_init(|| std::env::var_os("PALMNET_ISA").and_then(|wish| available(&wish)).unwrap_or_else(best))
+    *ISA.get_or_init(|| std::env::var_os("PALMNET_ISA").and_then(|wish| Isa::available(&wish)).unwrap_or_else(best))
 }
 
 fn best() -> Isa {
     Isa::ALL.into_iter().find(|isa| isa.is_available()).unwrap_or(Isa::Portable)
 }
 
-/// Returns the instruction set of this name, if it is available.
-fn available(wish: &OsStr) -> Option<Isa> {
-    Isa::ALL.into_iter().find(|isa| wish == isa.name()).filter(|isa| isa.is_available())
-}
-
 fn choose(wish: &OsStr) -> Result<Isa> {
-    available(wish).ok_or_else(|| {
+    Isa::available(wish).ok_or_else(|| {
         let names = Isa::ALL.into_iter().filter(|isa| isa.is_available()).map(Isa::name);
         let names = names.collect::<Vec<_>>().join(", ");
         let known = Isa::ALL.into_iter().any(|isa| wish == isa.name());
