@@ -43,7 +43,7 @@ impl Output<'_> {
             }
             Err(_) => {}
         }
-        let target = follow_links(path).or_else(|error| Err(Error::io(path, error)))?;
+        let target = follow_links(path).map_err(|error| Error::io(path, error))?;
         if target.file_name().is_none() {
             return refuse(&format!("is not a file name: name a file for the {noun} with {option}"));
         }
@@ -55,6 +55,12 @@ impl Output<'_> {
         check_writable(path).or_else(|error| match error {
             Error::Io { source, .. } if source.kind() == ErrorKind::PermissionDenied => {
                 refuse(&format!("its folder cannot be written (permission denied): choose another {option}"))
+            }
+            // The error says everything.
+            Error::Io { ref source, .. }
+                if matches!(source.kind(), ErrorKind::IsADirectory | ErrorKind::InvalidFilename) =>
+            {
+                Err(error)
             }
             Error::Io { source, .. } => {
                 refuse(&format!("no file can be created in its folder ({source}): choose another {option}"))

@@ -239,6 +239,10 @@ fn explain(source: io::Error) -> io::Error {
         ErrorKind::IsADirectory => "this is a folder: give the name of a file in it",
         ErrorKind::NotADirectory => "a part of this path is a file, not a folder: choose another folder",
         ErrorKind::InvalidFilename => "this cannot be a file's name: choose another, shorter name",
+        ErrorKind::FileTooLarge => {
+            "the file is larger than this disk or the limit of the process allows: choose another disk, or change the \
+             limit"
+        }
         ErrorKind::StorageFull | ErrorKind::QuotaExceeded => {
             "the disk is full: free some space, or choose another disk"
         }

@@ -94,7 +94,7 @@ impl Claim {
                 );
             }
             state.expected = Some(found);
-            if existing == Existing::Resume {
+            if existing == Existing::Resume && !state.is_idle {
                 return Ok(());
             }
         }

@@ -128,7 +128,7 @@ fn checkpoint_of_another_search_is_refused() {
         let there = || {
             let file = Safetensors::read(&checkpoint).ok()?;
             let is_trial = file.metadata.contains_key("note: losses of trials");
-            Some(file.metadata.contains_key("setting: seed") && found != is_trial)
+            Some(!file.metadata.contains_key("claim") && found != is_trial)
         };
         while there() != Some(true) && child.try_wait().unwrap().is_none() {
             std::thread::sleep(Duration::from_micros(100));
