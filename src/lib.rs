@@ -174,11 +174,12 @@ pub mod compute {
 pub mod unversioned {
     pub use crate::base::names::nearest;
     pub use crate::base::text::{counted, printable, significant};
-    pub use crate::format::atomic::write_atomic;
+    pub use crate::format::atomic::{check_writable, follow_links, write_atomic};
     pub use crate::format::json::Json;
     pub use crate::format::safetensors::{Safetensors, Tensor};
     pub use crate::linalg::gemm::{SHARED_PRODUCT, peak_flops};
     pub use crate::linalg::view::MatrixView;
+    pub use crate::model::file::{FileKind, check_length};
 }
 
 /// Metrics of predicted classes, values and probabilities.

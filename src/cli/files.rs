@@ -4,10 +4,13 @@ use std::fs::File;
 use std::io::Read;
 use std::path::Path;
 
+use palmnet::Error;
+use palmnet::unversioned::FileKind;
+
 use super::Failure;
 use super::arguments::Arguments;
 use super::options::{HISTORY, OUT};
-use super::output::{Output, is_model, is_same};
+use super::output::{Output, check_name, is_same};
 use super::resume::CheckpointFile;
 
 /// The first bytes of a table of epochs.
@@ -21,28 +24,34 @@ pub struct OutputFiles {
 }
 
 impl OutputFiles {
-    /// Returns the output files, after checking that each can be written; `inputs` are the files of the data.
+    /// Returns the output files, after checking that each can be written, and claims the checkpoint; `inputs` are the files of the data.
     pub fn parse(arguments: &Arguments, default: &str, inputs: &[&str]) -> Result<Self, Failure> {
         let model = arguments.text(OUT.name).unwrap_or(default).to_string();
         let history = arguments.text(HISTORY.name).map(str::to_string);
+        check_name(arguments, OUT.name, &model)?;
+        check_name(arguments, HISTORY.name, history.as_deref().unwrap_or_default())?;
         if history.as_ref().is_some_and(|history| is_same(history, &model)) {
             return Err(arguments.misuse("--history: the model goes to that file"));
         }
-        Output { option: OUT.name, noun: "model", may_replace: &|path| is_model(path) }.check(&model, inputs)?;
+        let may_replace = &|path: &Path| Ok(FileKind::of(path)? == FileKind::Model);
+        Output { option: OUT.name, noun: "model", may_replace }.check(&model, inputs)?;
         if let Some(file) = &history {
             Output { option: HISTORY.name, noun: "history", may_replace: &is_history }.check(file, inputs)?;
         }
-        let checkpoint = CheckpointFile::parse(arguments, &model, inputs)?;
-        if let (Some(history), Some(checkpoint)) = (&history, &checkpoint)
-            && is_same(history, &checkpoint.path)
-        {
-            return Err(arguments.misuse("--history: the checkpoint goes to that file"));
+        let mut checkpoint = CheckpointFile::parse(arguments, &model, inputs)?;
+        if let Some(checkpoint) = &mut checkpoint {
+            if history.as_ref().is_some_and(|history| is_same(history, &checkpoint.path)) {
+                return Err(arguments.misuse("--history: the checkpoint goes to that file"));
+            }
+            checkpoint.claim()?;
         }
         Ok(OutputFiles { model, history, checkpoint })
     }
 }
 
-fn is_history(path: &Path) -> bool {
-    let mut start = [0; HISTORY_START.len()];
-    File::open(path).is_ok_and(|mut file| file.read_exact(&mut start).is_ok()) && start == *HISTORY_START
+fn is_history(path: &Path) -> palmnet::Result<bool> {
+    let mut start = Vec::new();
+    let file = File::open(path).map_err(|error| Error::io(path, error))?;
+    file.take(HISTORY_START.len() as u64).read_to_end(&mut start).map_err(|error| Error::io(path, error))?;
+    Ok(start == HISTORY_START)
 }

@@ -1,22 +1,25 @@
 //! The options for checkpoints: their file, how often it is written, and whether to resume from it.
 
 use std::fs;
-use std::io::ErrorKind;
 use std::path::Path;
 use std::time::Duration;
 
+use palmnet::train::Hold;
+use palmnet::unversioned::FileKind;
 use palmnet::{Checkpoints, Error};
 
 use super::Failure;
 use super::arguments::Arguments;
 use super::options::{CHECKPOINT, CHECKPOINT_EVERY, RESUME};
-use super::output::{Output, is_model, is_same};
+use super::output::{Output, check_name, is_same};
 
 /// The file for checkpoints, from `--checkpoint`, `--checkpoint-every` and `--resume`.
 pub struct CheckpointFile {
     pub path: String,
-    every: Interval,
-    pub resume: bool,
+    checkpoints: Checkpoints<'static>,
+    hold: Option<Hold>,
+    /// Whether there is a training to continue.
+    pub is_resumed: bool,
 }
 
 enum Interval {
@@ -47,51 +50,41 @@ impl CheckpointFile {
             let message = format!("{path} is for the model: name another file with {}", CHECKPOINT.name);
             return Err(arguments.misuse(&message));
         }
-        let file = CheckpointFile { path, every, resume };
-        file.check(inputs)?;
-        Ok(Some(file))
+        check_name(arguments, CHECKPOINT.name, &path)?;
+        check(&path, inputs)?;
+        let checkpoints = match every {
+            Interval::Epochs(epochs) => Checkpoints::new(&path).every_epochs(epochs),
+            Interval::Time(time) => Checkpoints::new(&path).every(time),
+        };
+        let checkpoints = if resume { checkpoints.resume() } else { checkpoints };
+        let is_resumed = checkpoints.find()?.is_some();
+        Ok(Some(CheckpointFile { path, checkpoints, hold: None, is_resumed }))
     }
 
-    fn check(&self, inputs: &[&str]) -> Result<(), Error> {
-        let path = &self.path;
-        // The file is removed at the end, which must not happen to a device.
-        if fs::metadata(path).is_ok_and(|found| !found.is_file() && !found.is_dir()) {
-            return Err(Error::format(path, "is not a regular file: name one for the checkpoint with --checkpoint"));
-        }
-        Output { option: CHECKPOINT.name, noun: "checkpoint", may_replace: &|path| is_model(path) }
-            .check(path, inputs)?;
-        if self.exists() && !Checkpoints::is_checkpoint(path) {
-            let message = format!("exists and is not a checkpoint: choose another {}", CHECKPOINT.name);
-            return Err(Error::format(path, message));
-        }
-        if !self.resume && self.exists() {
-            let message = "holds a training that did not end: add --resume to continue it, or delete it to start over";
-            return Err(Error::format(path, message));
-        }
+    /// Claims the file, before the data is read.
+    pub fn claim(&mut self) -> palmnet::Result<()> {
+        self.hold = Some(self.checkpoints.claim()?);
         Ok(())
     }
 
-    pub fn exists(&self) -> bool {
-        Path::new(&self.path).is_file()
+    /// Returns the checkpoints, which share the claim.
+    pub fn checkpoints(&self) -> Checkpoints<'static> {
+        self.checkpoints.clone()
     }
 
-    pub fn checkpoints<'a>(&self) -> Checkpoints<'a> {
-        let checkpoints = Checkpoints::new(&self.path);
-        let checkpoints = match self.every {
-            Interval::Epochs(epochs) => checkpoints.every_epochs(epochs),
-            Interval::Time(time) => checkpoints.every(time),
-        };
-        if self.resume { checkpoints.resume() } else { checkpoints }
-    }
-
-    /// Removes the file, if it was written.
+    /// Removes the file, unless another training has taken it over.
     pub fn remove(&self) -> palmnet::Result<()> {
-        // If the name is a link, the file goes and the link stays, as it was before.
-        match fs::canonicalize(&self.path).and_then(fs::remove_file) {
-            Err(error) if error.kind() != ErrorKind::NotFound => Err(Error::io(&self.path, error)),
-            _ => Ok(()),
-        }
+        self.checkpoints.remove()
     }
+}
+
+fn check(path: &str, inputs: &[&str]) -> Result<(), Error> {
+    // The file is removed at the end, which must not happen to a device.
+    if fs::metadata(path).is_ok_and(|found| !found.is_file() && !found.is_dir()) {
+        return Err(Error::format(path, "is not a regular file: name one for the checkpoint with --checkpoint"));
+    }
+    let may_replace = &|path: &Path| Ok(FileKind::of(path)? == FileKind::Checkpoint);
+    Output { option: CHECKPOINT.name, noun: "checkpoint", may_replace }.check(path, inputs)
 }
 
 impl Interval {

@@ -6,7 +6,7 @@ use std::ops::ControlFlow;
 use std::time::Instant;
 
 use palmnet::tune::{FitEvent, FitRun, Trial};
-use palmnet::unversioned::{Json, write_atomic};
+use palmnet::unversioned::{Json, check_length, write_atomic};
 use palmnet::{Dataset, Event, Fit, Hyperparameters, Model, Network, Score};
 
 use super::Failure;
@@ -91,6 +91,7 @@ pub fn run(
     fit: impl FnOnce(&mut FitRun<'_>) -> palmnet::Result<Fit>,
     out: &mut dyn Write,
 ) -> Result<Model, Failure> {
+    check_length(job.train.schema(), (job.origin.line)(None).len())?;
     let mut results = Results::new(out);
     let mut announcer = Announcer::new(job);
     announcer.resuming(job.files);
@@ -230,7 +231,7 @@ impl<'j> Announcer<'j> {
     }
 
     fn resuming(&mut self, files: &OutputFiles) {
-        let found = files.checkpoint.as_ref().filter(|file| file.resume && file.exists());
+        let found = files.checkpoint.as_ref().filter(|file| file.is_resumed);
         if let Some(file) = found.filter(|_| !self.job.mode.quiet) {
             write_error(&wrap(&format!("resuming from {}", file.path), 0));
         }

@@ -302,7 +302,10 @@ impl Notation {
             self.failed |= self.affixes.as_ref().is_some_and(|known| *known != affixes);
             self.affixes = Some(affixes);
         }
-        self.failed |= self.possible == 0;
+        // A number beyond single precision is not one that could be read.
+        let (decimal, group) = NOTATIONS[self.possible.trailing_zeros() as usize % NOTATIONS.len()];
+        let is_small = |number: f64| number.abs() <= f32::MAX.into();
+        self.failed |= self.possible == 0 || !parts.number(decimal, group).is_some_and(is_small);
     }
 
     /// Returns the decimal character if the cells leave no other, and show it.

@@ -85,7 +85,10 @@ pub(super) fn summaries(table: &Table) -> Vec<Summary> {
                 }
             }
         };
-        let Ok(()) = table.each_cell(row, |column, cell| Ok::<(), Infallible>(see(column, cell)));
+        let Ok(()) = table.each_cell(row, |column, cell| {
+            see(column, cell);
+            Ok::<(), Infallible>(())
+        });
     }
     summaries
 }

@@ -1,50 +1,121 @@
 //! Replacing a file whole or not at all.
 
-use std::fs::{self, File, OpenOptions};
-use std::io::{self, ErrorKind, Write};
+use std::fs::{self, File, Metadata, OpenOptions, TryLockError};
+use std::io::{self, ErrorKind, Read, Seek, Write};
 use std::path::{Path, PathBuf};
 use std::process;
 use std::sync::atomic::{AtomicU32, Ordering};
-use std::time::Duration;
 
 use crate::base::error::{Error, Result};
 
 /// Writes `bytes` to the file `path`, which is replaced whole or, on an error, left as it was.
 ///
-/// The bytes go to a temporary file in the same folder, are flushed to disk, and the temporary file replaces the old
-/// one, whose permissions it gets. If `path` is a symbolic link, the file that it points to is replaced. A device or a
-/// named pipe, such as `/dev/stdout`, cannot be replaced and is written directly.
+/// The bytes go to a temporary file in the same folder, are flushed to disk and read back, and the temporary file
+/// replaces the old one. It gets the permissions of the old file, without set-user-ID and set-group-ID, and its owner
+/// and group, where the process may give files away. If `path` is a symbolic link, the file that it points to is
+/// replaced. A device or a named pipe, such as `/dev/stdout`, cannot be replaced and is written directly.
 ///
 /// # Errors
-/// If the folder does not exist or may not be written, `path` is a folder or read-only, or the disk is full.
+/// If the folder does not exist or may not be written, `path` is a folder or read-only, symbolic links lead in a circle,
+/// the disk is full, or it does not give back the bytes that were written.
 pub fn write_atomic(path: impl AsRef<Path>, bytes: &[u8]) -> Result<()> {
-    let path = path.as_ref();
-    replace(path, bytes).map_err(|source| Error::io(path, explain(source)))
+    replace(path.as_ref(), bytes, false).map(drop)
 }
 
-fn replace(path: &Path, bytes: &[u8]) -> io::Result<()> {
-    let old = match fs::metadata(path) {
-        Ok(old) if old.is_dir() => return Err(ErrorKind::IsADirectory.into()),
-        Ok(old) if !old.is_file() => return OpenOptions::new().write(true).open(path)?.write_all(bytes),
-        Ok(old) if old.permissions().readonly() => return Err(ErrorKind::PermissionDenied.into()),
-        old => old.ok().map(|old| old.permissions()),
+/// Writes as [`write_atomic`] does; with `is_new`, fails with [`ErrorKind::AlreadyExists`] if there is a file. Returns
+/// the new file, which nobody else can lock while it is open; `None` where that is impossible.
+pub(crate) fn replace(path: &Path, bytes: &[u8], is_new: bool) -> Result<Option<File>> {
+    write(path, bytes, is_new).map_err(|source| Error::io(path, explain(source)))
+}
+
+/// Checks that [`write_atomic`] could write `path`, by an attempt in its folder. Removes the temporary files that killed
+/// processes have left there.
+///
+/// # Errors
+/// Those of [`write_atomic`], as far as they can be foreseen.
+pub fn check_writable(path: &Path) -> Result<()> {
+    let attempt = || -> io::Result<()> {
+        let Some(target) = Target::of(path)? else { return Ok(()) };
+        let folder = target.folder()?;
+        remove_leftovers(folder);
+        let (_file, temporary) = create_temporary(folder)?;
+        fs::remove_file(temporary)
     };
-    let path = follow_links(path)?;
-    let folder = match path.parent() {
-        Some(folder) if folder.as_os_str().is_empty() => Path::new("."),
-        Some(folder) => folder,
-        None => return Err(ErrorKind::InvalidFilename.into()),
+    attempt().map_err(|source| Error::io(path, explain(source)))
+}
+
+/// Returns the file that `path` leads to, whether it exists or not.
+///
+/// # Errors
+/// If symbolic links lead in a circle.
+pub fn follow_links(path: &Path) -> io::Result<PathBuf> {
+    let mut file = path.to_path_buf();
+    for _ in 0..40 {
+        match fs::read_link(&file) {
+            Ok(target) => file = file.parent().unwrap_or(Path::new("")).join(target),
+            Err(_) => return Ok(file),
+        }
+    }
+    Err(io::Error::other("symbolic links lead in a circle: choose another file"))
+}
+
+/// A file that is to be replaced.
+struct Target {
+    path: PathBuf,
+    /// The file that is there already.
+    old: Option<Metadata>,
+}
+
+impl Target {
+    /// Returns the file that `path` leads to; `None` if it is not a regular file and must be written directly.
+    fn of(path: &Path) -> io::Result<Option<Target>> {
+        let path = follow_links(path)?;
+        let old = match fs::metadata(&path) {
+            Ok(old) if old.is_dir() => return Err(ErrorKind::IsADirectory.into()),
+            Ok(old) if !old.is_file() => return Ok(None),
+            Ok(old) if old.permissions().readonly() => return Err(ErrorKind::PermissionDenied.into()),
+            Ok(old) => Some(old),
+            Err(error) if error.kind() == ErrorKind::NotFound => None,
+            Err(error) => return Err(error),
+        };
+        // `name/` can only be a folder.
+        if path.as_os_str().as_encoded_bytes().last().is_some_and(|&byte| std::path::is_separator(byte.into())) {
+            return Err(ErrorKind::IsADirectory.into());
+        }
+        Ok(Some(Target { path, old }))
+    }
+
+    fn folder(&self) -> io::Result<&Path> {
+        match self.path.parent() {
+            Some(folder) if folder.as_os_str().is_empty() => Ok(Path::new(".")),
+            Some(folder) => Ok(folder),
+            None => Err(ErrorKind::InvalidFilename.into()),
+        }
+    }
+}
+
+fn write(path: &Path, bytes: &[u8], is_new: bool) -> io::Result<Option<File>> {
+    let Some(target) = Target::of(path)? else {
+        OpenOptions::new().write(true).open(path)?.write_all(bytes)?;
+        return Ok(None);
     };
+    let folder = target.folder()?;
     let (mut file, temporary) = create_temporary(folder)?;
     let written = (|| {
         // Before the content: a private file must not be readable by others for a moment.
-        if let Some(old) = old.filter(|old| file.metadata().is_ok_and(|new| new.permissions() != *old)) {
-            file.set_permissions(old)?;
+        if let Some(old) = &target.old {
+            keep_owner_and_permissions(&file, old)?;
         }
         file.write_all(bytes)?;
         file.sync_all()?;
-        drop(file);
-        fs::rename(&temporary, &path)
+        read_back(&mut file, bytes)?;
+        // On Windows, nobody could read a file that is locked.
+        let file = (!cfg!(windows)).then_some(file);
+        match is_new {
+            true => place(&temporary, &target.path)?,
+            false => fs::rename(&temporary, &target.path)?,
+        }
+        Ok(file)
     })();
     if written.is_err() {
         let _ = fs::remove_file(&temporary);
@@ -55,41 +126,103 @@ fn replace(path: &Path, bytes: &[u8]) -> io::Result<()> {
     written
 }
 
-/// Returns the file that `path` leads to, whether it exists or not.
-fn follow_links(path: &Path) -> io::Result<PathBuf> {
-    let mut file = path.to_path_buf();
-    for _ in 0..40 {
-        match fs::read_link(&file) {
-            Ok(target) => file = file.parent().unwrap_or(Path::new("")).join(target),
-            Err(_) => return Ok(file),
+/// Gives the temporary file its name, unless there is such a file.
+fn place(temporary: &Path, path: &Path) -> io::Result<()> {
+    match fs::hard_link(temporary, path) {
+        Ok(()) => fs::remove_file(temporary),
+        Err(error) if error.kind() == ErrorKind::AlreadyExists => Err(error),
+        // Android and some file systems have no such links. A kill between these lines leaves an empty file.
+        Err(_) => {
+            OpenOptions::new().write(true).create_new(true).open(path)?;
+            fs::rename(temporary, path)
         }
     }
-    fs::canonicalize(path)
 }
 
+fn read_back(file: &mut File, bytes: &[u8]) -> io::Result<()> {
+    file.rewind()?;
+    let mut found = vec![0; bytes.len().clamp(1, 1 << 16)];
+    for part in bytes.chunks(found.len()) {
+        file.read_exact(&mut found[..part.len()])?;
+        if found[..part.len()] != *part {
+            return Err(io::Error::other("the disk gives back other bytes than were written: choose another disk"));
+        }
+    }
+    match file.read(&mut found)? {
+        0 => Ok(()),
+        _ => Err(io::Error::other("the disk gives back more bytes than were written: choose another disk")),
+    }
+}
+
+/// Gives a new file the permissions of the old one and, as far as this process may, its owner and group.
+#[cfg(unix)]
+fn keep_owner_and_permissions(file: &File, old: &Metadata) -> io::Result<()> {
+    use std::os::unix::fs::{MetadataExt, PermissionsExt, fchown};
+    let new = file.metadata()?;
+    // A program that runs as its owner must not become one that runs as somebody else.
+    let mut mode = old.mode() & 0o777;
+    if new.gid() != old.gid() && fchown(file, None, Some(old.gid())).is_err() {
+        // Another group gets no more than everybody.
+        mode = (mode & !0o070) | ((mode & 0o007) << 3);
+    }
+    if new.uid() != old.uid() {
+        let _ = fchown(file, Some(old.uid()), None);
+    }
+    match new.mode() & 0o7777 == mode {
+        true => Ok(()),
+        false => file.set_permissions(fs::Permissions::from_mode(mode)),
+    }
+}
+
+#[cfg(not(unix))]
+fn keep_owner_and_permissions(file: &File, old: &Metadata) -> io::Result<()> {
+    match file.metadata().is_ok_and(|new| new.permissions() != old.permissions()) {
+        true => file.set_permissions(old.permissions()),
+        false => Ok(()),
+    }
+}
+
+/// Creates a file that is locked while it is open, so that [`remove_leftovers`] knows that its process lives.
 fn create_temporary(folder: &Path) -> io::Result<(File, PathBuf)> {
     // A counter, because threads share the process's number; a next try, because a killed process may have left a file.
     static COUNT: AtomicU32 = AtomicU32::new(0);
     loop {
         let count = COUNT.fetch_add(1, Ordering::Relaxed);
-        let path = folder.join(format!(".palmnet-{}-{count}.tmp", process::id()));
-        match OpenOptions::new().write(true).create_new(true).open(&path) {
-            Err(error) if error.kind() == ErrorKind::AlreadyExists => {}
-            created => return created.map(|file| (file, path)),
+        let path = folder.join(format!("{PREFIX}{}-{count}{SUFFIX}", process::id()));
+        let file = match OpenOptions::new().read(true).write(true).create_new(true).open(&path) {
+            Err(error) if error.kind() == ErrorKind::AlreadyExists => continue,
+            file => file?,
+        };
+        // Another process may have taken it for a leftover before it was locked.
+        if !matches!(file.try_lock(), Err(TryLockError::WouldBlock)) && path.exists() {
+            return Ok((file, path));
         }
     }
 }
 
-/// Removes the temporary files that killed processes have left in the folder of `path`: those that nobody has written
-/// to for an hour.
-pub(crate) fn remove_leftovers(path: &Path) {
-    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+/// The names of temporary files: these and, between them, the numbers of the process and of the file.
+const PREFIX: &str = ".palmnet-";
+const SUFFIX: &str = ".tmp";
+
+/// Removes the temporary files that killed processes have left in a folder.
+fn remove_leftovers(folder: &Path) {
     for file in fs::read_dir(folder).into_iter().flatten().flatten() {
         let name = file.file_name();
-        let name = name.to_str().unwrap_or_default();
-        let modified = file.metadata().and_then(|metadata| metadata.modified());
-        let age = modified.ok().and_then(|time| time.elapsed().ok()).unwrap_or_default();
-        if name.starts_with(".palmnet-") && name.ends_with(".tmp") && age > Duration::from_secs(3600) {
+        let middle = name.to_str().and_then(|name| name.strip_prefix(PREFIX)?.strip_suffix(SUFFIX));
+        let Some((process, _)) = middle.and_then(|middle| middle.split_once('-')) else { continue };
+        if process.parse::<u32>().is_err() || !file.file_type().is_ok_and(|kind| kind.is_file()) {
+            continue;
+        }
+        let Ok(opened) = File::open(file.path()) else { continue };
+        let is_left = match opened.try_lock() {
+            Ok(()) => true,
+            Err(TryLockError::WouldBlock) => false,
+            // Android has no locks in the standard library of Rust before 1.98, but the list of processes.
+            Err(TryLockError::Error(_)) => {
+                Path::new("/proc/self").exists() && !Path::new("/proc").join(process).exists()
+            }
+        };
+        if is_left {
             let _ = fs::remove_file(file.path());
         }
     }
@@ -106,6 +239,10 @@ fn explain(source: io::Error) -> io::Error {
         ErrorKind::IsADirectory => "this is a folder: give the name of a file in it",
         ErrorKind::NotADirectory => "a part of this path is a file, not a folder: choose another folder",
         ErrorKind::InvalidFilename => "this cannot be a file's name: choose another, shorter name",
+        ErrorKind::FileTooLarge => {
+            "the file is larger than this disk or the limit of the process allows: choose another disk, or change the \
+             limit"
+        }
         ErrorKind::StorageFull | ErrorKind::QuotaExceeded => {
             "the disk is full: free some space, or choose another disk"
         }

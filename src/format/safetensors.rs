@@ -1,18 +1,21 @@
 //! The safetensors format: eight bytes with the header's length, a JSON header, and the numbers.
 
 use std::collections::BTreeMap;
-use std::fs;
+use std::fs::File;
+use std::io::{self, Read};
 use std::path::Path;
 
-use super::atomic::write_atomic;
+use super::atomic::replace;
 use super::json::Json;
 use crate::base::error::{self, Error};
 use crate::base::sort::order;
 use crate::base::text::{quoted, repeated};
 
-/// The longest header that is read. The format allows ten times that; the parsed form of a hostile one would fill a
-/// phone's memory.
-const MAX_HEADER: u64 = 10_000_000;
+/// The longest header that is read and written. The format allows ten times that; the parsed form of a hostile one would
+/// fill a phone's memory.
+pub(crate) const MAX_HEADER: usize = 10_000_000;
+/// The longest header that the format allows.
+const FORMAT_LIMIT: u64 = 100_000_000;
 /// The header's member for strings.
 const METADATA: &str = "__metadata__";
 
@@ -87,19 +90,53 @@ impl Safetensors {
     /// If the file cannot be read, and those of [`from_bytes`](Self::from_bytes).
     pub fn read(path: impl AsRef<Path>) -> error::Result<Self> {
         let path = path.as_ref();
-        let bytes = fs::read(path).map_err(|source| Error::io(path, source))?;
+        let mut file = File::open(path).map_err(|source| Error::io(path, source))?;
+        let mut bytes = read_header(&mut file).map_err(|source| Error::io(path, source))?;
+        let end = header(&bytes).and_then(|header| Ok(Descriptions::parse(&header)?.end));
+        let end = end.map_err(|message| Error::format(path.display().to_string(), message))?;
+        // A device may never end: one byte more shows whether it ends there.
+        let is_regular = file.metadata().is_ok_and(|metadata| metadata.is_file());
+        let limit = if is_regular { u64::MAX } else { (end as u64).saturating_add(1) };
+        file.take(limit).read_to_end(&mut bytes).map_err(|source| Error::io(path, source))?;
         Safetensors::from_bytes(&bytes, &path.display().to_string())
     }
 
-    /// Writes the file `path`, which is replaced whole or not at all (see [`write_atomic`]).
+    /// Reads the strings of the file `path`, without its tensors.
     ///
     /// # Errors
-    /// If the file cannot be written.
+    /// Those of [`read`](Self::read), as far as they concern the header.
+    pub(crate) fn read_metadata(path: &Path) -> error::Result<BTreeMap<String, String>> {
+        let bytes = File::open(path).and_then(|mut file| read_header(&mut file));
+        let bytes = bytes.map_err(|source| Error::io(path, source))?;
+        let metadata = header(&bytes).and_then(|header| Ok(Descriptions::parse(&header)?.metadata));
+        metadata.map_err(|message| Error::format(path.display().to_string(), message))
+    }
+
+    /// Writes the file `path`, which is replaced whole or not at all (see [`write_atomic`](super::write_atomic)).
+    ///
+    /// # Errors
+    /// If the file cannot be written, or its header would be longer than the 10,000,000 bytes that can be read.
     ///
     /// # Panics
     /// If [`to_bytes`](Self::to_bytes) panics.
     pub fn write(&self, path: impl AsRef<Path>) -> error::Result<()> {
-        write_atomic(path, &self.to_bytes())
+        self.write_locked(path.as_ref(), false).map(drop)
+    }
+
+    /// Writes as [`write`](Self::write) does, and returns the locked file as [`replace`] does.
+    pub(crate) fn write_locked(&self, path: &Path, is_new: bool) -> error::Result<Option<File>> {
+        let bytes = self.to_bytes();
+        // The limit of the reader holds for the writer: nothing is replaced by a file that cannot be read.
+        let numbers: usize = self.tensors.iter().map(|tensor| 4 * tensor.data.len()).sum();
+        let header = bytes.len() - 8 - numbers;
+        if header > MAX_HEADER {
+            let message = format!(
+                "not written: its names and texts would take {header} bytes, of which {MAX_HEADER} can be read: shorten \
+                 them"
+            );
+            return Err(Error::format(path.display().to_string(), message));
+        }
+        replace(path, &bytes, is_new)
     }
 
     /// Reads the content of a file; `file_name` is used in errors only. The bytes may be anything: everything is
@@ -154,48 +191,88 @@ fn entries(shape: &[usize]) -> Option<usize> {
     shape.iter().try_fold(1, |product: usize, &size| product.checked_mul(size))
 }
 
-fn parse(bytes: &[u8]) -> Result<Safetensors, String> {
+/// Reads as much of a file as [`header`] needs.
+fn read_header(file: &mut File) -> io::Result<Vec<u8>> {
+    let mut bytes = Vec::new();
+    file.take(9).read_to_end(&mut bytes)?;
+    if let Some((&length, b"{")) = bytes.split_first_chunk() {
+        let length = usize::try_from(u64::from_le_bytes(length)).unwrap_or(usize::MAX);
+        // Without the brace, which has been read.
+        file.take(length.min(MAX_HEADER).saturating_sub(1) as u64).read_to_end(&mut bytes)?;
+    }
+    Ok(bytes)
+}
+
+fn truncated(bytes: &[u8], expected: usize) -> String {
+    format!("the file is truncated: {expected} bytes expected, {} found; copy or save it again", bytes.len())
+}
+
+/// Returns the header of a file that begins with these bytes.
+fn header(bytes: &[u8]) -> Result<Json, String> {
     let foreign = |what| format!("this is not a safetensors file, or it is damaged: {what}");
-    let truncated = |expected: u64| {
-        format!("the file is truncated: {expected} bytes expected, {} found; copy or save it again", bytes.len())
-    };
-    let Some((length, rest)) = bytes.split_first_chunk() else { return Err(truncated(8)) };
+    let Some((length, rest)) = bytes.split_first_chunk() else { return Err(truncated(bytes, 8)) };
     let length = u64::from_le_bytes(*length);
-    if length > MAX_HEADER || rest.first().is_some_and(|&byte| byte != b'{') {
+    if length > FORMAT_LIMIT || rest.first().is_some_and(|&byte| byte != b'{') {
         return Err(foreign("it does not begin with a header's length and a header".into()));
     }
-    let Some((header, numbers)) = rest.split_at_checked(length as usize) else { return Err(truncated(8 + length)) };
+    let length = length as usize;
+    if length > MAX_HEADER {
+        return Err(format!("its header has {length} bytes, of which {MAX_HEADER} can be read: shorten its metadata"));
+    }
+    let header = rest.get(..length).ok_or_else(|| truncated(bytes, 8 + length))?;
     let header = std::str::from_utf8(header).map_err(|error| foreign(format!("its header is not UTF-8: {error}")))?;
-    let header = Json::parse(header).map_err(|error| foreign(format!("its header cannot be read: {error}")))?;
+    Json::parse(header).map_err(|error| foreign(format!("its header cannot be read: {error}")))
+}
 
-    let mut metadata = BTreeMap::new();
-    let mut tensors = Vec::new();
-    for (name, value) in header.as_object().unwrap_or_default() {
-        if name == METADATA {
-            metadata = strings(value).ok_or("__metadata__ may hold nothing but strings: the file is damaged")?;
-        } else {
-            tensors.push(Description::parse(name, value)?);
-        }
-    }
-    // The tensors must follow each other, so that every byte belongs to exactly one of them.
-    let range = |i: usize| (tensors[i].begin, tensors[i].end);
-    let order = order(tensors.len(), &|a, b| range(a).cmp(&range(b)));
-    let mut end = 0;
-    for tensor in order.iter().map(|&i| &tensors[i]) {
-        if tensor.begin != end {
-            let what = if tensor.begin < end { "overlaps" } else { "leaves a gap after" };
-            return Err(format!("tensor {} {what} the one before it: the file is damaged", quoted(tensor.name)));
-        }
-        end = tensor.end;
-    }
+fn parse(bytes: &[u8]) -> Result<Safetensors, String> {
+    let header = header(bytes)?;
+    let Descriptions { metadata, tensors, order, end } = Descriptions::parse(&header)?;
+    let (length, rest) = bytes.split_first_chunk().unwrap_or((&[0; 8], &[]));
+    let length = u64::from_le_bytes(*length) as usize;
+    let numbers = &rest[length..];
     if end > numbers.len() {
-        return Err(truncated(8 + length + end as u64));
+        return Err(truncated(bytes, end.saturating_add(8 + length)));
     }
     if end < numbers.len() {
         return Err(format!("{} bytes at the end belong to no tensor: the file is damaged", numbers.len() - end));
     }
     let tensors = order.iter().map(|&i| tensors[i].read(numbers)).collect();
     Ok(Safetensors { metadata, tensors })
+}
+
+/// The content of a header.
+struct Descriptions<'a> {
+    metadata: BTreeMap<String, String>,
+    tensors: Vec<Description<'a>>,
+    /// The tensors in the order of their numbers, which follow each other: every byte belongs to exactly one of them.
+    order: Vec<usize>,
+    /// The number of bytes of their numbers.
+    end: usize,
+}
+
+impl<'a> Descriptions<'a> {
+    fn parse(header: &'a Json) -> Result<Self, String> {
+        let mut metadata = BTreeMap::new();
+        let mut tensors: Vec<Description<'a>> = Vec::new();
+        for (name, value) in header.as_object().unwrap_or_default() {
+            if name == METADATA {
+                metadata = strings(value).ok_or("__metadata__ may hold nothing but strings: the file is damaged")?;
+            } else {
+                tensors.push(Description::parse(name, value)?);
+            }
+        }
+        let range = |i: usize| (tensors[i].begin, tensors[i].end);
+        let order = order(tensors.len(), &|a, b| range(a).cmp(&range(b)));
+        let mut end = 0;
+        for tensor in order.iter().map(|&i| &tensors[i]) {
+            if tensor.begin != end {
+                let what = if tensor.begin < end { "overlaps" } else { "leaves a gap after" };
+                return Err(format!("tensor {} {what} the one before it: the file is damaged", quoted(tensor.name)));
+            }
+            end = tensor.end;
+        }
+        Ok(Descriptions { metadata, tensors, order, end })
+    }
 }
 
 fn strings(metadata: &Json) -> Option<BTreeMap<String, String>> {

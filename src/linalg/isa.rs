@@ -66,6 +66,11 @@ impl Isa {
         check().map(|()| isa())
     }
 
+    /// Returns the instruction set of this name, if it is available.
+    pub(crate) fn available(wish: &OsStr) -> Option<Isa> {
+        Isa::ALL.into_iter().find(|isa| wish == isa.name()).filter(|isa| isa.is_available())
+    }
+
     fn name(self) -> &'static str {
         match self {
             Isa::Avx512 => "avx512",
@@ -90,7 +95,7 @@ static CHOICE: OnceLock<(Isa, bool)> = OnceLock::new();
 fn choice() -> (Isa, bool) {
     *CHOICE.get_or_init(|| match std::env::var_os("PALMNET_ISA") {
         None => (best(), false),
-        Some(wish) => available(&wish).map_or((best(), true), |isa| (isa, false)),
+        Some(wish) => Isa::available(&wish).map_or((best(), true), |isa| (isa, false)),
     })
 }
 
@@ -112,13 +117,8 @@ fn best() -> Isa {
     Isa::ALL.into_iter().find(|isa| isa.is_available()).unwrap_or(Isa::Portable)
 }
 
-/// Returns the instruction set of this name, if it is available.
-fn available(wish: &OsStr) -> Option<Isa> {
-    Isa::ALL.into_iter().find(|isa| wish == isa.name()).filter(|isa| isa.is_available())
-}
-
 fn choose(wish: &OsStr) -> Result<Isa> {
-    available(wish).ok_or_else(|| {
+    Isa::available(wish).ok_or_else(|| {
         let names = Isa::ALL.into_iter().filter(|isa| isa.is_available()).map(Isa::name);
         let names = names.collect::<Vec<_>>().join(", ");
         let known = Isa::ALL.into_iter().any(|isa| wish == isa.name());

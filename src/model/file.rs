@@ -9,9 +9,9 @@ use super::schema_json;
 use crate::base::error::{Error, Result};
 use crate::base::sort::order;
 use crate::base::text::quoted;
-use crate::data::{Imputer, Scaler};
+use crate::data::{Imputer, Scaler, Schema};
 use crate::format::json::Json;
-use crate::format::safetensors::{Safetensors, Tensor};
+use crate::format::safetensors::{MAX_HEADER, Safetensors, Tensor};
 use crate::linalg::matrix::Matrix;
 use crate::nn::activation::Activation;
 use crate::nn::layer::{BatchNorm, Dense, Dropout, Layer, LayerNorm, Noise};
@@ -25,6 +25,8 @@ const FORMAT: &str = "format";
 const FORMAT_NUMBER: u32 = 1;
 /// The member with the number of a checkpoint's format, which models lack.
 pub(crate) const CHECKPOINT: &str = "checkpoint";
+/// The member with the columns and the target, as JSON.
+const SCHEMA: &str = "schema";
 /// The member with the version of the palmnet that wrote the file.
 const VERSION: &str = "palmnet";
 
@@ -35,7 +37,7 @@ impl Network {
     /// # Errors
     /// If the file cannot be written, or a parameter is not finite.
     pub fn save(&self, path: impl AsRef<Path>) -> Result<()> {
-        write(&self.to_safetensors(), path.as_ref())
+        write(&self.to_safetensors(), path.as_ref(), |file| Network::from_safetensors(file).map(drop))
     }
 
     /// Reads a network that [`save`](Self::save) wrote. It predicts the same bits.
@@ -112,13 +114,65 @@ fn check_format(file: &Safetensors) -> std::result::Result<(), String> {
     ))
 }
 
-/// Writes a model file, unless a number is not finite: such a file would be refused when it is read.
-fn write(file: &Safetensors, path: &Path) -> Result<()> {
+/// Writes a model file, unless a number is not finite, or `read` refuses it: nothing is replaced by a file that cannot be
+/// read.
+fn write(file: &Safetensors, path: &Path, read: fn(&Safetensors) -> std::result::Result<(), String>) -> Result<()> {
     if let Some(tensor) = file.tensors.iter().find(|tensor| !tensor.data.iter().all(|x| x.is_finite())) {
         let name = quoted(&tensor.name);
         return Err(Error::Mismatch(format!("a number in {name} is not finite: such a network is not saved")));
     }
+    read(file)
+        .map_err(|message| damaged(path, format!("not written, because it could not be read again: {message}")))?;
     file.write(path)
+}
+
+/// The kind of a file that is there, by the strings in it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum FileKind {
+    /// A model, or a network.
+    Model,
+    /// The checkpoint of a training.
+    Checkpoint,
+    /// Anything else, another program's tensors too.
+    Other,
+}
+
+impl FileKind {
+    /// Reads the header of a file.
+    ///
+    /// # Errors
+    /// If the file cannot be read.
+    pub fn of(path: impl AsRef<Path>) -> Result<FileKind> {
+        match Safetensors::read_metadata(path.as_ref()) {
+            Ok(metadata) if metadata.contains_key(CHECKPOINT) => Ok(FileKind::Checkpoint),
+            // The schema alone is in files that are older than the version.
+            Ok(metadata)
+                if metadata.contains_key(LAYERS) && [VERSION, SCHEMA].iter().any(|&key| metadata.contains_key(key)) =>
+            {
+                Ok(FileKind::Model)
+            }
+            Err(error @ Error::Io { .. }) => Err(error),
+            Ok(_) | Err(_) => Ok(FileKind::Other),
+        }
+    }
+}
+
+/// Checks, before a training, that the names in this schema and a note of `note` bytes can be saved.
+///
+/// # Errors
+/// If they are too long for a file that can be read.
+pub fn check_length(schema: &Schema, note: usize) -> Result<()> {
+    // A string in a string: every quotation mark may take three bytes.
+    let names = Json::from(schema_json::to_json(schema).to_string()).to_string().len();
+    // The tensors and the other notes need little.
+    let limit = MAX_HEADER.saturating_sub(200_000 + 4 * note);
+    if names <= limit {
+        return Ok(());
+    }
+    Err(Error::Mismatch(format!(
+        "the names of columns, categories and classes would take {names} bytes in the model file, of which {limit} can \
+         be read again: shorten them, leave out columns, or make images smaller"
+    )))
 }
 
 /// Returns the error for a model file whose content is invalid.
@@ -178,10 +232,11 @@ impl Model {
     /// replaced whole or not at all.
     ///
     /// # Errors
-    /// If the file cannot be written, a parameter of the network is not finite, or the loss does not suit its outputs.
+    /// If the file cannot be written, a parameter of the network is not finite, the loss does not suit its outputs, or
+    /// names and notes are longer than the 10,000,000 bytes that can be read again.
     pub fn save(&self, path: impl AsRef<Path>) -> Result<()> {
         self.check_loss()?;
-        write(&self.to_safetensors(), path.as_ref())
+        write(&self.to_safetensors(), path.as_ref(), |file| Model::from_safetensors(file).map(drop))
     }
 
     /// Reads a model that [`save`](Self::save) wrote. It predicts the same bits.
@@ -225,7 +280,7 @@ impl Model {
         if let Some(imputer) = self.preprocessing().imputer() {
             file.tensors.push(Tensor::new(FILL, &[imputer.columns()], imputer.fill().to_vec()));
         }
-        file.metadata.insert("schema".into(), schema_json::to_json(self.schema()).to_string());
+        file.metadata.insert(SCHEMA.into(), schema_json::to_json(self.schema()).to_string());
         if let Some(loss) = self.known_loss() {
             file.metadata.insert("loss".into(), loss.to_string());
         }
@@ -245,7 +300,7 @@ impl Model {
             })?;
             Json::parse(text).map_err(|error| format!("`{name}` cannot be read: {error}: the file is damaged"))
         };
-        let schema = schema_json::from_json(&json("schema")?)?;
+        let schema = schema_json::from_json(&json(SCHEMA)?)?;
         let tensors = Tensors::of(file);
         let imputer = match tensors.has(FILL) {
             true => {

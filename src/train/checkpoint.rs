@@ -1,12 +1,15 @@
 //! Checkpoints: their file, the times at which they are written, and the information in one.
 
 use std::collections::BTreeMap;
+use std::fs;
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
-use super::checkpoint_file::{NOTE, SETTING, check_format};
+use super::checkpoint_file::{NOTE, SETTING, check_format, is_bare};
+use super::claim::{Claim, Existing, Hold};
 use crate::base::error::{Error, Result};
 use crate::format::safetensors::Safetensors;
 use crate::model::file::{CHECKPOINT, damaged};
@@ -44,8 +47,13 @@ use crate::model::file::{CHECKPOINT, damaged};
 ///
 /// A training that is resumed ends with the bits, and the history, of one that was never interrupted (on the same
 /// instruction set; the seconds differ). The file is replaced whole or not at all, so a process that is killed at any
-/// moment loses no more than the work since the last checkpoint. The file stays when the training has ended: remove it
-/// once its result is safe. Resumed from there, the training ends at once with the same result.
+/// moment loses no more than the work since the last checkpoint. The file stays when the training has ended:
+/// [`remove`](Self::remove) it once its result is safe. Resumed from there, the training ends at once with the same
+/// result.
+///
+/// A training claims the file at its beginning. It replaces no other file, and no checkpoint of another training; two
+/// trainings with one file are an error of the second, or, on systems without locks for files such as Android, of the
+/// first when the second has resumed from its checkpoint. Clones have one claim.
 ///
 /// The standard library has no handler of signals: SIGINT and SIGTERM end the process at once, unless the program
 /// catches them and has its observer return `Break`, or asks for a checkpoint with [`on_request`](Self::on_request).
@@ -54,19 +62,21 @@ use crate::model::file::{CHECKPOINT, damaged};
 #[derive(Clone, Debug)]
 #[must_use]
 pub struct Checkpoints<'a> {
-    pub(super) path: PathBuf,
+    pub(super) claim: Arc<Claim>,
     pub(super) epochs: Option<usize>,
     pub(super) interval: Option<Duration>,
     pub(super) request: Option<&'a AtomicBool>,
-    pub(super) resume: bool,
+    pub(super) existing: Existing,
     pub(super) notes: Vec<(String, String)>,
 }
 
 impl<'a> Checkpoints<'a> {
     /// Returns checkpoints in the file `path`, each replacing the one before. Without further settings, one is written
-    /// if an observer stops the training.
+    /// if an observer stops the training, and a training that did not end is neither resumed nor replaced: its file is
+    /// an error.
     pub fn new(path: impl Into<PathBuf>) -> Self {
-        Checkpoints { path: path.into(), epochs: None, interval: None, request: None, resume: false, notes: Vec::new() }
+        let (claim, existing) = (Arc::new(Claim::new(path.into())), Existing::Refuse);
+        Checkpoints { claim, epochs: None, interval: None, request: None, existing, notes: Vec::new() }
     }
 
     /// Writes one whenever this number of epochs has passed since the last; those of the short trainings of
@@ -96,12 +106,36 @@ impl<'a> Checkpoints<'a> {
     /// Resumes from the checkpoint if there is one, and starts over if there is no file. Network, data and settings
     /// must be as they were when that training began; a difference is refused by name.
     pub fn resume(self) -> Self {
-        Checkpoints { resume: true, ..self }
+        Checkpoints { existing: Existing::Resume, ..self }
     }
 
-    /// Starts over even if there is a checkpoint: undoes a call of [`resume`](Self::resume).
+    /// Starts over even if there is a checkpoint, which is lost.
     pub fn start_over(self) -> Self {
-        Checkpoints { resume: false, ..self }
+        Checkpoints { existing: Existing::Replace, ..self }
+    }
+
+    /// Claims the file now, before the training does it, so that no other training takes the name while data is read.
+    /// The claim, a checkpoint without content, is kept for as long as the result lives; if nothing follows it, the file
+    /// is then removed.
+    ///
+    /// # Errors
+    /// If the file cannot be written, is not a checkpoint, is that of a training that runs now, or, without
+    /// [`resume`](Self::resume) or [`start_over`](Self::start_over), that of one that did not end.
+    pub fn claim(&self) -> Result<Hold> {
+        self.claim.hold(self.existing)
+    }
+
+    /// Removes the checkpoint, when the result of the training is safe. A file that another training has taken over
+    /// stays.
+    ///
+    /// # Errors
+    /// If the file cannot be removed.
+    pub fn remove(&self) -> Result<()> {
+        self.claim.remove()
+    }
+
+    pub(super) fn path(&self) -> &Path {
+        self.claim.path()
     }
 
     /// Returns the information in the checkpoint that training would resume from; `None` if it would start over.
@@ -109,12 +143,13 @@ impl<'a> Checkpoints<'a> {
     /// # Errors
     /// If the file cannot be read or is not a checkpoint.
     pub fn find(&self) -> Result<Option<CheckpointInfo>> {
-        if self.resume { CheckpointInfo::read(&self.path) } else { Ok(None) }
+        let found = if self.existing == Existing::Resume { CheckpointInfo::read(self.path())? } else { None };
+        Ok(found.filter(|info| !is_bare(&info.metadata)))
     }
 
     /// Returns whether a file is a checkpoint, of any training and version.
     pub fn is_checkpoint(path: impl AsRef<Path>) -> bool {
-        Safetensors::read(path.as_ref()).is_ok_and(|file| file.metadata.contains_key(CHECKPOINT))
+        Safetensors::read_metadata(path.as_ref()).is_ok_and(|metadata| metadata.contains_key(CHECKPOINT))
     }
 }
 
@@ -126,7 +161,7 @@ pub struct CheckpointInfo {
 }
 
 impl CheckpointInfo {
-    /// Reads a checkpoint; `None` if there is no file. The whole file is read once.
+    /// Reads a checkpoint; `None` if there is no file, or one without a byte. The whole file is read once.
     ///
     /// # Errors
     /// If the file cannot be read, is not a checkpoint, or one of another version.
@@ -134,6 +169,8 @@ impl CheckpointInfo {
         let path = path.as_ref();
         let file = match Safetensors::read(path) {
             Err(Error::Io { source, .. }) if source.kind() == ErrorKind::NotFound => return Ok(None),
+            // A process was killed while it claimed the file.
+            Err(_) if fs::metadata(path).is_ok_and(|file| file.is_file() && file.len() == 0) => return Ok(None),
             file => file?,
         };
         check_format(&file).map_err(|message| damaged(path, message))?;

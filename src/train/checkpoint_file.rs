@@ -5,18 +5,25 @@
 //! the metadata the position and the identity of the training. There is no random state, because there is none in
 //! training: every epoch's order and every step's dropout follow from the seed and their number.
 
+use std::collections::BTreeMap;
+
 use super::position::{Position, Restored, RuleState, Starts};
 use super::snapshot::BestWeights;
 use crate::base::digest::Digest;
 use crate::base::history::{Epoch, History};
 use crate::base::text::quoted;
 use crate::format::safetensors::{Safetensors, Tensor};
+use crate::linalg::isa::Isa;
 use crate::model::file::CHECKPOINT;
 use crate::nn::network::Network;
 
-const FORMAT_NUMBER: u32 = 2;
+const FORMAT_NUMBER: u32 = 3;
 /// The member with the digest of everything else.
 pub(super) const DIGEST: &str = "digest";
+/// The member with the owner: the number of the process, and a random number.
+pub(super) const OWNER: &str = "owner";
+/// The member of a checkpoint without content, by which a training claims the file.
+pub(super) const CLAIM: &str = "claim";
 /// The prefixes of the names of settings and of notes.
 pub(super) const SETTING: &str = "setting: ";
 pub(super) const NOTE: &str = "note: ";
@@ -26,6 +33,8 @@ const CHOSEN: &str = "chosen.";
 
 /// The settings of a training by name: two trainings with the same ones end with the same bits.
 pub(super) type Fingerprint = Vec<(&'static str, String)>;
+/// The name of the setting whose remedy is a variable of the environment.
+pub(super) const INSTRUCTION_SET: &str = "instruction set";
 
 /// A result whose error is a sentence about the file.
 type Result<T> = std::result::Result<T, String>;
@@ -38,21 +47,16 @@ pub(super) struct Content<'c> {
     pub(super) starts: Option<&'c Starts>,
     pub(super) fingerprint: &'c Fingerprint,
     pub(super) notes: &'c [(String, String)],
+    pub(super) owner: &'c str,
 }
 
 impl Content<'_> {
     /// Returns the file; `None` if a number is not finite, because no training can continue from it.
     pub(super) fn to_file(&self) -> Option<Safetensors> {
-        let Content { network, position, rule, starts, fingerprint, notes } = self;
+        let Content { network, position, rule, starts, fingerprint, notes, owner } = self;
         let mut file = network.to_safetensors();
+        put_identity(&mut file, owner, fingerprint, notes);
         let mut put = |name: &str, text: String| file.metadata.insert(name.to_string(), text);
-        put(CHECKPOINT, FORMAT_NUMBER.to_string());
-        for (name, value) in *fingerprint {
-            put(&format!("{SETTING}{name}"), value.clone());
-        }
-        for (name, text) in *notes {
-            put(&format!("{NOTE}{name}"), text.clone());
-        }
         put("batch", position.batch.to_string());
         put("loss sum", position.loss_sum.to_string());
         put("learning rate", position.learning_rate.to_string());
@@ -84,6 +88,32 @@ impl Content<'_> {
     }
 }
 
+fn put_identity(file: &mut Safetensors, owner: &str, fingerprint: &[(&str, String)], notes: &[(String, String)]) {
+    let mut put = |name: String, text: &str| file.metadata.insert(name, text.into());
+    put(CHECKPOINT.into(), &FORMAT_NUMBER.to_string());
+    put(OWNER.into(), owner);
+    for (name, value) in fingerprint {
+        put(format!("{SETTING}{name}"), value);
+    }
+    for (name, text) in notes {
+        put(format!("{NOTE}{name}"), text);
+    }
+}
+
+/// Returns the file by which a training claims its name before it has anything to write.
+pub(super) fn empty(owner: &str, fingerprint: &[(&str, String)], notes: &[(String, String)]) -> Safetensors {
+    let mut file = Safetensors::default();
+    put_identity(&mut file, owner, fingerprint, notes);
+    file.metadata.insert(CLAIM.into(), "nothing is done yet".into());
+    file.metadata.insert(DIGEST.into(), digest_of_file(&file));
+    file
+}
+
+/// Returns whether a training has claimed the file that does not know its settings yet.
+pub(super) fn is_bare(metadata: &BTreeMap<String, String>) -> bool {
+    metadata.contains_key(CLAIM) && !metadata.keys().any(|name| name.starts_with(SETTING))
+}
+
 /// Returns whether training can continue from a tensor. A moment may be infinite: its parameter is then not changed.
 fn is_state(tensor: &Tensor) -> bool {
     let of_optimizer = tensor.name.starts_with("moments.");
@@ -91,9 +121,16 @@ fn is_state(tensor: &Tensor) -> bool {
 }
 
 /// Reads a file that cannot be trusted: a training with this fingerprint, and its starts if it is to choose among
-/// several.
-pub(super) fn read(file: &Safetensors, fingerprint: &Fingerprint, starts: usize) -> Result<(Restored, Option<Starts>)> {
+/// several; `None` if nothing is done yet.
+pub(super) fn read(
+    file: &Safetensors,
+    fingerprint: &Fingerprint,
+    starts: usize,
+) -> Result<Option<(Restored, Option<Starts>)>> {
     check_identity(file, fingerprint)?;
+    if file.metadata.contains_key(CLAIM) {
+        return Ok(None);
+    }
     let network = Network::from_safetensors(file)?;
     let history = file.tensor("history").and_then(history_from_tensor).ok_or("the history is damaged")?;
     let (epoch, loss) = (number(file, "best epoch")?, number(file, "best loss")?);
@@ -118,7 +155,7 @@ pub(super) fn read(file: &Safetensors, fingerprint: &Fingerprint, starts: usize)
     };
     let (steps, learning_rate) = (number(file, "steps")?, number(file, "learning rate of the last step")?);
     let rule = RuleState { steps, learning_rate, moments };
-    Ok((Restored { network, position, rule }, read_starts(file, starts)?))
+    Ok(Some((Restored { network, position, rule }, read_starts(file, starts)?)))
 }
 
 /// Returns the format of a checkpoint; an error if the file is none that can be read.
@@ -140,9 +177,19 @@ fn check_identity(file: &Safetensors, fingerprint: &Fingerprint) -> Result<()> {
     if file.metadata.get(DIGEST) != Some(&digest_of_file(file)) {
         return Err("the checkpoint is damaged: its digest does not fit its content; remove it to start over".into());
     }
+    if is_bare(&file.metadata) {
+        return Ok(());
+    }
     let difference = |(name, now): &(&str, String)| match file.metadata.get(&format!("{SETTING}{name}")) {
         Some(then) if then == now => None,
-        Some(then) => Some(format!("{name} was {} and is {}", shown(then), shown(now))),
+        Some(then) => {
+            let remedy = match (*name == INSTRUCTION_SET).then(|| Isa::available(then.as_ref())) {
+                Some(Some(isa)) => format!(" (set PALMNET_ISA={isa} to resume)"),
+                Some(None) => " (which is not in this processor, or not in this build)".into(),
+                None => String::new(),
+            };
+            Some(format!("{name} was {} and is {}{remedy}", shown(then), shown(now)))
+        }
         None => Some(format!("{name} was not known and is {}", shown(now))),
     };
     let differences: Vec<String> = fingerprint.iter().filter_map(difference).collect();

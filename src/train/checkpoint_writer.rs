@@ -1,15 +1,14 @@
 //! Decides when a checkpoint is written, writes it, and reads the one to resume from.
 
-use std::io::ErrorKind;
 use std::path::Path;
 use std::sync::atomic::Ordering;
 
 use super::checkpoint::Checkpoints;
 use super::checkpoint_file::{self, Content, Fingerprint};
+use super::claim::{Existing, Hold};
 use super::position::{Position, Restored, RuleState, Starts};
 use crate::base::clock::Clock;
 use crate::base::error::{Error, Result};
-use crate::format::atomic::remove_leftovers;
 use crate::format::safetensors::Safetensors;
 use crate::model::file::damaged;
 use crate::nn::network::Network;
@@ -17,6 +16,8 @@ use crate::nn::network::Network;
 /// Writes the checkpoints of one call; without [`Checkpoints`] it does nothing.
 pub(super) struct CheckpointWriter<'a> {
     checkpoints: Option<Checkpoints<'a>>,
+    /// Keeps the file for this training.
+    hold: Option<Hold>,
     /// The settings that must be the same when the training is resumed.
     fingerprint: Fingerprint,
     /// The time of the last one, and the number of epochs since.
@@ -28,28 +29,29 @@ pub(super) struct CheckpointWriter<'a> {
 
 impl<'a> CheckpointWriter<'a> {
     pub(super) fn new(checkpoints: Option<Checkpoints<'a>>, fingerprint: Fingerprint) -> Self {
-        CheckpointWriter { checkpoints, fingerprint, written: Clock::start(), epochs: 0, starts: None }
+        CheckpointWriter { checkpoints, hold: None, fingerprint, written: Clock::start(), epochs: 0, starts: None }
     }
 
-    /// Returns the training to resume, if that is wanted and there is one.
+    /// Claims the file. Returns the training to resume, if that is wanted and there is one.
     pub(super) fn resume(&mut self, starts: usize) -> Result<Option<Restored>> {
-        let Some(checkpoints) = self.checkpoints.as_ref().filter(|checkpoints| checkpoints.resume) else {
-            return Ok(None);
-        };
-        remove_leftovers(&checkpoints.path);
-        let file = match Safetensors::read(&checkpoints.path) {
-            Err(Error::Io { source, .. }) if source.kind() == ErrorKind::NotFound => return Ok(None),
-            file => file?,
-        };
-        let (restored, starts) = checkpoint_file::read(&file, &self.fingerprint, starts)
-            .map_err(|message| damaged(&checkpoints.path, message))?;
-        self.starts = starts;
-        Ok(Some(restored))
+        let Some(checkpoints) = &self.checkpoints else { return Ok(None) };
+        self.hold = Some(checkpoints.claim()?);
+        if checkpoints.existing == Existing::Resume {
+            let file = Safetensors::read(checkpoints.path())?;
+            let read = checkpoint_file::read(&file, &self.fingerprint, starts);
+            if let Some((restored, starts)) = read.map_err(|message| damaged(checkpoints.path(), message))? {
+                self.starts = starts;
+                return Ok(Some(restored));
+            }
+        }
+        let claim = checkpoint_file::empty(&checkpoints.claim.owner(), &self.fingerprint, &checkpoints.notes);
+        checkpoints.claim.write(&claim)?;
+        Ok(None)
     }
 
     /// Returns the error for a checkpoint that is inconsistent.
     pub(super) fn contradiction(&self) -> Error {
-        let path = self.checkpoints.as_ref().map_or(Path::new(""), |checkpoints| &checkpoints.path);
+        let path = self.checkpoints.as_ref().map_or(Path::new(""), |checkpoints| checkpoints.path());
         damaged(path, "the checkpoint is inconsistent: remove it to start over".into())
     }
 
@@ -69,8 +71,9 @@ impl<'a> CheckpointWriter<'a> {
         let Some(checkpoints) = &self.checkpoints else { return Ok(()) };
         (self.written, self.epochs) = (Clock::start(), 0);
         let (starts, fingerprint, notes) = (self.starts.as_ref(), &self.fingerprint, &checkpoints.notes[..]);
-        match (Content { network, position, rule, starts, fingerprint, notes }).to_file() {
-            Some(file) => file.write(&checkpoints.path),
+        let owner = &checkpoints.claim.owner();
+        match (Content { network, position, rule, starts, fingerprint, notes, owner }).to_file() {
+            Some(file) => checkpoints.claim.write(&file),
             None => Ok(()),
         }
     }
@@ -82,7 +85,7 @@ mod tests {
     use crate::format::safetensors::Tensor;
     use crate::nn::NetworkBuilder;
     use crate::{Activation::*, Adam, Event, History, Loss, Run, Trainer, generate};
-    use checkpoint_file::{DIGEST, digest_of_file};
+    use checkpoint_file::{DIGEST, OWNER, digest_of_file};
     use std::ops::ControlFlow::{Break, Continue};
 
     fn builder() -> NetworkBuilder {
@@ -120,7 +123,7 @@ mod tests {
                 file.metadata.insert(name.clone(), value.into());
                 let refused = resume(file).is_err();
                 let known = whole.metadata[name] == value || !matches!(value, "x" | "");
-                assert!(refused || known || name == "palmnet", "{name}: {value}");
+                assert!(refused || known || ["palmnet", OWNER].contains(&&name[..]), "{name}: {value}");
             }
         }
         let with = |name: &str, value: &str| {
@@ -133,6 +136,20 @@ mod tests {
         {
             assert!(with(name, value).contains("inconsistent"), "{name}");
         }
+        let message = with("setting: version of palmnet", "0.0.9");
+        let now = env!("CARGO_PKG_VERSION");
+        assert!(message.contains(&format!("version of palmnet was 0.0.9 and is {now}. ")), "{message}");
+        // The remedy, where there is one: portable instructions are available in tests.
+        let now = whole.metadata["setting: instruction set"].clone();
+        let message = with("setting: instruction set", "portable");
+        let part = format!("instruction set was portable and is {now} (set PALMNET_ISA=portable to resume). ");
+        assert!(message.contains(&part), "{message}");
+        let lacking = if cfg!(target_arch = "x86_64") { "neon" } else { "avx2" };
+        let message = with("setting: instruction set", lacking);
+        let part = format!(
+            "instruction set was {lacking} and is {now} (which is not in this processor, or not in this build)"
+        );
+        assert!(message.contains(&part), "{message}");
         assert!(with("starts done", "0").contains("starts"));
         assert!(with("layers", "dense(2,3) relu dense(3,2)").contains("inconsistent"));
         for tensor in 0..whole.tensors.len() {

@@ -1,6 +1,6 @@
 //! Every setting of a training as plain data: their checks, and the identity that they give a training.
 
-use super::checkpoint_file::Fingerprint;
+use super::checkpoint_file::{Fingerprint, INSTRUCTION_SET};
 use super::example_weights::ExampleWeights;
 use super::position::layers;
 use super::step::{Examples, Rows, StepOptions};
@@ -92,6 +92,8 @@ impl Config {
             threads: _,
         } = self;
         vec![
+            ("version of palmnet", env!("CARGO_PKG_VERSION").into()),
+            (INSTRUCTION_SET, isa::isa().to_string()),
             ("network", layers(network)),
             ("initial weights", digest_of_network(network)),
             ("starts", starts.to_string()),

@@ -5,6 +5,7 @@
 //! gradient_descent, lbfgs                    the methods
 //! session                                    the bookkeeping of a training
 //! run, checkpoint_writer, checkpoint         the settings of one call
+//! claim                                      the right to a checkpoint file
 //! config, checkpoint_file, position          plain data
 //! step, snapshot, example_weights, targets   the work itself
 //! ```
@@ -12,6 +13,7 @@
 mod checkpoint;
 mod checkpoint_file;
 mod checkpoint_writer;
+mod claim;
 mod config;
 mod example_weights;
 mod gradient_descent;
@@ -29,6 +31,7 @@ mod trainer;
 mod training;
 
 pub use checkpoint::{CheckpointInfo, Checkpoints};
+pub use claim::Hold;
 pub use example_weights::ExampleWeights;
 pub use online::Online;
 pub use rate_finder::RateSearch;

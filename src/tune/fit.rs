@@ -5,7 +5,7 @@
 //! resumed is in one of three states:
 //!
 //! ```text
-//! no file                     tune everything
+//! no file, or an empty claim  tune everything
 //! a file with trials          the learning rate is in it; continue with the trial after those that have ended
 //! a file without trials       learning rate and penalty are in it; continue with the final training
 //! ```
@@ -48,6 +48,8 @@ impl Hyperparameters {
         let mut hyperparameters = self.clone();
         hyperparameters.check(train, run.start.is_some())?;
         run.active = run.checkpoints.clone();
+        // Before the search for a learning rate, which may take long, and from one training to the next.
+        let _hold = run.active.as_ref().map(Checkpoints::claim).transpose()?;
         let preprocessing = match run.start {
             Some(model) => {
                 model.check(train)?;

@@ -4,6 +4,8 @@ mod data;
 mod defaults;
 mod digests;
 mod divergence;
+#[cfg(unix)]
+mod files;
 mod json;
 mod killed;
 mod missing;

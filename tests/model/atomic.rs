@@ -114,6 +114,31 @@ mod unix {
         }
     }
 
+    /// Only the superuser may give files away.
+    #[test]
+    fn owner_is_kept_and_set_user_id_is_not() {
+        use std::os::unix::fs::{MetadataExt, chown};
+        let folder = Folder::new();
+        let path = folder.path("file");
+        let facts = || {
+            let file = fs::metadata(&path).unwrap();
+            (file.uid(), file.gid(), file.mode() & 0o7777)
+        };
+        fs::write(&path, "old").unwrap();
+        let (user, group, _) = facts();
+        let is_root = chown(&path, Some(12_345), Some(12_346)).is_ok();
+        fs::set_permissions(&path, fs::Permissions::from_mode(0o6750)).unwrap();
+        write_atomic(&path, b"new").unwrap();
+        match is_root {
+            true => assert_eq!(facts(), (12_345, 12_346, 0o750)),
+            false => {
+                eprintln!("not the superuser: that the owner is kept is not tested");
+                assert_eq!(facts(), (user, group, 0o750));
+            }
+        }
+        assert_eq!(fs::read(&path).unwrap(), b"new");
+    }
+
     #[test]
     #[cfg(target_os = "linux")]
     fn device_is_written_not_replaced() {

@@ -134,7 +134,7 @@ fn damaged_checkpoints_are_errors() {
         assert!(error.to_string().contains("a.checkpoint: "), "{what}: {error}");
         error.to_string()
     };
-    for length in (0..whole.len()).step_by(5) {
+    for length in (1..whole.len()).step_by(5) {
         fails(&whole[..length], &format!("{length} bytes"));
     }
     let mut rng = Rng::new(2);
@@ -146,7 +146,7 @@ fn damaged_checkpoints_are_errors() {
     assert!(fails(b"a,b\n1,2\n", "a table").contains("not a safetensors file"));
     builder().build().unwrap().save(&path).unwrap();
     assert!(fails(&fs::read(&path).unwrap(), "a network").contains("not a checkpoint"));
-    for (number, part) in [("1", "older palmnet"), ("3", "newer palmnet"), ("x", "newer palmnet")] {
+    for (number, part) in [("2", "older palmnet"), ("4", "newer palmnet"), ("x", "newer palmnet")] {
         let mut file = Safetensors::from_bytes(&whole, "").unwrap();
         file.metadata.insert("checkpoint".into(), number.into());
         assert!(fails(&file.to_bytes(), number).contains(part), "{number}");

@@ -1,5 +1,6 @@
 //! Checkpoints: wherever a training is interrupted, it resumes and ends with the same bits.
 
+mod claims;
 mod errors;
 mod resume;
 mod schedule;
@@ -9,6 +10,7 @@ use std::path::Path;
 use palmnet::Activation::*;
 use palmnet::nn::NetworkBuilder;
 use palmnet::optim::Rule;
+use palmnet::unversioned::Safetensors;
 use palmnet::{Checkpoints, Dataset, History, Loss, Network, Penalty, Run, Schedule, Trainer, generate};
 
 use crate::support::network_bits;
@@ -21,6 +23,11 @@ fn facts(history: &History) -> String {
         format!("{} {train_loss:?} {validation_loss:?} {:?}", epoch.epoch, epoch.learning_rate)
     });
     format!("{}, best {}", epochs.collect::<Vec<_>>().join(", "), history.best_epoch)
+}
+
+/// Whether there is a checkpoint with content: a training claims its file by one without.
+fn has_content(path: &Path) -> bool {
+    Safetensors::read(path).is_ok_and(|file| !file.metadata.contains_key("claim"))
 }
 
 fn data() -> Dataset {

@@ -10,7 +10,7 @@ use palmnet::Activation::*;
 use palmnet::unversioned::Safetensors;
 use palmnet::{Adam, Checkpoints, Event, Loss, Model, Network, Run, Sgd, Trainer, generate};
 
-use super::{builder, data, resumes, trainer, undisturbed};
+use super::{builder, data, has_content, resumes, trainer, undisturbed};
 use crate::support::Folder;
 
 #[test]
@@ -23,7 +23,7 @@ fn checkpoints_are_written_on_schedule_and_on_request() {
         let mut network = builder().build().unwrap();
         let trainer = Trainer::new(Loss::CrossEntropy, Adam::new(0.01)).epochs(7).batch_size(20);
         let mut run = Run::default().checkpoints(checkpoints).observe(|event| {
-            let file = fs::read(&path).unwrap_or_default();
+            let file = if has_content(&path) { fs::read(&path).unwrap() } else { Vec::new() };
             if file != last {
                 let file = Safetensors::from_bytes(&file, "").unwrap();
                 written.push((file.tensor("history").unwrap().shape[0], file.metadata["batch"].clone()));
@@ -71,20 +71,21 @@ fn checkpoint_loads_as_a_network() {
     assert!(error.contains("this is the checkpoint of a training"), "{error}");
 }
 
-/// A process killed while writing leaves a temporary file, which is removed once it is old.
+/// A process killed while writing leaves a temporary file, which nobody locks any more.
 #[test]
-fn stale_temporary_files_are_removed() {
+fn temporary_files_of_killed_processes_are_removed() {
     let folder = Folder::new();
-    let old = std::time::SystemTime::now() - Duration::from_secs(7200);
-    for (name, time) in [(".palmnet-1-0.tmp", Some(old)), (".palmnet-2-0.tmp", None), ("a.tmp", Some(old))] {
-        let file = fs::File::create(folder.path(name)).unwrap();
-        time.into_iter().for_each(|time| file.set_modified(time).unwrap());
+    for name in [".palmnet-1-0.tmp", ".palmnet-2-10.tmp", ".palmnet-notes.tmp", "a.tmp"] {
+        folder.write(name, "x");
     }
+    let lock = fs::File::open(folder.path(".palmnet-2-10.tmp")).unwrap();
+    lock.try_lock().unwrap();
     let expected = undisturbed(trainer(Adam::new(0.01).into()));
     resumes(trainer(Adam::new(0.01).into()), &folder.path("a.checkpoint"), &expected, "from nothing");
-    let mut names: Vec<_> = fs::read_dir(&folder.0).unwrap().map(|file| file.unwrap().file_name()).collect();
-    names.sort();
-    assert_eq!(names, [".palmnet-2-0.tmp", "a.tmp"]);
+    assert_eq!(folder.names(), [".palmnet-2-10.tmp", ".palmnet-notes.tmp", "a.tmp"]);
+    drop(lock);
+    resumes(trainer(Adam::new(0.01).into()), &folder.path("a.checkpoint"), &expected, "from nothing");
+    assert_eq!(folder.names(), [".palmnet-notes.tmp", "a.tmp"]);
 }
 
 /// A diverged state must not replace a checkpoint.
