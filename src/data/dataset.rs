@@ -5,6 +5,7 @@ use std::path::Path;
 
 use super::features::Features;
 
+use super::memory::{TRAINED, check_memory};
 use super::missing::Missing;
 use super::scaler::{Rows, Scaler};
 use super::schema::{Schema, TargetSchema};
@@ -173,6 +174,7 @@ impl Dataset {
             facts = summaries(&table);
         }
         let inferred = Schema::infer_with(&table, target, missing, &facts)?;
+        check_memory(&table, &inferred.schema, TRAINED)?;
         let mut data = Dataset::from_table_as(&table, &inferred.schema)?;
         data.notes = notes.into_iter().chain(inferred.notes).collect();
         Ok(data)

@@ -4,6 +4,7 @@ use std::ops::Range;
 
 use super::blame::{UNFILLED, UNLABELLED, infinite, missing, stray_text};
 use super::cell::{Cell, finite, short, single};
+use super::memory::{READ, check_memory};
 use super::number::NumberForm;
 use super::reading::{Reading, Unknown};
 use super::schema::{ColumnKind, Schema, TargetSchema};
@@ -46,6 +47,7 @@ impl Schema {
     /// If a column is missing.
     pub fn read_rows(&self, table: &Table) -> Result<ReadRows> {
         let roles = self.roles(table, false)?;
+        check_memory(table, self, READ)?;
         let mut features = Matrix::zeros(table.rows(), self.width());
         let mut reader =
             Reader { schema: self, table, roles: &roles, unknown: vec![Strangers::default(); roles.len()] };
@@ -75,6 +77,7 @@ impl Schema {
     }
 
     fn read_as(&self, table: &Table, labeled: bool, roles: &[Role<'_>]) -> Result<(Matrix, Targets, Vec<String>)> {
+        check_memory(table, self, READ)?;
         let (rows, width) = (table.rows(), self.width());
         let mut features = Matrix::zeros(rows, width);
         let outputs = if labeled { self.target().names().len() } else { 0 };
