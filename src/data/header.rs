@@ -143,7 +143,7 @@ pub(super) fn is_header<'t, R: Iterator<Item = Cow<'t, str>>>(
         columns.iter_mut().zip(record).for_each(|(column, cell)| column.observe(cell.trim()));
         rows += 1;
     }
-    let votes: i32 = columns.iter().map(Column::vote).sum();
+    let votes: i32 = columns.iter().map(Column::vote).sum::<i32>() + if counts_up(line) { 2 } else { 0 };
     let filled = line.iter().filter(|cell| !cell.is_empty()).count();
     if line.iter().filter(|cell| !cell.is_empty()).all(|cell| is_numeric(cell)) {
         // A cell or two may be unlike others by chance; of a header, most are.
@@ -151,6 +151,15 @@ pub(super) fn is_header<'t, R: Iterator<Item = Cow<'t, str>>>(
         return filled > 0 && (votes * 2 > filled as i32 || (numbered && votes >= 0));
     }
     votes > 0 || (votes == 0 && line.iter().all(is_text))
+}
+
+/// Returns whether three cells or more, one beside the other, are whole numbers that count up, as years are.
+fn counts_up(line: &[Cow<'_, str>]) -> bool {
+    let numbers: Vec<Option<i64>> = line.iter().map(|cell| cell.trim().parse().ok()).collect();
+    numbers.windows(3).any(|three| match three {
+        [Some(a), Some(b), Some(c)] => *b == a + 1 && *c == b + 1 && *a > 1000,
+        _ => false,
+    })
 }
 
 /// Returns whether cells are 0, 1, 2, …, but for an empty one at the beginning: the names that pandas gives.
@@ -176,6 +185,7 @@ mod tests {
             "2019,2020,2021\n1.5,2.5,4.0\n0.5,0.25,1.0\n1.1,1.2,1.3\n2.0,0.1,2.1",
             "a,b,4\n1,2,3\n4,5,6",
             ",a,b\n0,1,2\n1,3,4",
+            "id,2019,2020,2021\na,300,9000,1\nb,4000,2500,0\na,2000,100,1\nb,1500,8000,0",
             "0,1,2,3,4\n0.5,0.9,0.3,0.7,1\n0.1,0.7,0.2,0.4,1\n1.3,0.4,0.9,0.2,0\n1.0,1.4,1.9,1.2,2\n0.3,0.2,0.1,1.2,2",
             "color,size\nred,small\nblue,large\nred,large\nblue,small",
             "name,town\nAnn,Bonn\nBob,Ulm",

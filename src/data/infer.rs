@@ -68,7 +68,15 @@ impl Schema {
         if positions.len() + table.ignored().len() == table.columns() {
             let message = "has no feature columns besides the target: \
                  at least two columns, separated by commas, tabs or semicolons, were expected";
-            return Err(Error::format(table.file(), message));
+            let cell = table.cells(0).next().unwrap_or_default();
+            let remedy = match cell.split_whitespace().filter(|word| word.parse::<f64>().is_ok()).count() {
+                0 | 1 => String::new(),
+                _ => format!(
+                    ". Its numbers are separated by spaces: `sed 's/^ *//; s/  */,/g' {} > table.csv` makes commas of them",
+                    table.file()
+                ),
+            };
+            return Err(Error::format(table.file(), format!("{message}{remedy}")));
         }
         let mut inference = Inference { table, target, positions: &positions, summaries, notes: Vec::new() };
         if missing == Missing::Error {

@@ -160,7 +160,7 @@ impl Inference<'_> {
     /// Notes that a column of numbers looks like one of codes.
     fn hint_at_codes(&mut self, column: usize) {
         let Summary { numbers, codes, .. } = self.summaries[column];
-        if codes * 2 > numbers && !self.positions.contains(&column) {
+        if codes * 10 >= numbers && codes > 0 && !self.positions.contains(&column) {
             let name = self.table.column_name(column);
             self.notes.push(format!(
                 "the column {} is read as numbers, though its cells look like codes: --categories {name} reads them as texts",

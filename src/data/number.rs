@@ -24,6 +24,8 @@ const NOTATIONS: [(char, Option<char>); 8] = [
 ];
 const WITH_POINT: u8 = 0b0000_1111;
 const WITH_COMMA: u8 = 0b1111_0000;
+const THOUSANDS_BY_COMMA: u8 = 1 << 1;
+const THOUSANDS_BY_POINT: u8 = 1 << 5;
 
 const CURRENCIES: [&str; 12] = ["$", "€", "£", "¥", "₹", "₩", "₽", "₺", "₿", "¢", "฿", "₫"];
 const CURRENCY_CODES: [&str; 10] = ["USD", "EUR", "GBP", "CHF", "JPY", "INR", "CNY", "BRL", "AUD", "CAD"];
@@ -320,6 +322,11 @@ impl Notation {
         }
     }
 
+    /// Returns whether a currency stands before or behind every number.
+    fn is_money(&self) -> bool {
+        self.affixes.as_ref().is_some_and(|(prefix, suffix)| is_currency(prefix) || is_currency(suffix))
+    }
+
     /// Returns the form of the column's numbers; `decimal` is the character before decimals, if that is known.
     pub fn verdict(&self, decimal: Option<char>) -> Verdict {
         if self.failed || self.cells == 0 || (self.hexadecimal > 0 && self.hexadecimal < self.cells) {
@@ -334,6 +341,11 @@ impl Notation {
             (_, 0, _) => point,
             (_, _, Some(',')) => comma,
             (_, _, Some(_)) => point,
+            // Money has two decimals or none, so that three digits are thousands.
+            _ if self.is_money() && point & (1 | THOUSANDS_BY_COMMA) == THOUSANDS_BY_COMMA => THOUSANDS_BY_COMMA,
+            _ if self.is_money() && comma & THOUSANDS_BY_POINT != 0 && self.has_separators => {
+                comma & THOUSANDS_BY_POINT
+            }
             // Without a comma or a point in any cell both mean the same, and a point alone is what programs write.
             _ if !self.has_separators || point & 1 != 0 => point,
             _ => return Verdict::Ambiguous,
@@ -389,6 +401,20 @@ mod tests {
         assert_eq!(form(&cells, Some('.')).unwrap().read("46,722"), Some(46722.0));
         assert_eq!(form(&cells, Some(',')).unwrap().read("46,722"), Some(46.722));
         assert_eq!(form(&["1.234", "2.345"], Some(',')).unwrap().read("1.234"), Some(1234.0));
+    }
+
+    #[test]
+    fn three_digits_of_money_are_thousands() {
+        for (cells, expected) in [
+            (["$141,878", "$900,100"], [141_878.0, 900_100.0]),
+            (["1.200 €", "2.350 €"], [1200.0, 2350.0]),
+            (["$12", "$1,200"], [12.0, 1200.0]),
+            (["$1.25", "$2.50"], [1.25, 2.5]),
+            (["3,50 €", "12,25 €"], [3.5, 12.25]),
+        ] {
+            let form = form(&cells, None).unwrap_or_else(|| panic!("{cells:?}"));
+            assert_eq!(cells.map(|cell| form.read(cell).unwrap()), expected, "{cells:?}");
+        }
     }
 
     #[test]
