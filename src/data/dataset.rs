@@ -286,6 +286,20 @@ impl Dataset {
     /// Sets the group of each example, such as a person or a device: examples of one group stay together in a
     /// [`split`](Self::split), in [`folds`](Self::folds), and in every split of a training.
     ///
+    /// ```
+    /// use palmnet::data::{Missing, Reading};
+    /// use palmnet::{Dataset, Table, Target};
+    /// let mut reading = Reading::default();
+    /// reading.group = Some("patient".to_string());
+    /// let text = "patient,pulse,day\nAnn,71,1.5\nBob,64,1.5\nAnn,69,2.5\nCid,80,0.5\n";
+    /// let table = Table::parse_with(text, "visits.csv", &reading)?;
+    /// let data = Dataset::from_table(table, Target::Last, Missing::Fill)?;
+    /// assert_eq!(data.groups().unwrap(), [0, 1, 0, 2]);
+    /// let (train, test) = data.split(0.7, 0);
+    /// assert!(test.groups().unwrap().iter().all(|group| !train.groups().unwrap().contains(group)));
+    /// # Ok::<(), palmnet::Error>(())
+    /// ```
+    ///
     /// # Errors
     /// If there is not one group for each example, or the dataset has [times](Self::with_times).
     pub fn with_groups(mut self, groups: Vec<u32>) -> Result<Dataset> {
