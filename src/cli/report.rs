@@ -1,16 +1,41 @@
 //! Scores, networks and data as a line of text or JSON.
 
 use palmnet::data::Targets;
+use palmnet::metrics::OutputErrors;
 use palmnet::nn::Layer;
 use palmnet::train::Epoch;
-use palmnet::unversioned::Json;
+use palmnet::unversioned::{Json, printable};
 use palmnet::{Dataset, Network, Score};
 
 use super::format::counted;
+use super::terminal::wrap;
 
-/// Returns `{"loss":…,"accuracy":…}`, or with `"rmse"`, `"mae"` and `"r2"`.
-pub fn score_json(score: &Score) -> Json {
-    Json::object(score.figures().into_iter().map(|(name, figure)| (name, figure.into())))
+/// Returns `{"loss":…,"accuracy":…}`, or with `"rmse"`, `"mae"` and `"r2"`; of several targets, those of each are in
+/// `"targets"`.
+pub fn score_json(score: &Score, targets: &[String]) -> Json {
+    let mut members: Vec<(&str, Json)> =
+        score.figures().into_iter().map(|(name, figure)| (name, figure.into())).collect();
+    let each: Vec<(&str, Json)> = errors_of(score, targets)
+        .map(|(name, errors)| {
+            let figures = [("rmse", errors.rmse.into()), ("mae", errors.mae.into()), ("r2", errors.r2.into())];
+            (name.as_str(), Json::object(figures))
+        })
+        .collect();
+    if !each.is_empty() {
+        members.push(("targets", Json::object(each)));
+    }
+    Json::object(members)
+}
+
+/// Returns a line for each of several targets: `difference: rmse 1.234, mae 0.9876, R² 0.9123`.
+pub fn target_lines(score: &Score, targets: &[String]) -> String {
+    errors_of(score, targets).map(|(name, errors)| wrap(&format!("{}: {errors}", printable(name)), 0)).collect()
+}
+
+/// Returns the errors of each of several targets, with its name; none if there is only one.
+fn errors_of<'a>(score: &'a Score, targets: &'a [String]) -> impl Iterator<Item = (&'a String, &'a OutputErrors)> {
+    let outputs = score.evaluation.regression().map_or(&[][..], |found| &found.outputs);
+    targets.iter().zip(outputs).filter(|_| outputs.len() > 1)
 }
 
 /// Returns the line `{"event":"epoch",…}`.

@@ -15,7 +15,7 @@ use super::files::OutputFiles;
 use super::format::{counted, duration, exact};
 use super::options::{EVERY, JSON, QUIET};
 use super::progress::Progress;
-use super::report::{columns, epoch_line, examples, network_line, score_json};
+use super::report::{columns, epoch_line, examples, network_line, score_json, target_lines};
 use super::terminal::{warn, wrap, write_error};
 
 /// The options for the output of a training: `--every`, `--quiet` and `--json`.
@@ -141,13 +141,14 @@ pub fn run(
     if let Some(checkpoint) = &job.files.checkpoint {
         checkpoint.remove()?;
     }
+    let targets = job.train.schema().target().names();
     if job.mode.json {
         let mut members = vec![
             ("event", "done".into()),
             ("epochs", done.into()),
             ("seconds", seconds.into()),
-            ("train", score_json(&train)),
-            ("test", test.as_ref().map_or(Json::Null, score_json)),
+            ("train", score_json(&train, targets)),
+            ("test", test.as_ref().map_or(Json::Null, |test| score_json(test, targets))),
             ("model", job.files.model.as_str().into()),
         ];
         if origin == "settings" {
@@ -156,19 +157,21 @@ pub fn run(
         results.line(&Json::object(members));
     } else {
         let time = format!("{} in {}{kept}", counted(done, "epoch"), duration(seconds));
-        results.write(&summary(&time, &train, test.as_ref(), job.files));
+        results.write(&summary(&time, &train, test.as_ref(), targets));
+        let saved = [Some(&job.files.model), job.files.history.as_ref()].into_iter().flatten();
+        results.write(&saved.map(|file| format!("saved {file}\n")).collect::<String>());
     }
     results.state?;
     Ok(model)
 }
 
-fn summary(time: &str, train: &Score, test: Option<&Score>, files: &OutputFiles) -> String {
+/// Returns the scores; several targets have a line each, for the test set if there is one.
+fn summary(time: &str, train: &Score, test: Option<&Score>, targets: &[String]) -> String {
     let mut text = format!("{time}\n{}", wrap(&format!("train {train}"), 0));
     if let Some(test) = test {
         text += &wrap(&format!("test  {test}"), 0);
     }
-    let saved = [Some(&files.model), files.history.as_ref()].into_iter().flatten();
-    text + &saved.map(|file| format!("saved {file}\n")).collect::<String>()
+    text + &target_lines(test.unwrap_or(train), targets)
 }
 
 /// Saves the last good weights and the history of a training that diverged. Its own failures are only warnings, so that

@@ -5,6 +5,7 @@ use std::path::Path;
 
 use super::features::Features;
 
+use super::memory::{TRAINED, check_memory};
 use super::missing::Missing;
 use super::row_info::RowInfo;
 use super::scaler::{Rows, Scaler};
@@ -176,6 +177,7 @@ impl Dataset {
             facts = summaries(&table);
         }
         let inferred = Schema::infer_with(&table, target, missing, &facts)?;
+        check_memory(&table, &inferred.schema, TRAINED)?;
         let mut data = Dataset::from_table_as(&table, &inferred.schema)?;
         // Those of the table stand in front already.
         let more = data.notes.split_off(table.notes().len());

@@ -5,6 +5,7 @@ use std::borrow::Cow;
 use super::dialect::{Preamble, separator, separator_name};
 use super::foreign::decode;
 use super::header::is_header;
+use super::lines::{Line, Lines};
 use super::reading::Reading;
 use super::scanner::Scanner;
 use super::table::{Record, Table, distinct_columns, fault};
@@ -13,14 +14,6 @@ use crate::base::text::{counted, quoted};
 
 /// The name of a first column that has none.
 const INDEX: &str = "index";
-
-/// A record, while the table is put together.
-struct Line {
-    record: Record,
-    cells: usize,
-    /// The number of cells up to the last that is not empty.
-    used: usize,
-}
 
 impl Table {
     /// Reads the table in `content`, as `reading` says; `file` is its name in messages.
@@ -48,8 +41,8 @@ impl Table {
             }
         }
         let has_quotes = text.contains('"');
-        let lines = scan(first, has_quotes, file)?;
-        if lines.is_empty() {
+        let lines = Lines::scan(first, has_quotes, file)?;
+        if lines.records.is_empty() && lines.empty == 0 {
             return Err(Error::format(file, "is empty: a header or a line of numbers was expected"));
         }
         let comments = comments.len();
@@ -58,7 +51,7 @@ impl Table {
             separator,
             has_quotes,
             header: None,
-            columns: lines[0].cells,
+            columns: lines.first.cells,
             ignored: Vec::new(),
             records: Vec::new(),
             notes: Vec::new(),
@@ -70,25 +63,21 @@ impl Table {
     }
 
     /// Arranges the records in columns, and finds the header.
-    fn with_lines(mut self, mut lines: Vec<Line>, comments: usize) -> Result<Table> {
+    fn with_lines(mut self, lines: Lines, comments: usize) -> Result<Table> {
         if comments > 0 {
             let (lines, are) = (counted(comments, "line"), verb(comments));
             self.notes.push(format!("{lines} at the beginning that start with # {are} left out"));
         }
-        let all = lines.len();
-        lines.retain(|line| line.cells == 1 || line.used > 0);
-        if lines.is_empty() {
-            return Err(Error::format(
-                &self.file,
-                "has nothing but separators: a header or a line of numbers was expected",
-            ));
+        if lines.records.is_empty() {
+            let message = "has nothing but separators: a header or a line of numbers was expected";
+            return Err(Error::format(&self.file, message));
         }
-        if lines.len() < all {
-            let (empty, are) = (all - lines.len(), verb(all - lines.len()));
-            self.notes.push(format!("{} without content {are} left out", counted(empty, "line")));
+        if lines.empty > 0 {
+            let are = verb(lines.empty);
+            self.notes.push(format!("{} without content {are} left out", counted(lines.empty, "line")));
         }
         let has_row_names = self.arrange(&lines)?;
-        self.records = lines.iter().map(|line| line.record).collect();
+        self.records = lines.records;
         let first: Vec<Cow<'_, str>> = self.cells(0).collect();
         let under = (1..self.rows()).map(|row| self.cells(row));
         let judged = has_row_names || is_header(&first, under, &self.reading.names);
@@ -114,35 +103,46 @@ impl Table {
 
     /// Finds the number of columns, which every line must have. Returns whether the first line lacks the name of the
     /// first column, as R writes a table with names of rows.
-    fn arrange(&mut self, lines: &[Line]) -> Result<bool> {
-        let (first, rest) = (&lines[0], &lines[1..]);
-        let used = rest.iter().map(|line| line.used).max().unwrap_or(0);
-        let longer = rest.len() > 1 && rest.iter().all(|line| line.cells == first.cells + 1);
-        if longer && used == first.cells + 1 && first.used == first.cells {
+    fn arrange(&mut self, lines: &Lines) -> Result<bool> {
+        let (first, rows) = (&lines.first, lines.records.len());
+        let longer = rows > 2 && [lines.fewest, lines.most] == [first.cells + 1; 2];
+        if longer && lines.used == first.cells + 1 && first.used == first.cells {
             self.columns = first.cells + 1;
             return Ok(true);
         }
-        self.columns = first.used.max(used.min(first.cells)).max(1);
-        let odd = rest.iter().find(|line| line.used > self.columns || line.cells < self.columns);
-        if let Some(line) = odd {
-            let (cells, columns, name) = (line.cells, first.cells, separator_name(self.separator));
-            let above = first.record.line;
-            let remedy = match cells < columns {
-                true => "fill the line up, or remove it".to_string(),
-                false => format!(
-                    "a cell that holds a {name} must stand in double quotes, and --separator names another separator"
-                ),
-            };
-            let message = format!("{}, but line {above} has {columns}: {remedy}", counted(cells, "cell"));
-            return Err(fault(&self.file, line.record.line, message));
+        self.columns = first.used.max(lines.used.min(first.cells)).max(1);
+        if rows > 1 && (lines.used > self.columns || lines.fewest < self.columns) {
+            return Err(self.uneven(lines));
         }
-        let cells = lines.iter().map(|line| line.cells).max().unwrap_or(0);
+        let cells = first.cells.max(lines.most);
         if cells > self.columns {
             let empty = counted(cells - self.columns, "empty column");
             let are = verb(cells - self.columns);
             self.notes.push(format!("{empty} at the end of the lines {are} left out"));
         }
         Ok(false)
+    }
+
+    /// Returns the error for the first line that has not as many cells as the first.
+    fn uneven(&self, lines: &Lines) -> Error {
+        let (first, columns) = (&lines.first, self.columns);
+        let read = |record: &Record| {
+            let Record { position, line } = *record;
+            let mut scanner = Scanner { text: &self.text, position, line, separator: self.separator };
+            (line, Line::read(&mut scanner, self.has_quotes).unwrap_or(Line { cells: 0, used: 0 }))
+        };
+        let odd = lines.records[1..].iter().map(read).find(|(_, line)| line.used > columns || line.cells < columns);
+        let (number, cells) = odd.map_or((0, 0), |(number, line)| (number, line.cells));
+        let remedy = match cells < first.cells {
+            true => "fill the line up, or remove it".to_string(),
+            false => format!(
+                "a cell that holds a {} must stand in double quotes, and --separator names another separator",
+                separator_name(self.separator)
+            ),
+        };
+        let above = lines.records[0].line;
+        let message = format!("{}, but line {above} has {}: {remedy}", counted(cells, "cell"), first.cells);
+        fault(&self.file, number, message)
     }
 
     /// Makes a header of the first record, and looks for a column that numbers the rows.
@@ -232,42 +232,4 @@ fn count_cells(mut scanner: Scanner<'_>) -> usize {
         more = next;
     }
     cells
-}
-
-/// Finds all records.
-fn scan(mut scanner: Scanner<'_>, has_quotes: bool, file: &str) -> Result<Vec<Line>> {
-    let mut lines = Vec::new();
-    while scanner.skip_blank_lines() {
-        let record = Record { position: scanner.position, line: scanner.line };
-        if !has_quotes {
-            lines.push(plain_line(&mut scanner, record));
-            continue;
-        }
-        let (mut cells, mut used, mut more) = (0, 0, true);
-        while more {
-            let (cell, next) = scanner.cell().map_err(|(line, message)| fault(file, line, message))?;
-            cells += 1;
-            if !cell.is_empty() {
-                used = cells;
-            }
-            more = next;
-        }
-        lines.push(Line { record, cells, used });
-    }
-    Ok(lines)
-}
-
-/// Reads over a record without quotes, whose separators can simply be counted.
-fn plain_line(scanner: &mut Scanner<'_>, record: Record) -> Line {
-    let (separator, rest) = (scanner.separator, &scanner.text.as_bytes()[scanner.position..]);
-    let end = rest.iter().position(|&byte| byte == b'\n' || byte == b'\r').unwrap_or(rest.len());
-    let line = &rest[..end];
-    let cells = 1 + line.iter().filter(|&&byte| byte == separator).count();
-    let is_blank = |byte: &&u8| **byte == separator || **byte == b' ';
-    let empty = line.iter().rev().take_while(is_blank).filter(|&&byte| byte == separator).count();
-    // A line of separators alone has one empty cell more than these.
-    let used = if line.iter().all(|byte| is_blank(&byte)) { 0 } else { cells - empty };
-    scanner.position += end;
-    scanner.end_line();
-    Line { record, cells, used }
 }

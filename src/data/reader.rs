@@ -3,7 +3,8 @@
 use std::ops::Range;
 
 use super::blame::{UNFILLED, UNLABELLED, infinite, missing, stray_text};
-use super::cell::{Cell, finite, short_single};
+use super::cell::{Cell, finite, short, single};
+use super::memory::{READ, check_memory};
 use super::number::NumberForm;
 use super::reading::{Reading, Unknown};
 use super::schema::{ColumnKind, Schema, TargetSchema};
@@ -46,6 +47,7 @@ impl Schema {
     /// If a column is missing.
     pub fn read_rows(&self, table: &Table) -> Result<ReadRows> {
         let roles = self.roles(table, false)?;
+        check_memory(table, self, READ)?;
         let mut features = Matrix::zeros(table.rows(), self.width());
         let mut reader =
             Reader { schema: self, table, roles: &roles, unknown: vec![Strangers::default(); roles.len()] };
@@ -75,6 +77,7 @@ impl Schema {
     }
 
     fn read_as(&self, table: &Table, labeled: bool, roles: &[Role<'_>]) -> Result<(Matrix, Targets, Vec<String>)> {
+        check_memory(table, self, READ)?;
         let (rows, width) = (table.rows(), self.width());
         let mut features = Matrix::zeros(rows, width);
         let outputs = if labeled { self.target().names().len() } else { 0 };
@@ -241,7 +244,17 @@ struct Reader<'a> {
 impl Reader<'_> {
     /// Reads a row: features into `x`, and targets, or the index of the class, into `y`.
     fn read_row(&mut self, row: usize, x: &mut [f32], y: &mut [f32]) -> Result<()> {
-        self.table.each_cell(row, |column, cell| self.read_cell((row, column), cell, x, y))
+        self.table.each_cell(row, |column, cell, number| {
+            if let (Some(number), Role::Number { inputs, form, .. }) = (number, &self.roles[column])
+                && form.is_default()
+                && !self.is_named_missing(cell)
+                && let Some(number) = single(number)
+            {
+                x[inputs.start] = number;
+                return Ok(());
+            }
+            self.read_cell((row, column), cell, x, y)
+        })
     }
 
     /// Reads a cell.
@@ -250,7 +263,7 @@ impl Reader<'_> {
         let (table, (row, column)) = (self.table, at);
         match &self.roles[column] {
             Role::Unused => {}
-            Role::Number { inputs, form, marks } => match single(cell, form) {
+            Role::Number { inputs, form, marks } => match number(cell, form) {
                 Some(number) if !self.is_named_missing(cell) => x[inputs.start] = number,
                 _ => self.read_missing(at, cell, &mut x[inputs.clone()], *marks)?,
             },
@@ -274,7 +287,7 @@ impl Reader<'_> {
                 }
                 None => return Err(known.unknown(table, row, column, cell)),
             },
-            Role::Value { target, form } => match single(cell, form) {
+            Role::Value { target, form } => match number(cell, form) {
                 Some(number) if !self.is_named_missing(cell) => y[*target] = number,
                 _ => return Err(self.unusable_target(at, cell)),
             },
@@ -357,10 +370,11 @@ impl Reader<'_> {
 }
 
 /// Returns the number in a cell in single precision, without its origin.
-fn single(cell: &str, form: &NumberForm) -> Option<f32> {
+fn number(cell: &str, form: &NumberForm) -> Option<f32> {
     if form.is_default() {
         let text = cell.trim();
-        if let Some(number) = short_single(text).or_else(|| text.parse().ok().filter(|number: &f32| number.is_finite()))
+        if let Some(number) =
+            short(text).and_then(single).or_else(|| text.parse().ok().filter(|number: &f32| number.is_finite()))
         {
             return Some(number);
         }

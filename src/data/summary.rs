@@ -57,13 +57,19 @@ pub(super) fn summaries(table: &Table) -> Vec<Summary> {
     let mut summaries = vec![empty; table.columns()];
     let ignored: Vec<bool> = (0..table.columns()).map(|column| table.ignores(column)).collect();
     let reading = table.reading();
+    // A number may be a word for a missing value.
+    let all_numbers = reading.missing_values.is_none();
     for row in 0..table.rows() {
-        let mut see = |column: usize, cell: &str| {
+        let mut see = |column: usize, cell: &str, number: Option<f64>| {
             if ignored[column] {
                 return;
             }
             let summary = &mut summaries[column];
-            match table.content(column, cell) {
+            let content = match number.filter(|_| all_numbers) {
+                Some(number) => Cell::Number(number),
+                None => table.content(column, cell),
+            };
+            match content {
                 Cell::Number(number) => {
                     summary.numbers += 1;
                     summary.codes += usize::from(is_code(cell));
@@ -85,8 +91,8 @@ pub(super) fn summaries(table: &Table) -> Vec<Summary> {
                 }
             }
         };
-        let Ok(()) = table.each_cell(row, |column, cell| {
-            see(column, cell);
+        let Ok(()) = table.each_cell(row, |column, cell, number| {
+            see(column, cell, number);
             Ok::<(), Infallible>(())
         });
     }
@@ -170,9 +176,21 @@ pub(super) fn set_origins(table: &Table, summaries: &[Summary], meanings: &mut [
 /// A column that is `measured` has numbers, of which more than [`MOST_MEASURED`] different ones are not collected.
 pub(super) fn different_texts<'a>(table: &'a Table, wanted: &[bool], measured: Option<usize>) -> Vec<Texts<'a>> {
     let mut texts = vec![BTreeSet::new(); table.columns()];
-    each_cell(table, wanted, |column, cell| {
-        let is_full = measured == Some(column) && texts[column].len() > MOST_MEASURED;
-        if !is_full && !matches!(table.content(column, &cell), Cell::Missing) {
+    let mut wanted = wanted.to_vec();
+    if let Some(column) = measured.filter(|&column| wanted[column]) {
+        // Mostly it is a matter of the first rows.
+        let cells = (0..table.rows()).filter_map(|row| table.cells(row).nth(column));
+        let known = cells.filter(|cell| !matches!(table.content(column, cell), Cell::Missing));
+        for cell in known {
+            texts[column].insert(trimmed(cell));
+            if texts[column].len() > MOST_MEASURED {
+                break;
+            }
+        }
+        wanted[column] = false;
+    }
+    each_cell(table, &wanted, |column, cell| {
+        if !matches!(table.content(column, &cell), Cell::Missing) {
             texts[column].insert(trimmed(cell));
         }
     });
@@ -225,10 +243,8 @@ pub(super) fn frequent_words(table: &Table, summaries: &[Summary]) -> Vec<(usize
 fn each_cell<'a>(table: &'a Table, wanted: &[bool], mut see: impl FnMut(usize, Cow<'a, str>)) {
     // No cell behind the last of them is looked at.
     let end = wanted.iter().rposition(|&wanted| wanted).map_or(0, |last| last + 1);
-    if end == 0 {
-        return;
-    }
-    for row in 0..table.rows() {
+    let rows = if end == 0 { 0 } else { table.rows() };
+    for row in 0..rows {
         for (column, cell) in table.cells(row).take(end).enumerate().filter(|&(column, _)| wanted[column]) {
             see(column, cell);
         }

@@ -5,7 +5,7 @@ use std::fmt;
 use std::io::Read;
 use std::path::Path;
 
-use super::cell::Cell;
+use super::cell::{Cell, Span, short};
 use super::reading::Reading;
 use super::scanner::Scanner;
 use crate::base::error::{Error, Result};
@@ -197,24 +197,27 @@ impl Table {
         .take(self.columns)
     }
 
-    /// Calls `see` with the index and the text of each cell of a record, until it returns an error: faster than
-    /// [`cells`](Self::cells), for passes over a whole table.
+    /// Calls `see` with the index and the text of each cell of a record and, if it is a short number, its value, until
+    /// it returns an error: faster than [`cells`](Self::cells), for passes over a whole table.
     #[inline]
     pub(super) fn each_cell<E>(
         &self,
         row: usize,
-        mut see: impl FnMut(usize, &str) -> std::result::Result<(), E>,
+        mut see: impl FnMut(usize, &str, Option<f64>) -> std::result::Result<(), E>,
     ) -> std::result::Result<(), E> {
         if self.has_quotes {
-            return self.cells(row).enumerate().try_for_each(|(column, cell)| see(column, &cell));
+            return self.cells(row).enumerate().try_for_each(|(column, cell)| see(column, &cell, short(&cell)));
         }
         let rest = &self.text[self.records[row].position..];
         let (bytes, separator) = (rest.as_bytes(), self.separator);
         let mut start = 0;
         for column in 0..self.columns {
-            let ends = |&byte: &u8| byte == separator || byte == b'\n' || byte == b'\r';
-            let end = start + bytes[start..].iter().position(ends).unwrap_or(bytes.len() - start);
-            see(column, rest[start..end].trim_ascii())?;
+            let Span { end, number } = Span::read(bytes, start, separator);
+            let text = &rest[start..end];
+            match number {
+                Some(_) => see(column, text, number)?,
+                None => see(column, text.trim_ascii(), None)?,
+            }
             if bytes.get(end) != Some(&separator) {
                 break;
             }

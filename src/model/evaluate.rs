@@ -10,7 +10,7 @@ use crate::linalg::isa;
 use crate::linalg::matrix::Matrix;
 use crate::model::classification::Classification;
 use crate::model::metrics::Evaluation;
-use crate::model::regression::Regression;
+use crate::model::regression::{OutputErrors, Regression};
 use crate::nn::activation::Activation;
 use crate::nn::network::{Network, Scratch};
 
@@ -183,11 +183,7 @@ impl fmt::Display for Score {
             Evaluation::Classification(found) => {
                 write!(f, "loss {}, accuracy {:.4}", significant(self.loss, 4), found.accuracy())
             }
-            Evaluation::Regression(found) => {
-                let (rmse, mae) = (significant(found.rmse, 4), significant(found.mae, 4));
-                let r2 = if found.r2.abs() < 1e4 { format!("{:.4}", found.r2) } else { significant(found.r2, 4) };
-                write!(f, "rmse {rmse}, mae {mae}, R² {r2}")
-            }
+            Evaluation::Regression(found) => OutputErrors { rmse: found.rmse, mae: found.mae, r2: found.r2 }.fmt(f),
         }
     }
 }

@@ -1,5 +1,8 @@
 //! Metrics of predicted numbers.
 
+use std::fmt;
+
+use crate::base::text::significant;
 use crate::linalg::matrix::Matrix;
 
 /// Metrics of predicted numbers, as scikit-learn defines them. All are NaN if there are no examples, or if a prediction
@@ -36,6 +39,15 @@ pub struct OutputErrors {
     /// mean of the truth, and it has no lower bound. If the truth is constant, it is 1 if every prediction is exact,
     /// else 0. NaN for fewer than two examples.
     pub r2: f64,
+}
+
+/// One line: `rmse 1.234, mae 0.9876, R² 0.9123`.
+impl fmt::Display for OutputErrors {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (rmse, mae) = (significant(self.rmse, 4), significant(self.mae, 4));
+        let r2 = if self.r2.abs() < 1e4 { format!("{:.4}", self.r2) } else { significant(self.r2, 4) };
+        write!(f, "rmse {rmse}, mae {mae}, R² {r2}")
+    }
 }
 
 impl Regression {

@@ -139,11 +139,14 @@ fn regression_in_text_and_json() {
     let (done, epochs) = lines.split_last().unwrap();
     assert!(epochs.iter().all(|line| number(line, "validation_loss") > 0.0));
     for part in ["train", "test"] {
-        assert_eq!(names(member(done, part)), ["loss", "rmse", "mae", "r2"]);
+        assert_eq!(names(member(done, part)), ["loss", "rmse", "mae", "r2", "targets"]);
+        let each = ["sum", "difference"].map(|target| number(done, &format!("{part}.targets.{target}.r2")));
+        assert!((each[0] + each[1]) / 2.0 - number(done, &format!("{part}.r2")) < 1e-9, "{done}");
         assert!(number(done, &format!("{part}.r2")) > 0.99, "{done}");
         assert!(number(done, &format!("{part}.mae")) <= number(done, &format!("{part}.rmse")), "{done}");
     }
     let out = folder.run("eval model.safetensors sums.csv").ok();
+    assert!(out.contains("\nsum: rmse ") && out.contains("\ndifference: rmse "), "{out}");
     assert!(
         out.starts_with("400 examples: rmse ")
             && out.contains("mae ")
@@ -151,7 +154,7 @@ fn regression_in_text_and_json() {
         "{out}"
     );
     let evaluation = &folder.run("eval model.safetensors sums.csv --json").json()[0];
-    assert_eq!(names(evaluation), ["examples", "loss", "rmse", "mae", "r2"]);
+    assert_eq!(names(evaluation), ["examples", "loss", "rmse", "mae", "r2", "targets"]);
     // Columns are found by name, whatever their order.
     let out = folder.run("predict model.safetensors new.csv").ok();
     let values: Vec<Vec<f64>> =

@@ -9,7 +9,7 @@ use crate::cli::arguments::{Arguments, Command, Group, Opt};
 use crate::cli::format::counted;
 use crate::cli::input;
 use crate::cli::options::{HEADER, JSON, SEPARATOR, THREADS, UNKNOWN};
-use crate::cli::report::score_json;
+use crate::cli::report::{score_json, target_lines};
 use crate::cli::terminal::{warn, width, wrap};
 
 pub const COMMAND: Command = Command {
@@ -41,10 +41,11 @@ pub fn run(arguments: &Arguments, out: &mut dyn Write) -> Result<(), Failure> {
         warn(&format!("{dropped} of {rows} rows are dropped because a cell is missing"));
     }
     let (examples, names) = (data.len(), data.class_names().to_vec());
+    let targets = model.schema().target().names().to_vec();
     let score = model.score(&data)?;
     if arguments.has("--json") {
         let mut members = vec![("examples".to_string(), Json::from(examples))];
-        members.extend(score_json(&score).as_object().unwrap_or_default().iter().cloned());
+        members.extend(score_json(&score, &targets).as_object().unwrap_or_default().iter().cloned());
         if let Some(found) = score.evaluation.classification() {
             let row = |row: &Vec<usize>| Json::Array(row.iter().map(|&count| count.into()).collect());
             let classes = names.iter().enumerate().map(|(class, name)| {
@@ -62,7 +63,10 @@ pub fn run(arguments: &Arguments, out: &mut dyn Write) -> Result<(), Failure> {
         return Ok(writeln!(out, "{}", Json::Object(members))?);
     }
     match score.evaluation.classification() {
-        None => write!(out, "{}", wrap(&format!("{}: {score}", counted(examples, "example")), 0))?,
+        None => {
+            write!(out, "{}", wrap(&format!("{}: {score}", counted(examples, "example")), 0))?;
+            write!(out, "{}", target_lines(&score, &targets))?;
+        }
         Some(found) => {
             writeln!(out, "{}\n", counted(examples, "example"))?;
             writeln!(out, "{}\n", found.report(&names, width()).trim_end())?;

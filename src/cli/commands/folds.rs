@@ -51,8 +51,8 @@ impl Folds {
                     ("event", "fold".into()),
                     ("fold", number.into()),
                     ("seconds", clock.elapsed().as_secs_f64().into()),
-                    ("train", score_json(&fold.train)),
-                    ("test", score_json(&fold.test)),
+                    ("train", score_json(&fold.train, &[])),
+                    ("test", score_json(&fold.test, &[])),
                 ]);
                 writeln!(out, "{line}")?;
             } else {
