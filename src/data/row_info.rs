@@ -1,4 +1,4 @@
-//! What is known of the rows of a table besides features and targets: weights, groups and times.
+//! Facts about the rows of a table besides features and targets: weights, groups and times.
 
 use std::collections::BTreeMap;
 
@@ -69,7 +69,7 @@ impl RowInfo {
             }
         }
         if self.times.iter().flatten().any(|time| time.is_nan()) {
-            return Err(Error::Setting("a time is NaN: it has no place in an order".into()));
+            return Err(Error::Setting("a time is NaN: it must be a number, to be compared with the others".into()));
         }
         if self.groups.is_some() && self.times.is_some() {
             let message = "groups and times exclude each other: a group with rows before and after a moment could not \
@@ -252,8 +252,8 @@ fn times(table: &Table, column: usize, notes: &mut Vec<String>) -> Result<Vec<f6
                 numbers.observe(&cell);
                 dates.observe(&cell);
                 if let (Verdict::NoNumbers, None) = (numbers.verdict(None), dates.verdict()) {
-                    let message = "is neither a number nor a date in the form of the cells above it, so that its row has \
-                         no place in time: correct the cell, or remove the line";
+                    let message = "is neither a number nor a date in the form of the cells above it, so that its row \
+                         cannot be ordered: correct the cell, or remove the line";
                     return Err(table.blame(row, column, format!("{} {message}", quoted(&cell))));
                 }
             }
