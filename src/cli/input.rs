@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use palmnet::data::{Missing, Reading, Schema, Unknown};
+use palmnet::data::{Missing, Reading, Unknown};
 use palmnet::tune::diagnose_test;
 use palmnet::{Dataset, Error, Model, Table, Target};
 
@@ -10,8 +10,8 @@ use super::Failure;
 use super::arguments::{Arguments, Opt, nearest};
 use super::format::counted;
 use super::options::{
-    CATEGORIES, DECIMAL, FOLDS, HEADER, IGNORE, KEEP_INDEX, MISSING, MISSING_VALUES, NUMBERS, SEPARATOR, TARGET, TASK,
-    TEST, UNKNOWN,
+    CATEGORIES, DECIMAL, FOLDS, GROUP, HEADER, IGNORE, KEEP_INDEX, MISSING, MISSING_VALUES, NUMBERS, SEPARATOR, TARGET,
+    TASK, TEST, TIME, UNKNOWN, WEIGHTS,
 };
 use super::output::is_model;
 
@@ -21,8 +21,23 @@ pub const ABOUT: &str = "DATA is a CSV or TSV file (a header is recognized; - is
     t10k-labels-idx1-ubyte.";
 
 /// The options that a folder of images does not have.
-const FOR_TABLES: [Opt; 12] =
-    [TARGET, TASK, TEST, IGNORE, CATEGORIES, NUMBERS, MISSING, MISSING_VALUES, HEADER, SEPARATOR, DECIMAL, KEEP_INDEX];
+const FOR_TABLES: [Opt; 15] = [
+    TARGET,
+    TASK,
+    TEST,
+    IGNORE,
+    CATEGORIES,
+    NUMBERS,
+    MISSING,
+    MISSING_VALUES,
+    HEADER,
+    SEPARATOR,
+    DECIMAL,
+    KEEP_INDEX,
+    WEIGHTS,
+    GROUP,
+    TIME,
+];
 
 /// The training set and the test set.
 pub struct Parts {
@@ -101,7 +116,8 @@ impl<'a> Request<'a> {
         }
         let (data, rows) = match self.start {
             Some(model) => {
-                let mut table = self.table(self.path, model.schema())?;
+                let reading = reading(self.arguments, model.schema().reading())?;
+                let mut table = Table::read_with(self.path, &reading)?;
                 let rows = table.rows();
                 if self.missing == Missing::Drop {
                     table.drop_missing(model.schema())?;
@@ -124,7 +140,10 @@ impl<'a> Request<'a> {
         }
         let (train, test) = match self.test {
             Test::File(file) => {
-                let mut table = self.table(file, data.schema())?;
+                // Nothing is split off it, and its rows count alike.
+                let mut reading = reading(self.arguments, data.schema().reading())?;
+                (reading.weights, reading.group, reading.time) = (None, None, None);
+                let mut table = Table::read_with(file, &reading)?;
                 if self.missing != Missing::Error {
                     table.drop_missing(data.schema())?;
                 }
@@ -150,11 +169,6 @@ impl<'a> Request<'a> {
             ));
         }
         Ok(Parts { train, test, warnings })
-    }
-
-    /// Reads a table to which a schema will be applied.
-    fn table(&self, file: &str, schema: &Schema) -> Result<Table, Failure> {
-        Ok(Table::read_with(file, &reading(self.arguments, schema.reading())?)?)
     }
 }
 
@@ -187,7 +201,9 @@ pub fn reading(arguments: &Arguments, usual: Reading) -> Result<Reading, Failure
     if arguments.choice(&UNKNOWN)? == Some("error") {
         reading.unknown = Unknown::Error;
     }
-    for option in [TARGET, IGNORE, CATEGORIES, NUMBERS] {
+    let column = |option: &Opt| arguments.text(option.name).map(str::to_string);
+    (reading.weights, reading.group, reading.time) = (column(&WEIGHTS), column(&GROUP), column(&TIME));
+    for option in [TARGET, IGNORE, CATEGORIES, NUMBERS, WEIGHTS, GROUP, TIME] {
         // A number is that of a column.
         let names = list(&option).into_iter().flatten().chain(arguments.text(option.name).map(str::to_string));
         reading.names.extend(names.filter(|name| name.parse::<usize>().is_err()));

@@ -35,3 +35,16 @@ pub(super) fn stray_text(table: &Table, row: usize, column: usize) -> Error {
     };
     table.blame(row, column, format!("{} is not a number, which this column holds: {hint}", quoted(&cell)))
 }
+
+/// Returns the error for a column in which a comma may separate decimals or thousands.
+pub(super) fn ambiguous(table: &Table, column: usize) -> Error {
+    let cells = (0..table.rows()).filter_map(|row| Some((row, table.cells(row).nth(column)?)));
+    let with_comma = cells.into_iter().find(|(_, cell)| cell.contains(','));
+    let (row, cell) = with_comma.unwrap_or_default();
+    let message = format!(
+        "{} has a comma before decimals or before thousands, and no cell of this column tells which: say --decimal , \
+         or --decimal . (Reading::decimal)",
+        quoted(&cell)
+    );
+    table.blame(row, column, message)
+}

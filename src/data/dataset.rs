@@ -7,6 +7,7 @@ use super::features::Features;
 
 use super::memory::{TRAINED, check_memory};
 use super::missing::Missing;
+use super::row_info::RowInfo;
 use super::scaler::{Rows, Scaler};
 use super::schema::{Schema, TargetSchema};
 use super::summary::{frequent_words, summaries};
@@ -33,6 +34,7 @@ use crate::linalg::matrix::Matrix;
 pub struct Dataset {
     pub(super) features: Features,
     pub(super) targets: Targets,
+    pub(super) info: RowInfo,
     schema: Schema,
     notes: Vec<String>,
 }
@@ -70,7 +72,7 @@ impl Dataset {
             }
             _ => return mismatch("the targets are classes and the schema has values, or the reverse".to_string()),
         }
-        Ok(Dataset { features, targets, schema, notes: Vec::new() })
+        Ok(Dataset { features, targets, info: RowInfo::default(), schema, notes: Vec::new() })
     }
 
     /// Makes a dataset for classification; a label is an index in `class_names`. The features are called 1, 2, ….
@@ -147,7 +149,8 @@ impl Dataset {
     /// ```
     ///
     /// # Errors
-    /// Those of [`Schema::infer`], and if no row is left, or a column has no cell that is not missing.
+    /// Those of [`Schema::infer`] and [`from_table_as`](Self::from_table_as), and if no row is left, or a column has no
+    /// cell that is not missing.
     pub fn from_table(mut table: Table, target: Target<'_>, missing: Missing) -> Result<Dataset> {
         let targets = target.positions(&table)?;
         let mut facts = summaries(&table);
@@ -176,20 +179,26 @@ impl Dataset {
         let inferred = Schema::infer_with(&table, target, missing, &facts)?;
         check_memory(&table, &inferred.schema, TRAINED)?;
         let mut data = Dataset::from_table_as(&table, &inferred.schema)?;
-        data.notes = notes.into_iter().chain(inferred.notes).collect();
+        // Those of the table stand in front already.
+        let more = data.notes.split_off(table.notes().len());
+        data.notes = notes.into_iter().chain(inferred.notes).chain(more).collect();
         Ok(data)
     }
 
     /// Reads the labeled examples of a table as `schema` says. A category that the schema does not have counts as none
-    /// of those it has, which is noted.
+    /// of those it has, which is noted. The columns of weights, groups and times are those of the table's
+    /// [reading](crate::data::Reading).
     ///
     /// # Errors
     /// If a column is missing, or a cell of it is missing and may not be, infinite, not a number in a column of
-    /// numbers, or not one of the known classes.
+    /// numbers, or not one of the known classes; if a weight, a group or a time is missing or cannot be read, all weights
+    /// are zero, or there is only one group.
     pub fn from_table_as(table: &Table, schema: &Schema) -> Result<Dataset> {
         let (features, targets, notes) = schema.read(table, true)?;
         let mut data = Dataset::new(features, targets, schema.clone())?;
-        data.notes = table.notes().iter().cloned().chain(notes).collect();
+        let (info, more) = RowInfo::read(table)?;
+        data.info = info;
+        data.notes = table.notes().iter().cloned().chain(notes).chain(more).collect();
         Ok(data)
     }
 
@@ -198,8 +207,8 @@ impl Dataset {
         &self.notes
     }
 
-    /// Returns the number of examples and a digest of them: other numbers, another order, or other targets have another
-    /// one.
+    /// Returns the number of examples and a digest of them: other numbers, another order, other targets, weights, groups
+    /// or times have another one.
     #[doc(hidden)]
     pub fn digest(&self) -> String {
         let mut digest = Digest::new();
@@ -212,6 +221,7 @@ impl Dataset {
             Targets::Classes(labels) => labels.iter().for_each(|&label| digest.word(label.into())),
             Targets::Values(values) => digest.floats(values.as_slice()),
         }
+        self.info.digest(&mut digest);
         format!("{} examples of digest {}", self.len(), digest.finish())
     }
 
@@ -264,6 +274,68 @@ impl Dataset {
         }
     }
 
+    /// Sets how much each example counts in training, compared with the others: a weight of at least zero for each. In a
+    /// training their mean counts as 1, so that one with the weight 2 counts as two examples with the weight 1 do. Scores
+    /// and the loss of a validation set count every example alike.
+    ///
+    /// # Errors
+    /// If there is not one weight for each example, one is negative or not finite, or all are zero.
+    pub fn with_weights(mut self, weights: Vec<f32>) -> Result<Dataset> {
+        self.info.weights = Some(weights);
+        self.info.check(self.len()).map(|()| self)
+    }
+
+    /// Sets the group of each example, such as a person or a device: examples of one group stay together in a
+    /// [`split`](Self::split), in [`folds`](Self::folds), and in every split of a training.
+    ///
+    /// ```
+    /// use palmnet::data::{Missing, Reading};
+    /// use palmnet::{Dataset, Table, Target};
+    /// let mut reading = Reading::default();
+    /// reading.group = Some("patient".to_string());
+    /// let text = "patient,pulse,day\nAnn,71,1.5\nBob,64,1.5\nAnn,69,2.5\nCid,80,0.5\n";
+    /// let table = Table::parse_with(text, "visits.csv", &reading)?;
+    /// let data = Dataset::from_table(table, Target::Last, Missing::Fill)?;
+    /// assert_eq!(data.groups().unwrap(), [0, 1, 0, 2]);
+    /// let (train, test) = data.split(0.7, 0);
+    /// assert!(test.groups().unwrap().iter().all(|group| !train.groups().unwrap().contains(group)));
+    /// # Ok::<(), palmnet::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    /// If there is not one group for each example, or the dataset has [times](Self::with_times).
+    pub fn with_groups(mut self, groups: Vec<u32>) -> Result<Dataset> {
+        self.info.groups = Some(groups);
+        self.info.check(self.len()).map(|()| self)
+    }
+
+    /// Sets the time of each example, in any unit: in a [`split`](Self::split), in [`folds`](Self::folds), and in every
+    /// split of a training, those to train on come before those to test on. Examples of the same time keep their order.
+    ///
+    /// # Errors
+    /// If there is not one time for each example, one is NaN, or the dataset has [groups](Self::with_groups).
+    pub fn with_times(mut self, times: Vec<f64>) -> Result<Dataset> {
+        self.info.times = Some(times);
+        self.info.check(self.len()).map(|()| self)
+    }
+
+    /// Returns the weights of the examples: see [`with_weights`](Self::with_weights).
+    pub fn weights(&self) -> Option<&[f32]> {
+        self.info.weights.as_deref()
+    }
+
+    /// Returns the groups of the examples: see [`with_groups`](Self::with_groups). Those of a table are numbered from 0
+    /// in the order in which they appear.
+    pub fn groups(&self) -> Option<&[u32]> {
+        self.info.groups.as_deref()
+    }
+
+    /// Returns the times of the examples: see [`with_times`](Self::with_times). Dates of a table are seconds since
+    /// 1970-01-01.
+    pub fn times(&self) -> Option<&[f64]> {
+        self.info.times.as_deref()
+    }
+
     pub(super) fn allow_missing(&mut self, allowed: bool) {
         self.schema = self.schema.clone().allowing_missing(allowed);
     }
@@ -288,17 +360,18 @@ impl Dataset {
         }
     }
 
-    /// Returns the examples `rows`, in this order; one may be taken more than once.
+    /// Returns the examples `rows`, in this order, with their weights, groups and times; one may be taken more than
+    /// once.
     ///
     /// # Panics
     /// If there is no such row.
     #[must_use]
     pub fn select(&self, rows: &[usize]) -> Dataset {
-        let (features, targets) = (self.features.select(rows), self.targets.select(rows));
-        Dataset { features, targets, schema: self.schema.clone(), notes: self.notes.clone() }
+        let (features, targets, info) = (self.features.select(rows), self.targets.select(rows), self.info.select(rows));
+        Dataset { features, targets, info, schema: self.schema.clone(), notes: self.notes.clone() }
     }
 
-    /// Returns the same targets with other features, as many rows of them; they are called 1, 2, …: features that were
+    /// Returns the same targets, weights, groups and times with other features, as many rows of them; they are called 1, 2, …: features that were
     /// computed, such as the activations of another network.
     ///
     /// # Errors
@@ -318,7 +391,8 @@ impl Dataset {
             }
             TargetSchema::Values { names } => TargetSchema::Values { names: names.iter().map(renamed).collect() },
         };
-        Dataset::new(features, self.targets.clone(), Schema::numbers(inputs, target)?)
+        let data = Dataset::new(features, self.targets.clone(), Schema::numbers(inputs, target)?)?;
+        Ok(Dataset { info: self.info.clone(), ..data })
     }
 
     /// Scales the features in place. Features kept as bytes stay bytes: the scaling is remembered.
@@ -381,10 +455,11 @@ impl Dataset {
     }
 }
 
-/// Datasets are equal if their numbers and schemas are: how they were read does not matter.
+/// Datasets are equal if their examples and schemas are: how they were read does not matter.
 impl PartialEq for Dataset {
     fn eq(&self, other: &Self) -> bool {
-        self.features == other.features && self.targets == other.targets && self.schema == other.schema
+        let same_examples = self.features == other.features && self.targets == other.targets;
+        same_examples && self.info == other.info && self.schema == other.schema
     }
 }
 

@@ -21,7 +21,8 @@ impl Table {
     /// # Errors
     /// If the content is known to be no table, compressed, not UTF-8, or empty; if records differ in their number of
     /// cells; if a quote does not end or a cell continues after it; if two columns of the header have the same name or
-    /// no record is under it; if a value of `reading` is not valid. The error names the line.
+    /// no record is under it; if a value of `reading` is not valid, or the column of weights, of groups or of times that
+    /// it names is absent. The error names the line.
     pub fn parse_with(content: impl Into<Vec<u8>>, file: &str, reading: &Reading) -> Result<Table> {
         reading.check()?;
         let text = decode(content.into(), file)?;
@@ -94,6 +95,9 @@ impl Table {
             let why = "its cells occur again below";
             self.notes.push(format!("line {line} is read as data, as {why} (--header yes reads it as a header)"));
         }
+        let Reading { weights, group, time, .. } = &self.reading;
+        let about_rows: Vec<String> = [weights, group, time].into_iter().flatten().cloned().collect();
+        self.ignore(&about_rows)?;
         Ok(self)
     }
 

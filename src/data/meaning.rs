@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 
-use super::blame::{UNTRAINED, infinite, missing, stray_text};
+use super::blame::{UNTRAINED, ambiguous, infinite, missing, stray_text};
 use super::cell::finite;
 use super::number::{Notation, NumberForm, Verdict, is_numeric};
 use super::schema::{ColumnKind, TargetSchema};
@@ -133,7 +133,7 @@ impl Inference<'_> {
                         self.note_form(column, &form);
                         Meaning::Number(form)
                     }
-                    Verdict::Ambiguous => return Err(self.ambiguous(column)),
+                    Verdict::Ambiguous => return Err(ambiguous(table, column)),
                     Verdict::NoNumbers => self.time_or_text(column, times, numbers.contains(&column))?,
                 },
             };
@@ -167,19 +167,6 @@ impl Inference<'_> {
                 quoted(&name)
             ));
         }
-    }
-
-    /// Returns the error for a column in which a comma may separate decimals or thousands.
-    fn ambiguous(&self, column: usize) -> Error {
-        let cells = (0..self.table.rows()).filter_map(|row| Some((row, self.table.cells(row).nth(column)?)));
-        let with_comma = cells.into_iter().find(|(_, cell)| cell.contains(','));
-        let (row, cell) = with_comma.unwrap_or_default();
-        let message = format!(
-            "{} has a comma before decimals or before thousands, and no cell of this column tells which: say --decimal , \
-             or --decimal . (Reading::decimal)",
-            quoted(&cell)
-        );
-        self.table.blame(row, column, message)
     }
 
     /// Returns the meaning of a column whose cells are not all numbers, or an error if a text in it is likely a slip.

@@ -33,6 +33,17 @@ pub struct Reading {
     pub categories: Vec<String>,
     /// The columns, by their headers or their numbers from 1, whose cells are numbers: a text in them is an error.
     pub numbers: Vec<String>,
+    /// The column, by its header or its number from 1, that says how much each row counts in training, compared with the
+    /// others: numbers of at least zero, not all zero. See [`Dataset::with_weights`](crate::Dataset::with_weights).
+    /// Neither this column nor the two that follow are features: later tables need them only if they are read by
+    /// position, and then ignore their cells.
+    pub weights: Option<String>,
+    /// The column, by its header or its number from 1, that names the group of each row, such as a person or a device:
+    /// see [`Dataset::with_groups`](crate::Dataset::with_groups). It needs at least two different cells.
+    pub group: Option<String>,
+    /// The column, by its header or its number from 1, of numbers or dates that order the rows in time: see
+    /// [`Dataset::with_times`](crate::Dataset::with_times). It excludes `group`.
+    pub time: Option<String>,
     /// Names of columns: a first line that has one of them is a header.
     pub names: Vec<String>,
     /// The reading of a category that a model was not trained with.

@@ -44,17 +44,20 @@ impl Dataset {
     ///
     /// # Errors
     /// If [`Schema::check`] finds other columns or classes; if features are kept as bytes on one side only, or are
-    /// scaled differently. The dataset is unchanged then.
+    /// scaled differently; if one side alone has weights or times, or any has groups, whose numbers need not mean the
+    /// same. The dataset is unchanged then.
     pub fn append(&mut self, other: &Dataset) -> Result<()> {
         self.schema().check(other.schema())?;
+        let info = self.info.joined(&other.info)?;
         self.features.append(&other.features)?;
         self.targets.append(&other.targets);
+        self.info = info;
         self.allow_missing(self.schema().allows_missing() || other.schema().allows_missing());
         Ok(())
     }
 
     /// Returns sliding windows: every `length` consecutive examples become one, whose features are theirs, one after
-    /// the other with the oldest first, and whose target is that of the last. There are `len() + 1 − length` of them.
+    /// the other with the oldest first, and whose target, weight, group and time are those of the last. There are `len() + 1 − length` of them.
     ///
     /// A column `x` becomes `x[t-2]`, `x[t-1]`, `x[t]`, say. To predict the next value of a series, let the target of
     /// an example be the value that follows it. Split before, with [`split_in_order`](Self::split_in_order): windows of
@@ -80,7 +83,8 @@ impl Dataset {
                 format!("windows of {length} examples, where there are {}: from 1 to all were expected", self.len());
             return Err(Error::Setting(message));
         }
-        let (schema, targets) = (self.schema(), self.targets.select(&(length - 1..self.len()).collect::<Vec<_>>()));
+        let lasts: Vec<usize> = (length - 1..self.len()).collect();
+        let (schema, targets, info) = (self.schema(), self.targets.select(&lasts), self.info.select(&lasts));
         let column = |column: &Column, age: usize| {
             let time = if age == 0 { "t".to_string() } else { format!("t-{age}") };
             Column { name: format!("{}[{time}]", column.name), ..column.clone() }
@@ -90,7 +94,9 @@ impl Dataset {
         let positions = (columns.len()..columns.len() + schema.target().names().len()).collect();
         let schema =
             Schema::from_parts(columns, schema.target().clone(), positions)?.allowing_missing(schema.allows_missing());
-        Dataset::new(self.features.windows(length), targets, schema)
+        let mut windows = Dataset::new(self.features.windows(length), targets, schema)?;
+        windows.info = info;
+        Ok(windows)
     }
 }
 

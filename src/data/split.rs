@@ -1,6 +1,7 @@
-//! Random parts of a dataset, with the classes' proportions kept.
+//! Parts of a dataset: at random with the classes' proportions kept, by groups, or by time.
 
 use super::dataset::Dataset;
+use super::groups::Grouped;
 use crate::base::error::{Error, Result};
 use crate::base::rng::{Rng, purpose};
 use crate::base::sort::order;
@@ -12,14 +13,47 @@ impl Dataset {
     /// Each class is divided like the whole (a stratified split), as nearly as whole numbers allow, and the first part,
     /// which is the one to train on, gets at least one example of every class if it has room for that.
     ///
+    /// [Groups](Self::with_groups) stay whole, so that sizes and classes are only nearly right; a single group goes to the
+    /// first part, and of two or more each part gets one at least. With [times](Self::with_times), the first part has the
+    /// earliest examples, in the order of time, and the seed does not matter.
+    ///
     /// # Panics
     /// If `fraction` is not between 0 and 1.
     pub fn split(&self, fraction: f64, seed: u64) -> (Dataset, Dataset) {
         let first = self.count_of(fraction);
         let mut rows: Vec<usize> = (0..self.len()).collect();
-        Rng::stream(seed, purpose::SPLIT).shuffle(&mut rows);
-        let others = divide(&mut rows, first, self.labels());
+        let others = self.divide(&mut rows, first, &mut Rng::stream(seed, purpose::SPLIT));
         (self.select(&rows), self.select(&others))
+    }
+
+    /// Keeps `first` of `rows`, nearly so if they are of groups, and returns the others.
+    pub(crate) fn divide(&self, rows: &mut Vec<usize>, first: usize, rng: &mut Rng) -> Vec<usize> {
+        if self.times().is_some() {
+            *rows = self.in_order_of_time(rows);
+            return rows.split_off(first);
+        }
+        rng.shuffle(rows);
+        let Some(grouped) = self.grouped() else { return divide(rows, first, self.labels()) };
+        let mut parts = grouped.deal(rows, &[first, rows.len() - first], false, rng);
+        let others = parts.pop().unwrap_or_default();
+        *rows = parts.pop().unwrap_or_default();
+        others
+    }
+
+    /// Returns whether no split of the examples is possible: there are fewer than two, or fewer than two groups.
+    pub(crate) fn is_indivisible(&self) -> bool {
+        let single = |groups: &[u32]| groups.iter().all(|group| *group == groups[0]);
+        self.len() < 2 || self.groups().is_some_and(single)
+    }
+
+    fn grouped(&self) -> Option<Grouped<'_>> {
+        self.groups().map(|groups| Grouped { groups, labels: self.labels() })
+    }
+
+    fn in_order_of_time(&self, rows: &[usize]) -> Vec<usize> {
+        let times = self.times().unwrap_or_default();
+        let sorted = order(rows.len(), &|a, b| times[rows[a]].total_cmp(&times[rows[b]]));
+        sorted.into_iter().map(|index| rows[index]).collect()
     }
 
     /// Returns how many examples a fraction is: at least one, and not all, if there are two or more.
@@ -35,6 +69,10 @@ impl Dataset {
     /// Returns `k` pairs of datasets, for k-fold cross-validation: each example is in the second one, which is to test
     /// on, of exactly one pair, and in the first one, which is to train on, of the others. The test parts are random,
     /// and alike in size and in the numbers of each class to within one. A pair is copied when its turn comes.
+    ///
+    /// [Groups](Self::with_groups) stay whole, so that sizes and classes are only nearly alike. With
+    /// [times](Self::with_times), the examples are cut in their order into `k` + 1 parts of nearly the same size: each
+    /// but the first is tested on once, and all parts before it are trained on.
     ///
     /// ```
     /// use palmnet::{Activation::*, Adam, Loss, Network, Preprocessing, Scaling, Trainer, generate};
@@ -53,7 +91,8 @@ impl Dataset {
     /// ```
     ///
     /// # Errors
-    /// If `k` is less than two, or greater than the number of examples.
+    /// If `k` is less than two, or greater than the number of examples or of groups; with times, if there are not more
+    /// than `k` examples.
     pub fn folds(&self, k: usize, seed: u64) -> Result<impl Iterator<Item = (Dataset, Dataset)>> {
         if k < 2 || k > self.len() {
             let (n, s) = (self.len(), if self.len() == 1 { "" } else { "s" });
@@ -61,18 +100,49 @@ impl Dataset {
             return Err(Error::Setting(message));
         }
         let mut rows: Vec<usize> = (0..self.len()).collect();
-        Rng::stream(seed, purpose::FOLDS).shuffle(&mut rows);
-        let parts = deal(&mut rows, k, self.labels());
+        let mut rng = Rng::stream(seed, purpose::FOLDS);
+        let by_time = self.times().is_some();
+        let parts = match self.grouped() {
+            _ if by_time => cut(&self.in_order_of_time(&rows), k + 1)?,
+            Some(grouped) => {
+                let groups = grouped.count(&rows);
+                if k > groups {
+                    let message =
+                        format!("{k} folds of {groups} groups: at most as many as there are groups were expected");
+                    return Err(Error::Setting(message));
+                }
+                rng.shuffle(&mut rows);
+                grouped.deal(&rows, &vec![1; k], true, &mut rng)
+            }
+            None => {
+                rng.shuffle(&mut rows);
+                deal(&mut rows, k, self.labels())
+            }
+        };
         Ok((0..k).map(move |fold| {
-            let others = (0..k).filter(|&other| other != fold).flat_map(|other| parts[other].iter().copied());
-            (self.select(&others.collect::<Vec<usize>>()), self.select(&parts[fold]))
+            let tested = if by_time { fold + 1 } else { fold };
+            let is_trained = |other: usize| if by_time { other < tested } else { other != tested };
+            let others =
+                (0..parts.len()).filter(|&other| is_trained(other)).flat_map(|other| parts[other].iter().copied());
+            (self.select(&others.collect::<Vec<usize>>()), self.select(&parts[tested]))
         }))
     }
 }
 
+/// Cuts rows into consecutive parts, whose sizes differ by one at most.
+fn cut(rows: &[usize], parts: usize) -> Result<Vec<Vec<usize>>> {
+    let n = rows.len();
+    if parts > n {
+        let message =
+            format!("{} folds of {n} examples in the order of time: fewer than examples were expected", parts - 1);
+        return Err(Error::Setting(message));
+    }
+    Ok((0..parts).map(|part| rows[part * n / parts..(part + 1) * n / parts].to_vec()).collect())
+}
+
 /// Keeps `first` of the shuffled `rows`, and returns the others. If the rows have `labels`, each class is divided like
 /// the whole, as nearly as whole numbers allow, and each keeps at least one row if `first` has room for that.
-pub(crate) fn divide(rows: &mut Vec<usize>, first: usize, labels: Option<&[u32]>) -> Vec<usize> {
+fn divide(rows: &mut Vec<usize>, first: usize, labels: Option<&[u32]>) -> Vec<usize> {
     let Some(labels) = labels else { return rows.split_off(first) };
     let class = |row: usize| labels[row] as usize;
     let mut counts = vec![0; rows.iter().map(|&row| class(row) + 1).max().unwrap_or(0)];
@@ -123,7 +193,7 @@ fn quotas(counts: &[usize], first: usize) -> Vec<usize> {
 
 /// Returns `parts` parts of the shuffled `rows`, whose sizes differ by one at most; so do the numbers of each class in
 /// them.
-pub(crate) fn deal(rows: &mut [usize], parts: usize, labels: Option<&[u32]>) -> Vec<Vec<usize>> {
+fn deal(rows: &mut [usize], parts: usize, labels: Option<&[u32]>) -> Vec<Vec<usize>> {
     if let Some(labels) = labels {
         // Stable: within a class the order stays random.
         let shuffled = rows.to_vec();

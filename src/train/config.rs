@@ -1,7 +1,7 @@
 //! Every setting of a training as plain data: their checks, and the identity that they give a training.
 
 use super::checkpoint_file::{Fingerprint, INSTRUCTION_SET};
-use super::example_weights::ExampleWeights;
+use super::example_weights::{ExampleWeights, relative_weights};
 use super::position::layers;
 use super::step::{Examples, Rows, StepOptions};
 use super::targets;
@@ -9,7 +9,6 @@ use crate::base::digest::Digest;
 use crate::base::error::{Error, Result};
 use crate::base::rng::{Rng, purpose};
 use crate::data::Dataset;
-use crate::data::split::divide;
 use crate::linalg::isa;
 use crate::nn::layer::Layer;
 use crate::nn::loss::Loss;
@@ -230,10 +229,13 @@ impl Config {
 
     /// Returns the options of every step on `data`.
     pub(super) fn step_options(&self, network: &Network, data: &Dataset) -> Result<StepOptions> {
-        let weights = self.example_weights.as_ref().map(|weights| weights.of(data)).transpose()?;
+        let weights = match &self.example_weights {
+            Some(weights) => weights.of(data)?,
+            None => relative_weights(data)?.unwrap_or_default(),
+        };
         Ok(StepOptions {
             label_smoothing: self.label_smoothing,
-            weights: weights.unwrap_or_default(),
+            weights,
             clip_norm: self.clip_norm,
             max_norm: self.max_norm,
             frozen: self.first_trained(network)?,
@@ -246,27 +248,38 @@ impl Config {
 
     /// Returns the examples to train on, and those to measure the loss on: a fraction of `data`, or all of
     /// `validation_data`.
-    pub(super) fn divide<'d>(&self, data: &'d Dataset, validation_data: Option<&'d Dataset>) -> Examples<'d> {
+    ///
+    /// # Errors
+    /// If a validation set is to be taken from a single group, or no example that counts is left.
+    pub(super) fn divide<'d>(&self, data: &'d Dataset, validation_data: Option<&'d Dataset>) -> Result<Examples<'d>> {
         let mut train = Rows::all(data);
         let validation = match validation_data {
             Some(data) => Rows::all(data),
             None => {
                 let mut rng = Rng::stream(self.seed, purpose::VALIDATION);
-                Rows { data, rows: hold_back(self.validation, &mut train.rows, data.labels(), &mut rng) }
+                Rows { data, rows: hold_back(self.validation, &mut train.rows, data, &mut rng)? }
             }
         };
-        Examples { train, validation }
+        if data.weights().is_some_and(|weights| train.rows.iter().all(|&row| weights[row] == 0.0)) {
+            let message = "the weights of all examples that are left to train on are zero: at least one must count";
+            return Err(Error::Mismatch(message.into()));
+        }
+        Ok(Examples { train, validation })
     }
 }
 
-/// Takes this fraction of the rows away, at random and of each class alike; at least one row stays.
-fn hold_back(fraction: f64, rows: &mut Vec<usize>, labels: Option<&[u32]>, rng: &mut Rng) -> Vec<usize> {
+/// Takes this fraction of the rows away, as [`Dataset::split`] does; at least one row stays.
+fn hold_back(fraction: f64, rows: &mut Vec<usize>, data: &Dataset, rng: &mut Rng) -> Result<Vec<usize>> {
     let count = ((rows.len() as f64 * fraction).round() as usize).min(rows.len() - 1);
     if count == 0 {
-        return Vec::new();
+        return Ok(Vec::new());
     }
-    rng.shuffle(rows);
-    divide(rows, rows.len() - count, labels)
+    if data.is_indivisible() {
+        let message = "all examples to train on are of one group: a validation set needs another one";
+        return Err(Error::Mismatch(message.into()));
+    }
+    let first = rows.len() - count;
+    Ok(data.divide(rows, first, rng))
 }
 
 fn digest_of_network(network: &Network) -> String {

@@ -3,15 +3,18 @@
 use crate::base::error::{Error, Result};
 use crate::data::{Dataset, Targets};
 
-/// The weights of the examples in training; see [`Trainer::example_weights`](crate::Trainer::example_weights).
+/// The weights of the examples in training, besides those that a dataset
+/// [has itself](crate::Dataset::with_weights); see [`Trainer::example_weights`](crate::Trainer::example_weights).
 #[derive(Clone, Debug, PartialEq)]
 #[non_exhaustive]
 pub enum ExampleWeights {
-    /// Every class as much as any other, however few its examples are: n / (classes · examples of the class).
+    /// Every class as much as any other, however few its examples are: n / (classes · examples of the class). With weights
+    /// of the dataset, each example counts as its weight says within the class.
     Balanced,
-    /// A factor of at least zero for every class, in the order of the dataset's class names.
+    /// A factor of at least zero for every class, in the order of the dataset's class names, times the weight that the
+    /// dataset has for the example.
     Classes(Vec<f32>),
-    /// A factor of at least zero for every example.
+    /// A factor of at least zero for every example, instead of the dataset's weight.
     Examples(Vec<f32>),
 }
 
@@ -28,9 +31,13 @@ impl ExampleWeights {
                 None => Ok(()),
             }
         };
-        let by_class = |weights: &[f32]| match data.targets() {
-            Targets::Classes(labels) => Ok(labels.iter().map(|&label| weights[label as usize]).collect()),
-            Targets::Values(_) => {
+        let own = relative_weights(data)?;
+        let by_class = |weights: &[f32]| match (data.targets(), &own) {
+            (Targets::Classes(labels), None) => Ok(labels.iter().map(|&label| weights[label as usize]).collect()),
+            (Targets::Classes(labels), Some(own)) => {
+                Ok(labels.iter().zip(own).map(|(&label, own)| weights[label as usize] * own).collect())
+            }
+            (Targets::Values(_), _) => {
                 Err(Error::Mismatch("weights of classes need classes, and the targets are values".into()))
             }
         };
@@ -42,12 +49,30 @@ impl ExampleWeights {
                 by_class(weights)
             }
             ExampleWeights::Balanced => {
-                let mut counts = vec![0; classes];
-                data.labels().unwrap_or_default().iter().for_each(|&label| counts[label as usize] += 1);
-                let present = counts.iter().filter(|&&count| count > 0).count();
-                let weight = |&count: &usize| (data.len() as f64 / (present * count.max(1)) as f64) as f32;
+                let mut counts = vec![0.0; classes];
+                for (row, &label) in data.labels().unwrap_or_default().iter().enumerate() {
+                    counts[label as usize] += own.as_ref().map_or(1.0, |own| f64::from(own[row]));
+                }
+                let present = counts.iter().filter(|&&count| count > 0.0).count() as f64;
+                // A class that does not count has no example with a weight.
+                let weight = |&count: &f64| match count > 0.0 {
+                    true => (data.len() as f64 / (present * count)) as f32,
+                    false => 0.0,
+                };
                 by_class(&counts.iter().map(weight).collect::<Vec<f32>>())
             }
         }
     }
+}
+
+/// Returns the weights that a dataset has itself, scaled to a mean of 1.
+pub(super) fn relative_weights(data: &Dataset) -> Result<Option<Vec<f32>>> {
+    let Some(weights) = data.weights() else { return Ok(None) };
+    let sum: f64 = weights.iter().map(|&weight| f64::from(weight)).sum();
+    if sum == 0.0 {
+        // A part of a dataset may have none of those that count.
+        return Err(Error::Mismatch("the weights of all examples are zero: at least one must count".into()));
+    }
+    let n = weights.len() as f64;
+    Ok(Some(weights.iter().map(|&weight| (f64::from(weight) * n / sum) as f32).collect()))
 }

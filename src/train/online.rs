@@ -81,7 +81,7 @@ impl Online {
     /// step.
     ///
     /// With [`ExampleWeights::Balanced`](crate::train::ExampleWeights::Balanced), the classes of each dataset are
-    /// balanced by themselves.
+    /// balanced by themselves. Weights that a dataset has itself are compared with each other, not with those of another.
     ///
     /// # Errors
     /// If data, network and loss do not fit each other, if the network has other layers than the one that this was made

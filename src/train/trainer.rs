@@ -92,7 +92,8 @@ impl Trainer {
     }
 
     /// Sets the weight of each example: its loss and gradient are multiplied by it, and the mean is still taken
-    /// over the number of examples. The validation loss is without weights.
+    /// over the number of examples. The validation loss is without weights. By default, the weights are those that the
+    /// data [has itself](crate::Dataset::with_weights), scaled to a mean of 1.
     pub fn example_weights(mut self, weights: ExampleWeights) -> Self {
         self.config.example_weights = Some(weights);
         self
@@ -123,8 +124,9 @@ impl Trainer {
         self
     }
 
-    /// Holds back this fraction of the examples (and of each class), in [0, 1), chosen by the seed, to measure the loss
-    /// on after each epoch. [`Run::validation_data`] is for a validation set of your own.
+    /// Holds back this fraction of the examples, in [0, 1), as [`Dataset::split`](crate::Dataset::split) does: chosen by
+    /// the seed and of each class alike, in whole groups, or the last in time. The loss is measured on them after each
+    /// epoch. [`Run::validation_data`] is for a validation set of your own.
     pub fn validation(mut self, fraction: f64) -> Self {
         self.config.validation = fraction;
         self

@@ -28,6 +28,7 @@ impl<'a> Training<'a> {
     ) -> Result<Self> {
         let options = config.step_options(network, data)?;
         let pass = Pass::new(network, config.loss, config.seed)?.freeze(network, options.frozen);
-        Ok(Training { network, pass, examples: config.divide(data, validation_data), options, restored })
+        let examples = config.divide(data, validation_data)?;
+        Ok(Training { network, pass, examples, options, restored })
     }
 }

@@ -15,7 +15,8 @@ pub struct Fold {
     pub test: Score,
 }
 
-/// Trains `k` models, each on all but one fold of the data, and scores them on that fold. Folds are stratified.
+/// Trains `k` models, each on all but one fold of the data, and scores them on that fold. The folds are those of
+/// [`Dataset::folds`]: stratified, or of whole groups, or in the order of time.
 /// Preprocessing and tuning use the training part of each fold alone. The iterator trains a model per item.
 ///
 /// ```

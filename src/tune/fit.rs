@@ -196,6 +196,10 @@ impl<'t, 'r> Tuning<'t, 'r> {
             return Ok(Vec::new());
         }
         let (learned, scored) = penalty::divide(tuned, self.train);
+        // Of few groups, none may be left to score on, or to take a validation set from.
+        if scored.is_empty() || learned.is_indivisible() {
+            return Ok(Vec::new());
+        }
         let mut losses = self.ended_trials().unwrap_or_default();
         losses.truncate(candidates.len() - 1);
         let resumed = losses.len();

@@ -141,7 +141,7 @@ impl RandomSearch {
         let mut rng = Rng::stream(usual.seed, purpose::SEARCH);
         let (learned, scored) = train.split((1.0 - self.validation).min(1.0 - f64::EPSILON), rng.next_u64());
         if scored.is_empty() {
-            return Err(Error::Mismatch("one example is too few for a search".into()));
+            return Err(Error::Mismatch("one example, or one group, is too few for a search".into()));
         }
         let _ = observer(SearchEvent::Begin { train: &learned, validation: &scored });
         let mut run = FitRun::default().observe(|event| observer(SearchEvent::Fit { index: None, event }));

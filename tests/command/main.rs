@@ -10,6 +10,7 @@ mod json;
 mod killed;
 mod missing;
 mod output;
+mod rows;
 mod selection;
 mod settings;
 #[path = "../support/mod.rs"]

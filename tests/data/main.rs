@@ -5,6 +5,7 @@ mod images;
 mod misread;
 mod missing;
 mod parsing;
+mod rows;
 mod scaling;
 mod schemas;
 mod splits;

@@ -126,6 +126,65 @@ fn example_weights_act_like_copies() {
     );
 }
 
+/// Seven times the weights are the same weights, since only their ratios count.
+#[test]
+fn weights_of_a_dataset_act_like_those_of_a_trainer() {
+    let data = scaled_digits(90);
+    let network = Network::builder(64).dense(20, Tanh).dense(10, Softmax).seed(1).build().unwrap();
+    let factors: Vec<f32> = (0..90).map(|i| (i % 3) as f32).collect();
+    let weighted = data.clone().with_weights(factors.iter().map(|factor| 7.0 * factor).collect()).unwrap();
+    let given = ExampleWeights::Examples(factors);
+    let expected = one_step(&network, &data, |trainer| trainer.example_weights(given.clone()));
+    assert_eq!(one_step(&network, &weighted, |trainer| trainer), expected);
+    let plain = one_step(&network, &data, |trainer| trainer);
+    assert_ne!(plain, expected);
+    let equal = data.clone().with_weights(vec![0.1; 90]).unwrap();
+    assert_eq!(one_step(&network, &equal, |trainer| trainer), plain);
+    // Those of a trainer replace them.
+    assert_eq!(one_step(&network, &equal, |trainer| trainer.example_weights(given.clone())), expected);
+}
+
+/// Weights 1, 1 and 2 of a class, and 1 of another, have the mean 5/4, and are 0.8, 0.8, 1.6 and 0.8. The classes then
+/// have 3.2 and 0.8 of 4, and count half of it each if multiplied with 0.625 and 2.5.
+#[test]
+fn balanced_classes_keep_the_weights_within_them() {
+    let x = Matrix::from_rows(&[[1.0], [2.0], [-1.0], [0.5]]);
+    let data = Dataset::from_classes(x, vec![0, 0, 0, 1], ["a", "b"]).unwrap();
+    let network = Network::builder(1).dense(2, Softmax).seed(3).build().unwrap();
+    let weighted = data.clone().with_weights(vec![1.0, 1.0, 2.0, 1.0]).unwrap();
+    let step = |data: &Dataset, weights: ExampleWeights| {
+        flat(&one_step(&network, data, |trainer| trainer.example_weights(weights.clone())))
+    };
+    let balanced = step(&weighted, ExampleWeights::Balanced);
+    let by_class = step(&weighted, ExampleWeights::Classes(vec![0.625, 2.5]));
+    let expected = step(&data, ExampleWeights::Examples(vec![0.5, 0.5, 1.0, 2.0]));
+    for ((balanced, by_class), expected) in balanced.iter().zip(by_class).zip(expected) {
+        assert!((balanced - expected).abs() < 1e-6 && (by_class - expected).abs() < 1e-6, "{balanced} {by_class}");
+    }
+}
+
+#[test]
+fn examples_left_to_train_on_must_count() {
+    let data = generate::moons(10, 0.1, 1);
+    let network = Network::builder(2).dense(2, Softmax).build().unwrap();
+    let fit = |data: &Dataset, validation: f64| {
+        let trainer = Trainer::new(Loss::CrossEntropy, Sgd::new(0.1)).validation(validation).epochs(1);
+        trainer.fit(&mut network.clone(), data).map(drop)
+    };
+    // The only one that counts is the last, which is validated on.
+    let weights = (0..10).map(|i| if i == 9 { 1.0 } else { 0.0 }).collect();
+    let times = (0..10).map(f64::from).collect();
+    let late = data.clone().with_weights(weights).unwrap().with_times(times).unwrap();
+    fit(&late, 0.0).unwrap();
+    let message = fit(&late, 0.2).unwrap_err().to_string();
+    assert!(message.contains("left to train on are zero"), "{message}");
+    let message = fit(&late.select(&[0, 1]), 0.0).unwrap_err().to_string();
+    assert!(message.contains("weights of all examples are zero"), "{message}");
+    let one = data.with_groups(vec![4; 10]).unwrap();
+    fit(&one, 0.0).unwrap();
+    assert!(fit(&one, 0.2).unwrap_err().to_string().contains("of one group"));
+}
+
 #[test]
 fn balanced_weights_recover_a_rare_class() {
     // Two overlapping clouds, one with a twentieth of the examples.

@@ -100,6 +100,33 @@ pub const KEEP_INDEX: Opt = Opt::new(
     "Keep a first column without a name that numbers the rows. By default it is left out.",
 );
 
+pub const WEIGHTS: Opt = Opt::new(
+    "--weights",
+    "COLUMN",
+    Data,
+    "The column that says how much each row counts in training, compared with the others: numbers of at least 0. It is \
+     no feature.",
+)
+.aliases(&["--sample-weight", "--sample-weights"]);
+
+pub const GROUP: Opt = Opt::new(
+    "--group",
+    "COLUMN",
+    Data,
+    "The column that names the group of each row, such as a person or a device. The rows of a group stay together in \
+     every split: test, validation, folds. It is no feature.",
+)
+.aliases(&["--groups"]);
+
+pub const TIME: Opt = Opt::new(
+    "--time",
+    "COLUMN",
+    Data,
+    "The column of numbers or dates that orders the rows: the last ones are the test set, and the last of the others the \
+     validation set; folds are tested on what comes after their training data. It is no feature.",
+)
+.excludes(&["--group"]);
+
 pub const FOLDS: Opt = Opt::new(
     "--folds",
     "K",

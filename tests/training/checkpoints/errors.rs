@@ -113,7 +113,10 @@ fn checkpoint_of_other_data_is_refused() {
         x[(59, 1)] += 1e-5;
         Dataset::from_classes(x, data().labels().unwrap().to_vec(), data().class_names().to_vec()).unwrap()
     };
-    for data in [one_label, one_number, data().select(&(0..59).collect::<Vec<_>>())] {
+    let weighted = data().with_weights(vec![1.0; 60]).unwrap();
+    let grouped = data().with_groups((0..60).collect()).unwrap();
+    let timed = data().with_times(vec![0.0; 60]).unwrap();
+    for data in [one_label, one_number, data().select(&(0..59).collect::<Vec<_>>()), weighted, grouped, timed] {
         let message = refused(&folder, adam(), builder(), &data);
         assert!(message.contains("data was 60 examples of digest "), "{message}");
     }
