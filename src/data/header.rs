@@ -12,7 +12,9 @@
 use std::borrow::Cow;
 use std::collections::BTreeSet;
 
+use super::cell::Cell;
 use super::number::is_numeric;
+use super::reading::Reading;
 use super::time::is_time;
 
 /// So many records under the line are looked at, and about so many cells.
@@ -76,7 +78,7 @@ impl<'a> Column<'a> {
     }
 
     /// Returns the vote of the column's cell: positive for a header.
-    fn vote(&self) -> i32 {
+    fn vote(&self, reading: &Reading) -> i32 {
         if self.cell.is_empty() || self.filled == 0 {
             return 0;
         }
@@ -99,11 +101,14 @@ impl<'a> Column<'a> {
             (Kind::Text, Kind::Text) => i32::from(recurs),
             (Kind::Number, Kind::Number) => match self.is_unlike(recurs) {
                 true => 1,
-                false => -1,
+                // A name may be a year or an index; `3.5` or `12 %` hardly is one.
+                false if self.cell.bytes().all(|byte| byte.is_ascii_digit()) => -1,
+                false => -3,
             },
             (Kind::Time, Kind::Time) => -1,
-            // A word among numbers, which `-` or `?` for a missing one would be, is a header's.
+            // A word among numbers is a header's, but for one that stands for a missing number.
             (Kind::Text, _) if !self.cell.chars().any(char::is_alphanumeric) => -1,
+            (Kind::Text, _) if matches!(Cell::of(self.cell, reading), Cell::Missing) => -1,
             _ => 2,
         }
     }
@@ -121,14 +126,14 @@ impl<'a> Column<'a> {
     }
 }
 
-/// Returns whether a line is a header of the records under it; `names` are names that a header has.
+/// Returns whether a line is a header of the records under it; the names of `reading` are names that a header has.
 pub(super) fn is_header<'t, R: Iterator<Item = Cow<'t, str>>>(
     line: &[Cow<'_, str>],
     records: impl Iterator<Item = R>,
-    names: &[String],
+    reading: &Reading,
 ) -> bool {
     let is_text = |cell: &Cow<'_, str>| !cell.is_empty() && !is_numeric(cell);
-    let named = |cell: &Cow<'_, str>| names.iter().any(|name| name == cell.trim());
+    let named = |cell: &Cow<'_, str>| reading.names.iter().any(|name| name == cell.trim());
     if line.iter().any(named) {
         return true;
     }
@@ -143,7 +148,8 @@ pub(super) fn is_header<'t, R: Iterator<Item = Cow<'t, str>>>(
         columns.iter_mut().zip(record).for_each(|(column, cell)| column.observe(cell.trim()));
         rows += 1;
     }
-    let votes: i32 = columns.iter().map(Column::vote).sum::<i32>() + if counts_up(line) { 2 } else { 0 };
+    let votes: i32 = columns.iter().map(|column| column.vote(reading)).sum();
+    let votes = if counts_up(line) { votes + 2 } else { votes };
     let filled = line.iter().filter(|cell| !cell.is_empty()).count();
     if line.iter().filter(|cell| !cell.is_empty()).all(|cell| is_numeric(cell)) {
         // A cell or two may be unlike others by chance; of a header, most are.
@@ -175,7 +181,7 @@ mod tests {
     fn judged(text: &str) -> bool {
         let lines: Vec<Vec<Cow<'_, str>>> =
             text.lines().map(|line| line.split(',').map(Cow::Borrowed).collect()).collect();
-        is_header(&lines[0], lines[1..].iter().map(|line| line.iter().cloned()), &[])
+        is_header(&lines[0], lines[1..].iter().map(|line| line.iter().cloned()), &Reading::default())
     }
 
     #[test]
@@ -188,6 +194,7 @@ mod tests {
             "id,2019,2020,2021\na,300,9000,1\nb,4000,2500,0\na,2000,100,1\nb,1500,8000,0",
             "0,1,2,3,4\n0.5,0.9,0.3,0.7,1\n0.1,0.7,0.2,0.4,1\n1.3,0.4,0.9,0.2,0\n1.0,1.4,1.9,1.2,2\n0.3,0.2,0.1,1.2,2",
             "color,size\nred,small\nblue,large\nred,large\nblue,small",
+            "RI,Na,Mg\n1.52,13.6,4.5\n1.51,13.9,3.6",
             "name,town\nAnn,Bonn\nBob,Ulm",
             "when,y\n2024-01-01,a\n2024-01-02,b",
         ] {
@@ -204,6 +211,9 @@ mod tests {
             "?,x,1\n3,x,2\n4,y,1",
             "0,1\n1,0\n0,1\n1,1\n0,0",
             "vhigh,2,2,high\nmed,3,4,high\nvhigh,5more,2,med",
+            "N/A,yes\n1.5,no\n2.5,yes\n3.5,no",
+            "nan\n1.5\n2.5",
+            "4.5 %,x,f\n1.5 %,y,g\n2.5 %,z,g\n1.2 %,y,h\n9.0 %,z,h\n7.5 %,y,h",
         ] {
             assert!(!judged(data), "{data}");
         }

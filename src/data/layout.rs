@@ -80,7 +80,7 @@ impl Table {
         self.records = lines.records;
         let first: Vec<Cow<'_, str>> = self.cells(0).collect();
         let under = (1..self.rows()).map(|row| self.cells(row));
-        let judged = has_row_names || is_header(&first, under, &self.reading.names);
+        let judged = has_row_names || is_header(&first, under, &self.reading);
         let plain = first.iter().all(|cell| !cell.is_empty() && is_name(cell));
         let has_name = !first[0].is_empty();
         drop(first);

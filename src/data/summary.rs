@@ -7,7 +7,7 @@ use std::convert::Infallible;
 use super::cell::Cell;
 use super::number::{Notation, NumberForm, is_numeric};
 use super::table::Table;
-use super::time::{TimeForm, TimeNotation};
+use super::time::{TimeForm, TimeNotation, is_time};
 
 /// The different cells of a column, trimmed, in alphabetical order.
 pub(super) type Texts<'a> = BTreeSet<Cow<'a, str>>;
@@ -230,7 +230,12 @@ pub(super) fn frequent_words(table: &Table, summaries: &[Summary]) -> Vec<(usize
         known.into_iter().for_each(|(_, count)| *count += 1);
     });
     let mut frequent = Vec::new();
-    for (column, counts) in counts.iter().enumerate() {
+    // Dates, and numbers however they are written, are no texts.
+    let is_measured = |texts: &Texts<'_>| {
+        let measured = texts.iter().filter(|text| is_numeric(text) || is_time(text));
+        measured.count() * 2 > texts.len()
+    };
+    for (column, counts) in counts.iter().enumerate().filter(|&(column, _)| !is_measured(&texts[column])) {
         let (texts, filled) = (texts[column].len(), summaries[column].filled());
         let is_frequent = |count: usize| count >= 2 && count * 2 * texts >= filled;
         let words = counts.iter().filter(|&&(_, count)| is_frequent(count));

@@ -311,3 +311,44 @@ fn other_files_are_called_by_their_names() {
         );
     }
 }
+
+#[test]
+fn decimal_commas_do_not_separate_cells() {
+    // Without a header that tells, and with more texts than numbers.
+    let text = "327389,51;red;yes\n22994,97;blue;no\n35526,25;red;yes\n11956,75;blue;no\n";
+    let table = Table::parse(text, "a.csv").unwrap();
+    assert_eq!(table.cells(1).collect::<Vec<_>>(), ["22994,97", "blue", "no"]);
+    let table = Table::parse("51861,68|maybe\n-834062,89|maybe\n1260016,65|no\n", "a.csv").unwrap();
+    assert_eq!(table.cells(0).collect::<Vec<_>>(), ["51861,68", "maybe"]);
+    // With a separator at the end of some lines, as tables that are edited by hand have.
+    let table = Table::parse("a;b;\n1,5;no;\n2,5;yes\n3,5;no;\n", "a.csv").unwrap();
+    assert_eq!(table.header().unwrap(), ["a", "b"]);
+    assert_eq!(table.cells(1).collect::<Vec<_>>(), ["2,5", "yes"]);
+}
+
+#[test]
+fn rows_that_begin_with_a_missing_number_or_have_rare_classes_are_no_headers() {
+    for text in
+        ["N/A,yes\n1.5,no\n2.5,yes\n3.5,no\n", "4.5 %,x,f\n1.5 %,y,g\n2.5 %,z,g\n1.2 %,y,h\n9.0 %,z,h\n7.5 %,y,h\n"]
+    {
+        let table = Table::parse(text, "a.csv").unwrap();
+        assert_eq!((table.header(), table.rows()), (None, text.lines().count()));
+    }
+}
+
+#[test]
+fn words_for_missing_cells_are_missing_among_dates_and_decorated_numbers() {
+    let rows = |cells: [&str; 6]| {
+        let classes = ["yes", "no"].into_iter().cycle();
+        cells.iter().zip(classes).map(|(cell, class)| format!("{cell};{class}\n")).collect::<String>()
+    };
+    for (cells, read) in [
+        (["9,5 %", "None", "7,25 %", "None", "1,5 %", "2,5 %"], "numbers"),
+        (["2024-05-31", "NA", "2024-06-01", "NA", "2024-01-31", "2024-02-29"], "dates"),
+    ] {
+        let table = Table::parse(format!("a;class\n{}", rows(cells)), "a.csv").unwrap();
+        let data = Dataset::from_table(table, Target::Last, Missing::Fill).unwrap();
+        has_note(&data, &format!("is read as {read}"));
+        assert_eq!(data.missing_count(), 2, "{cells:?}");
+    }
+}
