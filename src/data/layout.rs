@@ -113,7 +113,9 @@ impl Table {
     fn arrange(&mut self, lines: &[Line]) -> Result<bool> {
         let (first, rest) = (&lines[0], &lines[1..]);
         let used = rest.iter().map(|line| line.used).max().unwrap_or(0);
-        let longer = rest.len() > 1 && rest.iter().all(|line| line.cells == first.cells + 1);
+        // A line of data has all its cells.
+        let may_lack = self.reading.header != Some(false);
+        let longer = may_lack && rest.len() > 1 && rest.iter().all(|line| line.cells == first.cells + 1);
         if longer && used == first.cells + 1 && first.used == first.cells {
             self.columns = first.cells + 1;
             return Ok(true);

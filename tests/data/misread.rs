@@ -352,3 +352,11 @@ fn words_for_missing_cells_are_missing_among_dates_and_decorated_numbers() {
         assert_eq!(data.missing_count(), 2, "{cells:?}");
     }
 }
+
+#[test]
+fn a_first_line_of_data_has_all_its_cells() {
+    let mut reading = Reading::default();
+    reading.header = Some(false);
+    let table = Table::parse_with("a,y\n1,2,3\n4,5,6\n", "a.csv", &reading);
+    says(table, &["line 2: 3 cells, but line 1 has 2"]);
+}
