@@ -16,8 +16,7 @@ use palmnet::{Activation, Adam, Checkpoints, Dataset, Event, Loss, Matrix, Netwo
 
 const EPOCHS: usize = 4;
 
-static FILE: LazyLock<PathBuf> =
-    LazyLock::new(|| palmnet_fuzz::folder("checkpoint").join("checkpoint.safetensors"));
+static FILE: LazyLock<PathBuf> = LazyLock::new(|| palmnet_fuzz::folder("checkpoint").join("checkpoint.safetensors"));
 
 /// A checkpoint that was written after the second of four epochs.
 static WRITTEN: LazyLock<Safetensors> = LazyLock::new(|| {
