@@ -105,7 +105,9 @@ impl Table {
     /// first column, as R writes a table with names of rows.
     fn arrange(&mut self, lines: &Lines) -> Result<bool> {
         let (first, rows) = (&lines.first, lines.records.len());
-        let longer = rows > 2 && [lines.fewest, lines.most] == [first.cells + 1; 2];
+        // A line of data has all its cells.
+        let may_lack = self.reading.header != Some(false);
+        let longer = may_lack && rows > 2 && [lines.fewest, lines.most] == [first.cells + 1; 2];
         if longer && lines.used == first.cells + 1 && first.used == first.cells {
             self.columns = first.cells + 1;
             return Ok(true);

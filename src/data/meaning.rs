@@ -50,11 +50,18 @@ impl Inference<'_> {
     pub fn measured(&self) -> Option<usize> {
         let column = self.positions[0];
         let Summary { codes, texts, high, .. } = self.summaries[column];
-        (!self.wants_classes() && codes == 0 && texts == 0 && high < 9e15).then_some(column)
+        (!self.wants_classes() && !self.is_declared(column) && codes == 0 && texts == 0 && high < 9e15)
+            .then_some(column)
     }
 
     fn wants_classes(&self) -> bool {
         matches!(self.target, Target::Class(_))
+    }
+
+    /// Returns whether the user says that a column has categories.
+    fn is_declared(&self, column: usize) -> bool {
+        let declared = &self.table.reading().categories;
+        declared.iter().any(|other| self.table.find(other).is_ok_and(|index| index == column))
     }
 
     /// Returns an error for the first missing cell.
@@ -104,6 +111,12 @@ impl Inference<'_> {
         let table = self.table;
         let find = |names: &[String]| names.iter().map(|name| table.find(name)).collect::<Result<Vec<usize>>>();
         let (categories, numbers) = (find(&table.reading().categories)?, find(&table.reading().numbers)?);
+        if let Some(column) = categories.iter().find(|column| self.wants_values() && self.positions.contains(column)) {
+            let name = quoted(&table.column_name(*column));
+            return Err(Error::Setting(format!(
+                "the column {name} is to be predicted as a value, and to be categories"
+            )));
+        }
         let (positions, wants_classes) = (self.positions, self.wants_classes());
         let is_class = |column| wants_classes && positions.contains(&column);
         let has_texts =
@@ -248,8 +261,7 @@ impl Inference<'_> {
     pub fn categories(&mut self, column: usize, texts: &Texts<'_>) -> Result<Option<ColumnKind>> {
         let (count, filled) = (texts.len(), self.summaries[column].filled());
         let name = self.table.column_name(column);
-        let declared = &self.table.reading().categories;
-        let is_declared = declared.iter().any(|other| self.table.find(other).is_ok_and(|index| index == column));
+        let is_declared = self.is_declared(column);
         let many = count > MOST_CATEGORIES && (count > MOST_COMMON_CATEGORIES || count * COMMON > filled);
         let mostly_different = count > FEW && count * 2 > filled;
         if !is_declared && (many || mostly_different) {
@@ -276,7 +288,10 @@ impl Inference<'_> {
             Meaning::Number(form) => form.clone(),
             Meaning::Time(_) | Meaning::Text => NumberForm::default(),
         };
-        let Some(classes) = classes(texts, rows, self.wants_classes(), &form) else { return Ok(values()) };
+        let is_declared = self.is_declared(first);
+        let Some(classes) = classes(texts, rows, self.wants_classes() || is_declared, &form) else {
+            return Ok(values());
+        };
         let too_many = |remedy: &str| {
             let name = quoted(&table.column_name(first));
             let count = classes.len();

@@ -352,3 +352,23 @@ fn words_for_missing_cells_are_missing_among_dates_and_decorated_numbers() {
         assert_eq!(data.missing_count(), 2, "{cells:?}");
     }
 }
+
+#[test]
+fn a_first_line_of_data_has_all_its_cells() {
+    let mut reading = Reading::default();
+    reading.header = Some(false);
+    let table = Table::parse_with("a,y\n1,2,3\n4,5,6\n", "a.csv", &reading);
+    says(table, &["line 2: 3 cells, but line 1 has 2"]);
+}
+
+#[test]
+fn a_target_that_is_said_to_be_categories_is_classes() {
+    let mut reading = Reading::default();
+    reading.categories = vec!["y".into()];
+    // Numbers of which there are too many to be classes by themselves.
+    let table = Table::parse_with("a,y\n1,1.5\n2,2.5\n3,3.5\n4,1.5\n", "a.csv", &reading).unwrap();
+    let data = Dataset::from_table(table.clone(), Target::Last, Missing::Fill).unwrap();
+    assert_eq!(data.class_names(), ["1.5", "2.5", "3.5"]);
+    let values = Dataset::from_table(table, Target::Values(&["y"]), Missing::Fill);
+    says(values, &["the column `y` is to be predicted as a value, and to be categories"]);
+}

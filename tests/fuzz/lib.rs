@@ -1,0 +1,30 @@
+//! Parts that several targets share.
+
+use std::path::{Path, PathBuf};
+
+/// Returns a safetensors file: the header, which ends at the first byte 0xFF, behind its length.
+pub fn with_length(content: &[u8]) -> Vec<u8> {
+    let mut parts = content.splitn(2, |&byte| byte == 0xFF);
+    let (header, numbers) = (parts.next().unwrap_or_default(), parts.next().unwrap_or_default());
+    let length = (header.len() as u64).to_le_bytes();
+    [&length[..], header, numbers].concat()
+}
+
+/// Makes a folder for this process, in memory if there is one for files: a target writes thousands a second.
+pub fn folder(target: &str) -> PathBuf {
+    let memory = Path::new("/dev/shm");
+    let parent = if memory.is_dir() { memory.to_path_buf() } else { std::env::temp_dir() };
+    let prefix = format!("palmnet-fuzz-{target}-");
+    // A target is killed in the end, and leaves its folder to the next.
+    for entry in std::fs::read_dir(&parent).into_iter().flatten().flatten() {
+        let process = entry.file_name().to_str().and_then(|name| name.strip_prefix(&prefix)?.parse::<u32>().ok());
+        let has_ended =
+            |process: u32| Path::new("/proc/self").exists() && !Path::new(&format!("/proc/{process}")).exists();
+        if process.is_some_and(has_ended) {
+            let _ = std::fs::remove_dir_all(entry.path());
+        }
+    }
+    let folder = parent.join(format!("{prefix}{}", std::process::id()));
+    std::fs::create_dir_all(&folder).expect("a folder for temporary files");
+    folder
+}
