@@ -30,7 +30,7 @@ use palmnet::compute::Rng;
 use palmnet::unversioned::Json;
 use palmnet::unversioned::Safetensors;
 
-use support::{Folder, emulated, network_bits, runner};
+use support::{Folder, emulated, network_bits, program, runner};
 
 const IRIS: &str = include_str!("../data/iris.csv");
 
@@ -120,12 +120,7 @@ impl Run {
 /// The command under test, behind the emulator that runs it where the tests are cross-compiled: an emulator cannot
 /// start a child of another processor by itself.
 fn bare_command() -> Command {
-    let runner = runner();
-    let program = env!("CARGO_BIN_EXE_palmnet");
-    let words: Vec<&str> = runner.iter().flat_map(|runner| runner.split_whitespace()).chain([program]).collect();
-    let mut command = Command::new(words[0]);
-    command.args(&words[1..]);
-    command
+    program(Path::new(env!("CARGO_BIN_EXE_palmnet")))
 }
 
 fn piped(command: &mut Command) -> &mut Command {

@@ -1,8 +1,10 @@
 //! Helpers of several test binaries.
 #![allow(dead_code)] // Each binary uses a part of them.
 
+use std::ffi::OsStr;
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::process::Command;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
@@ -148,6 +150,16 @@ pub fn runner() -> Option<String> {
         let ours = triple.starts_with(&arch) && triple.contains(&system) && triple.contains("ANDROID") == android;
         ours.then_some(runner)
     })
+}
+
+/// A command that runs a program for the target of this test, in the emulator if there is one.
+pub fn program(path: &Path) -> Command {
+    let runner = runner();
+    let words = runner.iter().flat_map(|runner| runner.split_whitespace()).map(OsStr::new);
+    let mut words = words.chain([path.as_os_str()]);
+    let mut command = Command::new(words.next().unwrap());
+    command.args(words);
+    command
 }
 
 /// Whether this test runs in an emulator. A runner for another target in the environment does not count.

@@ -10,7 +10,7 @@ use palmnet::{
     Activation, Adam, Dataset, History, Loss, Matrix, Model, Network, Preprocessing, Run, Scaling, Trainer, generate,
 };
 
-use crate::support::{network_bits, says};
+use crate::support::{network_bits, program, says};
 
 /// Three examples of one feature with these targets; the targets are called 2, 3, ….
 fn data<const N: usize>(targets: [[f32; N]; 3]) -> Dataset {
@@ -176,7 +176,7 @@ fn model_refuses_a_loss_that_does_not_suit_its_outputs() {
 fn misspelt_instruction_set_is_an_error() {
     const NAME: &str = "targets::misspelt_instruction_set_is_an_error";
     if std::env::var_os("PALMNET_ISA").is_none_or(|wish| wish != "avx3") {
-        let mut test = std::process::Command::new(std::env::current_exe().unwrap());
+        let mut test = program(&std::env::current_exe().unwrap());
         let run = test.args(["--exact", NAME]).env("PALMNET_ISA", "avx3").output().unwrap();
         let text = String::from_utf8_lossy(&run.stdout);
         assert!(run.status.success() && text.contains("1 passed"), "{text}");
