@@ -6,9 +6,9 @@
 
 Every table is made of columns whose numbers and texts are known, and written in one of the many ways in which programs
 and people write them. A whole table must be read as it was meant: header, cells, types and numbers. A damaged one must
-have the cells that csv finds in it, and the numbers that pandas finds, or be refused for a reason that holds. What is
-otherwise is printed, a line for each kind, with the smallest table that shows it; LEGITIMATE lists the differences that
-are meant to be, each with its reason.
+have the cells that csv finds in it, and the numbers that pandas finds, or be refused for a reason that holds. Every
+disagreement is printed, a line for each kind, with the smallest table that shows it; LEGITIMATE lists the differences
+that are meant to be, each with its reason.
 """
 
 import argparse

@@ -44,7 +44,7 @@ impl Grouped<'_> {
         let wanted = |size: &usize| -> BTreeMap<u32, f64> {
             totals.iter().map(|(&class, &total)| (class, (total * size) as f64 / all.max(1) as f64)).collect()
         };
-        // What is still wanted, for each part and class.
+        // The examples still wanted, for each part and class.
         let mut wanted: Vec<BTreeMap<u32, f64>> = sizes.iter().map(wanted).collect();
         let mut is_empty = vec![true; sizes.len()];
         let mut part_of = BTreeMap::new();

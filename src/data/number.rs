@@ -6,7 +6,7 @@
 //! **The idea.** A number is written in one of few notations: a character for decimals and one, or none, between
 //! groups of digits. Every cell rules some of them out. The notations that all cells of a column leave are those it may
 //! be written in; if they agree on the decimals, the column is read, otherwise only the other columns, or the user, can
-//! tell. What stands before and behind the digits, as a currency or a unit, must be the same in every cell.
+//! tell. The text before and behind the digits, as a currency or a unit, must be the same in every cell.
 
 use std::borrow::Cow;
 
@@ -268,7 +268,7 @@ pub(super) struct Notation {
     failed: bool,
 }
 
-/// What the cells of a column say about how its numbers are written.
+/// How the numbers of a column are written, as far as its cells say it.
 pub(super) enum Verdict {
     Form(NumberForm),
     /// Decimals and thousands cannot be told apart.

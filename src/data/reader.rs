@@ -24,7 +24,7 @@ pub struct ReadRows {
     pub features: Matrix,
     /// The rows that cannot be read, counted from 0, and why.
     pub failures: Vec<(usize, Error)>,
-    /// What may surprise: a sentence for each column with categories that training did not have.
+    /// A sentence for each column with categories that training did not have.
     pub notes: Vec<String>,
 }
 

@@ -14,7 +14,7 @@ use crate::base::text::quoted;
 
 const FILL: &str = "fill the cell in, or remove the line";
 
-/// What is known of each example besides its features and its targets.
+/// The facts about each example besides its features and its targets.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub(super) struct RowInfo {
     pub weights: Option<Vec<f32>>,

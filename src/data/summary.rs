@@ -1,4 +1,4 @@
-//! What the cells of each column are, counted in passes over a table: the facts from which a schema is inferred.
+//! Counts of the cells of each column, by kind, made in passes over a table: the facts from which a schema is inferred.
 
 use std::borrow::Cow;
 use std::collections::BTreeSet;

@@ -16,16 +16,20 @@ pub struct Predictions {
     pub outputs: Matrix,
     /// The rows that could not be read, counted from 0, and why.
     pub failures: Vec<(usize, Error)>,
-    /// What may surprise, in sentences: unknown categories, features that were constant in training.
+    /// Sentences about unknown categories, and about features that were constant in training.
     pub notes: Vec<String>,
 }
 
 impl Model {
     /// Returns the predictions for `x`, examples × features in the units of the training data: probabilities of the
-    /// classes, or values in the units of the targets. Features and values whose columns have an
-    /// [origin](crate::data::NumberForm::origin) are relative to it, as in a dataset. It works on the calling thread; for many examples,
+    /// classes, or values in the units of the targets. It works on the calling thread; for many examples,
     /// [`predict_dataset`](Self::predict_dataset) shares the work. Missing features are NaN; without an imputer so are
     /// their predictions.
+    ///
+    /// Features and values whose columns have an [origin](crate::data::NumberForm::origin) are relative to it, as in a
+    /// dataset: only columns of a table have one, whose numbers lie close together and far from zero.
+    /// [`Schema::target_value`](crate::data::Schema::target_value) adds that of a target. This holds for all predictions
+    /// but [`predict_cells`](Self::predict_cells).
     ///
     /// # Panics
     /// If `x` does not have as many columns as the schema has features.
@@ -87,7 +91,8 @@ impl Model {
         let names = self.schema().input_names();
         for input in (0..scaler.columns()).filter(constant) {
             let expected = scaler.offset()[input];
-            let is_failure = |row: usize| failures.iter().any(|(failed, _)| *failed == row);
+            // In the order of the rows.
+            let is_failure = |row: usize| failures.binary_search_by_key(&row, |(failed, _)| *failed).is_ok();
             let differs = |row: &usize| {
                 let found = x[(*row, input)];
                 !found.is_nan() && found != expected && !is_failure(*row)
@@ -104,7 +109,8 @@ impl Model {
     }
 
     /// Returns the prediction for one row of cells, each with the name of its column: in any order, as text, without
-    /// quotes. The result has one entry per output; [`class`](Self::class) names the likeliest class.
+    /// quotes. The result has one entry per output, values in the units of the table; [`class`](Self::class) names the
+    /// likeliest class.
     ///
     /// ```no_run
     /// use palmnet::Model;
@@ -135,7 +141,11 @@ impl Model {
             return Err(Error::Mismatch(message));
         }
         let x = schema.features_in_order(&row)?;
-        Ok(self.predict(&x).into_vec())
+        let mut outputs = self.predict(&x).into_vec();
+        for (value, form) in outputs.iter_mut().zip(schema.target_forms()) {
+            *value = (form.origin + f64::from(*value)) as f32;
+        }
+        Ok(outputs)
     }
 
     /// Returns a predictor, which predicts one row at a time without allocation and never panics.

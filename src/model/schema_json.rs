@@ -1,7 +1,7 @@
 //! A schema as JSON: the member `schema` of a model's metadata.
 //!
 //! `{"columns":["width",{"name":"color","categories":["blue","red"]}],"target":{"name":"kind","classes":["a","b"]},
-//! "positions":[2]}` is the least that there is. What is not as usual is said in further members, so that an older program
+//! "positions":[2]}` is the least that there is. Further members say whatever is not as usual, so that an older program
 //! reads the models that it can use, and refuses the others.
 
 use crate::data::{Column, ColumnKind, DateOrder, NumberForm, Schema, TargetSchema, TimeForm};

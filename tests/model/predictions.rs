@@ -2,7 +2,7 @@
 
 use palmnet::Activation::*;
 use palmnet::data::{Missing, Scaler, Schema, TargetSchema, Targets};
-use palmnet::nn::{Dense, Layer};
+use palmnet::nn::{Dense, Init, Layer};
 use palmnet::{Dataset, Error, Matrix, Model, Network, Preprocessing, Scaling, Table, Target};
 
 use super::{EVERY_ACTIVATION, ODD_NAMES, classes, everything, odd_model, random, with_target_scaler};
@@ -245,6 +245,20 @@ fn cells_of_a_form_are_predicted_as_a_table_is() {
         let message = model.predict_cells(cells).unwrap_err().to_string();
         assert!(message.contains(part), "{message}");
     }
+}
+
+/// A text in, a value in the units of the table out, also where numbers lie far from zero.
+#[test]
+fn cells_of_a_form_have_values_in_the_units_of_the_table() {
+    let rows: String = (0..8).map(|i| format!("{},{}\n", 1_700_000_000 + i, 1_000_000 + 2 * i)).collect();
+    let table = Table::parse(format!("t,y\n{rows}"), "far.csv").unwrap();
+    let data = Dataset::from_table(table, Target::Last, Missing::Error).unwrap();
+    // Weight 0: the prediction is the mean of the targets, 1,000,007.
+    let network = Network::builder(1).dense_with(Dense::units(1, Identity).init(Init::Constant(0.0))).build().unwrap();
+    let model = Model::new(network, Preprocessing::fit(&data, Scaling::Standard), data.schema().clone()).unwrap();
+    assert_eq!(model.predict_cells(&[("t", "1700000003")]).unwrap(), [1_000_007.0]);
+    let relative = model.predict_dataset(&data).unwrap();
+    assert_eq!(data.schema().target_value(0, relative.as_slice()[0]), 1_000_007.0);
 }
 
 #[test]

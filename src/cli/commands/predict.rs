@@ -64,7 +64,7 @@ pub fn run(arguments: &Arguments, out: &mut dyn Write) -> Result<(), Failure> {
     if probabilities && matches!(output, TargetSchema::Values { .. }) {
         return Err(arguments.misuse("--probabilities: this model predicts values, not classes"));
     }
-    let has_failed = |row: usize| failures.iter().any(|(failed, _)| *failed == row);
+    let has_failed = |row: usize| failures.binary_search_by_key(&row, |(failed, _)| *failed).is_ok();
     let is_wrong = |(index, row): (usize, &[f32])| !has_failed(index) && !row.iter().all(|output| output.is_finite());
     if let Some(row) = outputs.iter_rows().enumerate().position(is_wrong) {
         let number = row + 1;

@@ -25,7 +25,7 @@ fuzz_target!(|bytes: &[u8]| {
     };
     let Ok(data) = Dataset::from_table(parsed.clone(), target, missing) else { return };
     let schema = data.schema();
-    // What training has read, prediction reads as the same numbers.
+    // Prediction reads the same numbers as training.
     let again = schema.read_rows(&parsed).expect("the columns are there");
     if again.features.rows() == data.len() && again.failures.is_empty() {
         let numbers = data.to_matrix();
