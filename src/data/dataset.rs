@@ -485,8 +485,13 @@ impl fmt::Debug for Dataset {
 
 /// Returns an error for the first number that is not finite or, if it may be, NaN.
 fn finite(matrix: &Matrix, what: &str, may_be_nan: bool) -> Result<()> {
+    const CHUNK: usize = 1024;
     let is_wrong = |x: &f32| if may_be_nan { x.is_infinite() } else { !x.is_finite() };
-    let Some(index) = matrix.as_slice().iter().position(is_wrong) else {
+    // Without an early end a chunk is looked at many numbers at a time.
+    let has_wrong = |chunk: &[f32]| chunk.iter().fold(false, |found, x| found | is_wrong(x));
+    let chunk = matrix.as_slice().chunks(CHUNK).position(has_wrong);
+    let index = |chunk| matrix.as_slice()[chunk * CHUNK..].iter().position(is_wrong).map(|index| chunk * CHUNK + index);
+    let Some(index) = chunk.and_then(index) else {
         return Ok(());
     };
     let (row, column) = (index / matrix.columns(), index % matrix.columns());

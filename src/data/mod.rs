@@ -25,6 +25,7 @@ mod scaler;
 mod scanner;
 mod schema;
 mod series;
+mod span;
 pub(crate) mod split;
 mod summary;
 mod table;

@@ -3,11 +3,12 @@
 use std::ops::Range;
 
 use super::blame::{UNFILLED, UNLABELLED, infinite, missing, stray_text};
-use super::cell::{Cell, finite, short, single};
+use super::cell::{Cell, finite};
 use super::memory::{READ, check_memory};
 use super::number::NumberForm;
 use super::reading::{Reading, Unknown};
 use super::schema::{ColumnKind, Schema, TargetSchema};
+use super::span::{short, single};
 use super::table::Table;
 use super::targets::Targets;
 use super::time::TimeForm;
@@ -49,8 +50,7 @@ impl Schema {
         let roles = self.roles(table, false)?;
         check_memory(table, self, READ)?;
         let mut features = Matrix::zeros(table.rows(), self.width());
-        let mut reader =
-            Reader { schema: self, table, roles: &roles, unknown: vec![Strangers::default(); roles.len()] };
+        let mut reader = Reader::new(self, table, &roles);
         let mut failures = Vec::new();
         for row in 0..table.rows() {
             if let Err(error) = reader.read_row(row, features.row_mut(row), &mut []) {
@@ -82,7 +82,7 @@ impl Schema {
         let mut features = Matrix::zeros(rows, width);
         let outputs = if labeled { self.target().names().len() } else { 0 };
         let mut values = Matrix::zeros(rows, outputs);
-        let mut reader = Reader { schema: self, table, roles, unknown: vec![Strangers::default(); roles.len()] };
+        let mut reader = Reader::new(self, table, roles);
         for row in 0..rows {
             reader.read_row(row, features.row_mut(row), values.row_mut(row))?;
         }
@@ -239,21 +239,41 @@ struct Reader<'a> {
     roles: &'a [Role<'a>],
     /// For each column.
     unknown: Vec<Strangers>,
+    /// For each column.
+    plain: Vec<Plain>,
 }
 
-impl Reader<'_> {
+/// The place of the plain numbers of a column.
+#[derive(Clone, Copy)]
+enum Plain {
+    Input(usize),
+    Target(usize),
+    /// Its cells are to be looked at.
+    None,
+}
+
+impl<'a> Reader<'a> {
+    fn new(schema: &'a Schema, table: &'a Table, roles: &'a [Role<'a>]) -> Self {
+        // A number may be a word for a missing value.
+        let all_numbers = table.reading().missing_values.is_none();
+        let plain = |role: &Role<'_>| match role {
+            Role::Number { inputs, form, .. } if all_numbers && form.is_default() => Plain::Input(inputs.start),
+            Role::Value { target, form } if all_numbers && form.is_default() => Plain::Target(*target),
+            _ => Plain::None,
+        };
+        let plain = roles.iter().map(plain).collect();
+        Reader { schema, table, roles, unknown: vec![Strangers::default(); roles.len()], plain }
+    }
+
     /// Reads a row: features into `x`, and targets, or the index of the class, into `y`.
     fn read_row(&mut self, row: usize, x: &mut [f32], y: &mut [f32]) -> Result<()> {
-        self.table.each_cell(row, |column, cell, number| {
-            if let (Some(number), Role::Number { inputs, form, .. }) = (number, &self.roles[column])
-                && form.is_default()
-                && !self.is_named_missing(cell)
-                && let Some(number) = single(number)
-            {
-                x[inputs.start] = number;
-                return Ok(());
+        self.table.each_cell(row, |column, cell| {
+            match (cell.number.and_then(single), self.plain[column]) {
+                (Some(number), Plain::Input(input)) => x[input] = number,
+                (Some(number), Plain::Target(target)) => y[target] = number,
+                _ => self.read_cell((row, column), cell.text(), x, y)?,
             }
-            self.read_cell((row, column), cell, x, y)
+            Ok(())
         })
     }
 

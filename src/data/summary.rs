@@ -34,6 +34,40 @@ pub(super) struct Summary {
 }
 
 impl Summary {
+    /// Notes a number. Numbers are not counted: nothing is written for most of them.
+    #[inline]
+    fn see(&mut self, number: f64, is_code: bool) {
+        if is_code {
+            self.codes += 1;
+        }
+        if number < self.low {
+            self.low = number;
+        }
+        if number > self.high {
+            self.high = number;
+        }
+    }
+
+    /// Notes a cell that may be no number.
+    fn see_text(&mut self, table: &Table, (row, column): (usize, usize), cell: &str) {
+        match table.content(column, cell) {
+            Cell::Number(number) => self.see(number, is_code(cell)),
+            Cell::Missing => {
+                self.missing += 1;
+                self.first_missing = self.first_missing.or(Some(row));
+            }
+            Cell::Infinite => {
+                self.texts += 1;
+                self.first_infinite = self.first_infinite.or(Some(row));
+            }
+            Cell::Text if table.reading().is_missing_number(cell.trim()) => self.signs += 1,
+            Cell::Text => {
+                self.texts += 1;
+                self.first_text = self.first_text.or(Some(row));
+            }
+        }
+    }
+
     /// The cells that hold something, if the column is text.
     pub fn filled(&self) -> usize {
         self.numbers + self.texts + self.signs
@@ -56,45 +90,24 @@ pub(super) fn summaries(table: &Table) -> Vec<Summary> {
     };
     let mut summaries = vec![empty; table.columns()];
     let ignored: Vec<bool> = (0..table.columns()).map(|column| table.ignores(column)).collect();
-    let reading = table.reading();
     // A number may be a word for a missing value.
-    let all_numbers = reading.missing_values.is_none();
+    let all_numbers = table.reading().missing_values.is_none();
     for row in 0..table.rows() {
-        let mut see = |column: usize, cell: &str, number: Option<f64>| {
-            if ignored[column] {
-                return;
-            }
+        let Ok(()) = table.each_cell(row, |column, cell| {
             let summary = &mut summaries[column];
-            let content = match number.filter(|_| all_numbers) {
-                Some(number) => Cell::Number(number),
-                None => table.content(column, cell),
-            };
-            match content {
-                Cell::Number(number) => {
-                    summary.numbers += 1;
-                    summary.codes += usize::from(is_code(cell));
-                    summary.low = summary.low.min(number);
-                    summary.high = summary.high.max(number);
-                }
-                Cell::Missing => {
-                    summary.missing += 1;
-                    summary.first_missing = summary.first_missing.or(Some(row));
-                }
-                Cell::Infinite => {
-                    summary.texts += 1;
-                    summary.first_infinite = summary.first_infinite.or(Some(row));
-                }
-                Cell::Text if reading.is_missing_number(cell.trim()) => summary.signs += 1,
-                Cell::Text => {
-                    summary.texts += 1;
-                    summary.first_text = summary.first_text.or(Some(row));
-                }
+            if let Some(number) = cell.number.filter(|_| all_numbers) {
+                summary.see(number, cell.starts_with_zero());
+            } else if !ignored[column] {
+                summary.see_text(table, (row, column), cell.text());
             }
-        };
-        let Ok(()) = table.each_cell(row, |column, cell, number| {
-            see(column, cell, number);
             Ok::<(), Infallible>(())
         });
+    }
+    for (column, summary) in summaries.iter_mut().enumerate() {
+        match ignored[column] {
+            true => *summary = empty,
+            false => summary.numbers = table.rows() - summary.missing - summary.signs - summary.texts,
+        }
     }
     summaries
 }
