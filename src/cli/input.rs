@@ -260,7 +260,8 @@ fn infer(arguments: &Arguments, mut table: Table, missing: Missing) -> Result<Da
         (None, [name]) => Target::Column(name),
         (Some("classify"), []) => Target::Class(&last),
         (Some("classify"), [name]) => Target::Class(name),
-        (Some("classify"), _) => return Err(arguments.misuse("only one column can be classified")),
+        (Some("classify"), names) => Target::Labels(names),
+        (None, names) => Target::Columns(names),
         (_, []) => Target::Values(&[&last]),
         (_, names) => Target::Values(names),
     };
