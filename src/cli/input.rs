@@ -265,7 +265,10 @@ fn infer(arguments: &Arguments, mut table: Table, missing: Missing) -> Result<Da
         (_, []) => Target::Values(&[&last]),
         (_, names) => Target::Values(names),
     };
-    Dataset::from_table(table, target, missing).map_err(explain)
+    match Dataset::from_table(table, target, missing) {
+        Err(Error::Setting(message)) if matches!(target, Target::Labels(_)) => Err(arguments.misuse(&message)),
+        read => read.map_err(explain),
+    }
 }
 
 /// Returns the number of the last column that is not ignored, counted from 1.

@@ -37,7 +37,7 @@ pub(super) fn several(table: &Table, columns: &[(String, Content)], forced: bool
             Content::Classes { classes, numeric } => match &classes[..] {
                 [first, second] => labels.push((name, [first, second], *numeric)),
                 [only] => constants.push((name, only, *numeric)),
-                _ => return wrong(too_many(columns, name, classes)),
+                _ => return Err(too_many(table, columns, name, classes, forced)),
             },
         }
     }
@@ -73,8 +73,8 @@ pub(super) fn several(table: &Table, columns: &[(String, Content)], forced: bool
     Ok(TargetSchema::Labels { names: names.into_iter().cloned().collect(), classes })
 }
 
-/// Returns the message for a column with more than two classes.
-fn too_many(columns: &[(String, Content)], name: &String, classes: &[String]) -> String {
+/// Returns the error for a column with more than two classes. If labels were asked for, the fault is not the table's.
+fn too_many(table: &Table, columns: &[(String, Content)], name: &String, classes: &[String], forced: bool) -> Error {
     let others = others(columns, name);
     let alone = match others.is_empty() {
         true => format!("predict one of its classes (--target {name}, Target::Class)"),
@@ -83,10 +83,14 @@ fn too_many(columns: &[(String, Content)], name: &String, classes: &[String]) ->
     // No more are counted in a column of numbers.
     let count = if classes.len() > MOST_MEASURED { "more than 1000".to_string() } else { classes.len().to_string() };
     let (name, shown) = (quoted(name), listed(&classes[..classes.len().min(5)]));
-    format!(
+    let message = format!(
         "the target {name} has {count} different cells, such as {shown}, where a label has two: {alone}, or say which stand \
          for a missing value (--missing-values)"
-    )
+    );
+    match forced {
+        true => Error::Setting(format!("only one column by itself can have more than two classes: {message}")),
+        false => Error::format(table.file(), message),
+    }
 }
 
 /// Returns the remedy for a column that cannot be a target.
