@@ -182,7 +182,7 @@ pub mod unversioned {
     pub use crate::model::file::{FileKind, check_length};
 }
 
-/// Metrics of predicted classes, values and probabilities.
+/// Metrics of predicted classes, labels, values and probabilities.
 ///
 /// [`Model::evaluate`] returns an [`Evaluation`](crate::metrics::Evaluation). For more, compare the probabilities with
 /// the true classes:
@@ -205,6 +205,7 @@ pub mod unversioned {
 pub mod metrics {
     pub use crate::model::classification::{Classification, Scores};
     pub use crate::model::metrics::Evaluation;
+    pub use crate::model::multi_label::{LabelMetrics, MultiLabel};
     pub use crate::model::ranking::{Ranking, Threshold, average_precision, brier_score, calibration_error, roc_auc};
     pub use crate::model::regression::{OutputErrors, Regression};
 }

@@ -12,6 +12,7 @@ mod header;
 mod idx;
 mod imputer;
 mod infer;
+mod labels;
 mod layout;
 mod lines;
 mod meaning;

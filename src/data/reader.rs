@@ -91,6 +91,7 @@ impl Schema {
             TargetSchema::Classes { .. } => {
                 Targets::Classes(values.as_slice().iter().map(|&label| label as u32).collect())
             }
+            TargetSchema::Labels { .. } => Targets::Labels(values),
             TargetSchema::Values { .. } => Targets::Values(values),
         };
         Ok((features, targets, notes))
@@ -102,7 +103,7 @@ impl Schema {
         let is_required = |role: &Role<'_>| match role {
             Role::Unused => false,
             Role::Number { .. } | Role::Time { .. } | Role::Category { .. } => !self.allows_missing(),
-            Role::Class(_) | Role::Value { .. } => true,
+            Role::Class { .. } | Role::Value { .. } => true,
         };
         Ok(self.roles(table, true)?.iter().map(is_required).collect())
     }
@@ -111,7 +112,7 @@ impl Schema {
     pub(super) fn words(&self, table: &Table) -> Result<Vec<(usize, String)>> {
         let mut words = Vec::new();
         for (column, role) in self.roles(table, true)?.iter().enumerate() {
-            if let Role::Category { known, .. } | Role::Class(known) = role {
+            if let Role::Category { known, .. } | Role::Class { known, .. } = role {
                 let is_word = |name: &&String| matches!(Cell::of(name, table.reading()), Cell::Missing);
                 words.extend(known.names.iter().filter(is_word).map(|word| (column, word.clone())));
             }
@@ -138,10 +139,12 @@ impl Schema {
                 }
             };
         }
-        for (i, index) in targets.into_iter().enumerate() {
+        for (target, index) in targets.into_iter().enumerate() {
+            let class = |classes| Role::Class { target, known: Vocabulary::new(classes, "class") };
             roles[index] = match self.target() {
-                TargetSchema::Classes { classes, .. } => Role::Class(Vocabulary::new(classes, "class")),
-                TargetSchema::Values { .. } => Role::Value { target: i, form: &self.target_forms()[i] },
+                TargetSchema::Classes { classes, .. } => class(classes),
+                TargetSchema::Labels { classes, .. } => class(&classes[target]),
+                TargetSchema::Values { .. } => Role::Value { target, form: &self.target_forms()[target] },
             };
         }
         roles
@@ -221,7 +224,7 @@ enum Role<'a> {
     Number { inputs: Range<usize>, form: &'a NumberForm, marks: bool },
     Time { inputs: Range<usize>, form: &'a TimeForm, marks: bool },
     Category { inputs: Range<usize>, known: Vocabulary<'a>, marks: bool },
-    Class(Vocabulary<'a>),
+    Class { target: usize, known: Vocabulary<'a> },
     Value { target: usize, form: &'a NumberForm },
 }
 
@@ -265,7 +268,7 @@ impl<'a> Reader<'a> {
         Reader { schema, table, roles, unknown: vec![Strangers::default(); roles.len()], plain }
     }
 
-    /// Reads a row: features into `x`, and targets, or the index of the class, into `y`.
+    /// Reads a row: features into `x`, and targets, or the indices of classes, into `y`.
     fn read_row(&mut self, row: usize, x: &mut [f32], y: &mut [f32]) -> Result<()> {
         self.table.each_cell(row, |column, cell| {
             match (cell.number.and_then(single), self.plain[column]) {
@@ -300,8 +303,8 @@ impl<'a> Reader<'a> {
                     None => self.read_stranger(at, cell, x, *marks)?,
                 }
             }
-            Role::Class(known) => match known.find(cell) {
-                Some(index) => y.iter_mut().for_each(|y| *y = index as f32),
+            Role::Class { target, known } => match known.find(cell) {
+                Some(index) => y[*target] = index as f32,
                 None if matches!(table.content(column, cell), Cell::Missing) => {
                     return Err(missing(table, row, column, cell, UNLABELLED));
                 }

@@ -186,21 +186,24 @@ pub(super) fn set_origins(table: &Table, summaries: &[Summary], meanings: &mut [
 
 /// Returns the different cells of each column that is wanted, without those that stand for a missing one.
 ///
-/// A column that is `measured` has numbers, of which more than [`MOST_MEASURED`] different ones are not collected.
-pub(super) fn different_texts<'a>(table: &'a Table, wanted: &[bool], measured: Option<usize>) -> Vec<Texts<'a>> {
+/// Columns that are `measured` have numbers, of which more than [`MOST_MEASURED`] different ones are not collected.
+pub(super) fn different_texts<'a>(table: &'a Table, wanted: &[bool], measured: &[usize]) -> Vec<Texts<'a>> {
     let mut texts = vec![BTreeSet::new(); table.columns()];
     let mut wanted = wanted.to_vec();
-    if let Some(column) = measured.filter(|&column| wanted[column]) {
-        // Mostly it is a matter of the first rows.
-        let cells = (0..table.rows()).filter_map(|row| table.cells(row).nth(column));
-        let known = cells.filter(|cell| !matches!(table.content(column, cell), Cell::Missing));
-        for cell in known {
-            texts[column].insert(trimmed(cell));
-            if texts[column].len() > MOST_MEASURED {
-                break;
+    let mut open = vec![false; table.columns()];
+    for &column in measured {
+        open[column] = std::mem::replace(&mut wanted[column], false);
+    }
+    let (mut row, end) = (0, open.iter().rposition(|&open| open).map_or(0, |last| last + 1));
+    // Mostly it is a matter of the first rows.
+    while row < table.rows() && open.contains(&true) {
+        for (column, cell) in table.cells(row).take(end).enumerate() {
+            if open[column] && !matches!(table.content(column, &cell), Cell::Missing) {
+                texts[column].insert(trimmed(cell));
+                open[column] = texts[column].len() <= MOST_MEASURED;
             }
         }
-        wanted[column] = false;
+        row += 1;
     }
     each_cell(table, &wanted, |column, cell| {
         if !matches!(table.content(column, &cell), Cell::Missing) {
@@ -236,7 +239,7 @@ pub(super) fn frequent_words(table: &Table, summaries: &[Summary]) -> Vec<(usize
     if !wanted.contains(&true) {
         return Vec::new();
     }
-    let texts = different_texts(table, &wanted, None);
+    let texts = different_texts(table, &wanted, &[]);
     let mut counts: Vec<[(&str, usize); 2]> = vec![[("NA", 0), ("None", 0)]; table.columns()];
     each_cell(table, &wanted, |column, cell| {
         let known = counts[column].iter_mut().find(|(word, _)| *word == cell.trim());
