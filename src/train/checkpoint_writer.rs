@@ -131,9 +131,17 @@ mod tests {
             file.metadata.insert(name.into(), value.into());
             resume(file).unwrap_err().to_string()
         };
-        for (name, value) in
-            [("batch", "5"), ("steps", "17"), ("best epoch", "3"), ("learning rate", "-0.1"), ("learning rate", "inf")]
-        {
+        // After ten steps, of four an epoch.
+        assert_eq!([&whole.metadata["batch"], &whole.metadata["steps"]], ["2", "10"]);
+        for (name, value) in [
+            ("batch", "5"),
+            ("batch", "1"),
+            ("steps", "17"),
+            ("steps", "9"),
+            ("best epoch", "3"),
+            ("learning rate", "-0.1"),
+            ("learning rate", "inf"),
+        ] {
             assert!(with(name, value).contains("inconsistent"), "{name}");
         }
         let message = with("setting: version of palmnet", "0.0.9");
