@@ -190,7 +190,7 @@ pub mod fuzzing {
     pub use crate::train::{GIVEN, digest_of_file};
 }
 
-/// Metrics of predicted classes, values and probabilities.
+/// Metrics of predicted classes, labels, values and probabilities.
 ///
 /// [`Model::evaluate`] returns an [`Evaluation`](crate::metrics::Evaluation). For more, compare the probabilities with
 /// the true classes:
@@ -213,6 +213,7 @@ pub mod fuzzing {
 pub mod metrics {
     pub use crate::model::classification::{Classification, Scores};
     pub use crate::model::metrics::Evaluation;
+    pub use crate::model::multi_label::{LabelMetrics, MultiLabel};
     pub use crate::model::ranking::{Ranking, Threshold, average_precision, brier_score, calibration_error, roc_auc};
     pub use crate::model::regression::{OutputErrors, Regression};
 }

@@ -260,11 +260,15 @@ fn infer(arguments: &Arguments, mut table: Table, missing: Missing) -> Result<Da
         (None, [name]) => Target::Column(name),
         (Some("classify"), []) => Target::Class(&last),
         (Some("classify"), [name]) => Target::Class(name),
-        (Some("classify"), _) => return Err(arguments.misuse("only one column can be classified")),
+        (Some("classify"), names) => Target::Labels(names),
+        (None, names) => Target::Columns(names),
         (_, []) => Target::Values(&[&last]),
         (_, names) => Target::Values(names),
     };
-    Dataset::from_table(table, target, missing).map_err(explain)
+    match Dataset::from_table(table, target, missing) {
+        Err(Error::Setting(message)) if matches!(target, Target::Labels(_)) => Err(arguments.misuse(&message)),
+        read => read.map_err(explain),
+    }
 }
 
 /// Returns the number of the last column that is not ignored, counted from 1.

@@ -1,16 +1,17 @@
 //! Scores, networks and data as a line of text or JSON.
 
 use palmnet::data::Targets;
-use palmnet::metrics::OutputErrors;
+use palmnet::metrics::{LabelMetrics, OutputErrors};
 use palmnet::nn::Layer;
 use palmnet::train::Epoch;
 use palmnet::unversioned::{Json, printable};
 use palmnet::{Dataset, Network, Score};
 
 use super::format::counted;
-use super::terminal::wrap;
+use super::terminal::{width, wrap};
 
-/// Returns `{"loss":…,"accuracy":…}`, or with `"rmse"`, `"mae"` and `"r2"`; of several targets, those of each are in
+/// Returns `{"loss":…,"accuracy":…}`, or with `"subset_accuracy"`, `"label_accuracy"` and `"macro_f1"` and the figures of
+/// each label in `"labels"`, or with `"rmse"`, `"mae"` and `"r2"`; of several such targets, those of each are in
 /// `"targets"`.
 pub fn score_json(score: &Score, targets: &[String]) -> Json {
     let mut members: Vec<(&str, Json)> =
@@ -24,11 +25,29 @@ pub fn score_json(score: &Score, targets: &[String]) -> Json {
     if !each.is_empty() {
         members.push(("targets", Json::object(each)));
     }
+    if let Some(found) = score.evaluation.multi_label().filter(|_| !targets.is_empty()) {
+        let labels = targets.iter().zip(&found.labels);
+        members.push(("labels", Json::object(labels.map(|(name, label)| (name.as_str(), label_json(label))))));
+    }
     Json::object(members)
 }
 
-/// Returns a line for each of several targets: `difference: rmse 1.234, mae 0.9876, R² 0.9123`.
+fn label_json(label: &LabelMetrics) -> Json {
+    Json::object([
+        ("accuracy", label.accuracy.into()),
+        ("precision", label.precision.into()),
+        ("recall", label.recall.into()),
+        ("f1", label.f1.into()),
+        ("roc_auc", label.roc_auc.into()),
+        ("examples", label.support.into()),
+    ])
+}
+
+/// Returns a line for each of several targets: `difference: rmse 1.234, mae 0.9876, R² 0.9123`, or a table of labels.
 pub fn target_lines(score: &Score, targets: &[String]) -> String {
+    if let Some(found) = score.evaluation.multi_label() {
+        return found.report(targets, width());
+    }
     errors_of(score, targets).map(|(name, errors)| wrap(&format!("{}: {errors}", printable(name)), 0)).collect()
 }
 
@@ -54,6 +73,7 @@ pub fn epoch_line(epoch: &Epoch) -> String {
 pub fn columns(train: &Dataset) -> String {
     let targets = match train.targets() {
         Targets::Classes(_) => format!("{} classes", train.class_names().len()),
+        Targets::Labels(labels) => counted(labels.columns(), "label"),
         Targets::Values(values) => counted(values.columns(), "value"),
     };
     let features = counted(train.features().columns(), "feature");

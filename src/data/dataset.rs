@@ -13,7 +13,7 @@ use super::schema::{Schema, TargetSchema};
 use super::summary::{frequent_words, summaries};
 use super::table::Table;
 use super::target::Target;
-use super::targets::Targets;
+use super::targets::{Targets, finite};
 use crate::base::digest::Digest;
 use crate::base::error::{Error, Result};
 use crate::base::text::quoted;
@@ -44,8 +44,8 @@ impl Dataset {
     /// [allows](Schema::allowing_missing) it.
     ///
     /// # Errors
-    /// If features, targets and schema do not fit each other, a label is not below the number of classes, or a number
-    /// is infinite or, unless it is a missing feature, NaN.
+    /// If features, targets and schema do not fit each other, a class is not below the number of classes, a label is
+    /// neither 0 nor 1, or a number is infinite or, unless it is a missing feature, NaN.
     pub fn new(features: impl Into<Features>, targets: Targets, schema: Schema) -> Result<Dataset> {
         let features = features.into();
         let mismatch = |message: String| Err(Error::Mismatch(message));
@@ -58,20 +58,7 @@ impl Dataset {
         if let Some(matrix) = features.floats() {
             finite(matrix, "feature", schema.allows_missing())?;
         }
-        match (&targets, schema.target()) {
-            (Targets::Classes(labels), TargetSchema::Classes { classes, .. }) => {
-                if let Some(label) = labels.iter().find(|&&label| label as usize >= classes.len()) {
-                    return mismatch(format!("the label {label}, where there are {} classes", classes.len()));
-                }
-            }
-            (Targets::Values(values), TargetSchema::Values { names }) => {
-                finite(values, "target", false)?;
-                if values.columns() != names.len() {
-                    return mismatch(format!("{} targets, where the schema has {}", values.columns(), names.len()));
-                }
-            }
-            _ => return mismatch("the targets are classes and the schema has values, or the reverse".to_string()),
-        }
+        targets.check(schema.target())?;
         Ok(Dataset { features, targets, info: RowInfo::default(), schema, notes: Vec::new() })
     }
 
@@ -219,7 +206,7 @@ impl Dataset {
         }
         match &self.targets {
             Targets::Classes(labels) => labels.iter().for_each(|&label| digest.word(label.into())),
-            Targets::Values(values) => digest.floats(values.as_slice()),
+            Targets::Labels(values) | Targets::Values(values) => digest.floats(values.as_slice()),
         }
         self.info.digest(&mut digest);
         format!("{} examples of digest {}", self.len(), digest.finish())
@@ -250,11 +237,11 @@ impl Dataset {
         &self.schema
     }
 
-    /// Returns the names of the classes; none if the targets are values.
+    /// Returns the names of the classes; none if the targets are labels or values.
     pub fn class_names(&self) -> &[String] {
         match self.schema.target() {
             TargetSchema::Classes { classes, .. } => classes,
-            TargetSchema::Values { .. } => &[],
+            TargetSchema::Labels { .. } | TargetSchema::Values { .. } => &[],
         }
     }
 
@@ -262,7 +249,7 @@ impl Dataset {
     pub fn labels(&self) -> Option<&[u32]> {
         match &self.targets {
             Targets::Classes(labels) => Some(labels),
-            Targets::Values(_) => None,
+            Targets::Labels(_) | Targets::Values(_) => None,
         }
     }
 
@@ -270,7 +257,7 @@ impl Dataset {
     pub fn values(&self) -> Option<&Matrix> {
         match &self.targets {
             Targets::Values(values) => Some(values),
-            Targets::Classes(_) => None,
+            Targets::Classes(_) | Targets::Labels(_) => None,
         }
     }
 
@@ -384,13 +371,8 @@ impl Dataset {
         let renamed = |name: &String| {
             if name.parse::<usize>().is_ok() { numbers.next().unwrap_or_default() } else { name.clone() }
         };
-        let target = match self.schema.target() {
-            TargetSchema::Classes { name, classes } => {
-                let name = [name].map(renamed).concat();
-                TargetSchema::Classes { name, classes: classes.clone() }
-            }
-            TargetSchema::Values { names } => TargetSchema::Values { names: names.iter().map(renamed).collect() },
-        };
+        let names = self.schema.target().names().iter().map(renamed).collect();
+        let target = self.schema.target().with_names(names);
         let data = Dataset::new(features, self.targets.clone(), Schema::numbers(inputs, target)?)?;
         Ok(Dataset { info: self.info.clone(), ..data })
     }
@@ -406,11 +388,11 @@ impl Dataset {
     /// Scales the target values in place.
     ///
     /// # Panics
-    /// If the targets are classes, or the scaler is for another number of targets.
+    /// If the targets are classes or labels, or the scaler is for another number of targets.
     pub fn scale_targets(&mut self, scaler: &Scaler) {
         match &mut self.targets {
             Targets::Values(values) => scaler.transform(values),
-            Targets::Classes(_) => panic!("classes cannot be scaled"),
+            Targets::Classes(_) | Targets::Labels(_) => panic!("classes cannot be scaled"),
         }
     }
 
@@ -431,7 +413,7 @@ impl Dataset {
     pub fn gather_targets(&self, rows: &[usize], columns: usize, y: &mut Matrix) {
         y.reshape(rows.len(), columns);
         match &self.targets {
-            Targets::Values(values) => {
+            Targets::Labels(values) | Targets::Values(values) => {
                 rows.iter().enumerate().for_each(|(i, &row)| y.row_mut(i).copy_from_slice(values.row(row)));
             }
             Targets::Classes(labels) => {
@@ -481,15 +463,4 @@ impl fmt::Debug for Dataset {
         };
         shown.finish_non_exhaustive()
     }
-}
-
-/// Returns an error for the first number that is not finite or, if it may be, NaN.
-fn finite(matrix: &Matrix, what: &str, may_be_nan: bool) -> Result<()> {
-    let is_wrong = |x: &f32| if may_be_nan { x.is_infinite() } else { !x.is_finite() };
-    let Some(index) = matrix.as_slice().iter().position(is_wrong) else {
-        return Ok(());
-    };
-    let (row, column) = (index / matrix.columns(), index % matrix.columns());
-    let value = quoted(&matrix.as_slice()[index].to_string());
-    Err(Error::Mismatch(format!("{what} {column} of example {row}, both counted from 0, is {value}")))
 }

@@ -24,6 +24,9 @@
 //!           whole numbers, at most 20 different ones, and  → classes
 //!             exactly two, or 5 rows of each on average
 //!           other numbers, or named as values              → values
+//! targets   of two different texts or whole numbers each   → labels
+//!           of numbers, more than two different ones each  → values
+//!           of other texts, or of both kinds               → error, which names the columns
 //! ```
 //!
 //! **Why not otherwise.** A sample of the rows would be faster, but the row that does not fit is the one that matters.
@@ -89,7 +92,7 @@ impl Schema {
         let is_text = |column: usize| matches!(meanings[column], Meaning::Text) && !ignored.contains(&column);
         let wanted = |column| is_text(column) || (positions.contains(&column) && !inference.wants_values());
         let wanted: Vec<bool> = (0..table.columns()).map(wanted).collect();
-        let texts = different_texts(table, &wanted, inference.measured());
+        let texts = different_texts(table, &wanted, &inference.measured());
         let mut columns = Vec::new();
         for column in (0..table.columns()).filter(|column| !positions.contains(column)) {
             if ignored.contains(&column) {
@@ -115,7 +118,7 @@ impl Schema {
             return Err(Error::format(table.file(), message));
         }
         ignored.sort_unstable();
-        let target_schema = inference.target(&texts[positions[0]], &meanings[positions[0]])?;
+        let target_schema = inference.target(&texts, &meanings)?;
         let forms = positions.iter().map(|&column| match (&target_schema, &meanings[column]) {
             (TargetSchema::Values { .. }, Meaning::Number(form)) => Some(form.clone()),
             _ => None,

@@ -1,6 +1,7 @@
 //! The records of a text: where each begins, and what is known of their cells.
 
 use super::scanner::Scanner;
+use super::span::{count, equal, word};
 use super::table::{Record, fault};
 use crate::base::error::{Error, Result};
 
@@ -34,17 +35,37 @@ impl Line {
     /// Reads over a record without quotes, whose separators can simply be counted.
     fn plain(scanner: &mut Scanner<'_>) -> Line {
         let (separator, rest) = (scanner.separator, &scanner.text.as_bytes()[scanner.position..]);
-        let end = rest.iter().position(|&byte| byte == b'\n' || byte == b'\r').unwrap_or(rest.len());
-        let line = &rest[..end];
-        let cells = 1 + line.iter().filter(|&&byte| byte == separator).count();
+        let (end, separators) = line_end(rest, separator);
+        let cells = 1 + separators;
         let is_blank = |byte: &&u8| **byte == separator || **byte == b' ';
-        let empty = line.iter().rev().take_while(is_blank).filter(|&&byte| byte == separator).count();
+        let blank = rest[..end].iter().rev().take_while(is_blank).count();
         // A line of separators alone has one empty cell more than these.
-        let used = if line.iter().all(|byte| is_blank(&byte)) { 0 } else { cells - empty };
+        let empty = rest[end - blank..end].iter().filter(|&&byte| byte == separator).count();
+        let used = if blank == end { 0 } else { cells - empty };
         scanner.position += end;
         scanner.end_line();
         Line { cells, used }
     }
+}
+
+/// Returns the index of the first line end, or the number of bytes, and the number of separators before it.
+fn line_end(bytes: &[u8], separator: u8) -> (usize, usize) {
+    let mut separators = 0;
+    let words = bytes.chunks_exact(8);
+    let rest = words.remainder();
+    for (index, bytes) in words.enumerate() {
+        let word = word(bytes);
+        let ends = equal(word, b'\n') | equal(word, b'\r');
+        if ends != 0 {
+            let before = (1 << ends.trailing_zeros()) - 1;
+            return (8 * index + ends.trailing_zeros() as usize / 8, separators + count(word, separator, before));
+        }
+        separators += count(word, separator, u64::MAX);
+    }
+    let is_end = |&byte: &u8| byte == b'\n' || byte == b'\r';
+    let length = rest.iter().position(is_end).unwrap_or(rest.len());
+    separators += rest[..length].iter().filter(|&&byte| byte == separator).count();
+    (bytes.len() - rest.len() + length, separators)
 }
 
 /// All records of a text, but for those without content.

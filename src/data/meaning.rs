@@ -4,6 +4,7 @@ use std::borrow::Cow;
 
 use super::blame::{UNTRAINED, ambiguous, infinite, missing, stray_text};
 use super::cell::finite;
+use super::labels::{self, Content};
 use super::number::{Notation, NumberForm, Verdict, is_numeric};
 use super::schema::{ColumnKind, TargetSchema};
 use super::summary::{MOST_MEASURED, Meaning, Summary, Texts, different_texts, notations, numeric_cells};
@@ -46,22 +47,32 @@ impl Inference<'_> {
         matches!(self.target, Target::Values(_))
     }
 
-    /// Returns the target column, if it has numbers that are no codes and its content decides whether they are classes.
-    pub fn measured(&self) -> Option<usize> {
-        let column = self.positions[0];
-        let Summary { codes, texts, high, .. } = self.summaries[column];
-        (!self.wants_classes() && !self.is_declared(column) && codes == 0 && texts == 0 && high < 9e15)
-            .then_some(column)
+    /// Returns the target columns that have numbers, no codes, of which many different ones are no classes.
+    pub fn measured(&self) -> Vec<usize> {
+        let is_measured = |&column: &usize| {
+            let Summary { codes, texts, high, .. } = self.summaries[column];
+            !self.is_declared(column) && codes == 0 && texts == 0 && high < 9e15
+        };
+        let may_be = !matches!(self.target, Target::Class(_));
+        self.positions.iter().copied().filter(|column| may_be && is_measured(column)).collect()
     }
 
     fn wants_classes(&self) -> bool {
-        matches!(self.target, Target::Class(_))
+        matches!(self.target, Target::Class(_) | Target::Labels(_))
     }
 
     /// Returns whether the user says that a column has categories.
     fn is_declared(&self, column: usize) -> bool {
-        let declared = &self.table.reading().categories;
-        declared.iter().any(|other| self.table.find(other).is_ok_and(|index| index == column))
+        self.is_among(&self.table.reading().categories, column)
+    }
+
+    /// Returns whether the user says that a column has numbers.
+    fn is_number(&self, column: usize) -> bool {
+        self.is_among(&self.table.reading().numbers, column)
+    }
+
+    fn is_among(&self, names: &[String], column: usize) -> bool {
+        names.iter().any(|name| self.table.find(name).is_ok_and(|index| index == column))
     }
 
     /// Returns an error for the first missing cell.
@@ -111,12 +122,7 @@ impl Inference<'_> {
         let table = self.table;
         let find = |names: &[String]| names.iter().map(|name| table.find(name)).collect::<Result<Vec<usize>>>();
         let (categories, numbers) = (find(&table.reading().categories)?, find(&table.reading().numbers)?);
-        if let Some(column) = categories.iter().find(|column| self.wants_values() && self.positions.contains(column)) {
-            let name = quoted(&table.column_name(*column));
-            return Err(Error::Setting(format!(
-                "the column {name} is to be predicted as a value, and to be categories"
-            )));
-        }
+        self.check_declared(&categories, &numbers)?;
         let (positions, wants_classes) = (self.positions, self.wants_classes());
         let is_class = |column| wants_classes && positions.contains(&column);
         let has_texts =
@@ -153,6 +159,30 @@ impl Inference<'_> {
             meanings.push(meaning);
         }
         Ok(meanings)
+    }
+
+    /// Returns an error if a column is to be of two kinds.
+    fn check_declared(&self, categories: &[usize], numbers: &[usize]) -> Result<()> {
+        if let Some(column) = categories.iter().find(|column| numbers.contains(column)) {
+            let name = quoted(&self.table.column_name(*column));
+            return Err(Error::Setting(format!(
+                "the column {name} is to be categories and to be numbers: leave it out of --categories or of --numbers"
+            )));
+        }
+        let contradictions = [
+            (self.wants_values(), categories, "a value", "categories", "regress", "--categories"),
+            (self.wants_classes(), numbers, "a class", "numbers", "classify", "--numbers"),
+        ];
+        for (is_wanted, declared, kind, other, task, option) in contradictions {
+            if let Some(column) = declared.iter().find(|column| is_wanted && self.positions.contains(column)) {
+                let name = quoted(&self.table.column_name(*column));
+                return Err(Error::Setting(format!(
+                    "the column {name} is to be predicted as {kind}, and to be {other}: leave out --task {task}, or {name} \
+                     from {option}"
+                )));
+            }
+        }
+        Ok(())
     }
 
     /// Returns an error if a number of a column is infinite or beyond single precision.
@@ -200,7 +230,7 @@ impl Inference<'_> {
             return Ok(Meaning::Text);
         }
         let only = |wanted: usize| (0..table.columns()).map(|column| column == wanted).collect::<Vec<bool>>();
-        let texts = &different_texts(table, &only(column), None)[column];
+        let texts = &different_texts(table, &only(column), &[])[column];
         let words: Vec<_> = texts.iter().filter(|text| !is_numeric(text)).collect();
         let is_plain = |text: &&Cow<'_, str>| finite(text).is_some();
         let example = words.first().copied().or_else(|| texts.iter().find(|text| !is_plain(text)));
@@ -226,9 +256,13 @@ impl Inference<'_> {
             return Ok(Meaning::Text);
         }
         match stray_text(table, stray.or(summary.first_text).unwrap_or_default(), column) {
-            Error::Parse { file, line, column, message } if is_target => {
-                let message = format!("{message}; or, if it holds classes, say so: --task classify, Target::Class");
-                Err(Error::Parse { file, line, column, message })
+            Error::Parse { file, line, column, message } if is_target || is_declared => {
+                let remedy = match self.positions.len() {
+                    _ if is_declared => format!("leave {name} out of --numbers"),
+                    1 => "if it holds classes, say so: --task classify, Target::Class".to_string(),
+                    _ => "if it holds classes, say so: --task classify, Target::Labels".to_string(),
+                };
+                Err(Error::Parse { file, line, column, message: format!("{message}; or {remedy}") })
             }
             error => Err(error),
         }
@@ -275,21 +309,23 @@ impl Inference<'_> {
         Ok(Some(ColumnKind::Categories(texts.iter().map(|text| text.to_string()).collect())))
     }
 
-    /// Returns the target columns as classes or values; `texts` are the different cells of the first, and `meaning` is
-    /// theirs.
-    pub fn target(&mut self, texts: &Texts<'_>, meaning: &Meaning) -> Result<TargetSchema> {
+    /// Returns the target columns as classes, labels or values, given the different cells of each column and their
+    /// meaning.
+    pub fn target(&mut self, texts: &[Texts<'_>], meanings: &[Meaning]) -> Result<TargetSchema> {
         let (table, first, rows) = (self.table, self.positions[0], self.table.rows());
         let values =
             || TargetSchema::Values { names: self.positions.iter().map(|&column| table.column_name(column)).collect() };
-        if self.wants_values() {
+        if self.wants_values() || self.positions.iter().all(|&column| self.is_number(column)) {
             return Ok(values());
         }
-        let form = match meaning {
-            Meaning::Number(form) => form.clone(),
-            Meaning::Time(_) | Meaning::Text => NumberForm::default(),
-        };
-        let is_declared = self.is_declared(first);
-        let Some(classes) = classes(texts, rows, self.wants_classes() || is_declared, &form) else {
+        if self.positions.len() > 1 || matches!(self.target, Target::Labels(_)) {
+            let content =
+                |&column: &usize| (table.column_name(column), self.content(column, &texts[column], &meanings[column]));
+            let columns: Vec<(String, Content)> = self.positions.iter().map(content).collect();
+            return labels::several(table, &columns, self.wants_classes());
+        }
+        let forced = self.wants_classes() || self.is_declared(first);
+        let Some(classes) = classes(&texts[first], rows, forced, &form_of(&meanings[first])) else {
             return Ok(values());
         };
         let too_many = |remedy: &str| {
@@ -307,6 +343,31 @@ impl Inference<'_> {
             return Err(too_many(MEASUREMENT));
         }
         Ok(TargetSchema::Classes { name: table.column_name(first), classes })
+    }
+
+    /// Returns the content of one of several target columns.
+    fn content(&self, column: usize, texts: &Texts<'_>, meaning: &Meaning) -> Content {
+        if self.is_number(column) {
+            return Content::Numbers;
+        }
+        let form = form_of(meaning);
+        let forced = self.wants_classes() || self.is_declared(column) || texts.len() == 1;
+        let Some(classes) = classes(texts, self.table.rows(), forced, &form) else { return Content::Numbers };
+        let numbers: Option<Vec<f64>> = classes.iter().map(|class| form.read(class)).collect();
+        // They are in numeric order. `1` and `1.0` are one number, and may be a slip in a label.
+        let different = numbers.as_ref().map(|numbers| numbers.chunk_by(|a, b| a == b).count());
+        match matches!(meaning, Meaning::Number(_)) && !self.is_declared(column) && different.is_some_and(|n| n > 2) {
+            true => Content::Numbers,
+            false => Content::Classes { classes, numeric: numbers.is_some() },
+        }
+    }
+}
+
+/// Returns how the numbers of a column are written.
+fn form_of(meaning: &Meaning) -> NumberForm {
+    match meaning {
+        Meaning::Number(form) => form.clone(),
+        Meaning::Time(_) | Meaning::Text => NumberForm::default(),
     }
 }
 

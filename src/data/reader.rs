@@ -3,11 +3,12 @@
 use std::ops::Range;
 
 use super::blame::{UNFILLED, UNLABELLED, infinite, missing, stray_text};
-use super::cell::{Cell, finite, short, single};
+use super::cell::{Cell, finite};
 use super::memory::{READ, check_memory};
 use super::number::NumberForm;
 use super::reading::{Reading, Unknown};
 use super::schema::{ColumnKind, Schema, TargetSchema};
+use super::span::{short, single};
 use super::table::Table;
 use super::targets::Targets;
 use super::time::TimeForm;
@@ -49,8 +50,7 @@ impl Schema {
         let roles = self.roles(table, false)?;
         check_memory(table, self, READ)?;
         let mut features = Matrix::zeros(table.rows(), self.width());
-        let mut reader =
-            Reader { schema: self, table, roles: &roles, unknown: vec![Strangers::default(); roles.len()] };
+        let mut reader = Reader::new(self, table, &roles);
         let mut failures = Vec::new();
         for row in 0..table.rows() {
             if let Err(error) = reader.read_row(row, features.row_mut(row), &mut []) {
@@ -82,7 +82,7 @@ impl Schema {
         let mut features = Matrix::zeros(rows, width);
         let outputs = if labeled { self.target().names().len() } else { 0 };
         let mut values = Matrix::zeros(rows, outputs);
-        let mut reader = Reader { schema: self, table, roles, unknown: vec![Strangers::default(); roles.len()] };
+        let mut reader = Reader::new(self, table, roles);
         for row in 0..rows {
             reader.read_row(row, features.row_mut(row), values.row_mut(row))?;
         }
@@ -91,6 +91,7 @@ impl Schema {
             TargetSchema::Classes { .. } => {
                 Targets::Classes(values.as_slice().iter().map(|&label| label as u32).collect())
             }
+            TargetSchema::Labels { .. } => Targets::Labels(values),
             TargetSchema::Values { .. } => Targets::Values(values),
         };
         Ok((features, targets, notes))
@@ -102,7 +103,7 @@ impl Schema {
         let is_required = |role: &Role<'_>| match role {
             Role::Unused => false,
             Role::Number { .. } | Role::Time { .. } | Role::Category { .. } => !self.allows_missing(),
-            Role::Class(_) | Role::Value { .. } => true,
+            Role::Class { .. } | Role::Value { .. } => true,
         };
         Ok(self.roles(table, true)?.iter().map(is_required).collect())
     }
@@ -111,7 +112,7 @@ impl Schema {
     pub(super) fn words(&self, table: &Table) -> Result<Vec<(usize, String)>> {
         let mut words = Vec::new();
         for (column, role) in self.roles(table, true)?.iter().enumerate() {
-            if let Role::Category { known, .. } | Role::Class(known) = role {
+            if let Role::Category { known, .. } | Role::Class { known, .. } = role {
                 let is_word = |name: &&String| matches!(Cell::of(name, table.reading()), Cell::Missing);
                 words.extend(known.names.iter().filter(is_word).map(|word| (column, word.clone())));
             }
@@ -138,10 +139,12 @@ impl Schema {
                 }
             };
         }
-        for (i, index) in targets.into_iter().enumerate() {
+        for (target, index) in targets.into_iter().enumerate() {
+            let class = |classes| Role::Class { target, known: Vocabulary::new(classes, "class") };
             roles[index] = match self.target() {
-                TargetSchema::Classes { classes, .. } => Role::Class(Vocabulary::new(classes, "class")),
-                TargetSchema::Values { .. } => Role::Value { target: i, form: &self.target_forms()[i] },
+                TargetSchema::Classes { classes, .. } => class(classes),
+                TargetSchema::Labels { classes, .. } => class(&classes[target]),
+                TargetSchema::Values { .. } => Role::Value { target, form: &self.target_forms()[target] },
             };
         }
         roles
@@ -221,7 +224,7 @@ enum Role<'a> {
     Number { inputs: Range<usize>, form: &'a NumberForm, marks: bool },
     Time { inputs: Range<usize>, form: &'a TimeForm, marks: bool },
     Category { inputs: Range<usize>, known: Vocabulary<'a>, marks: bool },
-    Class(Vocabulary<'a>),
+    Class { target: usize, known: Vocabulary<'a> },
     Value { target: usize, form: &'a NumberForm },
 }
 
@@ -239,21 +242,41 @@ struct Reader<'a> {
     roles: &'a [Role<'a>],
     /// For each column.
     unknown: Vec<Strangers>,
+    /// For each column.
+    plain: Vec<Plain>,
 }
 
-impl Reader<'_> {
-    /// Reads a row: features into `x`, and targets, or the index of the class, into `y`.
+/// The place of the plain numbers of a column.
+#[derive(Clone, Copy)]
+enum Plain {
+    Input(usize),
+    Target(usize),
+    /// Its cells are to be looked at.
+    None,
+}
+
+impl<'a> Reader<'a> {
+    fn new(schema: &'a Schema, table: &'a Table, roles: &'a [Role<'a>]) -> Self {
+        // A number may be a word for a missing value.
+        let all_numbers = table.reading().missing_values.is_none();
+        let plain = |role: &Role<'_>| match role {
+            Role::Number { inputs, form, .. } if all_numbers && form.is_default() => Plain::Input(inputs.start),
+            Role::Value { target, form } if all_numbers && form.is_default() => Plain::Target(*target),
+            _ => Plain::None,
+        };
+        let plain = roles.iter().map(plain).collect();
+        Reader { schema, table, roles, unknown: vec![Strangers::default(); roles.len()], plain }
+    }
+
+    /// Reads a row: features into `x`, and targets, or the indices of classes, into `y`.
     fn read_row(&mut self, row: usize, x: &mut [f32], y: &mut [f32]) -> Result<()> {
-        self.table.each_cell(row, |column, cell, number| {
-            if let (Some(number), Role::Number { inputs, form, .. }) = (number, &self.roles[column])
-                && form.is_default()
-                && !self.is_named_missing(cell)
-                && let Some(number) = single(number)
-            {
-                x[inputs.start] = number;
-                return Ok(());
+        self.table.each_cell(row, |column, cell| {
+            match (cell.number.and_then(single), self.plain[column]) {
+                (Some(number), Plain::Input(input)) => x[input] = number,
+                (Some(number), Plain::Target(target)) => y[target] = number,
+                _ => self.read_cell((row, column), cell.text(), x, y)?,
             }
-            self.read_cell((row, column), cell, x, y)
+            Ok(())
         })
     }
 
@@ -280,8 +303,8 @@ impl Reader<'_> {
                     None => self.read_stranger(at, cell, x, *marks)?,
                 }
             }
-            Role::Class(known) => match known.find(cell) {
-                Some(index) => y.iter_mut().for_each(|y| *y = index as f32),
+            Role::Class { target, known } => match known.find(cell) {
+                Some(index) => y[*target] = index as f32,
                 None if matches!(table.content(column, cell), Cell::Missing) => {
                     return Err(missing(table, row, column, cell, UNLABELLED));
                 }

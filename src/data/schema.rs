@@ -59,7 +59,7 @@ pub enum ColumnKind {
     Categories(Vec<String>),
 }
 
-/// The target columns of a schema: one of classes, or one or several of numbers.
+/// The target columns of a schema: one of classes, several of two classes each, or one or several of numbers.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum TargetSchema {
     /// One of several classes.
@@ -68,6 +68,15 @@ pub enum TargetSchema {
         name: String,
         /// The classes: in numeric order if all are numbers, otherwise in alphabetical order.
         classes: Vec<String>,
+    },
+    /// Several labels, each of which is one of two classes by itself (multi-label classification).
+    Labels {
+        /// The columns' names.
+        names: Vec<String>,
+        /// The classes of each label, the positive one last: that which says yes (`yes`, `y`, `true`, `t`, `on`,
+        /// `positive`, `present`, `ja`, in any case, or `1` beside a text) or, if neither or both do, the second in
+        /// numeric or else alphabetical order.
+        classes: Vec<[String; 2]>,
     },
     /// One number or several.
     Values {
@@ -81,8 +90,51 @@ impl TargetSchema {
     pub fn names(&self) -> &[String] {
         match self {
             TargetSchema::Classes { name, .. } => std::slice::from_ref(name),
-            TargetSchema::Values { names } => names,
+            TargetSchema::Labels { names, .. } | TargetSchema::Values { names } => names,
         }
+    }
+
+    /// Returns the same targets with other names, as many of them.
+    pub(super) fn with_names(&self, names: Vec<String>) -> TargetSchema {
+        match self {
+            TargetSchema::Classes { classes, .. } => {
+                TargetSchema::Classes { name: names.concat(), classes: classes.clone() }
+            }
+            TargetSchema::Labels { classes, .. } => TargetSchema::Labels { names, classes: classes.clone() },
+            TargetSchema::Values { .. } => TargetSchema::Values { names },
+        }
+    }
+
+    pub(super) fn noun(&self) -> &'static str {
+        match self {
+            TargetSchema::Classes { .. } => "classes",
+            TargetSchema::Labels { .. } => "labels",
+            TargetSchema::Values { .. } => "values",
+        }
+    }
+
+    /// Checks the classes.
+    fn check(&self) -> Result<()> {
+        match self {
+            TargetSchema::Classes { name, classes } => {
+                distinct(classes, "classes")?;
+                if let [] | [_] = classes[..] {
+                    let only = listed(classes);
+                    let message =
+                        format!("the target {} has only one class, {only}: there is nothing to classify", quoted(name));
+                    return Err(Error::Mismatch(message));
+                }
+            }
+            TargetSchema::Labels { names, classes } => {
+                if names.len() != classes.len() {
+                    let message = format!("{} labels, and classes of {}", names.len(), classes.len());
+                    return Err(Error::Mismatch(message));
+                }
+                classes.iter().try_for_each(|pair| distinct(pair, "classes of a label"))?;
+            }
+            TargetSchema::Values { .. } => {}
+        }
+        Ok(())
     }
 }
 
@@ -99,7 +151,7 @@ pub struct Schema {
     positions: Vec<usize>,
     /// The indices of the ignored columns.
     ignored: Vec<usize>,
-    /// How the numbers of the target columns are written; empty if they are classes.
+    /// How the numbers of the target columns are written; empty if they are classes or labels.
     target_forms: Vec<NumberForm>,
     /// Whether features may be missing, which are NaN then.
     allows_missing: bool,
@@ -114,7 +166,7 @@ impl Schema {
     ///
     /// # Errors
     /// If two columns or two classes are called alike, there are no features, no targets or fewer than two
-    /// classes, or the positions do not fit.
+    /// classes, not every label has classes, or the positions do not fit.
     pub fn from_parts(columns: Vec<Column>, target: TargetSchema, positions: Vec<usize>) -> Result<Schema> {
         Schema::from_parts_ignoring(columns, target, positions, Vec::new())
     }
@@ -133,15 +185,7 @@ impl Schema {
             ColumnKind::Number(_) | ColumnKind::Time(_) => None,
         });
         lists.try_for_each(|names| distinct(names, "categories"))?;
-        if let TargetSchema::Classes { name, classes } = &target {
-            distinct(classes, "classes")?;
-            if let [] | [_] = classes[..] {
-                let only = listed(classes);
-                let message =
-                    format!("the target {} has only one class, {only}: there is nothing to classify", quoted(name));
-                return Err(Error::Mismatch(message));
-            }
-        }
+        target.check()?;
         let (targets, total) = (target.names().len(), columns.len() + target.names().len() + ignored.len());
         if columns.iter().all(|column| column.width() == 0) || targets == 0 {
             return Err(Error::Mismatch("a network needs at least one feature and one target".to_string()));
@@ -153,7 +197,7 @@ impl Schema {
             return Err(Error::Mismatch(format!("{targets} targets at {positions:?} of {total} columns{without}")));
         }
         let target_forms = match &target {
-            TargetSchema::Classes { .. } => Vec::new(),
+            TargetSchema::Classes { .. } | TargetSchema::Labels { .. } => Vec::new(),
             TargetSchema::Values { names } => vec![NumberForm::default(); names.len()],
         };
         let schema = Schema {
@@ -201,7 +245,8 @@ impl Schema {
         self.missing_values.as_deref()
     }
 
-    /// Returns how the numbers of the target columns are written: one form for each, or none if they are classes.
+    /// Returns how the numbers of the target columns are written: one form for each, or none if they are classes or
+    /// labels.
     pub fn target_forms(&self) -> &[NumberForm] {
         &self.target_forms
     }
@@ -210,7 +255,7 @@ impl Schema {
     /// [origin](NumberForm::origin) is added in double precision.
     ///
     /// # Panics
-    /// If there is no such target, or the targets are classes.
+    /// If there is no such target, or the targets are classes or labels.
     pub fn target_value(&self, target: usize, value: f32) -> f64 {
         self.target_forms[target].origin + f64::from(value)
     }
@@ -289,7 +334,7 @@ impl Schema {
     }
 
     /// Checks that data of the schema `other` fits a model of this one: as many features of the same kinds, the same
-    /// categories, and the same classes or as many values, all in the same order. Columns must have the same names
+    /// categories, and the same classes, the same labels or as many values, all in the same order. Columns must have the same names
     /// unless either schema has nothing but numbers for them, as that of a table without a header has; the name of a
     /// column of classes does not matter.
     ///
@@ -347,8 +392,27 @@ impl Schema {
                 }
                 if both_named { same_names(expected, found, "target") } else { Ok(()) }
             }
-            (TargetSchema::Classes { .. }, _) => mismatch("the model predicts classes, the data has values".into()),
-            (TargetSchema::Values { .. }, _) => mismatch("the model predicts values, the data has classes".into()),
+            (
+                TargetSchema::Labels { names: expected, classes },
+                TargetSchema::Labels { names: found, classes: found_classes },
+            ) => {
+                if both_named {
+                    same_names(expected, found, "target")?;
+                }
+                if let Some(label) =
+                    (0..expected.len().max(found.len())).find(|&i| classes.get(i) != found_classes.get(i))
+                {
+                    let listed = |all: &[[String; 2]]| all.get(label).map_or("none".to_string(), |pair| listed(pair));
+                    let (number, expected, found) = (label + 1, listed(classes), listed(found_classes));
+                    return mismatch(format!(
+                        "the classes of label {number} differ: the model has {expected}, the data {found}; {REREAD}"
+                    ));
+                }
+                Ok(())
+            }
+            (expected, found) => {
+                mismatch(format!("the model predicts {}, the data has {}", expected.noun(), found.noun()))
+            }
         }
     }
 }

@@ -34,6 +34,40 @@ pub(super) struct Summary {
 }
 
 impl Summary {
+    /// Notes a number. Numbers are not counted: nothing is written for most of them.
+    #[inline]
+    fn see(&mut self, number: f64, is_code: bool) {
+        if is_code {
+            self.codes += 1;
+        }
+        if number < self.low {
+            self.low = number;
+        }
+        if number > self.high {
+            self.high = number;
+        }
+    }
+
+    /// Notes a cell that may be no number.
+    fn see_text(&mut self, table: &Table, (row, column): (usize, usize), cell: &str) {
+        match table.content(column, cell) {
+            Cell::Number(number) => self.see(number, is_code(cell)),
+            Cell::Missing => {
+                self.missing += 1;
+                self.first_missing = self.first_missing.or(Some(row));
+            }
+            Cell::Infinite => {
+                self.texts += 1;
+                self.first_infinite = self.first_infinite.or(Some(row));
+            }
+            Cell::Text if table.reading().is_missing_number(cell.trim()) => self.signs += 1,
+            Cell::Text => {
+                self.texts += 1;
+                self.first_text = self.first_text.or(Some(row));
+            }
+        }
+    }
+
     /// The cells that hold something, if the column is text.
     pub fn filled(&self) -> usize {
         self.numbers + self.texts + self.signs
@@ -56,45 +90,24 @@ pub(super) fn summaries(table: &Table) -> Vec<Summary> {
     };
     let mut summaries = vec![empty; table.columns()];
     let ignored: Vec<bool> = (0..table.columns()).map(|column| table.ignores(column)).collect();
-    let reading = table.reading();
     // A number may be a word for a missing value.
-    let all_numbers = reading.missing_values.is_none();
+    let all_numbers = table.reading().missing_values.is_none();
     for row in 0..table.rows() {
-        let mut see = |column: usize, cell: &str, number: Option<f64>| {
-            if ignored[column] {
-                return;
-            }
+        let Ok(()) = table.each_cell(row, |column, cell| {
             let summary = &mut summaries[column];
-            let content = match number.filter(|_| all_numbers) {
-                Some(number) => Cell::Number(number),
-                None => table.content(column, cell),
-            };
-            match content {
-                Cell::Number(number) => {
-                    summary.numbers += 1;
-                    summary.codes += usize::from(is_code(cell));
-                    summary.low = summary.low.min(number);
-                    summary.high = summary.high.max(number);
-                }
-                Cell::Missing => {
-                    summary.missing += 1;
-                    summary.first_missing = summary.first_missing.or(Some(row));
-                }
-                Cell::Infinite => {
-                    summary.texts += 1;
-                    summary.first_infinite = summary.first_infinite.or(Some(row));
-                }
-                Cell::Text if reading.is_missing_number(cell.trim()) => summary.signs += 1,
-                Cell::Text => {
-                    summary.texts += 1;
-                    summary.first_text = summary.first_text.or(Some(row));
-                }
+            if let Some(number) = cell.number.filter(|_| all_numbers) {
+                summary.see(number, cell.starts_with_zero());
+            } else if !ignored[column] {
+                summary.see_text(table, (row, column), cell.text());
             }
-        };
-        let Ok(()) = table.each_cell(row, |column, cell, number| {
-            see(column, cell, number);
             Ok::<(), Infallible>(())
         });
+    }
+    for (column, summary) in summaries.iter_mut().enumerate() {
+        match ignored[column] {
+            true => *summary = empty,
+            false => summary.numbers = table.rows() - summary.missing - summary.signs - summary.texts,
+        }
     }
     summaries
 }
@@ -173,21 +186,24 @@ pub(super) fn set_origins(table: &Table, summaries: &[Summary], meanings: &mut [
 
 /// Returns the different cells of each column that is wanted, without those that stand for a missing one.
 ///
-/// A column that is `measured` has numbers, of which more than [`MOST_MEASURED`] different ones are not collected.
-pub(super) fn different_texts<'a>(table: &'a Table, wanted: &[bool], measured: Option<usize>) -> Vec<Texts<'a>> {
+/// Columns that are `measured` have numbers, of which more than [`MOST_MEASURED`] different ones are not collected.
+pub(super) fn different_texts<'a>(table: &'a Table, wanted: &[bool], measured: &[usize]) -> Vec<Texts<'a>> {
     let mut texts = vec![BTreeSet::new(); table.columns()];
     let mut wanted = wanted.to_vec();
-    if let Some(column) = measured.filter(|&column| wanted[column]) {
-        // Mostly it is a matter of the first rows.
-        let cells = (0..table.rows()).filter_map(|row| table.cells(row).nth(column));
-        let known = cells.filter(|cell| !matches!(table.content(column, cell), Cell::Missing));
-        for cell in known {
-            texts[column].insert(trimmed(cell));
-            if texts[column].len() > MOST_MEASURED {
-                break;
+    let mut open = vec![false; table.columns()];
+    for &column in measured {
+        open[column] = std::mem::replace(&mut wanted[column], false);
+    }
+    let (mut row, end) = (0, open.iter().rposition(|&open| open).map_or(0, |last| last + 1));
+    // Mostly it is a matter of the first rows.
+    while row < table.rows() && open.contains(&true) {
+        for (column, cell) in table.cells(row).take(end).enumerate() {
+            if open[column] && !matches!(table.content(column, &cell), Cell::Missing) {
+                texts[column].insert(trimmed(cell));
+                open[column] = texts[column].len() <= MOST_MEASURED;
             }
         }
-        wanted[column] = false;
+        row += 1;
     }
     each_cell(table, &wanted, |column, cell| {
         if !matches!(table.content(column, &cell), Cell::Missing) {
@@ -223,7 +239,7 @@ pub(super) fn frequent_words(table: &Table, summaries: &[Summary]) -> Vec<(usize
     if !wanted.contains(&true) {
         return Vec::new();
     }
-    let texts = different_texts(table, &wanted, None);
+    let texts = different_texts(table, &wanted, &[]);
     let mut counts: Vec<[(&str, usize); 2]> = vec![[("NA", 0), ("None", 0)]; table.columns()];
     each_cell(table, &wanted, |column, cell| {
         let known = counts[column].iter_mut().find(|(word, _)| *word == cell.trim());

@@ -18,6 +18,13 @@ pub enum Target<'a> {
     Column(&'a str),
     /// Classes: every different cell of this column is one.
     Class(&'a str),
+    /// These columns; their content decides. Two different texts or whole numbers in each make labels, and numbers make
+    /// values, if more than two are different. Some of both are an error, and so is a column of text with other than two
+    /// classes. One column alone is as [`Column`](Self::Column) says. Columns that are to be
+    /// [numbers](crate::data::Reading::numbers) or [categories](crate::data::Reading::categories) are.
+    Columns(&'a [&'a str]),
+    /// Labels: each of these columns has two different cells, which are its classes.
+    Labels(&'a [&'a str]),
     /// Numbers: the cells of these columns.
     Values(&'a [&'a str]),
 }
@@ -29,7 +36,9 @@ impl Target<'_> {
         let positions: Vec<usize> = match self {
             Target::Last => last().into_iter().collect(),
             Target::Column(name) | Target::Class(name) => vec![table.find(name)?],
-            Target::Values(names) => names.iter().map(|name| table.find(name)).collect::<Result<_>>()?,
+            Target::Columns(names) | Target::Labels(names) | Target::Values(names) => {
+                names.iter().map(|name| table.find(name)).collect::<Result<_>>()?
+            }
         };
         if let Some(&column) = positions.iter().find(|&&column| table.ignores(column)) {
             let name = quoted(&table.column_name(column));

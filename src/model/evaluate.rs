@@ -10,6 +10,7 @@ use crate::linalg::isa;
 use crate::linalg::matrix::Matrix;
 use crate::model::classification::Classification;
 use crate::model::metrics::Evaluation;
+use crate::model::multi_label::MultiLabel;
 use crate::model::regression::{OutputErrors, Regression};
 use crate::nn::activation::Activation;
 use crate::nn::network::{Network, Scratch};
@@ -76,24 +77,28 @@ impl Network {
         outputs(self, data.features(), threads(), |_| {})
     }
 
-    /// Returns the metrics of the outputs on `data`. For classes, outputs without an activation are taken as logits.
+    /// Returns the metrics of the outputs on `data`. For classes and labels, outputs without an activation are taken as
+    /// logits.
     ///
     /// # Errors
     /// If features or targets of `data` do not fit the network, or a feature is missing.
     pub fn evaluate(&self, data: &Dataset) -> Result<Evaluation> {
         data.check_complete()?;
         let mut outputs = self.predict_dataset(data)?;
-        if data.labels().is_some() {
-            self.logits_to_probabilities(&mut outputs);
+        match data.targets() {
+            Targets::Classes(_) => self.logits_to_probabilities(&mut outputs, Activation::Softmax),
+            Targets::Labels(_) => self.logits_to_probabilities(&mut outputs, Activation::Sigmoid),
+            Targets::Values(_) => {}
         }
         self.evaluate_outputs(&outputs, data)
     }
 
-    /// Turns outputs for classes into probabilities, if the network ends without an activation: they are logits then.
-    pub(crate) fn logits_to_probabilities(&self, outputs: &mut Matrix) {
+    /// Turns outputs into probabilities with `link`, if the network ends without an activation: they are logits then. A
+    /// single one is always that of a sigmoid.
+    pub(crate) fn logits_to_probabilities(&self, outputs: &mut Matrix, link: Activation) {
         if self.output_activation() == Activation::Identity {
             let columns = outputs.columns();
-            let link = if columns == 1 { Activation::Sigmoid } else { Activation::Softmax };
+            let link = if columns == 1 { Activation::Sigmoid } else { link };
             link.forward(outputs.as_mut_slice(), columns);
         }
     }
@@ -103,6 +108,7 @@ impl Network {
         self.check_shapes(data)?;
         Ok(match data.targets() {
             Targets::Classes(labels) => Evaluation::Classification(Classification::from_probabilities(outputs, labels)),
+            Targets::Labels(labels) => Evaluation::MultiLabel(MultiLabel::new(outputs, labels)),
             Targets::Values(values) => Evaluation::Regression(Regression::new(outputs, values)),
         })
     }
@@ -125,7 +131,9 @@ impl Network {
                 let classes = data.class_names().len();
                 (outputs == classes || (outputs == 1 && classes == 2), format!("{classes} classes"))
             }
-            Targets::Values(values) => (values.columns() == outputs, format!("{} target columns", values.columns())),
+            Targets::Labels(values) | Targets::Values(values) => {
+                (values.columns() == outputs, format!("{} target columns", values.columns()))
+            }
         };
         if fits { Ok(()) } else { Err(mismatch(outputs, "outputs", &found)) }
     }
@@ -155,11 +163,17 @@ pub struct Score {
 }
 
 impl Score {
-    /// Returns the figures by name: `loss` and `accuracy`, or `loss`, `rmse`, `mae` and `r2`.
+    /// Returns the figures by name: `loss` and `accuracy`; of labels `loss`, `subset_accuracy`, `label_accuracy` and
+    /// `macro_f1`; of values `loss`, `rmse`, `mae` and `r2`.
     pub fn figures(&self) -> Vec<(&'static str, f64)> {
         let mut figures = vec![("loss", self.loss)];
         match &self.evaluation {
             Evaluation::Classification(metrics) => figures.push(("accuracy", metrics.accuracy())),
+            Evaluation::MultiLabel(metrics) => figures.extend([
+                ("subset_accuracy", metrics.subset_accuracy),
+                ("label_accuracy", metrics.label_accuracy),
+                ("macro_f1", metrics.macro_f1),
+            ]),
             Evaluation::Regression(metrics) => {
                 figures.extend([("rmse", metrics.rmse), ("mae", metrics.mae), ("r2", metrics.r2)]);
             }
@@ -167,22 +181,33 @@ impl Score {
         figures
     }
 
-    /// Returns one number, the greater the better: the accuracy (from 0 to 1) of classes, R² (at most 1) of values.
+    /// Returns one number, the greater the better: the accuracy (from 0 to 1) of classes, the fraction of examples of
+    /// which every label is right, R² (at most 1) of values.
     pub fn value(&self) -> f64 {
         match &self.evaluation {
             Evaluation::Classification(metrics) => metrics.accuracy(),
+            Evaluation::MultiLabel(metrics) => metrics.subset_accuracy,
             Evaluation::Regression(metrics) => metrics.r2,
         }
     }
 }
 
-/// One line: `loss 0.05123, accuracy 0.9667` or `rmse 1.234, mae 0.9876, R² 0.9123`.
+/// One line: `loss 0.05123, accuracy 0.9667`; of labels `loss 0.05123, exact match 0.9500, label accuracy 0.9750, macro
+/// F1 0.9712`; of values `rmse 1.234, mae 0.9876, R² 0.9123`.
 impl fmt::Display for Score {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match &self.evaluation {
             Evaluation::Classification(found) => {
                 write!(f, "loss {}, accuracy {:.4}", significant(self.loss, 4), found.accuracy())
             }
+            Evaluation::MultiLabel(found) => write!(
+                f,
+                "loss {}, exact match {:.4}, label accuracy {:.4}, macro F1 {:.4}",
+                significant(self.loss, 4),
+                found.subset_accuracy,
+                found.label_accuracy,
+                found.macro_f1
+            ),
             Evaluation::Regression(found) => OutputErrors { rmse: found.rmse, mae: found.mae, r2: found.r2 }.fmt(f),
         }
     }

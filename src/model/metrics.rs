@@ -1,6 +1,7 @@
-//! The metrics of a prediction, whether it is of classes or of numbers.
+//! The metrics of a prediction, whether it is of classes, of labels or of numbers.
 
 use super::classification::Classification;
+use super::multi_label::MultiLabel;
 use super::regression::Regression;
 
 /// How good the predictions of a network or model are.
@@ -9,6 +10,8 @@ use super::regression::Regression;
 pub enum Evaluation {
     /// The predictions are classes.
     Classification(Classification),
+    /// The predictions are labels.
+    MultiLabel(MultiLabel),
     /// The predictions are numbers.
     Regression(Regression),
 }
@@ -19,14 +22,23 @@ impl Evaluation {
         if let Evaluation::Classification(metrics) = self { Some(metrics) } else { None }
     }
 
+    /// Returns the metrics of labels, if the predictions are labels.
+    pub fn multi_label(&self) -> Option<&MultiLabel> {
+        if let Evaluation::MultiLabel(metrics) = self { Some(metrics) } else { None }
+    }
+
     /// Returns the metrics of numbers, if the predictions are numbers.
     pub fn regression(&self) -> Option<&Regression> {
         if let Evaluation::Regression(metrics) = self { Some(metrics) } else { None }
     }
 
-    /// Returns the fraction of examples whose class was predicted, from 0 to 1 (NaN if there are no examples); `None`
-    /// if the predictions are numbers.
+    /// Returns the fraction of examples whose class, or whose every label, was predicted, from 0 to 1 (NaN if there are
+    /// no examples); `None` if the predictions are numbers.
     pub fn accuracy(&self) -> Option<f64> {
-        self.classification().map(Classification::accuracy)
+        match self {
+            Evaluation::Classification(metrics) => Some(metrics.accuracy()),
+            Evaluation::MultiLabel(metrics) => Some(metrics.subset_accuracy),
+            Evaluation::Regression(_) => None,
+        }
     }
 }

@@ -6,6 +6,7 @@ pub(crate) mod file;
 pub(crate) mod metrics;
 #[expect(clippy::module_inception)]
 pub(crate) mod model;
+pub(crate) mod multi_label;
 pub(crate) mod predict;
 pub(crate) mod preprocessing;
 pub(crate) mod ranking;

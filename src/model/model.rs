@@ -9,7 +9,7 @@ use super::preprocessing::Preprocessing;
 use super::regression::Regression;
 use crate::base::error::{Error, Result};
 use crate::base::parallel::threads;
-use crate::data::{Dataset, Scaler, Schema, TargetSchema};
+use crate::data::{Dataset, Scaler, Schema, TargetSchema, Targets};
 use crate::linalg::matrix::Matrix;
 use crate::nn::activation::Activation;
 use crate::nn::loss::Loss;
@@ -83,7 +83,7 @@ impl Model {
         let (outputs, targets) = (network.outputs(), schema.target());
         let fits = match targets {
             TargetSchema::Classes { classes, .. } => outputs == classes.len() || (outputs == 1 && classes.len() == 2),
-            TargetSchema::Values { names } => outputs == names.len(),
+            TargetSchema::Labels { names, .. } | TargetSchema::Values { names } => outputs == names.len(),
         };
         if !fits {
             return Err(Error::Mismatch(format!("the network has {outputs} outputs, which do not fit {targets:?}")));
@@ -108,7 +108,9 @@ impl Model {
         self.loss.unwrap_or_else(|| {
             match (self.schema.target(), self.network.output_activation(), self.network.outputs()) {
                 (TargetSchema::Values { .. }, ..) => Loss::MeanSquaredError,
-                (_, Activation::Identity, 1) => Loss::BinaryCrossEntropyLogits,
+                (TargetSchema::Labels { .. }, Activation::Identity, _) | (_, Activation::Identity, 1) => {
+                    Loss::BinaryCrossEntropyLogits
+                }
                 (_, Activation::Identity, _) => Loss::CrossEntropyLogits,
                 (_, Activation::Sigmoid | Activation::HardSigmoid, _) => Loss::BinaryCrossEntropy,
                 (_, Activation::Softmax, _) => Loss::CrossEntropy,
@@ -155,10 +157,19 @@ impl Model {
     }
 
     /// Returns the name of the likeliest class in one row of [`predict`](Self::predict), the first of equals; `None` if
-    /// a probability is NaN, and for a model of values.
+    /// a probability is NaN, and for a model of labels or values.
     pub fn class(&self, probabilities: &[f32]) -> Option<&str> {
         let TargetSchema::Classes { classes, .. } = self.schema.target() else { return None };
         classes.get(likeliest(probabilities)?).map(String::as_str)
+    }
+
+    /// Returns the class of each label in one row of [`predict`](Self::predict): the second, which is the positive one, if
+    /// its probability is above 0.5, else the first. `None` if a probability is NaN, and for a model of one class or of
+    /// values.
+    pub fn labels(&self, probabilities: &[f32]) -> Option<Vec<&str>> {
+        let TargetSchema::Labels { classes, .. } = self.schema.target() else { return None };
+        let pairs = classes.iter().zip(probabilities);
+        pairs.map(|(pair, &p)| likeliest(&[p]).map(|class| pair[class].as_str())).collect()
     }
 
     /// Checks that `data` fits the model, by the rule of [`Schema::check`], and lacks no feature unless the model fills
@@ -198,9 +209,9 @@ impl Model {
         self.preprocessing.apply_to_targets(&mut targets);
         let loss = self.loss().value(&outputs, &targets);
         self.finish(&mut outputs);
-        let evaluation = match data.labels() {
-            Some(_) => self.network.evaluate_outputs(&outputs, data)?,
-            None => {
+        let evaluation = match data.targets() {
+            Targets::Classes(_) | Targets::Labels(_) => self.network.evaluate_outputs(&outputs, data)?,
+            Targets::Values(_) => {
                 self.preprocessing.invert_targets(&mut targets);
                 Evaluation::Regression(Regression::new(&outputs, &targets))
             }

@@ -6,6 +6,7 @@ use crate::base::error::{Error, Result};
 use crate::base::text::{counted, listed, quoted};
 use crate::data::{Dataset, Features, ReadRows, Table, TargetSchema};
 use crate::linalg::matrix::Matrix;
+use crate::nn::activation::Activation;
 use crate::nn::network::Scratch;
 
 /// Predictions for the rows of a table: see [`Model::predict_rows`].
@@ -22,7 +23,7 @@ pub struct Predictions {
 
 impl Model {
     /// Returns the predictions for `x`, examples × features in the units of the training data: probabilities of the
-    /// classes, or values in the units of the targets. It works on the calling thread; for many examples,
+    /// classes, the probability of each label's second class, or values in the units of the targets. It works on the calling thread; for many examples,
     /// [`predict_dataset`](Self::predict_dataset) shares the work. Missing features are NaN; without an imputer so are
     /// their predictions.
     ///
@@ -110,7 +111,7 @@ impl Model {
 
     /// Returns the prediction for one row of cells, each with the name of its column: in any order, as text, without
     /// quotes. The result has one entry per output, values in the units of the table; [`class`](Self::class) names the
-    /// likeliest class.
+    /// likeliest class, [`labels`](Self::labels) the class of each label.
     ///
     /// ```no_run
     /// use palmnet::Model;
@@ -156,7 +157,8 @@ impl Model {
     /// Turns the outputs of the network into predictions, in place.
     pub(super) fn finish(&self, outputs: &mut Matrix) {
         match self.schema().target() {
-            TargetSchema::Classes { .. } => self.network().logits_to_probabilities(outputs),
+            TargetSchema::Classes { .. } => self.network().logits_to_probabilities(outputs, Activation::Softmax),
+            TargetSchema::Labels { .. } => self.network().logits_to_probabilities(outputs, Activation::Sigmoid),
             TargetSchema::Values { .. } => self.preprocessing().invert_targets(outputs),
         }
     }
@@ -182,8 +184,8 @@ pub struct Predictor<'m> {
 }
 
 impl Predictor<'_> {
-    /// Returns the prediction for one row of features in the units of the training data: probabilities of the classes,
-    /// or values. After the first call it allocates nothing.
+    /// Returns the prediction for one row of features in the units of the training data: probabilities of the classes or
+    /// labels, or values. After the first call it allocates nothing.
     ///
     /// # Errors
     /// If there are not as many features as the schema has.

@@ -119,7 +119,7 @@ impl Preprocessing {
         let imputer = train.schema().allows_missing().then(|| Imputer::fit(train));
         let targets = match train.targets() {
             Targets::Values(values) => Some(Scaler::standard(values)),
-            Targets::Classes(_) => None,
+            Targets::Classes(_) | Targets::Labels(_) => None,
         };
         Preprocessing { features: scaling.fit(train.features(), imputer.as_ref()), imputer, targets }
     }

@@ -5,6 +5,7 @@ use std::fmt::Write;
 
 use super::classification::{Classification, Scores};
 use super::metrics::Evaluation;
+use super::multi_label::MultiLabel;
 use super::regression::Regression;
 use crate::base::text::printable;
 
@@ -17,6 +18,7 @@ impl fmt::Display for Evaluation {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Evaluation::Classification(metrics) => metrics.fmt(f),
+            Evaluation::MultiLabel(metrics) => metrics.fmt(f),
             Evaluation::Regression(metrics) => metrics.fmt(f),
         }
     }
@@ -95,6 +97,36 @@ impl Classification {
 impl fmt::Display for Classification {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.report(&[], NARROWEST))
+    }
+}
+
+impl MultiLabel {
+    /// Returns the metrics of each label as a table that fits a terminal of `width` columns, at least 40: accuracy,
+    /// precision, recall, F1, and area under the ROC curve. `names` are the labels'; one without a name is shown by its
+    /// number, and a long name is cut.
+    pub fn report(&self, names: &[String], width: usize) -> String {
+        // The numbers take 30 columns.
+        let most = (width.max(NARROWEST) - 30).min(LONGEST_NAME);
+        let labels: Vec<String> = (0..self.labels.len()).map(|label| name(names, label, most)).collect();
+        let margin = longest(&labels).max(5);
+        let mut table = format!("{:<margin$}   acc  prec   rec    f1   auc\n", "label");
+        for (label, found) in labels.iter().zip(&self.labels) {
+            let _ = write!(table, "{label:<margin$}");
+            for figure in [found.accuracy, found.precision, found.recall, found.f1, found.roc_auc] {
+                let _ = write!(table, " {figure:5.3}");
+            }
+            table.push('\n');
+        }
+        table
+    }
+}
+
+/// Writes the [`report`](MultiLabel::report) with the labels' numbers, for a narrow terminal, and the means.
+impl fmt::Display for MultiLabel {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.report(&[], NARROWEST))?;
+        writeln!(f, "exact match {:.4}, macro F1 {:.4}", self.subset_accuracy, self.macro_f1)?;
+        writeln!(f, "label accuracy {:.4}", self.label_accuracy)
     }
 }
 

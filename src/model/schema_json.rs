@@ -1,7 +1,8 @@
 //! A schema as JSON: the member `schema` of a model's metadata.
 //!
 //! `{"columns":["width",{"name":"color","categories":["blue","red"]}],"target":{"name":"kind","classes":["a","b"]},
-//! "positions":[2]}` is the least that there is. Further members say whatever is not as usual, so that an older program
+//! "positions":[2]}` is the least that there is. Several labels are
+//! `"target":{"labels":[{"name":"ripe","classes":["no","yes"]}]}`, and values `"target":{"values":["price"]}`. Further members say whatever is not as usual, so that an older program
 //! reads the models that it can use, and refuses the others.
 
 use crate::data::{Column, ColumnKind, DateOrder, NumberForm, Schema, TargetSchema, TimeForm};
@@ -16,6 +17,12 @@ pub(super) fn to_json(schema: &Schema) -> Json {
     let target = match schema.target() {
         TargetSchema::Classes { name, classes } => {
             Json::object([("name", name.as_str().into()), ("classes", strings(classes))])
+        }
+        TargetSchema::Labels { names, classes } => {
+            let label = |(name, pair): (&String, &[String; 2])| {
+                Json::object([("name", name.as_str().into()), ("classes", strings(pair))])
+            };
+            Json::object([("labels", Json::Array(names.iter().zip(classes).map(label).collect()))])
         }
         TargetSchema::Values { names } => {
             let mut members = vec![("values", strings(names))];
@@ -47,9 +54,10 @@ pub(super) fn from_json(json: &Json) -> Result<Schema, String> {
     let parts = || {
         let columns = json.get("columns")?.as_array()?.iter().map(column_from_json).collect::<Option<Vec<Column>>>()?;
         let target = json.get("target")?;
-        let output = match target.get("classes") {
-            Some(classes) => TargetSchema::Classes { name: text(target.get("name")?)?, classes: texts(classes)? },
-            None => TargetSchema::Values { names: texts(target.get("values")?)? },
+        let output = match (target.get("classes"), target.get("labels")) {
+            (Some(classes), _) => TargetSchema::Classes { name: text(target.get("name")?)?, classes: texts(classes)? },
+            (None, Some(labels)) => labels_from_json(labels)?,
+            (None, None) => TargetSchema::Values { names: texts(target.get("values")?)? },
         };
         let indices = |json: &Json| json.as_array()?.iter().map(Json::as_usize).collect::<Option<Vec<usize>>>();
         let ignored = json.get("ignored").map_or(Some(Vec::new()), indices)?;
@@ -79,6 +87,15 @@ pub(super) fn from_json(json: &Json) -> Result<Schema, String> {
         schema = schema.with_names(named);
     }
     Ok(schema.with_missing_values(words))
+}
+
+fn labels_from_json(json: &Json) -> Option<TargetSchema> {
+    let label = |label: &Json| {
+        let pair: [String; 2] = texts(label.get("classes")?)?.try_into().ok()?;
+        Some((text(label.get("name")?)?, pair))
+    };
+    let (names, classes) = json.as_array()?.iter().map(label).collect::<Option<(Vec<String>, Vec<[String; 2]>)>>()?;
+    Some(TargetSchema::Labels { names, classes })
 }
 
 fn column_to_json(column: &Column) -> Json {

@@ -37,8 +37,8 @@ impl ExampleWeights {
             (Targets::Classes(labels), Some(own)) => {
                 Ok(labels.iter().zip(own).map(|(&label, own)| weights[label as usize] * own).collect())
             }
-            (Targets::Values(_), _) => {
-                Err(Error::Mismatch("weights of classes need classes, and the targets are values".into()))
+            (Targets::Labels(_) | Targets::Values(_), _) => {
+                Err(Error::Mismatch("weights of classes need one target of classes, and the targets are others".into()))
             }
         };
         let classes = data.class_names().len();

@@ -50,7 +50,7 @@ use std::sync::{Mutex, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
 use super::snapshot::{Snapshot, set_parameters};
 use crate::base::parallel::{self, Team, lock, read, write};
-use crate::data::Dataset;
+use crate::data::{Dataset, Targets};
 use crate::linalg::matrix::Matrix;
 use crate::linalg::reduce::square_sum;
 use crate::nn::backprop::{Batch, Part, Pass};
@@ -418,11 +418,16 @@ impl<'a> Shared<'a> {
         }
     }
 
-    /// Spreads a fraction of the targets over all classes: two if there is a single output.
+    /// Spreads a fraction of the targets over all classes: two if there is a single output, and for each label.
     fn smooth(&self, y: &mut Matrix) {
         let fraction = self.options.label_smoothing;
-        if fraction > 0.0 && self.examples.train.data.labels().is_some() {
-            let part = fraction / y.columns().max(2) as f32;
+        let classes = match self.examples.train.data.targets() {
+            Targets::Classes(_) => y.columns().max(2),
+            Targets::Labels(_) => 2,
+            Targets::Values(_) => return,
+        };
+        if fraction > 0.0 {
+            let part = fraction / classes as f32;
             y.as_mut_slice().iter_mut().for_each(|y| *y = *y * (1.0 - fraction) + part);
         }
     }

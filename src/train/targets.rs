@@ -58,7 +58,7 @@ fn check_range(data: &Dataset, (least, most): (f32, f32), what: &dyn Display, re
 }
 
 fn check_sums(data: &Dataset, what: &dyn Display) -> Result<()> {
-    for (row, y) in data.values().into_iter().flat_map(Matrix::iter_rows).enumerate() {
+    for (row, y) in data.targets().matrix().into_iter().flat_map(Matrix::iter_rows).enumerate() {
         let sum: f64 = y.iter().map(|&y| f64::from(y)).sum();
         if (sum - 1.0).abs() > SUM_ROUNDING {
             return Err(Error::Mismatch(format!(

@@ -78,7 +78,8 @@ impl Trainer {
 
     /// Takes this fraction, in [0, 1), from the target of an example's class and spreads it evenly over all classes, so
     /// that the network does not become overconfident (Szegedy et al., 2016; 0.1 is usual). The training loss is that
-    /// of these targets, the validation loss that of the true ones. Targets that are values do not change.
+    /// of these targets, the validation loss that of the true ones. A label has two classes. Targets that are values do not
+    /// change.
     pub fn label_smoothing(mut self, fraction: f64) -> Self {
         self.config.label_smoothing = fraction as f32;
         self

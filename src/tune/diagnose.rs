@@ -1,6 +1,6 @@
 //! Warnings about training data.
 
-use crate::data::{ColumnKind, Dataset, Scaler, Targets};
+use crate::data::{ColumnKind, Dataset, Scaler, TargetSchema, Targets};
 use crate::linalg::matrix::Matrix;
 use crate::model::preprocessing::Preprocessing;
 use crate::tune::suspicion;
@@ -67,7 +67,13 @@ pub fn diagnose(train: &Dataset, preprocessing: &Preprocessing, parameters: Opti
     add_names(&mut warnings, Warning::RunningNumber, suspicion::running_numbers(train));
     add_names(&mut warnings, Warning::GivesAway, suspicion::giveaways(train));
     add_names(&mut warnings, Warning::ConstantTarget, suspicion::constant_targets(train));
-    add_names(&mut warnings, Warning::AlikeClasses, suspicion::alike_classes(train.class_names()));
+    let alike = match train.schema().target() {
+        TargetSchema::Labels { classes, .. } => {
+            classes.iter().flat_map(|pair| suspicion::alike_classes(pair)).collect()
+        }
+        _ => suspicion::alike_classes(train.class_names()),
+    };
+    add_names(&mut warnings, Warning::AlikeClasses, alike);
     warnings.extend(class_warnings(train));
     warnings
 }

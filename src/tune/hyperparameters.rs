@@ -73,9 +73,9 @@ pub struct Hyperparameters {
     pub clip_value: f32,
     /// The largest Euclidean norm of the weights into a unit, above 0; infinity for no limit.
     pub max_norm: f32,
-    /// The fraction of each target, in [0, 1), that is spread evenly over all classes.
+    /// The fraction of each target, in [0, 1), that is spread evenly over all classes; a label has two.
     pub label_smoothing: f64,
-    /// Whether all classes have the same weight in the loss, however many examples they have.
+    /// Whether all classes have the same weight in the loss, however many examples they have; not for labels.
     pub balanced: bool,
     /// The scaling of the features.
     pub scaling: Scaling,
@@ -104,6 +104,7 @@ impl Hyperparameters {
     pub fn network(&self, train: &Dataset) -> NetworkBuilder {
         let (outputs, link) = match train.targets() {
             Targets::Classes(_) => (train.class_names().len(), Activation::Softmax),
+            Targets::Labels(labels) => (labels.columns(), Activation::Sigmoid),
             Targets::Values(values) => (values.columns(), Activation::Identity),
         };
         let dense = |builder: NetworkBuilder, units, activation| {
@@ -216,7 +217,7 @@ impl fmt::Display for Hyperparameters {
 pub(super) fn dense_parameters(hidden: &[usize], train: &Dataset) -> usize {
     let outputs = match train.targets() {
         Targets::Classes(_) => train.class_names().len(),
-        Targets::Values(values) => values.columns(),
+        Targets::Labels(values) | Targets::Values(values) => values.columns(),
     };
     let inputs = [train.features().columns()].into_iter().chain(hidden.iter().copied());
     let outputs = hidden.iter().copied().chain([outputs]);

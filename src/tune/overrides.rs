@@ -90,6 +90,7 @@ impl Overrides {
         });
         let loss = match train.targets() {
             Targets::Classes(_) => Loss::CrossEntropy,
+            Targets::Labels(_) => Loss::BinaryCrossEntropy,
             Targets::Values(_) => Loss::MeanSquaredError,
         };
         // Early stopping needs a validation set, and is the purpose of one.

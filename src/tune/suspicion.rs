@@ -118,7 +118,7 @@ pub(super) fn giveaways(train: &Dataset) -> Vec<String> {
     }
     let is_giveaway = |column: &Column, input: usize| match train.targets() {
         Targets::Classes(labels) => names_class(train, column, input, labels),
-        Targets::Values(values) => {
+        Targets::Labels(values) | Targets::Values(values) => {
             let is_number = matches!(column.kind, ColumnKind::Number(_));
             let target = |target: usize| move |row: usize| f64::from(values.row(row)[target]);
             is_number && (0..values.columns()).any(|index| is_linear(train, input, target(index)))
@@ -171,7 +171,7 @@ fn is_linear(train: &Dataset, input: usize, target: impl Fn(usize) -> f64) -> bo
 
 /// Returns the targets that are the same in every example.
 pub(super) fn constant_targets(train: &Dataset) -> Vec<String> {
-    let Targets::Values(values) = train.targets() else { return Vec::new() };
+    let Some(values) = train.targets().matrix() else { return Vec::new() };
     let names = train.schema().target().names().iter().enumerate();
     let is_constant = |target: usize| values.iter_rows().all(|row| row[target] == values.row(0)[target]);
     names.filter(|&(target, _)| train.len() > 1 && is_constant(target)).map(|(_, name)| name.clone()).collect()
@@ -230,7 +230,7 @@ fn digests(data: &Dataset) -> Vec<String> {
         digest.floats(x);
         match data.targets() {
             Targets::Classes(labels) => digest.word(labels[row].into()),
-            Targets::Values(values) => digest.floats(values.row(row)),
+            Targets::Labels(values) | Targets::Values(values) => digest.floats(values.row(row)),
         }
         digests.push(digest.finish());
     });

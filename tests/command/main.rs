@@ -8,6 +8,7 @@ mod divergence;
 mod files;
 mod json;
 mod killed;
+mod labels;
 mod missing;
 mod output;
 mod rows;

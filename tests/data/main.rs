@@ -2,6 +2,7 @@
 
 mod generated;
 mod images;
+mod labels;
 mod misread;
 mod missing;
 mod parsing;

@@ -241,6 +241,28 @@ fn invalid_schemas_are_refused() {
         assert!(schema.contains(from));
         fails(&|file| drop(file.metadata.insert("schema".into(), schema.replace(from, to))), "");
     }
+    // Labels, one for each output.
+    let schema = r#"{"columns":["a","b","c"],"target":{"labels":[{"name":"t","classes":["no","yes"]},{"name":"u","classes":["0","1"]}]},"positions":[3,4]}"#;
+    let with = |text: String| move |file: &mut Safetensors| drop(file.metadata.insert("schema".into(), text.clone()));
+    assert_eq!(changed(with(schema.into())).unwrap().schema().target().names(), ["t", "u"]);
+    for (from, to) in [
+        (r#"["0","1"]"#, r#"["0"]"#),
+        (r#"["0","1"]"#, r#"["0","1","2"]"#),
+        (r#"["0","1"]"#, r#"["0","0"]"#),
+        (r#"["0","1"]"#, "[0,1]"),
+        (r#"["0","1"]"#, "7"),
+        (r#""name":"u","#, ""),
+        (r#""u""#, r#""t""#),
+        (r#""u""#, r#""a""#),
+        (r#","classes":["0","1"]"#, ""),
+        (r#",{"name":"u","classes":["0","1"]}"#, ""),
+        (r#"[{"name":"t","classes":["no","yes"]},{"name":"u","classes":["0","1"]}]"#, "[]"),
+        (r#"[{"name":"t","classes":["no","yes"]},{"name":"u","classes":["0","1"]}]"#, "{}"),
+        ("[3,4]", "[3]"),
+    ] {
+        assert!(schema.contains(from));
+        fails(&with(schema.replace(from, to)), "");
+    }
 }
 
 proptest! {

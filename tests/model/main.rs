@@ -70,6 +70,10 @@ fn classes(names: &[&str]) -> TargetSchema {
     TargetSchema::Classes { name: "the \"class\",\n🦀".into(), classes: strings(names) }
 }
 
+fn labels(names: &[&str], classes: &[[&str; 2]]) -> TargetSchema {
+    TargetSchema::Labels { names: strings(names), classes: classes.iter().map(|pair| pair.map(String::from)).collect() }
+}
+
 /// A model that takes two numbers and a category of three, all with odd names.
 fn odd_model(outputs: usize, output: TargetSchema) -> Model {
     let columns = vec![

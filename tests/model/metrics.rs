@@ -1,7 +1,7 @@
 //! Classification and regression metrics.
 
 use palmnet::Matrix;
-use palmnet::metrics::{Classification, Evaluation, Regression, Scores};
+use palmnet::metrics::{Classification, Evaluation, MultiLabel, Regression, Scores};
 
 use crate::support::{close, strings};
 
@@ -234,6 +234,63 @@ fn metric_tables_fit_40_columns() {
             }
         }
     }
+}
+
+/// Values of scikit-learn 1.9.1: accuracy_score, hamming_loss, precision_recall_fscore_support, roc_auc_score. The last label
+/// is never predicted; a probability of 0.5 is a no.
+#[test]
+fn labels_match_scikit_learn() {
+    let probabilities = Matrix::from_rows(&[
+        [0.9, 0.2, 0.1],
+        [0.7, 0.6, 0.1],
+        [0.1, 0.8, 0.2],
+        [0.2, 0.4, 0.3],
+        [0.6, 0.6, 0.4],
+        [0.3, 0.5, 0.45],
+    ]);
+    let truth = Matrix::from_rows(&[
+        [1.0, 0.0, 0.0],
+        [0.0, 1.0, 0.0],
+        [1.0, 1.0, 0.0],
+        [0.0, 1.0, 1.0],
+        [1.0, 0.0, 0.0],
+        [0.0, 1.0, 0.0],
+    ]);
+    let metrics = MultiLabel::new(&probabilities, &truth);
+    close(metrics.subset_accuracy, 1.0 / 6.0, 1e-15);
+    close(metrics.label_accuracy, 2.0 / 3.0, 1e-15);
+    close(metrics.macro_f1, 0.412_698_412_698_412_7, 1e-15);
+    let expected = [
+        [2.0 / 3.0, 2.0 / 3.0, 2.0 / 3.0, 2.0 / 3.0, 5.0 / 9.0, 3.0],
+        [0.5, 2.0 / 3.0, 0.5, 4.0 / 7.0, 0.6875, 4.0],
+        [5.0 / 6.0, 0.0, 0.0, 0.0, 0.6, 1.0],
+    ];
+    for (found, expected) in metrics.labels.iter().zip(expected) {
+        let found = [found.accuracy, found.precision, found.recall, found.f1, found.roc_auc, found.support as f64];
+        found.into_iter().zip(expected).for_each(|(found, expected)| close(found, expected, 1e-15));
+    }
+    // A NaN is wrong whatever the truth; without examples of both classes there is no area.
+    let broken = MultiLabel::new(
+        &Matrix::from_rows(&[[f32::NAN, 0.2], [0.9, 0.3]]),
+        &Matrix::from_rows(&[[0.0, 0.0], [1.0, 0.0]]),
+    );
+    assert_eq!((broken.subset_accuracy, broken.label_accuracy), (0.5, 0.75));
+    assert!(broken.labels.iter().all(|label| label.roc_auc.is_nan()));
+    let none = MultiLabel::new(&Matrix::zeros(0, 2), &Matrix::zeros(0, 2));
+    assert!(none.subset_accuracy.is_nan() && none.label_accuracy.is_nan() && none.macro_f1.is_nan());
+    // Tables fit.
+    for names in [vec![], strings(&["Ankle boot with laces", "größe 身長", ""])] {
+        let table = metrics.report(&names, 40);
+        assert!(table.lines().count() == 4 && table.lines().all(|line| line.chars().count() <= 40), "{table}");
+    }
+    assert_eq!(
+        metrics.report(&strings(&["a", "b", "c"]), 40).lines().nth(2),
+        Some("b     0.500 0.667 0.500 0.571 0.688")
+    );
+    let found = Evaluation::MultiLabel(metrics.clone());
+    assert_eq!((found.accuracy(), found.multi_label()), (Some(metrics.subset_accuracy), Some(&metrics)));
+    assert_eq!((found.classification(), found.regression()), (None, None));
+    assert!(found.to_string().contains("\nexact match 0.1667, macro F1 0.4127\nlabel accuracy 0.6667\n"), "{found}");
 }
 
 #[test]

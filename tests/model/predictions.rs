@@ -3,7 +3,7 @@
 use palmnet::Activation::*;
 use palmnet::data::{Missing, Scaler, Schema, TargetSchema, Targets};
 use palmnet::nn::{Dense, Init, Layer};
-use palmnet::{Dataset, Error, Matrix, Model, Network, Preprocessing, Scaling, Table, Target};
+use palmnet::{Dataset, Error, Loss, Matrix, Model, Network, Preprocessing, Scaling, Table, Target};
 
 use super::{EVERY_ACTIVATION, ODD_NAMES, classes, everything, odd_model, random, with_target_scaler};
 use crate::support::{Folder, all_close, matrix_bits, strings};
@@ -71,6 +71,53 @@ fn predictions_are_probabilities_or_original_units() {
     let truth = Dataset::new(x, Targets::Values(Matrix::from_rows(&[[1.0], [28.0]])), schema(values())).unwrap();
     let palmnet::metrics::Evaluation::Regression(found) = model.evaluate(&truth).unwrap() else { panic!("values") };
     assert!((found.mae - 1.5).abs() < 1e-5 && (found.rmse - 2.5f64.sqrt()).abs() < 1e-5, "{found:?}");
+}
+
+/// Each label by itself: sigmoids, also of logits, and above 0.5 the second class.
+#[test]
+fn labels_have_a_probability_each() {
+    let x = Matrix::from_rows(&[[1.0], [-2.0], [0.0]]);
+    let target = || TargetSchema::Labels {
+        names: strings(&["ripe", "sweet"]),
+        classes: vec![["no", "yes"].map(String::from), ["sour", "sweet"].map(String::from)],
+    };
+    let schema = Schema::numbers(["x"], target()).unwrap();
+    let truth = Matrix::from_rows(&[[1.0, 0.0], [1.0, 1.0], [0.0, 1.0]]);
+    let data = Dataset::new(x.clone(), Targets::Labels(truth), schema.clone()).unwrap();
+    // Logits x and 1 − x.
+    let dense = Layer::Dense(Dense::new(Matrix::from_rows(&[[1.0, -1.0]]), vec![0.0, 1.0]));
+    let sigmoid = |z: f64| 1.0 / (1.0 + (-z).exp());
+    let expected: Vec<f64> = [1.0, 0.0, -2.0, 3.0, 0.0, 1.0].into_iter().map(sigmoid).collect();
+    // The probabilities of what is true.
+    let right = [1.0, -0.0, -2.0, 3.0, -0.0, 1.0].map(sigmoid);
+    let mean_loss = -right.iter().map(|p| p.ln()).sum::<f64>() / 6.0;
+    for (layers, loss) in [
+        (vec![dense.clone()], Loss::BinaryCrossEntropyLogits),
+        (vec![dense.clone(), Layer::Activation(Sigmoid)], Loss::BinaryCrossEntropy),
+    ] {
+        let network = Network::from_layers(1, layers).unwrap();
+        let evaluated = network.evaluate(&data).unwrap();
+        let model = Model::new(network, Scaler::identity(1), schema.clone()).unwrap();
+        assert_eq!(model.loss(), loss);
+        all_close(model.predict(&x).as_slice(), &expected, 1e-6);
+        let classes: Vec<_> = model.predict(&x).iter_rows().map(|row| model.labels(row).unwrap()).collect();
+        // A probability of 0.5 is not above it.
+        assert_eq!(classes, [["yes", "sour"], ["no", "sweet"], ["no", "sweet"]]);
+        assert_eq!((model.class(&[0.9, 0.1]), model.labels(&[f32::NAN, 0.1])), (None, None));
+        let score = model.score(&data).unwrap();
+        assert_eq!((&score.evaluation, score.value()), (&evaluated, 2.0 / 3.0));
+        assert!((score.loss - mean_loss).abs() < 1e-6, "{} for {mean_loss}", score.loss);
+        assert_eq!(model.evaluate(&data).unwrap(), evaluated);
+        let expected = [("subset_accuracy", 2.0 / 3.0), ("label_accuracy", 5.0 / 6.0), ("macro_f1", 5.0 / 6.0)];
+        for ((name, figure), expected) in score.figures()[1..].iter().zip(expected) {
+            assert!(*name == expected.0 && (figure - expected.1).abs() < 1e-15, "{name} {figure}");
+        }
+        assert_eq!(model.predict_cells(&[("x", "1")]).unwrap(), model.predict(&x).row(0));
+        let scaled = Preprocessing::new(Scaler::identity(1), Some(Scaler::identity(2)));
+        assert!(Model::new(model.network().clone(), scaled, schema.clone()).is_err());
+    }
+    let one = Network::builder(1).dense(1, Sigmoid).build().unwrap();
+    assert!(Model::new(one, Scaler::identity(1), schema).is_err());
 }
 
 #[test]

@@ -7,7 +7,7 @@ use palmnet::nn::Layer;
 use palmnet::unversioned::{Safetensors, Tensor};
 use palmnet::{Loss, Model, Network};
 
-use super::{EVERY_ACTIVATION, ODD_NAMES, classes, everything, odd_model, random, with_target_scaler};
+use super::{EVERY_ACTIVATION, ODD_NAMES, classes, everything, labels, odd_model, random, with_target_scaler};
 use crate::support::{Folder, matrix_bits, strings};
 
 #[test]
@@ -42,6 +42,8 @@ fn models_round_trip_bit_for_bit() {
         odd_model(3, classes(&ODD_NAMES[..3])),
         odd_model(2, classes(&ODD_NAMES[4..6])),
         odd_model(1, classes(&ODD_NAMES[4..6])),
+        odd_model(2, labels(&ODD_NAMES[6..8], &[[ODD_NAMES[0], ODD_NAMES[2]], [ODD_NAMES[5], ODD_NAMES[1]]]))
+            .with_loss(Loss::BinaryCrossEntropyLogits),
         odd_model(2, values.clone()).with_loss(Loss::MeanAbsoluteError),
         with_target_scaler(odd_model(2, values), scaler).unwrap(),
     ];
@@ -69,6 +71,10 @@ fn model_file_describes_its_content() {
     assert_eq!(file.metadata["format"], "1");
     assert_eq!(file.metadata["palmnet"], env!("CARGO_PKG_VERSION"));
     assert_eq!(file.metadata["layers"], "dense(5,4) elu:0.7 dropout(0.5) dense(4,3)");
+    let several = odd_model(2, labels(&["ripe", "sweet"], &[["no", "yes"], ["0", "1"]]));
+    let schema = &Safetensors::from_bytes(&several.to_bytes(), "m").unwrap().metadata["schema"];
+    let target = r#""target":{"labels":[{"name":"ripe","classes":["no","yes"]},{"name":"sweet","classes":["0","1"]}]}"#;
+    assert!(schema.contains(target), "{schema}");
     let notes = palmnet::unversioned::Json::parse(&file.metadata["notes"]).unwrap();
     assert_eq!(notes.get("comma, and\ttab").unwrap().as_str(), Some("comma, and\ttabcomma, and\ttab"));
     let names: Vec<&str> = file.tensors.iter().map(|tensor| tensor.name.as_str()).collect();

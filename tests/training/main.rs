@@ -2,6 +2,7 @@
 
 mod checkpoints;
 mod errors;
+mod labels;
 mod lbfgs;
 mod learning;
 mod observer;

@@ -90,9 +90,15 @@ impl Folds {
 fn figure_text(figure: &Figure) -> String {
     let Figure { name, mean, standard_deviation, .. } = *figure;
     let number = |x| match name {
-        "accuracy" | "r2" => format!("{x:.4}"),
+        "accuracy" | "subset_accuracy" | "label_accuracy" | "macro_f1" | "r2" => format!("{x:.4}"),
         _ => significant(x, 4),
     };
-    let name = if name == "r2" { "R²" } else { name };
+    let name = match name {
+        "r2" => "R²",
+        "subset_accuracy" => "exact match",
+        "label_accuracy" => "label accuracy",
+        "macro_f1" => "macro F1",
+        name => name,
+    };
     format!("{name} {} ± {}", number(mean), number(standard_deviation))
 }

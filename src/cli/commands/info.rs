@@ -24,12 +24,15 @@ pub const COMMAND: Command = Command {
 pub fn run(arguments: &Arguments, out: &mut dyn Write) -> Result<(), Failure> {
     let model = Model::load(arguments.word(0).unwrap_or_default())?;
     let (network, schema) = (model.network(), model.schema());
-    let (kind, names) = match schema.target() {
-        TargetSchema::Classes { classes, .. } => ("classes", classes),
-        TargetSchema::Values { names } => ("values", names),
+    let strings = |names: &[String]| Json::Array(names.iter().map(|name| name.as_str().into()).collect());
+    let (kind, targets) = match schema.target() {
+        TargetSchema::Classes { classes, .. } => ("classes", strings(classes)),
+        TargetSchema::Labels { names, classes } => {
+            ("labels", Json::object(names.iter().map(String::as_str).zip(classes.iter().map(|pair| strings(pair)))))
+        }
+        TargetSchema::Values { names } => ("values", strings(names)),
     };
     if arguments.has("--json") {
-        let strings = |names: &[String]| Json::Array(names.iter().map(|name| name.as_str().into()).collect());
         let layers: Vec<Json> = network.layers().iter().map(|layer| layer.to_string().into()).collect();
         let numbers = |values: &[f32]| Json::Array(values.iter().map(|&value| value.into()).collect());
         let scaler = Json::object([
@@ -43,7 +46,7 @@ pub fn run(arguments: &Arguments, out: &mut dyn Write) -> Result<(), Failure> {
             ("inputs", strings(&schema.input_names())),
             ("scaler", scaler),
             ("target", strings(schema.target().names())),
-            (kind, strings(names)),
+            (kind, targets),
             ("notes", Json::object(notes)),
         ];
         if let Some(imputer) = model.preprocessing().imputer() {
@@ -64,6 +67,10 @@ pub fn run(arguments: &Arguments, out: &mut dyn Write) -> Result<(), Failure> {
     write!(out, "{}", wrap(&format!("takes: {}{filled}", columns.join(", ")), 0))?;
     let target = match schema.target() {
         TargetSchema::Classes { name, classes } => format!("predicts: {name}, one of {}", classes.join(", ")),
+        TargetSchema::Labels { names, classes } => {
+            let pairs = names.iter().zip(classes).map(|(name, pair)| format!("{name} ({})", pair.join(" or ")));
+            format!("predicts labels: {}", pairs.collect::<Vec<_>>().join(", "))
+        }
         TargetSchema::Values { names } => format!("predicts: {}", names.join(", ")),
     };
     write!(out, "{}", wrap(&target, 0))?;

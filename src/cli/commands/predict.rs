@@ -18,7 +18,7 @@ pub const COMMAND: Command = Command {
     name: "predict",
     usage: "predict MODEL DATA",
     summary: "Print one prediction per line for the rows of a file, labeled or not.",
-    details: &[input::ABOUT, "A folder stands for its test images. Several values are separated by commas."],
+    details: &[input::ABOUT, "A folder stands for its test images. Several values or labels are separated by commas."],
     words: (2, 2),
     options: &[&PROBABILITIES, &UNKNOWN, &STRICT, &HEADER, &SEPARATOR, &THREADS, &JSON],
 };
@@ -27,7 +27,8 @@ const PROBABILITIES: Opt = Opt::new(
     "--probabilities",
     "",
     Group::Output,
-    "After the class, the probability of every class, separated by commas, under a header.",
+    "After the class, the probability of every class (of labels, that of each label's second class), separated by commas, \
+     under a header.",
 )
 .aliases(&["--proba", "--predict-proba"]);
 
@@ -55,13 +56,8 @@ pub fn run(arguments: &Arguments, out: &mut dyn Write) -> Result<(), Failure> {
             (found.outputs, found.failures)
         }
     };
-    let output = model.schema().target();
-    let names = match output {
-        TargetSchema::Classes { classes, .. } => classes,
-        TargetSchema::Values { names } => names,
-    };
-    let probabilities = arguments.has("--probabilities");
-    if probabilities && matches!(output, TargetSchema::Values { .. }) {
+    let form = Form { model: &model, probabilities: arguments.has(PROBABILITIES.name), json: arguments.has(JSON.name) };
+    if form.probabilities && matches!(model.schema().target(), TargetSchema::Values { .. }) {
         return Err(arguments.misuse("--probabilities: this model predicts values, not classes"));
     }
     let has_failed = |row: usize| failures.binary_search_by_key(&row, |(failed, _)| *failed).is_ok();
@@ -73,42 +69,11 @@ pub fn run(arguments: &Arguments, out: &mut dyn Write) -> Result<(), Failure> {
         );
         return Err(Error::format(path, message).into());
     }
-    let json = arguments.has("--json");
-    if probabilities && !json {
-        let header: Vec<String> = output.names().iter().chain(names).map(|name| cell(name)).collect();
-        writeln!(out, "{}", header.join(","))?;
+    if form.probabilities && !form.json {
+        writeln!(out, "{}", form.header())?;
     }
     for (index, row) in outputs.iter_rows().enumerate() {
-        if has_failed(index) {
-            let empty = if probabilities { ",".repeat(names.len()) } else { String::new() };
-            writeln!(out, "{}", if json { Json::object([("prediction", Json::Null)]).to_string() } else { empty })?;
-            continue;
-        }
-        // A single output is the probability of the second class.
-        let row = match (output, row) {
-            (TargetSchema::Classes { .. }, &[second]) => vec![1.0 - second, second],
-            _ => row.to_vec(),
-        };
-        let named = || {
-            let values = row.iter().enumerate().map(|(target, &value)| json_value(&model, target, value));
-            Json::object(names.iter().map(String::as_str).zip(values))
-        };
-        match (model.class(&row), json) {
-            (Some(class), true) => {
-                let line = Json::object([("prediction", class.into()), ("probabilities", named())]);
-                writeln!(out, "{line}")?;
-            }
-            (Some(class), false) if probabilities => {
-                let list: Vec<String> = row.iter().map(|&p| significant(p.into(), 6)).collect();
-                writeln!(out, "{},{}", cell(class), list.join(","))?;
-            }
-            (Some(class), false) => writeln!(out, "{}", cell(class))?,
-            (None, true) => writeln!(out, "{}", Json::object([("prediction", named())]))?,
-            (None, false) => {
-                let values = row.iter().enumerate().map(|(target, &value)| value_text(&model, target, value));
-                writeln!(out, "{}", values.collect::<Vec<String>>().join(","))?;
-            }
-        }
+        writeln!(out, "{}", if has_failed(index) { form.empty() } else { form.line(row) })?;
     }
     report_failures(path, failures)
 }
@@ -127,7 +92,87 @@ fn report_failures(path: &str, mut failures: Vec<(usize, Error)>) -> Result<(), 
     Err(Error::format(path, format!("{rows} cannot be read and have an empty prediction; the first: {first}")).into())
 }
 
-/// Returns the origin of a target, which is 0 for classes.
+/// How predictions are printed.
+struct Form<'m> {
+    model: &'m Model,
+    probabilities: bool,
+    json: bool,
+}
+
+impl Form<'_> {
+    /// Returns the names of the outputs: classes, labels with the class that the probability is of, or targets.
+    fn outputs(&self) -> Vec<String> {
+        match self.model.schema().target() {
+            TargetSchema::Classes { classes, .. } => classes.clone(),
+            TargetSchema::Labels { names, classes } => {
+                names.iter().zip(classes).map(|(name, [_, positive])| format!("{name}={positive}")).collect()
+            }
+            TargetSchema::Values { names } => names.clone(),
+        }
+    }
+
+    /// Returns the line above predictions with probabilities.
+    fn header(&self) -> String {
+        let outputs = self.outputs();
+        self.model.schema().target().names().iter().chain(&outputs).map(|name| cell(name)).collect::<Vec<_>>().join(",")
+    }
+
+    /// Returns the line for a row that cannot be read.
+    fn empty(&self) -> String {
+        if self.json {
+            return Json::object([("prediction", Json::Null)]).to_string();
+        }
+        let probabilities = if self.probabilities { self.outputs().len() } else { 0 };
+        ",".repeat(self.model.schema().target().names().len() - 1 + probabilities)
+    }
+
+    /// Returns the line for a row of outputs.
+    fn line(&self, row: &[f32]) -> String {
+        let target = self.model.schema().target();
+        // A single output is the probability of the second class.
+        let row = match (target, row) {
+            (TargetSchema::Classes { .. }, &[second]) => vec![1.0 - second, second],
+            _ => row.to_vec(),
+        };
+        let texts = match target {
+            TargetSchema::Classes { .. } => self.model.class(&row).into_iter().collect(),
+            TargetSchema::Labels { .. } => self.model.labels(&row).unwrap_or_default(),
+            TargetSchema::Values { .. } => Vec::new(),
+        };
+        if self.json {
+            return self.json_line(&row, &texts);
+        }
+        let mut cells: Vec<String> = texts.into_iter().map(cell).collect();
+        match target {
+            TargetSchema::Values { .. } => {
+                cells.extend((0..).zip(&row).map(|(i, &value)| value_text(self.model, i, value)))
+            }
+            _ if self.probabilities => cells.extend(row.iter().map(|&p| significant(p.into(), 6))),
+            _ => {}
+        }
+        cells.join(",")
+    }
+
+    fn json_line(&self, row: &[f32], texts: &[&str]) -> String {
+        let target = self.model.schema().target();
+        let named = |names: &[String]| {
+            let values = (0..).zip(row).map(|(target, &value)| json_value(self.model, target, value));
+            Json::object(names.iter().map(String::as_str).zip(values))
+        };
+        let (prediction, probabilities) = match target {
+            TargetSchema::Classes { classes, .. } => (texts.concat().as_str().into(), Some(named(classes))),
+            TargetSchema::Labels { names, .. } => {
+                let texts = texts.iter().map(|&text| text.into());
+                (Json::object(names.iter().map(String::as_str).zip(texts)), Some(named(names)))
+            }
+            TargetSchema::Values { names } => (named(names), None),
+        };
+        let members = [("prediction", prediction)].into_iter();
+        Json::object(members.chain(probabilities.map(|json| ("probabilities", json)))).to_string()
+    }
+}
+
+/// Returns the origin of a target, which is 0 for classes and labels.
 fn origin(model: &Model, target: usize) -> f64 {
     model.schema().target_forms().get(target).map_or(0.0, |form| form.origin)
 }

@@ -2,6 +2,7 @@
 
 use std::io::Write;
 
+use palmnet::data::Targets;
 use palmnet::tune::{FitRun, Overrides, diagnose};
 use palmnet::{Hyperparameters, Model, Preprocessing};
 
@@ -114,9 +115,17 @@ pub fn run(arguments: &Arguments, out: &mut dyn Write) -> Result<(), Failure> {
 
 /// Returns the hyperparameters for this data, if they suit it.
 pub fn resolve(arguments: &Arguments, overrides: &Overrides, parts: &Parts) -> Result<Hyperparameters, Failure> {
-    let for_classes = [BALANCED.name, LABEL_SMOOTHING.name].into_iter().find(|option| arguments.has(option));
-    if let (Some(option), None) = (for_classes, parts.train.labels()) {
-        return Err(arguments.misuse(&format!("{option} is for classes, and the target is a number")));
+    let given = |options: &[Opt]| options.iter().map(|option| option.name).find(|option| arguments.has(option));
+    let fault = match parts.train.targets() {
+        Targets::Classes(_) => None,
+        Targets::Labels(_) => {
+            given(&[BALANCED]).map(|option| format!("{option} is for one target of classes, not for labels"))
+        }
+        Targets::Values(_) => given(&[BALANCED, LABEL_SMOOTHING])
+            .map(|option| format!("{option} is for classes, and the target is a number")),
+    };
+    if let Some(fault) = fault {
+        return Err(arguments.misuse(&fault));
     }
     Ok(overrides.for_data(&parts.train))
 }

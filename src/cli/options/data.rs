@@ -7,7 +7,8 @@ pub const TARGET: Opt = Opt::new(
     "--target",
     "NAME[,NAME...]",
     Data,
-    "The column to predict, by its header or its number from 1. Several are predicted as values together.",
+    "The column to predict, by its header or its number from 1. Several are predicted together: as labels if each has two \
+     classes, as values if they are numbers.",
 )
 .default(|| "the last column".into());
 
@@ -45,9 +46,13 @@ pub const CATEGORIES: Opt = Opt::new(
     "Columns whose cells are categories, even if they are numbers (codes) or mostly different.",
 );
 
-pub const NUMBERS: Opt =
-    Opt::new("--numbers", "NAME[,NAME...]", Data, "Columns whose cells are numbers: a text in them is an error.")
-        .aliases(&["--numeric"]);
+pub const NUMBERS: Opt = Opt::new(
+    "--numbers",
+    "NAME[,NAME...]",
+    Data,
+    "Columns whose cells are numbers: a text in them is an error, and targets among them are values.",
+)
+.aliases(&["--numeric"]);
 
 pub const MISSING: Opt = Opt::new(
     "--missing",
