@@ -182,6 +182,14 @@ pub mod unversioned {
     pub use crate::model::file::{FileKind, check_length};
 }
 
+/// Readers of bytes in memory, for tests/fuzz: to write files takes most of the time.
+#[cfg(fuzzing)]
+#[allow(missing_docs)]
+pub mod fuzzing {
+    pub use crate::data::idx_from_bytes;
+    pub use crate::train::{GIVEN, digest_of_file};
+}
+
 /// Metrics of predicted classes, labels, values and probabilities.
 ///
 /// [`Model::evaluate`] returns an [`Evaluation`](crate::metrics::Evaluation). For more, compare the probabilities with

@@ -45,7 +45,7 @@ LEGITIMATE = {
     "words that begin with a digit": "most cells of a short column are `5more`, as 5 kg would be; the error tells how to choose",
     "one empty cell in quotes": "for palmnet a record of a table with one column, not a blank line",
     "a second byte order mark": "one that is not at the beginning is a character of a cell; csv does not show it as such",
-    "decorated numbers": "palmnet reads 12 %, 1 234,5, 0x1F and − 3 as numbers, and - as missing; pandas as texts",
+    "decorated numbers": "palmnet reads 12 %, 1 234,5, 0x1F, １２ and − 3 as numbers, and - as missing; pandas as texts",
     "few different cells": "numbers and a few words are categories with a note; pandas has texts, too",
 }
 
@@ -416,8 +416,8 @@ def compare_types(case, found, body, report):
             of_it = [note for note in found["notes"] if name in note or not name.isprintable()]
             decorated = any(words in note for note in of_it for words in noted)
             signs = any(cell in ["-", ".", "--", "—", "–"] for cell in cells)
-            # Minus signs and spaces of any kind, also before an exponent.
-            marks = any(re.search("[−\u202f]|[0-9.] +[eE]|^[-+] ", cell) for cell in cells)
+            # Minus signs, digits and spaces of any kind, also before an exponent.
+            marks = any(re.search("[−\u202f０-９]|[0-9.] +[eE]|^[-+] ", cell) for cell in cells)
             if decorated or signs or marks:
                 report.legitimate("decorated numbers")
             else:

@@ -64,7 +64,10 @@ impl Dataset {
         same_count(&images, &labels)?;
         let features = images.features_for(schema)?;
         // Classes may be called 3 and 7: a label is a name, not an index.
-        let index = |label: u8| classes.iter().position(|class| *class == label.to_string()).map(|index| index as u32);
+        let index = |label: u8| {
+            let label = label.to_string();
+            classes.iter().position(|class| *class == label).map(|index| index as u32)
+        };
         let indices: Vec<Option<u32>> = (0..=255).map(index).collect();
         let known = |(i, &label): (usize, &u8)| {
             indices[usize::from(label)].ok_or_else(|| {
@@ -206,7 +209,7 @@ fn dataset(images: Part, labels: Part, classes: usize) -> Result<Dataset> {
 }
 
 /// Reads images and labels of two IDX files that are already in memory.
-pub(super) fn from_bytes(images: &[u8], labels: &[u8]) -> Result<Dataset> {
+pub fn from_bytes(images: &[u8], labels: &[u8]) -> Result<Dataset> {
     let (images, labels) = (Part::parse(images.to_vec(), 3, "images")?, Part::parse(labels.to_vec(), 1, "labels")?);
     let classes = labels.classes();
     dataset(images, labels, classes)

@@ -37,7 +37,7 @@ impl Line {
         let (separator, rest) = (scanner.separator, &scanner.text.as_bytes()[scanner.position..]);
         let (end, separators) = line_end(rest, separator);
         let cells = 1 + separators;
-        let is_blank = |byte: &&u8| **byte == separator || **byte == b' ';
+        let is_blank = |byte: &&u8| **byte == separator || byte.is_ascii_whitespace();
         let blank = rest[..end].iter().rev().take_while(is_blank).count();
         // A line of separators alone has one empty cell more than these.
         let empty = rest[end - blank..end].iter().filter(|&&byte| byte == separator).count();

@@ -36,6 +36,8 @@ mod time;
 
 pub use dataset::Dataset;
 pub use features::Features;
+#[cfg(fuzzing)]
+pub use idx::from_bytes as idx_from_bytes;
 pub use imputer::Imputer;
 pub use missing::Missing;
 pub use number::NumberForm;

@@ -276,7 +276,8 @@ fn history_from_tensor(tensor: &Tensor) -> Option<History> {
     Some(History { epochs: numbers.chunks(columns).enumerate().map(epoch).collect(), best_epoch: epochs })
 }
 
-pub(super) fn digest_of_file(file: &Safetensors) -> String {
+/// Returns the digest of everything in the file but the member that holds it.
+pub fn digest_of_file(file: &Safetensors) -> String {
     let mut digest = Digest::new();
     for (name, text) in file.metadata.iter().filter(|(name, _)| *name != DIGEST) {
         digest.text(name);

@@ -20,9 +20,12 @@ pub(super) fn fit(config: &Config, training: Training<'_>, session: &mut Session
     let mut optimizer = config.optimizer(network);
     let batches = examples.train.rows.len().div_ceil(config.batch_size);
     let position = match restored {
-        Some(restored) => restored.apply(network, config.epochs, batches, &mut |state| {
-            optimizer.resume(state.steps, state.learning_rate, state.moments)
-        }),
+        Some(restored) => {
+            let steps = restored.position.steps(batches);
+            restored.apply(network, config.epochs, batches, &mut |state| {
+                state.steps == steps && optimizer.resume(state.steps, state.learning_rate, state.moments)
+            })
+        }
         None => Some(Position::new(config.rule.learning_rate())),
     };
     session.begin(config, position.ok_or_else(|| session.writer.contradiction())?);

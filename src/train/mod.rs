@@ -37,5 +37,7 @@ pub use online::Online;
 pub use rate_finder::RateSearch;
 pub use run::{Event, Run};
 pub use trainer::Trainer;
+#[cfg(fuzzing)]
+pub use {checkpoint_file::digest_of_file, checkpoint_writer::GIVEN};
 
 pub use crate::base::history::{Epoch, History};

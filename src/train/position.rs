@@ -25,6 +25,11 @@ impl Position {
     pub(super) fn new(learning_rate: f32) -> Self {
         Position { learning_rate, ..Position::default() }
     }
+
+    /// Returns the number of steps taken, in epochs of `batches` mini-batches.
+    pub(super) fn steps(&self, batches: usize) -> u64 {
+        self.history.epochs.len().saturating_mul(batches).saturating_add(self.batch) as u64
+    }
 }
 
 /// The state of an update rule.
@@ -72,11 +77,11 @@ impl Restored {
         accept: &mut dyn FnMut(RuleState<Vec<f32>>) -> bool,
     ) -> Option<Position> {
         let Restored { network: saved, position, rule } = self;
-        let (done, most_steps) = (position.history.epochs.len(), epochs.saturating_mul(batches) as u64);
-        let possible = done <= epochs
-            && position.best.epoch <= done
+        let steps = position.steps(batches);
+        let possible = steps <= epochs.saturating_mul(batches) as u64
+            && position.best.epoch <= position.history.epochs.len()
             && position.batch <= batches
-            && rule.steps <= most_steps
+            && rule.steps <= steps
             && is_rate(position.learning_rate)
             && layers(&saved) == layers(network);
         if !possible || !accept(rule) {

@@ -127,6 +127,19 @@ fn separators_at_the_end_make_no_column() {
 }
 
 #[test]
+fn blanks_at_the_end_make_no_column() {
+    // A cell of blanks is empty, whether quotes are in the file or not.
+    for blank in ["", " ", "\t", " \t", "\x0C"] {
+        for kind in ["red", "\"red\""] {
+            let text = format!("size;kind;\n1;{kind};{blank}\n2;blue;{blank}\n;{blank};{blank}\n");
+            let table = Table::parse(text, "table").unwrap();
+            let rows: Vec<Vec<_>> = (0..table.rows()).map(|row| table.cells(row).collect()).collect();
+            assert_eq!(rows, [["1", "red"], ["2", "blue"]], "{blank:?} {kind}");
+        }
+    }
+}
+
+#[test]
 fn decorated_numbers_are_numbers() {
     let thousands = |cell: &str| cell.replace(['"', ','], "");
     let small: Vec<f32> = text("thousands_small.csv")

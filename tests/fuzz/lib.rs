@@ -1,6 +1,48 @@
 //! Parts that several targets share.
 
+use std::alloc::{GlobalAlloc, Layout, System};
 use std::path::{Path, PathBuf};
+
+/// The most bytes that a target may ask for at once. Its input has a few thousand: what it says about sizes must be
+/// compared with what is there before memory is taken.
+const MOST_BYTES: usize = 32 << 20;
+
+/// The system's allocator, which ends the process if it is asked for too much.
+struct Limited;
+
+impl Limited {
+    fn check(size: usize) {
+        if size > MOST_BYTES {
+            eprintln!("{size} bytes are asked for at once");
+            std::process::abort();
+        }
+    }
+}
+
+// SAFETY: every call is passed on to the system's allocator as it came.
+unsafe impl GlobalAlloc for Limited {
+    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
+        Self::check(layout.size());
+        unsafe { System.alloc(layout) }
+    }
+
+    unsafe fn alloc_zeroed(&self, layout: Layout) -> *mut u8 {
+        Self::check(layout.size());
+        unsafe { System.alloc_zeroed(layout) }
+    }
+
+    unsafe fn realloc(&self, pointer: *mut u8, layout: Layout, size: usize) -> *mut u8 {
+        Self::check(size);
+        unsafe { System.realloc(pointer, layout, size) }
+    }
+
+    unsafe fn dealloc(&self, pointer: *mut u8, layout: Layout) {
+        unsafe { System.dealloc(pointer, layout) }
+    }
+}
+
+#[global_allocator]
+static ALLOCATOR: Limited = Limited;
 
 /// Returns a safetensors file: the header, which ends at the first byte 0xFF, behind its length.
 pub fn with_length(content: &[u8]) -> Vec<u8> {

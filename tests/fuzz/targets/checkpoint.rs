@@ -1,7 +1,8 @@
 //! The checkpoint of a training, of which parts are changed: training resumes from it, or refuses it.
 //!
-//! The input is a list of changes, which the byte 0xFF separates: the kind, the index of what is changed, and a text or
-//! numbers. The digest is made to fit in the end, since otherwise nothing behind it would be reached.
+//! The first byte chooses among checkpoints. A list of changes follows, which the byte 0xFF separates: the kind, the
+//! index of what is changed, and a text or numbers. The digest is made to fit in the end, unless the first byte is 4 or
+//! more of 8, since otherwise nothing behind it would be reached.
 
 #![no_main]
 
@@ -10,47 +11,96 @@ use std::path::PathBuf;
 use std::sync::LazyLock;
 
 use libfuzzer_sys::fuzz_target;
+use palmnet::fuzzing::{GIVEN, digest_of_file};
+use palmnet::nn::NetworkBuilder;
+use palmnet::optim::{Lbfgs, Rule};
 use palmnet::train::CheckpointInfo;
-use palmnet::unversioned::Safetensors;
+use palmnet::unversioned::{Safetensors, Tensor};
 use palmnet::{Activation, Adam, Checkpoints, Dataset, Event, Loss, Matrix, Network, Result, Run, Trainer};
-
-const EPOCHS: usize = 4;
 
 static FILE: LazyLock<PathBuf> = LazyLock::new(|| palmnet_fuzz::folder("checkpoint").join("checkpoint.safetensors"));
 
-/// A checkpoint that was written after the second of four epochs.
-static WRITTEN: LazyLock<Safetensors> = LazyLock::new(|| {
-    let stop = |event: Event<'_>| match event {
-        Event::Epoch { record, .. } if record.epoch == 2 => ControlFlow::Break(()),
-        _ => ControlFlow::Continue(()),
-    };
-    train(&mut Run::default().checkpoints(Checkpoints::new(&*FILE).every_epochs(1)).observe(stop)).unwrap();
-    let file = Safetensors::read(&*FILE).unwrap();
-    assert_eq!(file.metadata["digest"], digest(&file), "the digest is made otherwise now");
-    file
+static DATA: LazyLock<Dataset> = LazyLock::new(|| {
+    let features = Matrix::from_fn(8, 2, |row, column| (row * (column + 1) % 5) as f32);
+    Dataset::from_classes(features, vec![0, 1, 1, 0, 1, 0, 0, 1], ["a", "b"]).unwrap()
 });
 
-fn train(run: &mut Run<'_>) -> Result<usize> {
-    let features = Matrix::from_fn(8, 2, |row, column| (row * (column + 1) % 5) as f32);
-    let data = Dataset::from_classes(features, vec![0, 1, 1, 0, 1, 0, 0, 1], ["a", "b"])?;
-    let mut network = Network::builder(2).dense(2, Activation::Tanh).dense(2, Activation::Softmax).seed(1).build()?;
-    let trainer = Trainer::new(Loss::CrossEntropy, Adam::new(0.01)).epochs(EPOCHS).batch_size(4).threads(1);
-    let trainer = trainer.validation(0.25).early_stopping(2);
-    Ok(trainer.fit_with(&mut network, &data, run)?.epochs.len())
+/// A training that has begun.
+struct Training {
+    trainer: Trainer,
+    starts: usize,
+    file: Safetensors,
+}
+
+/// Trainings by gradient descent and by L-BFGS, and a choice among starts.
+static TRAININGS: LazyLock<[Training; 3]> = LazyLock::new(|| {
+    let begin = |rule: Rule, starts: usize| {
+        let trainer = Trainer::new(Loss::CrossEntropy, rule).epochs(4).batch_size(4).threads(1);
+        let trainer = trainer.validation(0.25).early_stopping(2);
+        let stop = |event: Event<'_>| match event {
+            // In the third epoch, after a step.
+            Event::Batch { epoch: 3, .. } => ControlFlow::Break(()),
+            // Before the first record, as in a short training.
+            Event::Batch { .. } if starts > 1 => ControlFlow::Break(()),
+            _ => ControlFlow::Continue(()),
+        };
+        train(&trainer, starts, Run::default().checkpoints(Checkpoints::new(&*FILE)).observe(stop)).unwrap();
+        let file = Safetensors::read(&*FILE).unwrap();
+        std::fs::remove_file(&*FILE).unwrap();
+        Training { trainer, starts, file }
+    };
+    let mut trainings = [(Adam::new(0.01).into(), 1), (Lbfgs::default().into(), 1), (Adam::new(0.01).into(), 3)]
+        .map(|(rule, starts)| begin(rule, starts));
+    // An observer cannot stop a short training: the file is made into that of one.
+    let file = &mut trainings[2].file;
+    let chosen: Vec<Tensor> = file.tensors.iter().filter(|tensor| tensor.name.starts_with("layers")).cloned().collect();
+    assert!(!chosen.is_empty(), "tensors have other names now");
+    let chosen = chosen.into_iter().map(|tensor| Tensor { name: format!("chosen.{}", tensor.name), ..tensor });
+    file.tensors.extend(chosen);
+    file.metadata.extend([("starts done", "1"), ("chosen loss", "0.7")].map(|(a, b)| (a.to_string(), b.to_string())));
+    trainings
+});
+
+fn builder() -> NetworkBuilder {
+    Network::builder(2).dense(2, Activation::Tanh).dense(2, Activation::Softmax).seed(1)
+}
+
+fn train(trainer: &Trainer, starts: usize, mut run: Run<'_>) -> Result<usize> {
+    let (_, history) = trainer.fit_best_of_with(starts, &builder(), &DATA, &mut run)?;
+    Ok(history.epochs.len())
 }
 
 fuzz_target!(|bytes: &[u8]| {
-    let mut file = WRITTEN.clone();
-    bytes.split(|&byte| byte == 0xFF).for_each(|change| make(change, &mut file));
-    if bytes.first() != Some(&b'!') {
-        let digest = digest(&file);
-        file.metadata.insert("digest".into(), digest);
+    let [first, changes @ ..] = bytes else { return };
+    let Training { trainer, starts, file } = &TRAININGS[usize::from(first / 8) % 3];
+    let mut file = file.clone();
+    changes.split(|&byte| byte == 0xFF).for_each(|change| make(change, &mut file));
+    if first % 8 < 4 {
+        file.metadata.insert("digest".into(), digest_of_file(&file));
     }
+    let checkpoints = Checkpoints::new(&*FILE).resume();
+    if bytes.iter().fold(0u8, |sum, byte| sum.wrapping_mul(31).wrapping_add(*byte)) >= 4 {
+        GIVEN.set(Some(file));
+        // The training ends by an error at its first step: otherwise it would write a file.
+        let stop = |event: Event<'_>| {
+            if let Event::Batch { learning_rate, .. } | Event::Epoch { learning_rate, .. } = event {
+                learning_rate.set(f32::NAN);
+            }
+            ControlFlow::Break(())
+        };
+        let _ = train(trainer, *starts, Run::default().checkpoints(checkpoints).observe(stop));
+        return;
+    }
+    // One of 64 is a file, and trains to the end.
     std::fs::write(&*FILE, file.to_bytes()).unwrap();
     if let Ok(Some(found)) = CheckpointInfo::read(&*FILE) {
         let _ = (found.setting("loss"), found.note("a"));
     }
-    let _ = train(&mut Run::default().checkpoints(Checkpoints::new(&*FILE).every_epochs(1).resume()));
+    if train(trainer, *starts, Run::default().checkpoints(checkpoints.every_epochs(1))).is_ok() {
+        // It can be resumed when it has ended, too.
+        let checkpoints = Checkpoints::new(&*FILE).resume();
+        train(trainer, *starts, Run::default().checkpoints(checkpoints)).expect("it was written");
+    }
 });
 
 fn make(change: &[u8], file: &mut Safetensors) {
@@ -78,30 +128,4 @@ fn make(change: &[u8], file: &mut Safetensors) {
         (5, _, Some(_)) => drop(file.tensors.remove(index % tensors)),
         _ => {}
     }
-}
-
-/// The digest, as src/base/digest.rs and src/train/checkpoint_file.rs make it.
-fn digest(file: &Safetensors) -> String {
-    let mut sum = 0xCBF2_9CE4_8422_2325u64;
-    let mut word = |word: u64| {
-        let mixed = (sum ^ word).wrapping_mul(0x9E37_79B9_7F4A_7C15);
-        sum = mixed ^ (mixed >> 32);
-    };
-    let text = |text: &str, word: &mut dyn FnMut(u64)| {
-        text.bytes().for_each(|byte| word(byte.into()));
-        word(text.len() as u64);
-    };
-    for (name, value) in file.metadata.iter().filter(|(name, _)| *name != "digest") {
-        text(name, &mut word);
-        text(value, &mut word);
-    }
-    for tensor in &file.tensors {
-        text(&tensor.name, &mut word);
-        tensor.shape.iter().for_each(|&size| word(size as u64));
-        let (pairs, rest) = tensor.data.as_chunks();
-        pairs.iter().for_each(|&[a, b]: &[f32; 2]| word(u64::from(a.to_bits()) << 32 | u64::from(b.to_bits())));
-        rest.iter().for_each(|x| word(x.to_bits().into()));
-        word(tensor.data.len() as u64);
-    }
-    format!("{sum:016x}")
 }

@@ -19,7 +19,8 @@ static FOLDERS: LazyLock<[PathBuf; 2]> = LazyLock::new(|| {
     let [full, empty] = ["full", "empty"].map(|name| folder.join(name));
     [&full, &empty].into_iter().for_each(|folder| std::fs::create_dir_all(folder).unwrap());
     std::fs::write(full.join("m"), include_bytes!("../../../examples/iris.safetensors")).unwrap();
-    std::fs::write(full.join("t"), "sepal_length,sepal_width,petal_length,petal_width,species\n5,3,1,0.2,setosa\n").unwrap();
+    std::fs::write(full.join("t"), "sepal_length,sepal_width,petal_length,petal_width,species\n5,3,1,0.2,setosa\n")
+        .unwrap();
     [full, empty]
 });
 

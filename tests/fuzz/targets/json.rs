@@ -4,6 +4,7 @@
 
 use libfuzzer_sys::fuzz_target;
 use palmnet::unversioned::Json;
+use palmnet_fuzz as _; // Its allocator.
 
 fuzz_target!(|bytes: &[u8]| {
     let Ok(text) = std::str::from_utf8(bytes) else { return };

@@ -7,12 +7,13 @@
 use libfuzzer_sys::fuzz_target;
 use palmnet::data::{Missing, Reading, Unknown};
 use palmnet::{Dataset, Table, Target};
+use palmnet_fuzz as _; // Its allocator.
 
 fuzz_target!(|bytes: &[u8]| {
     let [first, second, content @ ..] = bytes else { return };
     let mut parts = content.splitn(2, |&byte| byte == 0xFF);
     let (table, later) = (parts.next().unwrap_or_default(), parts.next().unwrap_or_default());
-    let reading = reading(*first);
+    let reading = reading(*first, *second);
     let Ok(parsed) = Table::parse_with(table, "table", &reading) else { return };
     for row in 0..parsed.rows() {
         assert_eq!(parsed.cells(row).count(), parsed.columns(), "row {row}");
@@ -43,7 +44,7 @@ fuzz_target!(|bytes: &[u8]| {
     }
 });
 
-fn reading(byte: u8) -> Reading {
+fn reading(byte: u8, second: u8) -> Reading {
     let mut reading = Reading::default();
     reading.header = [None, None, Some(true), Some(false)][usize::from(byte) % 4];
     reading.separator = [None, None, Some(';'), Some('\t')][usize::from(byte / 4) % 4];
@@ -57,6 +58,15 @@ fn reading(byte: u8) -> Reading {
     if byte / 64 == 3 {
         reading.numbers = vec!["1".into()];
         reading.keep_index = true;
+    }
+    let column = Some("2".into());
+    match second / 24 {
+        2 => reading.weights = column,
+        3 => reading.group = column,
+        4 => reading.time = column,
+        5 => (reading.weights, reading.time) = (Some("3".into()), column),
+        6 => (reading.weights, reading.group) = (Some("3".into()), column),
+        _ => {}
     }
     reading
 }
