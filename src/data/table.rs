@@ -14,7 +14,7 @@ use crate::base::text::{listed, quoted, repeated};
 /// A CSV file: records of equally many cells, each cell still a text.
 ///
 /// - The separator is the comma, the semicolon, the tab or the vertical bar, whichever splits the first records into
-///   equally many cells, most of which are numbers. A line `sep=;` names it.
+///   equally many cells, most of which are numbers. A line `sep=;` names it. If none does, blanks separate numbers.
 /// - A cell in double quotes may hold separators, line ends and, doubled, quotes. Spaces around a cell do not
 ///   belong to it unless they stand inside quotes.
 /// - Lines end in LF, CRLF or CR. Blank lines are skipped, and so are a UTF-8 byte order mark, lines of nothing but
