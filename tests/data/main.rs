@@ -12,6 +12,7 @@ mod splits;
 #[path = "../support/mod.rs"]
 mod support;
 mod tables;
+mod twins;
 mod unseen;
 
 use palmnet::data::Schema;
