@@ -159,7 +159,8 @@ impl<'a> Parts<'a> {
     /// Takes a normalized cell apart, if it could be a number.
     fn of(cell: &'a str) -> Option<Parts<'a>> {
         // Accountants put losses in parentheses.
-        let (mut negative, mut rest) = match cell.strip_prefix('(').and_then(|rest| rest.strip_suffix(')')) {
+        let inner = cell.strip_suffix(')');
+        let (mut negative, mut rest) = match inner.and_then(|inner| inner.strip_prefix('(')) {
             Some(inner) => (true, inner.trim()),
             None => (false, cell),
         };
@@ -173,7 +174,7 @@ impl<'a> Parts<'a> {
             }
         };
         sign(&mut rest);
-        let start = rest.find(|c: char| c.is_ascii_digit() || matches!(c, '.' | ',' | '-' | '+'))?;
+        let start = rest.find(|c: char| c.is_ascii_digit() || matches!(c, '.' | ',' | '-' | '+' | '('))?;
         // A point behind a letter belongs to it: `Rs.500` is not a half.
         let is_abbreviated = rest[start..].starts_with('.') && rest[..start].ends_with(char::is_alphabetic);
         let start = start + usize::from(is_abbreviated);
@@ -181,6 +182,12 @@ impl<'a> Parts<'a> {
         rest = rest[start..].trim_start();
         if !prefix.is_empty() {
             sign(&mut rest);
+        }
+        if let Some(inner) =
+            rest.strip_prefix('(').and_then(|rest| rest.strip_suffix(')')).filter(|_| !prefix.is_empty())
+        {
+            (negative, signs, is_unusual) = (true, signs + 1, true);
+            rest = inner.trim();
         }
         let is_body = |c: char| c.is_ascii_digit() || matches!(c, '.' | ',' | ' ' | '\'');
         let end = rest.find(|c: char| !is_body(c)).unwrap_or(rest.len());
@@ -402,7 +409,7 @@ mod tests {
 
     #[test]
     fn decorated_numbers_are_read() {
-        let columns: [(&[&str], &[f64]); 17] = [
+        let columns: [(&[&str], &[f64]); 18] = [
             (&["33,377.36", "850.5"], &[33377.36, 850.5]),
             (&["4.171,01", "-2,5"], &[4171.01, -2.5]),
             (&["1 234,5", "7,25"], &[1234.5, 7.25]),
@@ -418,6 +425,7 @@ mod tests {
             (&["0x1F", "0xa"], &[31.0, 10.0]),
             (&["1,5e3", "2,25"], &[1500.0, 2.25]),
             (&["723-", "1,821.5"], &[-723.0, 1821.5]),
+            (&["$ (1,339.00)", "$4.50", "$(2.25)"], &[-1339.0, 4.5, -2.25]),
             (&["Rs. 9,89,61,871.50", "Rs.500"], &[98_961_871.5, 500.0]),
             (&["\u{FF14}\u{FF10}", "7"], &[40.0, 7.0]),
         ];

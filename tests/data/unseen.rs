@@ -46,6 +46,16 @@ fn years_above_numbers_of_their_size_are_a_header() {
         assert_eq!((data.len(), data.schema().target().names()), (40, &["2000".to_string()][..]), "{header}");
         has_note(&data, "line 1 is read as a header");
     }
+    // Two years, and months.
+    let states = lines("state,2010,2020", 40, |row| format!("S{row},{},{}", 900 + noise(row, 1), 1300 + noise(row, 2)));
+    let months = lines("store,1,2,3,4,5,6", 40, |row| {
+        format!("{},{}", row % 7, [1, 2, 3, 4, 5, 6].map(|salt| (noise(row, salt) % 50).to_string()).join(","))
+    });
+    for text in [states, months] {
+        let data = read(&text).unwrap();
+        assert_eq!(data.len(), 40, "{text}");
+        has_note(&data, "line 1 is read as a header");
+    }
     // Rows that all count up are a series, the first like the others.
     let series = lines("1990,1991,1992", 40, |row| format!("{},{},{}", 1991 + row, 1992 + row, 1993 + row));
     assert_eq!(read(&series).unwrap().len(), 41);
@@ -103,7 +113,8 @@ fn blanks_separate_numbers() {
 
 #[test]
 fn a_sign_or_a_space_inside_a_number_is_noted() {
-    let cases: [(&[&str], &[f32], &str); 4] = [
+    let cases: [(&[&str], &[f32], &str); 5] = [
+        (&["$(12)", "$3", "$4"], &[-12.0, 3.0, 4.0], "numbers with `$`, `$(12)` as -12"),
         (&["723-", "21", "5-"], &[-723.0, 21.0, -5.0], "numbers, `723-` as -723"),
         (&["(12)", "3", "4"], &[-12.0, 3.0, 4.0], "numbers, `(12)` as -12"),
         (&["- 22766", "1", "2"], &[-22766.0, 1.0, 2.0], "numbers, `- 22766` as -22766"),
