@@ -41,7 +41,7 @@ impl Plain {
 
     /// The cells as programs write them, below a header.
     fn cells(&self) -> Vec<Vec<String>> {
-        self.cells_with(number, |days| iso(days))
+        self.cells_with(number, iso)
     }
 
     fn cells_with(&self, number: impl Fn(i64) -> String, date: impl Fn(usize) -> String) -> Vec<Vec<String>> {
