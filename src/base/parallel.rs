@@ -38,6 +38,7 @@
 //!   each thread keeps buffers of its own from item to item, and its balance counts items and outlives the call. A team
 //!   would see one piece per thread, and could not tell a slow core from a long piece.
 
+use std::hint::black_box;
 use std::num::NonZero;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering::SeqCst};
 use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
@@ -79,8 +80,16 @@ pub(crate) fn threads_or_default(own: usize) -> usize {
     if own == 0 { threads() } else { own.min(MOST_THREADS) }
 }
 
-/// Starts a thread. If the system has none left, the work is shared among fewer.
+/// Starts a thread. If the system has none left, or no memory for its stack and what it will keep there and elsewhere,
+/// the work is shared among fewer.
 fn spawn<'scope>(scope: &'scope Scope<'scope, '_>, work: impl FnOnce() + Send + 'scope) -> bool {
+    const NEED: usize = 4 << 20;
+    // The memory is given back at once: no page of it has been touched.
+    let mut memory: Vec<u8> = Vec::new();
+    if memory.try_reserve_exact(NEED).is_err() || black_box(&memory).capacity() < NEED {
+        return false;
+    }
+    drop(memory);
     Builder::new().name("palmnet".into()).spawn_scoped(scope, work).is_ok()
 }
 

@@ -3,6 +3,7 @@
 mod blame;
 mod cell;
 mod dataset;
+mod device;
 mod dialect;
 mod features;
 mod foreign;

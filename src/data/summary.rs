@@ -7,7 +7,7 @@ use std::convert::Infallible;
 use super::cell::Cell;
 use super::number::{Notation, NumberForm, is_numeric};
 use super::table::Table;
-use super::time::{TimeForm, TimeNotation, is_time};
+use super::time::{ORDERS, TimeForm, TimeNotation, is_time, is_time_in};
 
 /// The different cells of a column, trimmed, in alphabetical order.
 pub(super) type Texts<'a> = BTreeSet<Cow<'a, str>>;
@@ -113,12 +113,13 @@ pub(super) fn summaries(table: &Table) -> Vec<Summary> {
 }
 
 /// Returns whether a number looks like a code: `007`, `12E4`.
-fn is_code(cell: &str) -> bool {
+pub(super) fn is_code(cell: &str) -> bool {
     let bytes = cell.as_bytes();
+    let is_part = |byte: &u8| byte.is_ascii_digit() || matches!(byte, b'e' | b'E');
     match bytes {
         [b'0', second, ..] => second.is_ascii_digit(),
         [b'1'..=b'9', .., last] => {
-            last.is_ascii_digit() && bytes.contains(&b'E') && bytes.iter().all(|b| b.is_ascii_digit() || *b == b'E')
+            last.is_ascii_digit() && bytes.iter().any(|byte| matches!(byte, b'e' | b'E')) && bytes.iter().all(is_part)
         }
         _ => false,
     }
@@ -226,6 +227,26 @@ pub(super) fn numeric_cells(table: &Table, column: usize) -> (usize, Option<usiz
         }
     }
     (count, stray)
+}
+
+/// Returns the number of a column's cells that are dates or times, with the parts of a date in the order that most of
+/// them have, and the first row whose cell is none and not missing.
+pub(super) fn time_cells(table: &Table, column: usize) -> (usize, Option<usize>) {
+    let (mut counts, mut strays) = ([0; ORDERS.len()], [None; ORDERS.len()]);
+    for row in 0..table.rows() {
+        let cell = table.cells(row).nth(column).unwrap_or_default();
+        if matches!(table.content(column, &cell), Cell::Missing) {
+            continue;
+        }
+        for (order, (count, stray)) in ORDERS.into_iter().zip(counts.iter_mut().zip(&mut strays)) {
+            match is_time_in(&cell, order) {
+                true => *count += 1,
+                false => *stray = stray.or(Some(row)),
+            }
+        }
+    }
+    let most = (0..ORDERS.len()).rev().max_by_key(|&index| counts[index]).unwrap_or(0);
+    (counts[most], strays[most])
 }
 
 /// Returns the words that usually stand for a missing cell, but are so frequent in a column of texts that they are

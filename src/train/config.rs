@@ -149,9 +149,11 @@ impl Config {
             Rule::Lbfgs(rule) => (rule.vectors(self.epochs), "use fewer units, or let L-BFGS remember fewer steps"),
             rule => (rule.moments(), "use fewer units"),
         };
+        // For a mini-batch, the panels of the products, and messages.
+        const SPARE: usize = 1 << 18;
         // The gradient, two copies of the weights and the moments.
         let numbers = network.parameter_count().saturating_mul(moments.saturating_add(3));
-        Vec::<f32>::new().try_reserve_exact(numbers).map_err(|_| {
+        Vec::<f32>::new().try_reserve_exact(numbers.saturating_add(SPARE)).map_err(|_| {
             Error::Setting(format!("training needs memory for {numbers} numbers, more than is available: {remedy}"))
         })
     }

@@ -5,6 +5,8 @@ mod defaults;
 mod digests;
 mod divergence;
 #[cfg(unix)]
+mod faults;
+#[cfg(unix)]
 mod files;
 mod json;
 mod killed;

@@ -13,6 +13,8 @@ mod splits;
 #[path = "../support/mod.rs"]
 mod support;
 mod tables;
+mod twins;
+mod unseen;
 
 use palmnet::data::Schema;
 use palmnet::{Dataset, Table, Target};
