@@ -3,8 +3,8 @@
 use std::fmt;
 use std::path::Path;
 
+use super::coded::position_of_wrong;
 use super::features::Features;
-
 use super::memory::{TRAINED, check_memory};
 use super::missing::Missing;
 use super::row_info::RowInfo;
@@ -55,9 +55,7 @@ impl Dataset {
         if features.rows() != targets.rows() {
             return mismatch(format!("{} rows of features and {} of targets", features.rows(), targets.rows()));
         }
-        if let Some(matrix) = features.floats() {
-            finite(matrix, "feature", schema.allows_missing())?;
-        }
+        refuse_wrong(features.find_wrong(schema.allows_missing()), "feature")?;
         match (&targets, schema.target()) {
             (Targets::Classes(labels), TargetSchema::Classes { classes, .. }) => {
                 if let Some(label) = labels.iter().find(|&&label| label as usize >= classes.len()) {
@@ -65,7 +63,9 @@ impl Dataset {
                 }
             }
             (Targets::Values(values), TargetSchema::Values { names }) => {
-                finite(values, "target", false)?;
+                let wrong = position_of_wrong(values, false);
+                let at = |index: usize| (index / values.columns(), index % values.columns(), values.as_slice()[index]);
+                refuse_wrong(wrong.map(at), "target")?;
                 if values.columns() != names.len() {
                     return mismatch(format!("{} targets, where the schema has {}", values.columns(), names.len()));
                 }
@@ -343,9 +343,11 @@ impl Dataset {
     /// Returns the number of missing features: cells of the columns, however many inputs these have. After imputation
     /// it is 0.
     pub fn missing_count(&self) -> usize {
-        let Some(matrix) = self.features.floats().filter(|_| self.schema.allows_missing()) else { return 0 };
+        if !self.schema.allows_missing() {
+            return 0;
+        }
         let firsts: Vec<usize> = self.schema.inputs().map(|inputs| inputs.start).collect();
-        matrix.iter_rows().map(|x| firsts.iter().filter(|&&first| x[first].is_nan()).count()).sum()
+        self.features.count_nan(&firsts)
     }
 
     /// Returns an error if features are missing.
@@ -395,7 +397,8 @@ impl Dataset {
         Ok(Dataset { info: self.info.clone(), ..data })
     }
 
-    /// Scales the features in place. Features kept as bytes stay bytes: the scaling is remembered.
+    /// Scales the features in place. Features kept as bytes or as numbers of categories stay so: the scaling is
+    /// remembered.
     ///
     /// # Panics
     /// If the scaler is for another number of features.
@@ -449,9 +452,7 @@ impl Dataset {
 
     /// Returns all features: examples × features.
     pub fn to_matrix(&self) -> Matrix {
-        let mut x = Matrix::zeros(self.len(), self.features.columns());
-        (0..self.len()).for_each(|row| self.features.read_row(row, x.row_mut(row)));
-        x
+        self.features.to_matrix()
     }
 }
 
@@ -483,13 +484,9 @@ impl fmt::Debug for Dataset {
     }
 }
 
-/// Returns an error for the first number that is not finite or, if it may be, NaN.
-fn finite(matrix: &Matrix, what: &str, may_be_nan: bool) -> Result<()> {
-    let is_wrong = |x: &f32| if may_be_nan { x.is_infinite() } else { !x.is_finite() };
-    let Some(index) = matrix.as_slice().iter().position(is_wrong) else {
-        return Ok(());
-    };
-    let (row, column) = (index / matrix.columns(), index % matrix.columns());
-    let value = quoted(&matrix.as_slice()[index].to_string());
+/// Returns an error for a number that is not finite, of this example and column.
+fn refuse_wrong(found: Option<(usize, usize, f32)>, what: &str) -> Result<()> {
+    let Some((row, column, value)) = found else { return Ok(()) };
+    let value = quoted(&value.to_string());
     Err(Error::Mismatch(format!("{what} {column} of example {row}, both counted from 0, is {value}")))
 }
