@@ -154,7 +154,7 @@ impl Dataset {
     pub fn from_table(mut table: Table, target: Target<'_>, missing: Missing) -> Result<Dataset> {
         let targets = target.positions(&table)?;
         let mut facts = summaries(&table);
-        table.texts = frequent_words(&table, &facts);
+        table.texts = frequent_words(&table, &facts)?;
         let mut notes = table.notes().to_vec();
         for (column, word) in &table.texts {
             let (name, word) = (quoted(&table.column_name(*column)), quoted(word));

@@ -76,6 +76,15 @@ impl Features {
         matches!(self.values, Values::Bytes(_))
     }
 
+    /// Returns the bytes that an example takes.
+    pub(super) fn row_bytes(&self) -> usize {
+        match &self.values {
+            Values::Float(matrix) => matrix.columns().saturating_mul(4),
+            Values::Bytes(bytes) => bytes.columns,
+            Values::Coded(coded) => coded.row_bytes(),
+        }
+    }
+
     /// Puts the examples `rows` into `x`.
     pub(crate) fn gather(&self, rows: &[usize], x: &mut Matrix) {
         // Shuffled rows are anywhere in memory: while one is read, those to come are on their way.

@@ -6,11 +6,13 @@ use super::dialect::{Preamble, separator, separator_name};
 use super::foreign::decode;
 use super::header::is_header;
 use super::lines::{Line, Lines};
+use super::memory::{check_shape, too_large};
 use super::reading::Reading;
 use super::scanner::Scanner;
 use super::table::{Record, Table, distinct_columns, fault};
 use crate::base::error::{Error, Result};
-use crate::base::text::{counted, quoted};
+use crate::base::memory::is_available;
+use crate::base::text::{counted, quoted, repeated};
 
 /// The name of a first column that has none.
 const INDEX: &str = "index";
@@ -77,6 +79,7 @@ impl Table {
             self.notes.push(format!("{} without content {are} left out", counted(lines.empty, "line")));
         }
         let has_row_names = self.arrange(&lines)?;
+        check_shape(&self.file, lines.records.len(), self.columns)?;
         self.records = lines.records;
         let first: Vec<Cow<'_, str>> = self.cells(0).collect();
         let under = (1..self.rows()).map(|row| self.cells(row));
@@ -178,7 +181,7 @@ impl Table {
                 names[index] = self.invented_name(&names, index);
             }
         }
-        if looks_like_index && self.columns > 1 && !self.reading.keep_index && self.numbers_rows(has_row_names) {
+        if looks_like_index && self.columns > 1 && !self.reading.keep_index && self.numbers_rows(has_row_names)? {
             self.ignored.push(0);
             let what = if has_row_names { "holds the names of the rows" } else { "numbers the rows" };
             let name = if unnamed { "has no name and" } else { "without a name of its own" };
@@ -198,7 +201,12 @@ impl Table {
     }
 
     /// Returns whether the cells of the first column are different whole numbers or, if they may be, different texts.
-    fn numbers_rows(&self, may_be_texts: bool) -> bool {
+    fn numbers_rows(&self, may_be_texts: bool) -> Result<bool> {
+        // The cells, twice while the list of them grows, and their order.
+        const ROW: usize = 3 * size_of::<Cow<'_, str>>() + 24;
+        if !is_available(self.rows().saturating_mul(ROW)) {
+            return Err(too_large(&self.file, &format!("the names of {} rows", self.rows())));
+        }
         let first = |row: usize| self.cells(row).next().unwrap_or_default();
         let whole = |cell: &str| {
             cell.parse::<i64>().is_ok() || cell.strip_suffix(".0").is_some_and(|c| c.parse::<i64>().is_ok())
@@ -207,11 +215,11 @@ impl Table {
         for row in 0..self.rows() {
             let cell = first(row);
             if !may_be_texts && !whole(&cell) {
-                return false;
+                return Ok(false);
             }
             cells.push(cell);
         }
-        crate::base::text::repeated(cells.iter().map(|cell| &**cell)).is_none()
+        Ok(repeated(cells.iter().map(|cell| &**cell)).is_none())
     }
 }
 

@@ -8,6 +8,8 @@ mod divergence;
 mod files;
 mod json;
 mod killed;
+#[cfg(all(target_os = "linux", target_pointer_width = "64"))]
+mod memory;
 mod missing;
 mod output;
 mod rows;
