@@ -47,9 +47,10 @@ impl Imputer {
             match &column.kind {
                 ColumnKind::Number(_) | ColumnKind::Time(_) => {
                     // An input that marks missing cells is never missing itself.
-                    for input in inputs.start..inputs.start + column.kind.width() {
+                    let own = inputs.start..inputs.start + column.kind.width();
+                    for (input, fill) in own.clone().zip(&mut fill[own]) {
                         let numbers = features.column(input).filter(|x| !x.is_nan()).map(f64::from).collect();
-                        fill[input] = median(numbers).unwrap_or(0.0);
+                        *fill = median(numbers).unwrap_or(0.0);
                     }
                 }
                 ColumnKind::Categories(_) if column.marks_missing => {}

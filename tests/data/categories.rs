@@ -126,7 +126,8 @@ fn equality_is_that_of_the_numbers() {
     let mut x = coded.to_matrix();
     x.row_mut(9)[4] += 1.0;
     let changed = Dataset::new(x, coded.targets().clone(), coded.schema().clone()).unwrap();
-    assert!(coded != changed && changed != coded);
+    assert_ne!(coded, changed);
+    assert_ne!(changed, coded);
     // Features that are missing do not fit a schema that has none.
     let schema = coded.schema().clone().allowing_missing(false);
     let [coded, expanded] = both();
