@@ -38,7 +38,6 @@
 //!   each thread keeps buffers of its own from item to item, and its balance counts items and outlives the call. A team
 //!   would see one piece per thread, and could not tell a slow core from a long piece.
 
-use std::hint::black_box;
 use std::num::NonZero;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering::SeqCst};
 use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
@@ -46,6 +45,7 @@ use std::thread::{self, Builder, Scope, Thread};
 use std::time::Duration;
 
 use super::clock::Clock;
+use super::memory::threads_beside;
 
 static THREADS: AtomicUsize = AtomicUsize::new(0);
 /// More threads than any device has.
@@ -80,17 +80,9 @@ pub(crate) fn threads_or_default(own: usize) -> usize {
     if own == 0 { threads() } else { own.min(MOST_THREADS) }
 }
 
-/// Starts a thread. If the system has none left, or no memory for its stack and what it will keep there and elsewhere,
-/// the work is shared among fewer.
+/// Starts a thread. If the system has none left, or no memory for it, the work is shared among fewer.
 fn spawn<'scope>(scope: &'scope Scope<'scope, '_>, work: impl FnOnce() + Send + 'scope) -> bool {
-    const NEED: usize = 4 << 20;
-    // The memory is given back at once: no page of it has been touched.
-    let mut memory: Vec<u8> = Vec::new();
-    if memory.try_reserve_exact(NEED).is_err() || black_box(&memory).capacity() < NEED {
-        return false;
-    }
-    drop(memory);
-    Builder::new().name("palmnet".into()).spawn_scoped(scope, work).is_ok()
+    threads_beside(0, 2) == 2 && Builder::new().name("palmnet".into()).spawn_scoped(scope, work).is_ok()
 }
 
 /// Returns where piece `i` begins if `total` things are cut into `pieces` of about equal size; for `i` = `pieces`,

@@ -167,6 +167,7 @@ impl<'a> Request<'a> {
             }
             Test::Fraction(fraction) if fraction == 0.0 || data.len() == 1 => (data, None),
             Test::Fraction(fraction) => {
+                data.check_memory(1, 0)?;
                 // 1 minus a very small fraction rounds to 1, which would leave no test set.
                 let (train, test) = data.split((1.0 - fraction).min(1.0 - f64::EPSILON), seed);
                 (train, Some(test))

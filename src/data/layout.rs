@@ -6,10 +6,12 @@ use super::dialect::{BLANKS, Preamble, separator, separator_name, unblanked};
 use super::foreign::decode;
 use super::header::is_header;
 use super::lines::{Line, Lines};
+use super::memory::{check_shape, too_large};
 use super::reading::Reading;
 use super::scanner::Scanner;
 use super::table::{Record, Table, distinct_columns, fault};
 use crate::base::error::{Error, Result};
+use crate::base::memory::is_available;
 use crate::base::text::{counted, quoted, repeated};
 
 /// The name of a first column that has none.
@@ -86,6 +88,7 @@ impl Table {
             self.notes.push(format!("{} without content {are} left out", counted(lines.empty, "line")));
         }
         let has_row_names = self.arrange(&lines)?;
+        check_shape(&self.file, lines.records.len(), self.columns)?;
         self.records = lines.records;
         let first: Vec<Cow<'_, str>> = self.cells(0).collect();
         let under = (1..self.rows()).map(|row| self.cells(row));
@@ -211,7 +214,7 @@ impl Table {
                 names[index] = self.invented_name(&names, index);
             }
         }
-        if looks_like_index && self.columns > 1 && !self.reading.keep_index && (has_row_names || self.numbers_rows()) {
+        if looks_like_index && self.columns > 1 && !self.reading.keep_index && (has_row_names || self.numbers_rows()?) {
             self.ignored.push(0);
             let what = if has_row_names { "holds the names of the rows" } else { "numbers the rows" };
             let name = if unnamed { "has no name and" } else { "without a name of its own" };
@@ -231,13 +234,18 @@ impl Table {
     }
 
     /// Returns whether the cells of the first column are different whole numbers.
-    fn numbers_rows(&self) -> bool {
+    fn numbers_rows(&self) -> Result<bool> {
+        // The cells, twice while the list of them grows, and their order.
+        const ROW: usize = 3 * size_of::<Cow<'_, str>>() + 24;
+        if !is_available(self.rows().saturating_mul(ROW)) {
+            return Err(too_large(&self.file, &format!("the names of {} rows", self.rows())));
+        }
         let whole = |cell: &str| {
             cell.parse::<i64>().is_ok() || cell.strip_suffix(".0").is_some_and(|c| c.parse::<i64>().is_ok())
         };
         let first = |row: usize| self.cells(row).next().filter(|cell| whole(cell));
         let cells: Option<Vec<Cow<'_, str>>> = (0..self.rows()).map(first).collect();
-        cells.is_some_and(|cells| repeated(cells.iter().map(|cell| &**cell)).is_none())
+        Ok(cells.is_some_and(|cells| repeated(cells.iter().map(|cell| &**cell)).is_none()))
     }
 }
 

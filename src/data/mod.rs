@@ -2,6 +2,7 @@
 
 mod blame;
 mod cell;
+mod coded;
 mod dataset;
 mod device;
 mod dialect;

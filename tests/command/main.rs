@@ -11,6 +11,8 @@ mod files;
 mod json;
 mod killed;
 mod labels;
+#[cfg(all(target_os = "linux", target_pointer_width = "64"))]
+mod memory;
 mod missing;
 mod output;
 mod rows;

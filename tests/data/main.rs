@@ -1,5 +1,6 @@
 //! Tables, schemas, datasets, scaling, splits, imputation, IDX files, and generated data.
 
+mod categories;
 mod generated;
 mod images;
 mod labels;
