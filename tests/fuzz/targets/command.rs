@@ -35,6 +35,9 @@ fuzz_target!(|bytes: &[u8]| {
         return;
     }
     let takes_no_time = words.first().is_some_and(|word| matches!(*word, "predict" | "eval" | "info"));
+    // The fuzzer reads its corpus, whose path may be relative, in between.
+    let before = std::env::current_dir().unwrap();
     std::env::set_current_dir(&FOLDERS[usize::from(!takes_no_time)]).unwrap();
     cli::run(words.into_iter().map(OsString::from));
+    std::env::set_current_dir(before).unwrap();
 });
