@@ -26,6 +26,10 @@ impl Digest {
         self.word(text.len() as u64);
     }
 
+    pub(crate) fn number(self) -> u64 {
+        self.0
+    }
+
     pub(crate) fn finish(self) -> String {
         format!("{:016x}", self.0)
     }

@@ -163,6 +163,13 @@ impl fmt::Display for Error {
                 io::ErrorKind::IsADirectory => {
                     write!(f, "{}: this is a folder, and a file is expected", path.display())
                 }
+                io::ErrorKind::OutOfMemory => {
+                    write!(
+                        f,
+                        "{}: it needs more memory than there is: end other programs, or use a smaller file",
+                        path.display()
+                    )
+                }
                 _ => write!(f, "{}: {source}", path.display()),
             },
             Error::Io { path, source } => write!(f, "{}: {source}", path.display()),
@@ -203,6 +210,11 @@ mod tests {
         for (error, name, text) in [
             (Error::io("a", io::Error::other("full")), "io", "a: full"),
             (Error::io("a", io::ErrorKind::NotFound.into()), "io", "a: there is no such file or folder"),
+            (
+                Error::io("a", io::ErrorKind::OutOfMemory.into()),
+                "io",
+                "a: it needs more memory than there is: end other programs, or use a smaller file",
+            ),
             (parse(None), "parse", "a.csv, line 3: m"),
             (parse(Some("x".into())), "parse", "a.csv, line 3, column x: m"),
             (Error::format("a", "m"), "format", "a: m"),

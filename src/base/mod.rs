@@ -5,6 +5,7 @@ pub(crate) mod digest;
 pub(crate) mod error;
 pub(crate) mod history;
 pub(crate) mod math;
+pub(crate) mod memory;
 pub(crate) mod names;
 pub(crate) mod parallel;
 pub(crate) mod rng;

@@ -45,6 +45,7 @@ use std::thread::{self, Builder, Scope, Thread};
 use std::time::Duration;
 
 use super::clock::Clock;
+use super::memory::threads_beside;
 
 static THREADS: AtomicUsize = AtomicUsize::new(0);
 /// More threads than any device has.
@@ -79,9 +80,9 @@ pub(crate) fn threads_or_default(own: usize) -> usize {
     if own == 0 { threads() } else { own.min(MOST_THREADS) }
 }
 
-/// Starts a thread. If the system has none left, the work is shared among fewer.
+/// Starts a thread. If the system has none left, or no memory for it, the work is shared among fewer.
 fn spawn<'scope>(scope: &'scope Scope<'scope, '_>, work: impl FnOnce() + Send + 'scope) -> bool {
-    Builder::new().name("palmnet".into()).spawn_scoped(scope, work).is_ok()
+    threads_beside(0, 2) == 2 && Builder::new().name("palmnet".into()).spawn_scoped(scope, work).is_ok()
 }
 
 /// Returns where piece `i` begins if `total` things are cut into `pieces` of about equal size; for `i` = `pieces`,

@@ -1,5 +1,6 @@
 //! `DATA` on the command line: a CSV or TSV file, standard input, or a folder of IDX files.
 
+use std::collections::BTreeSet;
 use std::path::Path;
 
 use palmnet::data::{Missing, Reading, Unknown};
@@ -7,7 +8,7 @@ use palmnet::tune::diagnose_test;
 use palmnet::{Dataset, Error, Model, Table, Target};
 
 use super::Failure;
-use super::arguments::{Arguments, Opt, nearest};
+use super::arguments::{Arguments, Opt};
 use super::format::counted;
 use super::options::{
     CATEGORIES, DECIMAL, FOLDS, GROUP, HEADER, IGNORE, KEEP_INDEX, MISSING, MISSING_VALUES, NUMBERS, SEPARATOR, TARGET,
@@ -114,11 +115,13 @@ impl<'a> Request<'a> {
             }
             return Ok(Parts { train, test: Some(test), warnings: Vec::new() });
         }
+        let groups;
         let (data, rows) = match self.start {
             Some(model) => {
                 let reading = reading(self.arguments, model.schema().reading())?;
                 let mut table = Table::read_with(self.path, &reading)?;
                 let rows = table.rows();
+                groups = self.groups(&table);
                 if self.missing == Missing::Drop {
                     table.drop_missing(model.schema())?;
                 }
@@ -127,6 +130,7 @@ impl<'a> Request<'a> {
             None => {
                 let table = Table::read_with(self.path, &self.reading)?;
                 let rows = table.rows();
+                groups = self.groups(&table);
                 (infer(self.arguments, table, self.missing)?, rows)
             }
         };
@@ -144,6 +148,15 @@ impl<'a> Request<'a> {
                 let mut reading = reading(self.arguments, data.schema().reading())?;
                 (reading.weights, reading.group, reading.time) = (None, None, None);
                 let mut table = Table::read_with(file, &reading)?;
+                let shared: Vec<String> =
+                    self.groups(&table).intersection(&groups).map(|name| format!("`{name}`")).collect();
+                if !shared.is_empty() {
+                    let (count, shown) = (counted(shared.len(), "group"), shared[..shared.len().min(3)].join(", "));
+                    warnings.push(format!(
+                        "{file}: rows of {count} are in the training file, too ({shown}): the test shows nothing about new \
+                         groups (leave these rows out of one of the files)"
+                    ));
+                }
                 if self.missing != Missing::Error {
                     table.drop_missing(data.schema())?;
                 }
@@ -154,6 +167,7 @@ impl<'a> Request<'a> {
             }
             Test::Fraction(fraction) if fraction == 0.0 || data.len() == 1 => (data, None),
             Test::Fraction(fraction) => {
+                data.check_memory(1, 0)?;
                 // 1 minus a very small fraction rounds to 1, which would leave no test set.
                 let (train, test) = data.split((1.0 - fraction).min(1.0 - f64::EPSILON), seed);
                 (train, Some(test))
@@ -169,6 +183,19 @@ impl<'a> Request<'a> {
             ));
         }
         Ok(Parts { train, test, warnings })
+    }
+}
+
+impl Request<'_> {
+    /// Returns the names of the groups in a table, if it has the column that `--group` names.
+    fn groups(&self, table: &Table) -> BTreeSet<String> {
+        let name = self.arguments.text(GROUP.name).filter(|_| matches!(self.test, Test::File(_)));
+        let named = |name: &str| table.header().and_then(|header| header.iter().position(|other| other == name));
+        let numbered = |name: &str| name.parse::<usize>().ok().filter(|&number| number > 0).map(|number| number - 1);
+        let column = name.and_then(|name| named(name).or_else(|| numbered(name)));
+        let cell = |(row, column)| table.cells(row).nth(column).map(|cell| cell.trim().to_string());
+        let cells = column.into_iter().flat_map(|column| (0..table.rows()).map(move |row| (row, column)));
+        cells.filter_map(cell).filter(|name| !name.is_empty()).collect()
     }
 }
 
@@ -251,9 +278,7 @@ fn infer(arguments: &Arguments, mut table: Table, missing: Missing) -> Result<Da
     let task = arguments.text(TASK.name);
     let names_to_ignore = names(arguments.text(IGNORE.name), &table);
     let names = names(arguments.text(TARGET.name), &table);
-    let header = table.header().map(<[String]>::to_vec);
-    let explain = |error| explain(error, header.as_deref(), names_to_ignore.iter().chain(&names));
-    table.ignore(&names_to_ignore).map_err(explain)?;
+    table.ignore(&names_to_ignore)?;
     let last = last_column(&table);
     let target = match (task, &names[..]) {
         (None, []) => Target::Last,
@@ -267,7 +292,7 @@ fn infer(arguments: &Arguments, mut table: Table, missing: Missing) -> Result<Da
     };
     match Dataset::from_table(table, target, missing) {
         Err(Error::Setting(message)) if matches!(target, Target::Labels(_)) => Err(arguments.misuse(&message)),
-        read => read.map_err(explain),
+        read => Ok(read?),
     }
 }
 
@@ -275,19 +300,4 @@ fn infer(arguments: &Arguments, mut table: Table, missing: Missing) -> Result<Da
 fn last_column(table: &Table) -> String {
     let last = (0..table.columns()).rfind(|&column| !table.ignores(column));
     last.map_or(0, |column| column + 1).to_string()
-}
-
-/// Adds the nearest column to the error about a name that is not a column.
-fn explain<'a>(error: Error, header: Option<&[String]>, mut names: impl Iterator<Item = &'a &'a str>) -> Failure {
-    match (error, header) {
-        (Error::Format { file, message, .. }, Some(header)) => {
-            let known: Vec<&str> = header.iter().map(String::as_str).collect();
-            let is_column = |name: &&&str| {
-                known.contains(name) || name.parse().is_ok_and(|number| (1..=known.len()).contains(&number))
-            };
-            let hint = names.find(|name| !is_column(name)).map_or(String::new(), |name| nearest(name, &known));
-            Error::format(file, message + &hint).into()
-        }
-        (error, _) => error.into(),
-    }
 }

@@ -16,18 +16,12 @@ mod terminal;
 
 use std::ffi::OsString;
 use std::fmt;
-#[cfg(unix)]
-use std::fs::{self, File};
-#[cfg(unix)]
-use std::io::IsTerminal;
 use std::io::{self, Write};
-#[cfg(unix)]
-use std::path::Path;
 use std::process::ExitCode;
 
 use arguments::{Arguments, Command};
 use commands::{bench, demo, eval, info, predict, search, train};
-use options::{TEST, THREADS};
+use options::THREADS;
 
 /// Every subcommand with its function, in the order of the help.
 const COMMANDS: [(&Command, Work); 7] = [
@@ -111,10 +105,6 @@ fn dispatch(words: impl Iterator<Item = OsString>, out: &mut dyn Write) -> Resul
                     let threads = arguments.value(THREADS.name, threads, |n| (1..=1024).contains(n))?;
                     palmnet::compute::set_threads(threads.unwrap_or(0));
                     palmnet::compute::Isa::current()?;
-                    for file in [arguments.word(0), arguments.word(1), arguments.text(TEST.name)].into_iter().flatten()
-                    {
-                        refuse_endless(file)?;
-                    }
                     work(&arguments, out)
                 }
                 None => Ok(out.write_all(command.help().as_bytes())?),
@@ -122,28 +112,6 @@ fn dispatch(words: impl Iterator<Item = OsString>, out: &mut dyn Write) -> Resul
         }
         None => Err(Failure::Usage(format!("no command given\n\n{}", overview()))),
     }
-}
-
-/// Refuses a device as data: `/dev/zero` would be read until the memory is full. A terminal has an end, and so has
-/// `/dev/null`.
-#[cfg(unix)]
-fn refuse_endless(file: &str) -> Result<(), Failure> {
-    use std::os::unix::fs::FileTypeExt;
-    let file = if file == "-" { "/dev/stdin" } else { file };
-    let is_device = fs::metadata(file).is_ok_and(|found| found.file_type().is_char_device());
-    let ends = || {
-        fs::canonicalize(file).is_ok_and(|path| path == Path::new("/dev/null"))
-            || File::open(file).is_ok_and(|device| device.is_terminal())
-    };
-    if is_device && !ends() {
-        return Err(palmnet::Error::format(file, "is a device, which may never end: name a file or a pipe").into());
-    }
-    Ok(())
-}
-
-#[cfg(not(unix))]
-fn refuse_endless(_: &str) -> Result<(), Failure> {
-    Ok(())
 }
 
 fn find(name: &str) -> Result<(&'static Command, Work), Failure> {

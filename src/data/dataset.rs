@@ -4,7 +4,6 @@ use std::fmt;
 use std::path::Path;
 
 use super::features::Features;
-
 use super::memory::{TRAINED, check_memory};
 use super::missing::Missing;
 use super::row_info::RowInfo;
@@ -13,7 +12,7 @@ use super::schema::{Schema, TargetSchema};
 use super::summary::{frequent_words, summaries};
 use super::table::Table;
 use super::target::Target;
-use super::targets::{Targets, finite};
+use super::targets::{Targets, refuse_wrong};
 use crate::base::digest::Digest;
 use crate::base::error::{Error, Result};
 use crate::base::text::quoted;
@@ -55,9 +54,7 @@ impl Dataset {
         if features.rows() != targets.rows() {
             return mismatch(format!("{} rows of features and {} of targets", features.rows(), targets.rows()));
         }
-        if let Some(matrix) = features.floats() {
-            finite(matrix, "feature", schema.allows_missing())?;
-        }
+        refuse_wrong(features.find_wrong(schema.allows_missing()), "feature")?;
         targets.check(schema.target())?;
         Ok(Dataset { features, targets, info: RowInfo::default(), schema, notes: Vec::new() })
     }
@@ -141,7 +138,7 @@ impl Dataset {
     pub fn from_table(mut table: Table, target: Target<'_>, missing: Missing) -> Result<Dataset> {
         let targets = target.positions(&table)?;
         let mut facts = summaries(&table);
-        table.texts = frequent_words(&table, &facts);
+        table.texts = frequent_words(&table, &facts)?;
         let mut notes = table.notes().to_vec();
         for (column, word) in &table.texts {
             let (name, word) = (quoted(&table.column_name(*column)), quoted(word));
@@ -330,9 +327,11 @@ impl Dataset {
     /// Returns the number of missing features: cells of the columns, however many inputs these have. After imputation
     /// it is 0.
     pub fn missing_count(&self) -> usize {
-        let Some(matrix) = self.features.floats().filter(|_| self.schema.allows_missing()) else { return 0 };
+        if !self.schema.allows_missing() {
+            return 0;
+        }
         let firsts: Vec<usize> = self.schema.inputs().map(|inputs| inputs.start).collect();
-        matrix.iter_rows().map(|x| firsts.iter().filter(|&&first| x[first].is_nan()).count()).sum()
+        self.features.count_nan(&firsts)
     }
 
     /// Returns an error if features are missing.
@@ -377,7 +376,8 @@ impl Dataset {
         Ok(Dataset { info: self.info.clone(), ..data })
     }
 
-    /// Scales the features in place. Features kept as bytes stay bytes: the scaling is remembered.
+    /// Scales the features in place. Features kept as bytes or as numbers of categories stay so: the scaling is
+    /// remembered.
     ///
     /// # Panics
     /// If the scaler is for another number of features.
@@ -431,9 +431,7 @@ impl Dataset {
 
     /// Returns all features: examples × features.
     pub fn to_matrix(&self) -> Matrix {
-        let mut x = Matrix::zeros(self.len(), self.features.columns());
-        (0..self.len()).for_each(|row| self.features.read_row(row, x.row_mut(row)));
-        x
+        self.features.to_matrix()
     }
 }
 

@@ -7,6 +7,8 @@
 //! two, is possible; of those the best is the one under which most cells are numbers or times, and then the one with
 //! most cells. If none is possible, the table has only one column, or it is damaged, which is then said of the
 //! character that the first line has most of.
+//!
+//! Some programs, R among them, separate cells by blanks, as many as look well. Such a text is [rewritten](unblanked).
 
 use super::number::is_numeric;
 use super::scanner::Scanner;
@@ -14,6 +16,8 @@ use super::time::is_time;
 
 /// The characters that may separate cells, in the order in which they are preferred.
 const SEPARATORS: [u8; 4] = [b',', b';', b'\t', b'|'];
+/// Stands for blanks between cells: a character for units of data.
+pub(super) const BLANKS: u8 = 0x1F;
 /// So many records are looked at, and so many bytes.
 const RECORDS: usize = 200;
 const BYTES: usize = 1 << 18;
@@ -72,8 +76,54 @@ fn is_comment(line: &str) -> bool {
     !separated && !color && !rest.starts_with("N/A") && !rest.starts_with("NA")
 }
 
-/// Returns the separator of the records from `position` on.
+/// Returns the separator of the records from `position` on; [`BLANKS`] stands for blanks, which are to be rewritten.
 pub(super) fn separator(text: &str, position: usize) -> u8 {
+    let (best, split) = best_separator(text, position);
+    // A line that is one number or time, as `1 234` or `2024-05-31 12:30`, is one cell.
+    let single = judge_cells(text, position, 0, 1);
+    let is_written = |split: &Option<Split>| split.as_ref().is_some_and(|split| split.numeric >= 0.5);
+    if is_written(&split) || is_written(&single) {
+        return best;
+    }
+    let end = sample_end(text, position);
+    let blanks = unblanked(&text[..end], position).and_then(|text| judge(&text, position, BLANKS));
+    let may_be = |blanks: &Split| blanks.numeric > 0.5 && (blanks.is_even || blanks.cells > 2);
+    match blanks.filter(may_be) {
+        Some(blanks) if split.is_none_or(|split| split.cells < blanks.cells) => BLANKS,
+        _ => best,
+    }
+}
+
+/// Returns a text in which, from `position` on, [`BLANKS`] stands for every row of blanks between two cells; or nothing,
+/// if there is no memory for it.
+pub(super) fn unblanked(text: &str, position: usize) -> Option<String> {
+    let mut rewritten = String::new();
+    rewritten.try_reserve(text.len()).ok()?;
+    rewritten.push_str(&text[..position]);
+    let (mut quoted, mut pending, mut at_start) = (false, false, true);
+    for c in text[position..].chars() {
+        quoted ^= c == '"';
+        match c {
+            ' ' | '\t' if !quoted => pending = true,
+            '\n' | '\r' if !quoted => {
+                (pending, at_start) = (false, true);
+                rewritten.push(c);
+            }
+            _ => {
+                // NumPy begins a header with `# `.
+                if pending && !at_start && !(rewritten.ends_with('#') && rewritten.len() == position + 1) {
+                    rewritten.push(char::from(BLANKS));
+                }
+                (pending, at_start) = (false, false);
+                rewritten.push(c);
+            }
+        }
+    }
+    Some(rewritten)
+}
+
+/// Returns the best of [`SEPARATORS`], and what it makes of the first records if that is possible.
+fn best_separator(text: &str, position: usize) -> (u8, Option<Split>) {
     let candidates = SEPARATORS.into_iter().enumerate();
     let judged =
         candidates.filter_map(|(i, separator)| Some((judge(text, position, separator)?, std::cmp::Reverse(i))));
@@ -84,7 +134,10 @@ pub(super) fn separator(text: &str, position: usize) -> u8 {
             .then(a.0.cells.cmp(&b.0.cells))
             .then(a.1.cmp(&b.1))
     });
-    best.map_or_else(|| most_frequent(&text.as_bytes()[position..]), |(_, index)| SEPARATORS[index.0])
+    match best {
+        Some((split, index)) => (SEPARATORS[index.0], Some(split)),
+        None => (most_frequent(&text.as_bytes()[position..]), None),
+    }
 }
 
 /// A possible way to split records.
@@ -100,10 +153,21 @@ struct Split {
 
 /// Splits the first records; returns nothing if they have not equally many cells.
 fn judge(text: &str, position: usize, separator: u8) -> Option<Split> {
+    judge_cells(text, position, separator, 2)
+}
+
+/// Returns where the part of a text that is looked at ends.
+fn sample_end(text: &str, position: usize) -> usize {
     let mut end = text.len().min(position + BYTES);
     while !text.is_char_boundary(end) {
         end += 1;
     }
+    end
+}
+
+/// Splits the first records, which must have at least `fewest` cells.
+fn judge_cells(text: &str, position: usize, separator: u8, fewest: usize) -> Option<Split> {
+    let end = sample_end(text, position);
     let is_cut = end < text.len();
     let mut scanner = Scanner { text: &text[..end], position, line: 1, separator };
     let mut records: Vec<Record> = Vec::new();
@@ -127,7 +191,7 @@ fn judge(text: &str, position: usize, separator: u8) -> Option<Split> {
     // The first record is a header, or one of many.
     let data = if records.len() > 1 { &records[1..] } else { &records[..] };
     let sum = |count: fn(&Record) -> usize| data.iter().map(count).sum::<usize>();
-    (equal && fits && cells >= 2).then(|| Split {
+    (equal && fits && cells >= fewest).then(|| Split {
         is_even,
         cells,
         numeric: sum(|record| record.numeric) as f64 / sum(|record| record.filled).max(1) as f64,
@@ -193,7 +257,7 @@ pub(super) fn separator_name(separator: u8) -> String {
         b';' => "semicolon".to_string(),
         b',' => "comma".to_string(),
         b'|' => "vertical bar".to_string(),
-        b' ' => "space".to_string(),
+        BLANKS => "space".to_string(),
         other => format!("`{}`", char::from(other)),
     }
 }

@@ -1,9 +1,10 @@
-//! The inputs of a set of examples: floats, or bytes that are widened when they are used.
+//! The inputs of a set of examples: floats, or bytes and categories that are widened when they are used.
 
 use std::fmt;
 
+use super::coded::{Coded, fill_nan};
 use super::scaler::{Rows, Scaler};
-use super::targets::stacked;
+use super::targets::{find_wrong, stacked};
 use crate::base::error::{Error, Result};
 use crate::linalg::lanes::prefetch;
 use crate::linalg::matrix::Matrix;
@@ -11,16 +12,18 @@ use crate::linalg::matrix::Matrix;
 /// The inputs of a set of examples, one row each: examples × features.
 ///
 /// A [`Matrix`] becomes features by [`From`]. Pixels can stay bytes, a quarter of the memory:
-/// [`from_bytes`](Self::from_bytes).
-#[derive(Clone, PartialEq)]
+/// [`from_bytes`](Self::from_bytes). Those that are read from a table keep a number for each category, however many
+/// inputs the categories of the column are. All of them have the inputs of a matrix wherever they are used.
+#[derive(Clone)]
 pub struct Features {
     values: Values,
 }
 
-#[derive(Clone, PartialEq)]
+#[derive(Clone)]
 enum Values {
     Float(Matrix),
     Bytes(Bytes),
+    Coded(Coded),
 }
 
 /// Bytes are scaled when they are widened, one batch at a time.
@@ -55,6 +58,7 @@ impl Features {
         match &self.values {
             Values::Float(matrix) => matrix.rows(),
             Values::Bytes(bytes) => bytes.data.len() / bytes.columns,
+            Values::Coded(coded) => coded.rows(),
         }
     }
 
@@ -63,12 +67,22 @@ impl Features {
         match &self.values {
             Values::Float(matrix) => matrix.columns(),
             Values::Bytes(bytes) => bytes.columns,
+            Values::Coded(coded) => coded.columns(),
         }
     }
 
     /// Returns whether the features are kept as bytes.
     pub fn is_bytes(&self) -> bool {
         matches!(self.values, Values::Bytes(_))
+    }
+
+    /// Returns the bytes that an example takes.
+    pub(super) fn row_bytes(&self) -> usize {
+        match &self.values {
+            Values::Float(matrix) => matrix.columns().saturating_mul(4),
+            Values::Bytes(bytes) => bytes.columns,
+            Values::Coded(coded) => coded.row_bytes(),
+        }
     }
 
     /// Puts the examples `rows` into `x`.
@@ -87,29 +101,68 @@ impl Features {
         match &self.values {
             Values::Float(matrix) => prefetch(matrix.row(row)),
             Values::Bytes(bytes) => prefetch(bytes.row(row)),
+            Values::Coded(coded) => coded.prefetch(row),
         }
     }
 
-    /// Returns the numbers, unless they are kept as bytes.
-    pub(super) fn floats(&self) -> Option<&Matrix> {
+    /// Returns all features: examples × features.
+    pub fn to_matrix(&self) -> Matrix {
+        let mut x = Matrix::zeros(self.rows(), self.columns());
+        (0..self.rows()).for_each(|row| self.read_row(row, x.row_mut(row)));
+        x
+    }
+
+    /// Returns one feature of every example.
+    pub(crate) fn column(&self, column: usize) -> Box<dyn Iterator<Item = f32> + '_> {
         match &self.values {
-            Values::Float(matrix) => Some(matrix),
-            Values::Bytes(_) => None,
+            Values::Float(matrix) => Box::new(matrix.iter_rows().map(move |x| x[column])),
+            Values::Bytes(bytes) => {
+                let scaler = bytes.scaler.select(&[column]);
+                Box::new((0..self.rows()).map(move |row| {
+                    let mut x = [0.0];
+                    scaler.widen(&bytes.row(row)[column..=column], &mut x);
+                    x[0]
+                }))
+            }
+            Values::Coded(coded) => coded.column(column),
         }
     }
 
-    pub(super) fn floats_mut(&mut self) -> Option<&mut Matrix> {
+    /// Returns the example, the column and the value of the first feature that is infinite or, unless it may be, NaN.
+    pub(super) fn find_wrong(&self, may_be_nan: bool) -> Option<(usize, usize, f32)> {
+        match &self.values {
+            Values::Float(matrix) => find_wrong(matrix, may_be_nan),
+            Values::Bytes(_) => None,
+            Values::Coded(coded) => coded.find_wrong(may_be_nan),
+        }
+    }
+
+    /// Returns how many features of these columns, in increasing order, are missing, over all examples.
+    pub(super) fn count_nan(&self, columns: &[usize]) -> usize {
+        match &self.values {
+            Values::Float(matrix) => {
+                matrix.iter_rows().map(|x| columns.iter().filter(|&&column| x[column].is_nan()).count()).sum()
+            }
+            Values::Bytes(_) => 0,
+            Values::Coded(coded) => coded.count_nan(columns),
+        }
+    }
+
+    /// Replaces every feature that is NaN by the entry of `fill` for its column.
+    pub(super) fn fill_missing(&mut self, fill: &[f32]) {
         match &mut self.values {
-            Values::Float(matrix) => Some(matrix),
-            Values::Bytes(_) => None,
+            Values::Float(matrix) => (0..matrix.rows()).for_each(|row| fill_nan(matrix.row_mut(row), fill)),
+            Values::Bytes(_) => {}
+            Values::Coded(coded) => coded.fill_missing(fill),
         }
     }
 
-    /// Scales in place. Bytes stay bytes: the scaling is remembered.
+    /// Scales in place. Bytes stay bytes, and categories numbers of categories: the scaling is remembered.
     pub(super) fn scale(&mut self, scaler: &Scaler) {
         match &mut self.values {
             Values::Float(matrix) => scaler.transform(matrix),
             Values::Bytes(bytes) => bytes.scaler = bytes.scaler.then(scaler),
+            Values::Coded(coded) => coded.scale(scaler),
         }
     }
 
@@ -121,6 +174,7 @@ impl Features {
                 rows.iter().for_each(|&row| data.extend_from_slice(bytes.row(row)));
                 Values::Bytes(Bytes { columns: bytes.columns, data, scaler: bytes.scaler.clone() })
             }
+            Values::Coded(coded) => Values::Coded(coded.select(rows)),
         };
         Features { values }
     }
@@ -131,16 +185,26 @@ impl Features {
     /// If one side is kept as bytes and the other is not, or bytes are scaled differently.
     pub(super) fn append(&mut self, other: &Features) -> Result<()> {
         let message = match (&mut self.values, &other.values) {
-            (Values::Float(matrix), Values::Float(more)) => {
-                *matrix = stacked(matrix, more);
-                return Ok(());
-            }
             (Values::Bytes(bytes), Values::Bytes(more)) if bytes.scaler == more.scaler => {
                 bytes.data.extend_from_slice(&more.data);
                 return Ok(());
             }
             (Values::Bytes(_), Values::Bytes(_)) => "are scaled differently: append first, then scale",
-            _ => "are kept as bytes on one side only: make a matrix of them (Dataset::to_matrix)",
+            (Values::Bytes(_), _) | (_, Values::Bytes(_)) => {
+                "are kept as bytes on one side only: make a matrix of them (Dataset::to_matrix)"
+            }
+            (Values::Float(matrix), Values::Float(more)) => {
+                *matrix = stacked(matrix, more);
+                return Ok(());
+            }
+            (Values::Coded(coded), Values::Coded(more)) if coded.is_alike(more) => {
+                coded.append(more);
+                return Ok(());
+            }
+            _ => {
+                *self = stacked(&self.to_matrix(), &other.to_matrix()).into();
+                return Ok(());
+            }
         };
         Err(Error::Mismatch(format!("the features of the two datasets {message}")))
     }
@@ -158,6 +222,7 @@ impl Features {
                 let data = (0..rows).flat_map(|row| &bytes.data[window(row)]).copied().collect();
                 Values::Bytes(Bytes { columns: length * columns, data, scaler: bytes.scaler.repeated(length) })
             }
+            Values::Coded(coded) => Values::Coded(coded.windows(length)),
         };
         Features { values }
     }
@@ -172,6 +237,7 @@ impl Rows for Features {
         match &self.values {
             Values::Float(matrix) => x.copy_from_slice(matrix.row(row)),
             Values::Bytes(bytes) => bytes.scaler.widen(bytes.row(row), x),
+            Values::Coded(coded) => coded.read_row(row, x),
         }
     }
 }
@@ -182,9 +248,39 @@ impl From<Matrix> for Features {
     }
 }
 
+impl From<Coded> for Features {
+    fn from(coded: Coded) -> Features {
+        Features { values: Values::Coded(coded) }
+    }
+}
+
+/// Features are equal if all their numbers are; bytes are equal to bytes alone.
+impl PartialEq for Features {
+    fn eq(&self, other: &Self) -> bool {
+        match (&self.values, &other.values) {
+            (Values::Float(a), Values::Float(b)) => a == b,
+            (Values::Bytes(a), Values::Bytes(b)) => a == b,
+            (Values::Bytes(_), _) | (_, Values::Bytes(_)) => false,
+            _ => {
+                let (mut a, mut b) = (vec![0.0; self.columns()], vec![0.0; other.columns()]);
+                self.size() == other.size()
+                    && (0..self.rows()).all(|row| {
+                        self.read_row(row, &mut a);
+                        other.read_row(row, &mut b);
+                        a == b
+                    })
+            }
+        }
+    }
+}
+
 impl fmt::Debug for Features {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let kind = if self.is_bytes() { "Bytes" } else { "Float" };
+        let kind = match &self.values {
+            Values::Float(_) => "Float",
+            Values::Bytes(_) => "Bytes",
+            Values::Coded(_) => "Coded",
+        };
         write!(f, "{kind}({} × {})", self.rows(), self.columns())
     }
 }

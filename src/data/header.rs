@@ -143,13 +143,22 @@ pub(super) fn is_header<'t, R: Iterator<Item = Cow<'t, str>>>(
         return false;
     }
     let mut columns: Vec<Column<'_>> = line.iter().map(|cell| Column::new(cell.trim())).collect();
-    let mut rows = 0;
+    let (mut rows, mut runs, mut with_years) = (0, BTreeSet::new(), 0);
     for record in records.take(RECORDS.min(1 + CELLS / line.len().max(1))) {
-        columns.iter_mut().zip(record).for_each(|(column, cell)| column.observe(cell.trim()));
+        let record: Vec<Cow<'t, str>> = record.collect();
+        columns.iter_mut().zip(&record).for_each(|(column, cell)| column.observe(cell.trim()));
+        runs.extend(counts_up(&record));
+        with_years += usize::from(has_years(&record));
         rows += 1;
     }
     let votes: i32 = columns.iter().map(|column| column.vote(reading)).sum();
-    let votes = if counts_up(line) { votes + 2 } else { votes };
+    let run = counts_up(line).filter(|run| !runs.contains(run));
+    // A row of data counts up by chance, or because all rows do.
+    let are_years = has_years(line) && with_years * 10 <= rows;
+    if (run.is_some() || are_years) && rows >= FEWEST_RECORDS {
+        return true;
+    }
+    let votes = if run.is_some() { votes + 2 } else { votes };
     let filled = line.iter().filter(|cell| !cell.is_empty()).count();
     if line.iter().filter(|cell| !cell.is_empty()).all(|cell| is_numeric(cell)) {
         // A cell or two may be unlike others by chance; of a header, most are.
@@ -159,13 +168,39 @@ pub(super) fn is_header<'t, R: Iterator<Item = Cow<'t, str>>>(
     votes > 0 || (votes == 0 && line.iter().all(is_text))
 }
 
-/// Returns whether three cells or more, one beside the other, are whole numbers that count up, as years are.
-fn counts_up(line: &[Cow<'_, str>]) -> bool {
+/// Returns the index of the first of three cells or more, one beside the other and most of the numbers, that are whole
+/// numbers that count up in equal steps, as years do; or 0 if all numbers of the line, between texts, count from 0 or 1.
+fn counts_up(line: &[Cow<'_, str>]) -> Option<usize> {
+    const WIDEST_STEP: i64 = 50;
     let numbers: Vec<Option<i64>> = line.iter().map(|cell| cell.trim().parse().ok()).collect();
-    numbers.windows(3).any(|three| match three {
-        [Some(a), Some(b), Some(c)] => *b == a + 1 && *c == b + 1 && *a > 1000,
-        _ => false,
-    })
+    let is_year = |number: i64| (1000..3000).contains(&number);
+    let step = |pair: &[Option<i64>]| match pair {
+        [Some(a), Some(b)] => {
+            (is_year(*a) && is_year(*b)).then(|| b - a).filter(|step| (1..=WIDEST_STEP).contains(step))
+        }
+        _ => None,
+    };
+    let steps: Vec<Option<i64>> = numbers.windows(2).map(step).collect();
+    let start = steps.windows(2).position(|two| two[0].is_some() && two[0] == two[1]);
+    let length = |start: &usize| 1 + steps[*start..].iter().take_while(|step| **step == steps[*start]).count();
+    let run = start.filter(|start| length(start) * 2 > numbers.iter().flatten().count());
+    // One number beside texts and the next would be little to go by.
+    let counted: Vec<i64> = numbers.iter().flatten().copied().collect();
+    let fewest = if counted.len() < line.len() { 3 } else { 4 };
+    let are_names = line.iter().all(|cell| kind(cell) == Kind::Text || cell.trim().parse::<i64>().is_ok());
+    let are_counted = are_names && counted.len() >= fewest;
+    let from = |first: i64| are_counted && counted.iter().zip(first..).all(|(number, index)| *number == index);
+    run.or((from(0) || from(1)).then_some(0))
+}
+
+/// Returns whether a line has texts and, beside them, at least two numbers, all of them years in their order.
+fn has_years(line: &[Cow<'_, str>]) -> bool {
+    let years: Vec<i64> = line.iter().filter_map(|cell| cell.trim().parse().ok()).collect();
+    let are_years =
+        years.len() >= 2 && years.len() < line.len() && years.iter().all(|year| (1900..=2100).contains(year));
+    are_years
+        && years.windows(2).all(|pair| pair[0] < pair[1])
+        && line.iter().all(|cell| kind(cell) == Kind::Text || cell.trim().parse::<i64>().is_ok())
 }
 
 /// Returns whether cells are 0, 1, 2, …, but for an empty one at the beginning: the names that pandas gives.
@@ -191,6 +226,12 @@ mod tests {
             "2019,2020,2021\n1.5,2.5,4.0\n0.5,0.25,1.0\n1.1,1.2,1.3\n2.0,0.1,2.1",
             "a,b,4\n1,2,3\n4,5,6",
             ",a,b\n0,1,2\n1,3,4",
+            "1990,1995,2000\n1200,1900,2400\n2000,1100,1990\n1995,2000,1300\n1995,1800,2000",
+            "land,1990,1995,2000\na,2722,1780,2036\nb,2373,2988,1226\nc,1990,1200,1700\nd,1500,1995,2100",
+            "1,2,3,4\n3,2,1,0\n1,2,3,1\n2,2,4,0\n1,3,3,1",
+            "state,2010,2020\nS1,3063,1379\nS2,1732,2681\nS3,2005,1800\nS4,1400,2010",
+            "store,1,2,3\nS0,29,49,23\nS1,43,45,20\nS2,1,2,5\nS0,3,1,2",
+            "store,1,2,3\n9,45,6,10\n3,43,1,42\n3,1,2,5\n9,3,1,2",
             "id,2019,2020,2021\na,300,9000,1\nb,4000,2500,0\na,2000,100,1\nb,1500,8000,0",
             "0,1,2,3,4\n0.5,0.9,0.3,0.7,1\n0.1,0.7,0.2,0.4,1\n1.3,0.4,0.9,0.2,0\n1.0,1.4,1.9,1.2,2\n0.3,0.2,0.1,1.2,2",
             "color,size\nred,small\nblue,large\nred,large\nblue,small",
@@ -213,6 +254,9 @@ mod tests {
             "vhigh,2,2,high\nmed,3,4,high\nvhigh,5more,2,med",
             "N/A,yes\n1.5,no\n2.5,yes\n3.5,no",
             "nan\n1.5\n2.5",
+            "1990,1991,1992,5\n1991,1992,1993,7\n1992,1993,1994,4\n1993,1994,1995,6\n1994,1995,1996,5",
+            "a,2010,2020\nb,2011,2021\nc,2005,2018\nd,1999,2010\ne,2000,2010",
+            "1,2,3,0\n3,2,1,0\n1,2,3,1\n2,2,3,0\n1,3,3,1",
             "4.5 %,x,f\n1.5 %,y,g\n2.5 %,z,g\n1.2 %,y,h\n9.0 %,z,h\n7.5 %,y,h",
         ] {
             assert!(!judged(data), "{data}");

@@ -5,9 +5,11 @@ use std::path::{Path, PathBuf};
 use super::compressed;
 use super::dataset::Dataset;
 use super::features::Features;
+use super::memory::too_large;
 use super::schema::{Schema, TargetSchema};
 use super::targets::Targets;
 use crate::base::error::{Error, Result};
+use crate::base::memory::is_available;
 use crate::base::text::listed;
 
 /// The most pixels of an image. A damaged header may declare the whole file one image, and each pixel gets a name.
@@ -203,8 +205,11 @@ fn dataset(images: Part, labels: Part, classes: usize) -> Result<Dataset> {
     let classes = (0..classes).map(|class| class.to_string()).collect();
     let target = TargetSchema::Classes { name: "label".to_string(), classes };
     let schema = Schema::numbers((0..columns).map(|pixel| format!("pixel{pixel}")), target)
-        .map_err(|error| Error::format(labels.file, error.to_string()))?;
+        .map_err(|error| Error::format(&labels.file, error.to_string()))?;
     let features = Features::from_bytes(columns, images.data)?;
+    if !is_available(labels.data.len().saturating_mul(4)) {
+        return Err(too_large(&labels.file, &format!("{} labels", labels.data.len())));
+    }
     Dataset::new(features, Targets::Classes(labels.data.into_iter().map(u32::from).collect()), schema)
 }
 

@@ -1,6 +1,10 @@
 //! Imputation: missing features are filled in with a number that is usual in their column.
 
+use std::ops::Range;
+
+use super::coded::fill_nan;
 use super::dataset::Dataset;
+use super::scaler::Rows;
 use super::schema::ColumnKind;
 use crate::base::error::{Error, Result};
 use crate::base::sort::order;
@@ -36,30 +40,29 @@ impl Imputer {
     /// column in which all are missing gets 0, which is no category.
     #[must_use]
     pub fn fit(train: &Dataset) -> Imputer {
-        let mut fill = vec![0.0; train.schema().width()];
-        let x = match train.features().floats() {
-            Some(floats) => floats,
-            None => &train.to_matrix(),
-        };
-        for (column, inputs) in train.schema().columns().iter().zip(train.schema().inputs()) {
-            let known = || x.iter_rows().filter(|x| !x[inputs.start].is_nan());
+        let (schema, features) = (train.schema(), train.features());
+        let mut fill = vec![0.0; schema.width()];
+        let mut categories = Vec::new();
+        for (column, inputs) in schema.columns().iter().zip(schema.inputs()) {
             match &column.kind {
                 ColumnKind::Number(_) | ColumnKind::Time(_) => {
                     // An input that marks missing cells is never missing itself.
-                    for input in inputs.start..inputs.start + column.kind.width() {
-                        let numbers = known().map(|x| x[input].into()).collect();
-                        fill[input] = median(numbers).unwrap_or(0.0);
+                    let own = inputs.start..inputs.start + column.kind.width();
+                    for (input, fill) in own.clone().zip(&mut fill[own]) {
+                        let numbers = features.column(input).filter(|x| !x.is_nan()).map(f64::from).collect();
+                        *fill = median(numbers).unwrap_or(0.0);
                     }
                 }
                 ColumnKind::Categories(_) if column.marks_missing => {}
-                ColumnKind::Categories(_) => {
-                    let count = |input: usize| known().map(|x| f64::from(x[input])).sum::<f64>();
-                    let counts: Vec<f64> = inputs.clone().map(count).collect();
-                    let most = counts.iter().fold(0.0, |most: f64, &count| most.max(count));
-                    if let Some(index) = counts.iter().position(|&count| count == most && count > 0.0) {
-                        fill[inputs.start + index] = 1.0;
-                    }
-                }
+                ColumnKind::Categories(_) => categories.push(inputs),
+            }
+        }
+        let counts = counts(train, &categories);
+        for inputs in categories {
+            let counts = &counts[inputs.clone()];
+            let most = counts.iter().fold(0.0, |most: f64, &count| most.max(count));
+            if let Some(index) = counts.iter().position(|&count| count == most && count > 0.0) {
+                fill[inputs.start + index] = 1.0;
             }
         }
         Imputer { fill }
@@ -93,9 +96,7 @@ impl Imputer {
     /// If the number of features differs.
     pub fn apply(&self, data: &mut Dataset) {
         assert_eq!(data.features().columns(), self.columns(), "the features of a dataset and of its imputer");
-        if let Some(floats) = data.features.floats_mut() {
-            self.transform(floats);
-        }
+        data.features.fill_missing(&self.fill);
     }
 
     /// Fills in every NaN of a matrix, examples × features.
@@ -109,8 +110,23 @@ impl Imputer {
 
     /// Fills in every NaN of one example.
     pub(crate) fn transform_row(&self, x: &mut [f32]) {
-        x.iter_mut().zip(&self.fill).filter(|(x, _)| x.is_nan()).for_each(|(x, fill)| *x = *fill);
+        fill_nan(x, &self.fill);
     }
+}
+
+/// Returns how many examples have each category, as the sum of the input, for columns of these inputs.
+fn counts(train: &Dataset, categories: &[Range<usize>]) -> Vec<f64> {
+    let width = train.features().columns();
+    let (mut counts, mut x) = (vec![0.0; width], vec![0.0; width]);
+    let rows = if categories.is_empty() { 0 } else { train.len() };
+    for row in 0..rows {
+        train.features().read_row(row, &mut x);
+        for inputs in categories.iter().filter(|inputs| x.get(inputs.start).is_some_and(|x| !x.is_nan())) {
+            let counts = counts[inputs.clone()].iter_mut().zip(&x[inputs.clone()]);
+            counts.for_each(|(count, &x)| *count += f64::from(x));
+        }
+    }
+    counts
 }
 
 /// Returns the number in the middle, or the mean of the two.

@@ -72,12 +72,14 @@ impl Schema {
             let message = "has no feature columns besides the target: \
                  at least two columns, separated by commas, tabs or semicolons, were expected";
             let cell = table.cells(0).next().unwrap_or_default();
-            let remedy = match cell.split_whitespace().filter(|word| word.parse::<f64>().is_ok()).count() {
-                0 | 1 => String::new(),
-                _ => format!(
-                    ". Its numbers are separated by spaces: `sed 's/^ *//; s/  */,/g' {} > table.csv` makes commas of them",
-                    table.file()
-                ),
+            let remedy = match table.reading().separator {
+                Some(separator) if table.columns() == 1 => {
+                    format!(". The separator that was named, {separator:?}, is not in its lines")
+                }
+                None if cell.split_whitespace().count() > 1 => {
+                    ". If spaces separate its cells, say --separator \" \"".to_string()
+                }
+                _ => String::new(),
             };
             return Err(Error::format(table.file(), format!("{message}{remedy}")));
         }
@@ -92,7 +94,7 @@ impl Schema {
         let is_text = |column: usize| matches!(meanings[column], Meaning::Text) && !ignored.contains(&column);
         let wanted = |column| is_text(column) || (positions.contains(&column) && !inference.wants_values());
         let wanted: Vec<bool> = (0..table.columns()).map(wanted).collect();
-        let texts = different_texts(table, &wanted, &inference.measured());
+        let texts = different_texts(table, &wanted, &inference.measured())?;
         let mut columns = Vec::new();
         for column in (0..table.columns()).filter(|column| !positions.contains(column)) {
             if ignored.contains(&column) {

@@ -2,15 +2,17 @@
 
 use std::borrow::Cow;
 
-use super::dialect::{Preamble, separator, separator_name};
+use super::dialect::{BLANKS, Preamble, separator, separator_name, unblanked};
 use super::foreign::decode;
 use super::header::is_header;
 use super::lines::{Line, Lines};
+use super::memory::{check_shape, too_large};
 use super::reading::Reading;
 use super::scanner::Scanner;
 use super::table::{Record, Table, distinct_columns, fault};
 use crate::base::error::{Error, Result};
-use crate::base::text::{counted, quoted};
+use crate::base::memory::is_available;
+use crate::base::text::{counted, quoted, repeated};
 
 /// The name of a first column that has none.
 const INDEX: &str = "index";
@@ -25,10 +27,16 @@ impl Table {
     /// it names is absent. The error names the line.
     pub fn parse_with(content: impl Into<Vec<u8>>, file: &str, reading: &Reading) -> Result<Table> {
         reading.check()?;
-        let text = decode(content.into(), file)?;
+        let mut text = decode(content.into(), file)?;
         let preamble = Preamble::read(&text);
         let given = reading.separator.map(|c| c as u8).or(preamble.separator);
-        let separator = given.unwrap_or_else(|| separator(&text, preamble.position));
+        let mut separator = given.unwrap_or_else(|| separator(&text, preamble.position));
+        if matches!(separator, b' ' | BLANKS) {
+            let start = preamble.comments.last().map_or(preamble.position, |comment| comment.position);
+            text = unblanked(&text, start).ok_or_else(|| Error::format(file, "is larger than the memory"))?;
+            separator = BLANKS;
+        }
+        let preamble = Preamble::read(&text);
         let mut first = Scanner { text: &text, position: preamble.position, line: preamble.line, separator };
         let mut comments = preamble.comments;
         // NumPy writes a header behind the sign of a comment. It has as many cells as the records under it.
@@ -64,6 +72,9 @@ impl Table {
 
     /// Arranges the records in columns, and finds the header.
     fn with_lines(mut self, lines: Lines, comments: usize) -> Result<Table> {
+        if self.separator == BLANKS && self.reading.separator.is_none() {
+            self.notes.push("blanks separate the cells".to_string());
+        }
         if comments > 0 {
             let (lines, are) = (counted(comments, "line"), verb(comments));
             self.notes.push(format!("{lines} at the beginning that start with # {are} left out"));
@@ -77,6 +88,7 @@ impl Table {
             self.notes.push(format!("{} without content {are} left out", counted(lines.empty, "line")));
         }
         let has_row_names = self.arrange(&lines)?;
+        check_shape(&self.file, lines.records.len(), self.columns)?;
         self.records = lines.records;
         let first: Vec<Cow<'_, str>> = self.cells(0).collect();
         let under = (1..self.rows()).map(|row| self.cells(row));
@@ -108,7 +120,7 @@ impl Table {
         // A line of data has all its cells.
         let may_lack = self.reading.header != Some(false);
         let longer = may_lack && rows > 2 && [lines.fewest, lines.most] == [first.cells + 1; 2];
-        if longer && lines.used == first.cells + 1 && first.used == first.cells {
+        if longer && lines.used == first.cells + 1 && first.used == first.cells && self.begin_with_names(lines) {
             self.columns = first.cells + 1;
             return Ok(true);
         }
@@ -125,6 +137,19 @@ impl Table {
         Ok(false)
     }
 
+    /// Returns whether every line under the first begins with another text or whole number. Otherwise its cells are one
+    /// too many for another reason, such as a comma in a cell without quotes.
+    fn begin_with_names(&self, lines: &Lines) -> bool {
+        let name = |record: &Record| {
+            let Record { position, line } = *record;
+            let cell = Scanner { text: &self.text, position, line, separator: self.separator }.cell();
+            cell.map(|(cell, _)| cell).unwrap_or_default()
+        };
+        let is_measured = |cell: &str| cell.parse::<f64>().is_ok() && cell.parse::<i64>().is_err();
+        let names: Vec<Cow<'_, str>> = lines.records[1..].iter().map(name).collect();
+        !names.iter().any(|name| is_measured(name)) && repeated(names.iter().map(|name| &**name)).is_none()
+    }
+
     /// Returns the error for the first line that has not as many cells as the first.
     fn uneven(&self, lines: &Lines) -> Error {
         let (first, columns) = (&lines.first, self.columns);
@@ -136,6 +161,9 @@ impl Table {
         let odd = lines.records[1..].iter().map(read).find(|(_, line)| line.used > columns || line.cells < columns);
         let (number, cells) = odd.map_or((0, 0), |(number, line)| (number, line.cells));
         let remedy = match cells < first.cells {
+            _ if first.cells == 1 => {
+                "if that line is a title, remove it; --separator names another separator".to_string()
+            }
             true => "fill the line up, or remove it".to_string(),
             false => format!(
                 "a cell that holds a {} must stand in double quotes, and --separator names another separator",
@@ -167,6 +195,14 @@ impl Table {
                 (error, _) => error,
             });
         }
+        if filled.len() == 1 && self.columns > 2 && self.reading.header.is_none() {
+            let message = format!(
+                "{} stands alone, as a title does: remove the line, so that the names of the columns come first, or say \
+                 --header yes",
+                quoted(filled[0])
+            );
+            return Err(fault(&self.file, record.line, message));
+        }
         if self.records.is_empty() {
             let message = "has a header but no rows under it (--header no, if the first line is data)";
             return Err(Error::format(&self.file, message));
@@ -178,7 +214,7 @@ impl Table {
                 names[index] = self.invented_name(&names, index);
             }
         }
-        if looks_like_index && self.columns > 1 && !self.reading.keep_index && self.numbers_rows(has_row_names) {
+        if looks_like_index && self.columns > 1 && !self.reading.keep_index && (has_row_names || self.numbers_rows()?) {
             self.ignored.push(0);
             let what = if has_row_names { "holds the names of the rows" } else { "numbers the rows" };
             let name = if unnamed { "has no name and" } else { "without a name of its own" };
@@ -197,21 +233,19 @@ impl Table {
         candidates.find(|name| !names.contains(name)).unwrap_or(numbered + "'")
     }
 
-    /// Returns whether the cells of the first column are different whole numbers or, if they may be, different texts.
-    fn numbers_rows(&self, may_be_texts: bool) -> bool {
-        let first = |row: usize| self.cells(row).next().unwrap_or_default();
+    /// Returns whether the cells of the first column are different whole numbers.
+    fn numbers_rows(&self) -> Result<bool> {
+        // The cells, twice while the list of them grows, and their order.
+        const ROW: usize = 3 * size_of::<Cow<'_, str>>() + 24;
+        if !is_available(self.rows().saturating_mul(ROW)) {
+            return Err(too_large(&self.file, &format!("the names of {} rows", self.rows())));
+        }
         let whole = |cell: &str| {
             cell.parse::<i64>().is_ok() || cell.strip_suffix(".0").is_some_and(|c| c.parse::<i64>().is_ok())
         };
-        let mut cells: Vec<Cow<'_, str>> = Vec::new();
-        for row in 0..self.rows() {
-            let cell = first(row);
-            if !may_be_texts && !whole(&cell) {
-                return false;
-            }
-            cells.push(cell);
-        }
-        crate::base::text::repeated(cells.iter().map(|cell| &**cell)).is_none()
+        let first = |row: usize| self.cells(row).next().filter(|cell| whole(cell));
+        let cells: Option<Vec<Cow<'_, str>>> = (0..self.rows()).map(first).collect();
+        Ok(cells.is_some_and(|cells| repeated(cells.iter().map(|cell| &**cell)).is_none()))
     }
 }
 

@@ -105,7 +105,7 @@ impl Lines {
                 lines.used = lines.used.max(line.used);
             }
             if lines.records.try_reserve(1).is_err() {
-                let message = "has more lines than there is memory for: train on a part of them";
+                let message = "has more lines than there is memory for: use a part of them";
                 return Err(Error::format(file, message));
             }
             lines.records.push(record);

@@ -7,7 +7,9 @@ use super::cell::finite;
 use super::labels::{self, Content};
 use super::number::{Notation, NumberForm, Verdict, is_numeric};
 use super::schema::{ColumnKind, TargetSchema};
-use super::summary::{MOST_MEASURED, Meaning, Summary, Texts, different_texts, notations, numeric_cells};
+use super::summary::{
+    MOST_MEASURED, Meaning, Summary, Texts, different_texts, is_code, notations, numeric_cells, time_cells,
+};
 use super::table::Table;
 use super::target::Target;
 use super::time::{DateOrder, TimeForm, TimeNotation, is_time};
@@ -149,7 +151,7 @@ impl Inference<'_> {
                 Some((notation, times)) => match notation.verdict(decimal) {
                     Verdict::Form(form) => {
                         self.check_finite(column)?;
-                        self.note_form(column, &form);
+                        self.note_form(column, &form, notation.unusual());
                         Meaning::Number(form)
                     }
                     Verdict::Ambiguous => return Err(ambiguous(table, column)),
@@ -189,14 +191,24 @@ impl Inference<'_> {
     fn check_finite(&self, column: usize) -> Result<()> {
         let Some(row) = self.summaries[column].first_infinite else { return Ok(()) };
         let cell = self.table.cells(row).nth(column).unwrap_or_default();
-        Err(infinite(self.table, row, column, &cell))
+        match infinite(self.table, row, column, &cell) {
+            Error::Parse { file, line, column: Some(name), message } if is_code(&cell) => {
+                let message = format!("{message}, or say --categories {name} if the column holds codes");
+                Err(Error::Parse { file, line, column: Some(name), message })
+            }
+            error => Err(error),
+        }
     }
 
-    /// Notes that the numbers of a column are written in an unusual form.
-    fn note_form(&mut self, column: usize, form: &NumberForm) {
-        if let Some(description) = form.description() {
+    /// Notes that the numbers of a column are written in an unusual form, or that a cell of it is.
+    fn note_form(&mut self, column: usize, form: &NumberForm, unusual: Option<&str>) {
+        let cell = |cell| Some(format!("{} as {}", quoted(cell), form.read(cell)?));
+        let parts = [form.description(), unusual.and_then(cell)];
+        let parts: Vec<&str> = parts.iter().flatten().map(String::as_str).collect();
+        if !parts.is_empty() {
             let name = quoted(&self.table.column_name(column));
-            self.notes.push(format!("the column {name} is read as {description}"));
+            let (colon, parts) = if form.is_plain() { ("numbers, ", parts) } else { ("", parts) };
+            self.notes.push(format!("the column {name} is read as {colon}{}", parts.join(", ")));
         }
     }
 
@@ -217,7 +229,7 @@ impl Inference<'_> {
         let (table, summary) = (self.table, self.summaries[column]);
         let (is_target, name) = (self.positions.contains(&column), table.column_name(column));
         if let Some((form, unsure)) = times.verdict().filter(|_| !is_target && !is_declared) {
-            self.note_time(&name, &form, unsure);
+            self.note_time(&name, &form, unsure, times.has_durations());
             return Ok(Meaning::Time(form));
         }
         let (numbers, stray) = numeric_cells(table, column);
@@ -227,10 +239,11 @@ impl Inference<'_> {
         }
         let must_be_numbers = is_declared || (is_target && self.wants_values());
         if !must_be_numbers && !mostly_numbers {
+            self.note_broken_dates(column);
             return Ok(Meaning::Text);
         }
         let only = |wanted: usize| (0..table.columns()).map(|column| column == wanted).collect::<Vec<bool>>();
-        let texts = &different_texts(table, &only(column), &[])[column];
+        let texts = &different_texts(table, &only(column), &[])?[column];
         let words: Vec<_> = texts.iter().filter(|text| !is_numeric(text)).collect();
         let is_plain = |text: &&Cow<'_, str>| finite(text).is_some();
         let example = words.first().copied().or_else(|| texts.iter().find(|text| !is_plain(text)));
@@ -268,8 +281,27 @@ impl Inference<'_> {
         }
     }
 
-    fn note_time(&mut self, name: &str, form: &TimeForm, unsure: bool) {
-        let what = if form.date { "dates" } else { "times of day" };
+    /// Notes that a column would be one of dates or times, but for some cells.
+    fn note_broken_dates(&mut self, column: usize) {
+        let (times, stray) = time_cells(self.table, column);
+        if times * 2 <= self.summaries[column].filled() {
+            return;
+        }
+        let stray = stray.and_then(|row| self.table.cells(row).nth(column)).unwrap_or_default();
+        let (name, cell) = (quoted(&self.table.column_name(column)), stray.trim());
+        self.notes.push(format!(
+            "the column {name} has dates or times, but its cell {} is none in the form of the others: all are read as \
+             texts (correct the cell, or say --missing-values {cell} if it stands for a missing one)",
+            quoted(cell)
+        ));
+    }
+
+    fn note_time(&mut self, name: &str, form: &TimeForm, unsure: bool, has_durations: bool) {
+        let what = match form.date {
+            true => "dates",
+            false if has_durations => "durations",
+            false => "times of day",
+        };
         let order = match form.order {
             DateOrder::DayFirst if unsure => ", the day first",
             DateOrder::MonthFirst if unsure => ", the month first",

@@ -2,7 +2,9 @@
 
 mod blame;
 mod cell;
+mod coded;
 mod dataset;
+mod device;
 mod dialect;
 mod features;
 mod foreign;

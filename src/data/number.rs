@@ -28,7 +28,10 @@ const THOUSANDS_BY_COMMA: u8 = 1 << 1;
 const THOUSANDS_BY_POINT: u8 = 1 << 5;
 
 const CURRENCIES: [&str; 12] = ["$", "€", "£", "¥", "₹", "₩", "₽", "₺", "₿", "¢", "฿", "₫"];
-const CURRENCY_CODES: [&str; 10] = ["USD", "EUR", "GBP", "CHF", "JPY", "INR", "CNY", "BRL", "AUD", "CAD"];
+const CURRENCY_CODES: [&str; 24] = [
+    "USD", "EUR", "GBP", "CHF", "JPY", "INR", "CNY", "BRL", "AUD", "CAD", "SEK", "NOK", "DKK", "PLN", "CZK", "HUF",
+    "TRY", "ZAR", "MXN", "Rs.", "Rs", "Fr.", "kr", "kr.",
+];
 
 /// How the numbers of a column are written, and which number is subtracted when they are read.
 #[derive(Clone, Debug, PartialEq)]
@@ -121,6 +124,8 @@ fn normalized(cell: &str) -> Cow<'_, str> {
         '\u{2212}' | '\u{FE63}' | '\u{FF0D}' => '-',
         '\u{A0}' | '\u{202F}' | '\u{2007}' | '\u{2009}' => ' ',
         '\u{2019}' => '\'',
+        // Full-width digits.
+        '\u{FF10}'..='\u{FF19}' => char::from(b'0' + (c as u32 - 0xFF10) as u8),
         other => other,
     };
     Cow::Owned(cell.chars().map(plain).collect::<String>().trim().to_string())
@@ -146,40 +151,62 @@ struct Parts<'a> {
     /// The exponent, with its letter.
     exponent: &'a str,
     suffix: &'a str,
+    /// Whether more than the decoration of a column makes the number: parentheses or a minus behind it, or a space inside.
+    is_unusual: bool,
 }
 
 impl<'a> Parts<'a> {
     /// Takes a normalized cell apart, if it could be a number.
     fn of(cell: &'a str) -> Option<Parts<'a>> {
         // Accountants put losses in parentheses.
-        let (mut negative, mut rest) = match cell.strip_prefix('(').and_then(|rest| rest.strip_suffix(')')) {
+        let inner = cell.strip_suffix(')');
+        let (mut negative, mut rest) = match inner.and_then(|inner| inner.strip_prefix('(')) {
             Some(inner) => (true, inner.trim()),
             None => (false, cell),
         };
-        let mut signs = usize::from(negative);
+        let (mut signs, mut is_unusual) = (usize::from(negative), negative);
         let mut sign = |rest: &mut &'a str| {
             if let Some(unsigned) = rest.strip_prefix(['-', '+']) {
                 negative |= rest.starts_with('-');
                 signs += 1;
                 *rest = unsigned.trim_start();
+                is_unusual |= rest.len() < unsigned.len();
             }
         };
         sign(&mut rest);
-        let start = rest.find(|c: char| c.is_ascii_digit() || matches!(c, '.' | ',' | '-' | '+'))?;
+        let start = rest.find(|c: char| c.is_ascii_digit() || matches!(c, '.' | ',' | '-' | '+' | '('))?;
+        // A point behind a letter belongs to it: `Rs.500` is not a half.
+        let is_abbreviated = rest[start..].starts_with('.') && rest[..start].ends_with(char::is_alphabetic);
+        let start = start + usize::from(is_abbreviated);
         let prefix = rest[..start].trim();
-        rest = &rest[start..];
+        rest = rest[start..].trim_start();
         if !prefix.is_empty() {
             sign(&mut rest);
+        }
+        if let Some(inner) =
+            rest.strip_prefix('(').and_then(|rest| rest.strip_suffix(')')).filter(|_| !prefix.is_empty())
+        {
+            (negative, signs, is_unusual) = (true, signs + 1, true);
+            rest = inner.trim();
         }
         let is_body = |c: char| c.is_ascii_digit() || matches!(c, '.' | ',' | ' ' | '\'');
         let end = rest.find(|c: char| !is_body(c)).unwrap_or(rest.len());
         let body = rest[..end].trim_end();
         let (exponent, suffix) =
             exponent(if body.len() < end { rest[body.len()..].trim_start() } else { &rest[end..] });
+        is_unusual |= !exponent.is_empty() && body.len() < end;
+        // SAP, among others, puts the minus behind the digits.
+        let suffix = match suffix.strip_prefix('-') {
+            Some(rest) if rest.is_empty() => {
+                (negative, signs, is_unusual) = (true, signs + 1, true);
+                rest
+            }
+            _ => suffix,
+        };
         let known = is_currency(prefix) || prefix.is_empty();
         let unit = |c: char| c.is_alphabetic() || matches!(c, '%' | '‰' | '°' | '²' | '³' | '/');
         let known = known && (is_currency(suffix) || suffix.chars().count() <= 8 && suffix.chars().all(unit));
-        let parts = Parts { negative, prefix, body, exponent, suffix };
+        let parts = Parts { negative, prefix, body, exponent, suffix, is_unusual };
         (known && signs <= 1 && body.bytes().any(|byte| byte.is_ascii_digit())).then_some(parts)
     }
 
@@ -263,6 +290,8 @@ pub(super) struct Notation {
     /// Whether a cell has a comma or a point.
     has_separators: bool,
     affixes: Option<(String, String)>,
+    /// The first cell that is an unusual one: see [`Parts::is_unusual`].
+    unusual: Option<String>,
     hexadecimal: usize,
     cells: usize,
     failed: bool,
@@ -279,7 +308,8 @@ pub(super) enum Verdict {
 impl Notation {
     pub fn new() -> Self {
         let possible = WITH_POINT | WITH_COMMA;
-        Notation { possible, has_separators: false, affixes: None, hexadecimal: 0, cells: 0, failed: false }
+        let (affixes, unusual) = (None, None);
+        Notation { possible, has_separators: false, affixes, unusual, hexadecimal: 0, cells: 0, failed: false }
     }
 
     /// Looks at a cell that is not missing.
@@ -304,6 +334,9 @@ impl Notation {
             self.failed |= self.affixes.as_ref().is_some_and(|known| *known != affixes);
             self.affixes = Some(affixes);
         }
+        if parts.is_unusual && self.unusual.is_none() {
+            self.unusual = Some(cell.to_string());
+        }
         // A number beyond single precision is not one that could be read.
         let (decimal, group) = NOTATIONS[self.possible.trailing_zeros() as usize % NOTATIONS.len()];
         let is_small = |number: f64| number.abs() <= f32::MAX.into();
@@ -320,6 +353,11 @@ impl Notation {
             (false, true) => Some(','),
             _ => None,
         }
+    }
+
+    /// Returns a cell that needs more than the form of its column to be read, if there is one.
+    pub fn unusual(&self) -> Option<&str> {
+        self.unusual.as_deref()
     }
 
     /// Returns whether a currency stands before or behind every number.
@@ -371,7 +409,7 @@ mod tests {
 
     #[test]
     fn decorated_numbers_are_read() {
-        let columns: [(&[&str], &[f64]); 14] = [
+        let columns: [(&[&str], &[f64]); 18] = [
             (&["33,377.36", "850.5"], &[33377.36, 850.5]),
             (&["4.171,01", "-2,5"], &[4171.01, -2.5]),
             (&["1 234,5", "7,25"], &[1234.5, 7.25]),
@@ -386,6 +424,10 @@ mod tests {
             (&["\u{2212}1.5", "2"], &[-1.5, 2.0]),
             (&["0x1F", "0xa"], &[31.0, 10.0]),
             (&["1,5e3", "2,25"], &[1500.0, 2.25]),
+            (&["723-", "1,821.5"], &[-723.0, 1821.5]),
+            (&["$ (1,339.00)", "$4.50", "$(2.25)"], &[-1339.0, 4.5, -2.25]),
+            (&["Rs. 9,89,61,871.50", "Rs.500"], &[98_961_871.5, 500.0]),
+            (&["\u{FF14}\u{FF10}", "7"], &[40.0, 7.0]),
         ];
         for (cells, numbers) in columns {
             let form = form(cells, None).unwrap_or_else(|| panic!("{cells:?}"));
@@ -419,7 +461,9 @@ mod tests {
 
     #[test]
     fn other_texts_are_no_numbers() {
-        let columns: [&[&str]; 11] = [
+        let columns: [&[&str]; 13] = [
+            &["-5-"],
+            &["(5-)"],
             &["12 %", "7 kg"],
             &["C536000", "536001"],
             &["5more", "4"],

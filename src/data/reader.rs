@@ -4,10 +4,12 @@ use std::ops::Range;
 
 use super::blame::{UNFILLED, UNLABELLED, infinite, missing, stray_text};
 use super::cell::{Cell, finite};
+use super::coded::{Coded, MISSING, NONE};
+use super::features::Features;
 use super::memory::{READ, check_memory};
 use super::number::NumberForm;
 use super::reading::{Reading, Unknown};
-use super::schema::{ColumnKind, Schema, TargetSchema};
+use super::schema::{Column, ColumnKind, Schema, TargetSchema};
 use super::span::{short, single};
 use super::table::Table;
 use super::targets::Targets;
@@ -22,7 +24,7 @@ use crate::linalg::matrix::Matrix;
 #[non_exhaustive]
 pub struct ReadRows {
     /// The features, rows × inputs; those of a row that cannot be read are 0.
-    pub features: Matrix,
+    pub features: Features,
     /// The rows that cannot be read, counted from 0, and why.
     pub failures: Vec<(usize, Error)>,
     /// A sentence for each column with categories that training did not have.
@@ -38,6 +40,11 @@ impl Schema {
     /// If a column is missing, or a cell of it is missing and may not be, infinite, or not a number in a column of
     /// numbers.
     pub fn features(&self, table: &Table) -> Result<Matrix> {
+        Ok(self.coded_features(table)?.to_matrix())
+    }
+
+    /// Reads the [`features`](Self::features) of a table, with a number for each category.
+    pub(crate) fn coded_features(&self, table: &Table) -> Result<Features> {
         Ok(self.read(table, false)?.0)
     }
 
@@ -49,17 +56,19 @@ impl Schema {
     pub fn read_rows(&self, table: &Table) -> Result<ReadRows> {
         let roles = self.roles(table, false)?;
         check_memory(table, self, READ)?;
-        let mut features = Matrix::zeros(table.rows(), self.width());
+        let mut cells = Cells::new(self, table.rows(), 0);
         let mut reader = Reader::new(self, table, &roles);
         let mut failures = Vec::new();
         for row in 0..table.rows() {
-            if let Err(error) = reader.read_row(row, features.row_mut(row), &mut []) {
-                features.row_mut(row).fill(0.0);
+            if let Err(error) = reader.read_row(row, &mut cells.row_mut(row)) {
+                let Row { x, codes, .. } = cells.row_mut(row);
+                x.fill(0.0);
+                codes.fill(NONE);
                 failures.push((row, error));
             }
         }
         let notes = reader.notes();
-        Ok(ReadRows { features, failures, notes })
+        Ok(ReadRows { features: cells.features(self), failures, notes })
     }
 
     /// Reads the features of one row of cells in the order of the schema's columns.
@@ -68,25 +77,24 @@ impl Schema {
         let mut table = Table::from_rows(&names, [cells])?;
         table.reading = Reading { unknown: Unknown::Error, ..self.reading() };
         let roles = self.roles_of((0..names.len()).collect(), Vec::new(), names.len());
-        Ok(self.read_as(&table, false, &roles)?.0)
+        Ok(self.read_as(&table, false, &roles)?.0.to_matrix())
     }
 
     /// Reads features and targets of a table; no targets if it is not `labeled`. Unknown categories become a note.
-    pub(super) fn read(&self, table: &Table, labeled: bool) -> Result<(Matrix, Targets, Vec<String>)> {
+    pub(super) fn read(&self, table: &Table, labeled: bool) -> Result<(Features, Targets, Vec<String>)> {
         self.read_as(table, labeled, &self.roles(table, labeled)?)
     }
 
-    fn read_as(&self, table: &Table, labeled: bool, roles: &[Role<'_>]) -> Result<(Matrix, Targets, Vec<String>)> {
+    fn read_as(&self, table: &Table, labeled: bool, roles: &[Role<'_>]) -> Result<(Features, Targets, Vec<String>)> {
         check_memory(table, self, READ)?;
-        let (rows, width) = (table.rows(), self.width());
-        let mut features = Matrix::zeros(rows, width);
         let outputs = if labeled { self.target().names().len() } else { 0 };
-        let mut values = Matrix::zeros(rows, outputs);
+        let mut cells = Cells::new(self, table.rows(), outputs);
         let mut reader = Reader::new(self, table, roles);
-        for row in 0..rows {
-            reader.read_row(row, features.row_mut(row), values.row_mut(row))?;
+        for row in 0..table.rows() {
+            reader.read_row(row, &mut cells.row_mut(row))?;
         }
         let notes = reader.notes();
+        let values = std::mem::take(&mut cells.targets);
         let targets = match self.target() {
             TargetSchema::Classes { .. } => {
                 Targets::Classes(values.as_slice().iter().map(|&label| label as u32).collect())
@@ -94,7 +102,7 @@ impl Schema {
             TargetSchema::Labels { .. } => Targets::Labels(values),
             TargetSchema::Values { .. } => Targets::Values(values),
         };
-        Ok((features, targets, notes))
+        Ok((cells.features(self), targets, notes))
     }
 
     /// Returns which columns of a labeled table may have no missing cell: the targets, and features unless those may be
@@ -129,13 +137,19 @@ impl Schema {
     /// Returns the role of each of `columns` columns, given the indices of the features and of the targets among them.
     fn roles_of(&self, features: Vec<usize>, targets: Vec<usize>, columns: usize) -> Vec<Role<'_>> {
         let mut roles: Vec<Role<'_>> = (0..columns).map(|_| Role::Unused).collect();
-        for ((column, inputs), index) in self.columns().iter().zip(self.inputs()).zip(features) {
-            let marks = column.marks_missing;
-            roles[index] = match &column.kind {
-                ColumnKind::Number(form) => Role::Number { inputs, form, marks },
-                ColumnKind::Time(form) => Role::Time { inputs, form, marks },
-                ColumnKind::Categories(names) => {
-                    Role::Category { inputs, known: Vocabulary::new(names, "category"), marks }
+        let (mut numbers, mut coded) = (0, 0);
+        for (column, index) in self.columns().iter().zip(features) {
+            let (marks, start) = (column.marks_missing, numbers);
+            roles[index] = if let ColumnKind::Categories(names) = &column.kind {
+                coded += 1;
+                Role::Category { code: coded - 1, known: Vocabulary::new(names, "category"), marks }
+            } else {
+                numbers += column.width();
+                let inputs = start..numbers;
+                match &column.kind {
+                    ColumnKind::Number(form) => Role::Number { inputs, form, marks },
+                    ColumnKind::Time(form) => Role::Time { inputs, form, marks },
+                    ColumnKind::Categories(_) => Role::Unused,
                 }
             };
         }
@@ -218,14 +232,61 @@ impl Schema {
     }
 }
 
-/// The use of a table's column.
+/// The use of a table's column: the indices of its inputs among those that are not of categories, or the index of its
+/// code.
 enum Role<'a> {
     Unused,
     Number { inputs: Range<usize>, form: &'a NumberForm, marks: bool },
     Time { inputs: Range<usize>, form: &'a TimeForm, marks: bool },
-    Category { inputs: Range<usize>, known: Vocabulary<'a>, marks: bool },
+    Category { code: usize, known: Vocabulary<'a>, marks: bool },
     Class { target: usize, known: Vocabulary<'a> },
     Value { target: usize, form: &'a NumberForm },
+}
+
+/// The rows of a table, as numbers.
+struct Cells {
+    /// Rows × the inputs that are not of categories.
+    numbers: Matrix,
+    /// Rows × columns of categories.
+    codes: Vec<u32>,
+    /// Rows × targets; that of a class is its index.
+    targets: Matrix,
+}
+
+/// A row of [`Cells`].
+struct Row<'a> {
+    x: &'a mut [f32],
+    codes: &'a mut [u32],
+    y: &'a mut [f32],
+}
+
+impl Cells {
+    fn new(schema: &Schema, rows: usize, targets: usize) -> Cells {
+        let columns = schema.columns();
+        let numbers = columns.iter().filter(|column| !column.has_categories()).map(Column::width).sum();
+        let coded = columns.iter().filter(|column| column.has_categories()).count();
+        Cells {
+            numbers: Matrix::zeros(rows, numbers),
+            codes: vec![NONE; rows * coded],
+            targets: Matrix::zeros(rows, targets),
+        }
+    }
+
+    fn row_mut(&mut self, row: usize) -> Row<'_> {
+        let coded = self.codes.len() / self.numbers.rows();
+        let codes = &mut self.codes[row * coded..][..coded];
+        Row { x: self.numbers.row_mut(row), codes, y: self.targets.row_mut(row) }
+    }
+
+    fn features(self, schema: &Schema) -> Features {
+        let columns = schema.columns().iter().zip(schema.inputs());
+        let categories: Vec<Range<usize>> =
+            columns.filter(|(column, _)| column.has_categories()).map(|(_, inputs)| inputs).collect();
+        match categories.is_empty() {
+            true => self.numbers.into(),
+            false => Coded::new(schema.width(), self.numbers, self.codes, categories).into(),
+        }
+    }
 }
 
 /// The categories of a column that training did not have: the number of cells, and the first of them.
@@ -268,13 +329,13 @@ impl<'a> Reader<'a> {
         Reader { schema, table, roles, unknown: vec![Strangers::default(); roles.len()], plain }
     }
 
-    /// Reads a row: features into `x`, and targets, or the indices of classes, into `y`.
-    fn read_row(&mut self, row: usize, x: &mut [f32], y: &mut [f32]) -> Result<()> {
+    /// Reads a row, whose codes are [`NONE`] before.
+    fn read_row(&mut self, row: usize, to: &mut Row<'_>) -> Result<()> {
         self.table.each_cell(row, |column, cell| {
             match (cell.number.and_then(single), self.plain[column]) {
-                (Some(number), Plain::Input(input)) => x[input] = number,
-                (Some(number), Plain::Target(target)) => y[target] = number,
-                _ => self.read_cell((row, column), cell.text(), x, y)?,
+                (Some(number), Plain::Input(input)) => to.x[input] = number,
+                (Some(number), Plain::Target(target)) => to.y[target] = number,
+                _ => self.read_cell((row, column), cell.text(), to)?,
             }
             Ok(())
         })
@@ -282,8 +343,9 @@ impl<'a> Reader<'a> {
 
     /// Reads a cell.
     #[inline]
-    fn read_cell(&mut self, at: (usize, usize), cell: &str, x: &mut [f32], y: &mut [f32]) -> Result<()> {
+    fn read_cell(&mut self, at: (usize, usize), cell: &str, to: &mut Row<'_>) -> Result<()> {
         let (table, (row, column)) = (self.table, at);
+        let Row { x, codes, y } = to;
         match &self.roles[column] {
             Role::Unused => {}
             Role::Number { inputs, form, marks } => match number(cell, form) {
@@ -296,12 +358,11 @@ impl<'a> Reader<'a> {
                     self.read_missing(at, cell, &mut x[inputs.clone()], *marks)?;
                 }
             }
-            Role::Category { inputs, known, marks } => {
-                let x = &mut x[inputs.clone()];
-                match known.find(cell) {
-                    Some(index) => x[index] = 1.0,
-                    None => self.read_stranger(at, cell, x, *marks)?,
-                }
+            Role::Category { code, known, marks } => {
+                codes[*code] = match known.find(cell) {
+                    Some(index) => index as u32,
+                    None => self.read_stranger(at, cell, *marks)?,
+                };
             }
             Role::Class { target, known } => match known.find(cell) {
                 Some(index) => y[*target] = index as f32,
@@ -352,15 +413,16 @@ impl<'a> Reader<'a> {
         Ok(())
     }
 
-    /// Reads a cell that is none of the known categories into the inputs `x` of its column.
-    fn read_stranger(&mut self, (row, column): (usize, usize), cell: &str, x: &mut [f32], marks: bool) -> Result<()> {
+    /// Returns the code of a cell that is none of the known categories.
+    fn read_stranger(&mut self, (row, column): (usize, usize), cell: &str, marks: bool) -> Result<u32> {
         let table = self.table;
         let is_missing = matches!(table.content(column, cell), Cell::Missing);
         if is_missing && !marks && !self.schema.allows_missing() {
             return Err(missing(table, row, column, cell, UNFILLED));
         }
+        let Role::Category { known, .. } = &self.roles[column] else { return Ok(NONE) };
         if !is_missing {
-            if let (Unknown::Error, Role::Category { known, .. }) = (table.reading().unknown, &self.roles[column]) {
+            if let Unknown::Error = table.reading().unknown {
                 return Err(known.unknown(table, row, column, cell));
             }
             let strangers = &mut self.unknown[column];
@@ -369,12 +431,12 @@ impl<'a> Reader<'a> {
                 strangers.first = cell.to_string();
             }
         }
-        match x.last_mut().filter(|_| marks) {
-            Some(mark) => *mark = 1.0,
-            None if is_missing => x.fill(f32::NAN),
-            None => {}
-        }
-        Ok(())
+        Ok(match marks {
+            // The last input of the column.
+            true => known.names.len() as u32,
+            false if is_missing => MISSING,
+            false => NONE,
+        })
     }
 
     /// Returns a sentence for each column with unknown categories.

@@ -19,13 +19,14 @@ use crate::base::error::{Error, Result};
 pub struct Reading {
     /// Whether the first line is a header. `None` compares it with the columns under it.
     pub header: Option<bool>,
-    /// The character between cells. `None` takes the one of comma, semicolon, tab and vertical bar that splits the
-    /// first lines into equally many cells.
+    /// The character between cells; a space stands for any number of blanks. `None` takes the one of comma, semicolon,
+    /// tab, vertical bar and blanks that splits the first lines into equally many cells.
     pub separator: Option<char>,
     /// The character before decimals, a point or a comma. `None` finds out for each column.
     pub decimal: Option<char>,
     /// The words that stand for a missing value; an empty cell and NaN always do. `None` is `NA`, `N/A`, `#N/A`, `<NA>`,
-    /// `\N`, `null`, `none` and `?`, in capitals or not, and `-` and `.` in a column of numbers.
+    /// `\N`, `null`, `none` and `?`, in capitals or not, the errors of spreadsheets such as `#DIV/0!`, and `-` and `.` in
+    /// a column of numbers.
     pub missing_values: Option<Vec<String>>,
     /// Whether a first column without a name that numbers the rows is a feature. Otherwise it is ignored.
     pub keep_index: bool,
@@ -69,11 +70,11 @@ impl Reading {
     /// nor a comma, or both are the same.
     pub(super) fn check(&self) -> Result<()> {
         if let Some(separator) = self.separator {
-            let possible =
-                separator == '\t' || separator.is_ascii_punctuation() && !matches!(separator, '"' | '.' | '-');
+            let possible = matches!(separator, '\t' | ' ')
+                || separator.is_ascii_punctuation() && !matches!(separator, '"' | '.' | '-');
             if !possible {
                 let message =
-                    format!("the separator {separator:?}: a comma, semicolon, tab or vertical bar was expected");
+                    format!("the separator {separator:?}: a comma, semicolon, tab, vertical bar or space was expected");
                 return Err(Error::Setting(message));
             }
         }
@@ -86,9 +87,12 @@ impl Reading {
     /// Returns whether a cell is a word for a missing value, NaN not counted.
     pub(super) fn is_missing(&self, cell: &str) -> bool {
         const KNOWN: [&str; 9] = ["NA", "N/A", "#N/A", "<NA>", "\\N", "null", "none", "?", "#NA"];
+        // The errors of spreadsheets.
+        const ERRORS: [&str; 6] = ["#DIV/0!", "#VALUE!", "#REF!", "#NAME?", "#NUM!", "#NULL!"];
         match &self.missing_values {
             _ if cell.is_empty() => true,
             Some(words) => words.iter().any(|word| word == cell),
+            None if cell.starts_with('#') && ERRORS.contains(&cell) => true,
             None => cell.len() <= 4 && KNOWN.iter().any(|word| cell.eq_ignore_ascii_case(word)),
         }
     }

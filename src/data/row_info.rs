@@ -4,12 +4,14 @@ use std::collections::BTreeMap;
 
 use super::blame::{ambiguous, infinite, missing};
 use super::cell::{Cell, finite};
+use super::memory::too_large;
 use super::number::{Notation, NumberForm, Verdict};
 use super::summary::notations;
 use super::table::Table;
 use super::time::{DateOrder, TimeForm, TimeNotation};
 use crate::base::digest::Digest;
 use crate::base::error::{Error, Result};
+use crate::base::memory::Growth;
 use crate::base::text::quoted;
 
 const FILL: &str = "fill the cell in, or remove the line";
@@ -213,11 +215,16 @@ fn weights(table: &Table, column: usize, notes: &mut Vec<String>) -> Result<Vec<
 }
 
 fn groups(table: &Table, column: usize) -> Result<Vec<u32>> {
-    let (mut ids, mut groups) = (BTreeMap::new(), Vec::with_capacity(table.rows()));
+    let (mut ids, mut groups, mut growth) = (BTreeMap::new(), Vec::with_capacity(table.rows()), Growth::default());
     for row in 0..table.rows() {
         let cell = cell_of(table, row, column);
         if let Cell::Missing = table.content(column, &cell) {
             return Err(missing(table, row, column, &cell, FILL));
+        }
+        if !growth.may_take(cell.len() + 64) {
+            let name = quoted(&table.column_name(column));
+            let what = format!("the groups, more than {} of the column {name},", ids.len());
+            return Err(too_large(table.file(), &what));
         }
         let next = ids.len() as u32;
         groups.push(*ids.entry(cell.trim().to_string()).or_insert(next));

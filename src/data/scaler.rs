@@ -175,6 +175,12 @@ impl Scaler {
         Scaler { offset, factor }
     }
 
+    /// Returns the scaler of these columns, in this order.
+    pub(super) fn select(&self, columns: &[usize]) -> Scaler {
+        let of = |all: &[f32]| columns.iter().map(|&column| all[column]).collect();
+        Scaler { offset: of(&self.offset), factor: of(&self.factor) }
+    }
+
     /// Returns the scaler of `times` copies of the columns, one after the other.
     pub(super) fn repeated(&self, times: usize) -> Scaler {
         Scaler { offset: self.offset.repeat(times), factor: self.factor.repeat(times) }

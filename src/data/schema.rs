@@ -34,6 +34,10 @@ impl Column {
         self.kind.width() + usize::from(self.marks_missing)
     }
 
+    pub(super) fn has_categories(&self) -> bool {
+        matches!(self.kind, ColumnKind::Categories(_))
+    }
+
     /// Returns a name for each input.
     fn input_names(&self) -> Vec<String> {
         let mut names: Vec<String> = match &self.kind {

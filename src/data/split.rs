@@ -2,6 +2,8 @@
 
 use super::dataset::Dataset;
 use super::groups::Grouped;
+use super::memory::{EXAMPLE, check};
+use super::targets::Targets;
 use crate::base::error::{Error, Result};
 use crate::base::rng::{Rng, purpose};
 use crate::base::sort::order;
@@ -24,6 +26,19 @@ impl Dataset {
         let mut rows: Vec<usize> = (0..self.len()).collect();
         let others = self.divide(&mut rows, first, &mut Rng::stream(seed, purpose::SPLIT));
         (self.select(&rows), self.select(&others))
+    }
+
+    /// Returns an error if there is no memory for so many copies of the examples and, for each example, so many bytes
+    /// besides. [`split`](Self::split) needs one copy.
+    #[doc(hidden)] // The command splits data too.
+    pub fn check_memory(&self, copies: usize, more: usize) -> Result<()> {
+        let of_targets = match self.targets() {
+            Targets::Classes(_) => 4,
+            Targets::Labels(values) | Targets::Values(values) => values.columns().saturating_mul(4),
+        };
+        let one = self.features().row_bytes().saturating_add(of_targets);
+        let bytes = one.saturating_mul(copies).saturating_add(more).saturating_add(EXAMPLE);
+        check(self.len(), self.schema(), bytes).map_err(Error::Mismatch)
     }
 
     /// Keeps `first` of `rows`, nearly so if they are of groups, and returns the others.

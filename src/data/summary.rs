@@ -5,9 +5,13 @@ use std::collections::BTreeSet;
 use std::convert::Infallible;
 
 use super::cell::Cell;
+use super::memory::too_large;
 use super::number::{Notation, NumberForm, is_numeric};
 use super::table::Table;
-use super::time::{TimeForm, TimeNotation, is_time};
+use super::time::{ORDERS, TimeForm, TimeNotation, is_time, is_time_in};
+use crate::base::error::Result;
+use crate::base::memory::Growth;
+use crate::base::text::quoted;
 
 /// The different cells of a column, trimmed, in alphabetical order.
 pub(super) type Texts<'a> = BTreeSet<Cow<'a, str>>;
@@ -113,12 +117,13 @@ pub(super) fn summaries(table: &Table) -> Vec<Summary> {
 }
 
 /// Returns whether a number looks like a code: `007`, `12E4`.
-fn is_code(cell: &str) -> bool {
+pub(super) fn is_code(cell: &str) -> bool {
     let bytes = cell.as_bytes();
+    let is_part = |byte: &u8| byte.is_ascii_digit() || matches!(byte, b'e' | b'E');
     match bytes {
         [b'0', second, ..] => second.is_ascii_digit(),
         [b'1'..=b'9', .., last] => {
-            last.is_ascii_digit() && bytes.contains(&b'E') && bytes.iter().all(|b| b.is_ascii_digit() || *b == b'E')
+            last.is_ascii_digit() && bytes.iter().any(|byte| matches!(byte, b'e' | b'E')) && bytes.iter().all(is_part)
         }
         _ => false,
     }
@@ -187,7 +192,10 @@ pub(super) fn set_origins(table: &Table, summaries: &[Summary], meanings: &mut [
 /// Returns the different cells of each column that is wanted, without those that stand for a missing one.
 ///
 /// Columns that are `measured` have numbers, of which more than [`MOST_MEASURED`] different ones are not collected.
-pub(super) fn different_texts<'a>(table: &'a Table, wanted: &[bool], measured: &[usize]) -> Vec<Texts<'a>> {
+///
+/// # Errors
+/// If there is no memory for them.
+pub(super) fn different_texts<'a>(table: &'a Table, wanted: &[bool], measured: &[usize]) -> Result<Vec<Texts<'a>>> {
     let mut texts = vec![BTreeSet::new(); table.columns()];
     let mut wanted = wanted.to_vec();
     let mut open = vec![false; table.columns()];
@@ -205,12 +213,26 @@ pub(super) fn different_texts<'a>(table: &'a Table, wanted: &[bool], measured: &
         }
         row += 1;
     }
+    let (mut growth, mut lack) = (Growth::default(), None);
     each_cell(table, &wanted, |column, cell| {
-        if !matches!(table.content(column, &cell), Cell::Missing) {
-            texts[column].insert(trimmed(cell));
+        if lack.is_some() || matches!(table.content(column, &cell), Cell::Missing) {
+            return;
+        }
+        // An entry, and the room that a node of the tree has besides; text that had quotes in it is a copy.
+        let bytes = 2 * size_of::<Cow<'_, str>>() + if let Cow::Owned(text) = &cell { text.len() + 16 } else { 0 };
+        match growth.may_take(bytes) {
+            true => _ = texts[column].insert(trimmed(cell)),
+            false => lack = Some(column),
         }
     });
-    texts
+    match lack {
+        None => Ok(texts),
+        Some(last) => {
+            let most = (0..texts.len()).max_by_key(|&column| texts[column].len()).unwrap_or(last);
+            let (count, name) = (texts[most].len(), quoted(&table.column_name(most)));
+            Err(too_large(table.file(), &format!("the different cells, {count} or more of the column {name},")))
+        }
+    }
 }
 
 /// Returns the number of a column's cells that are numbers, however they are written, and the first row whose cell is
@@ -228,18 +250,41 @@ pub(super) fn numeric_cells(table: &Table, column: usize) -> (usize, Option<usiz
     (count, stray)
 }
 
+/// Returns the number of a column's cells that are dates or times, with the parts of a date in the order that most of
+/// them have, and the first row whose cell is none and not missing.
+pub(super) fn time_cells(table: &Table, column: usize) -> (usize, Option<usize>) {
+    let (mut counts, mut strays) = ([0; ORDERS.len()], [None; ORDERS.len()]);
+    for row in 0..table.rows() {
+        let cell = table.cells(row).nth(column).unwrap_or_default();
+        if matches!(table.content(column, &cell), Cell::Missing) {
+            continue;
+        }
+        for (order, (count, stray)) in ORDERS.into_iter().zip(counts.iter_mut().zip(&mut strays)) {
+            match is_time_in(&cell, order) {
+                true => *count += 1,
+                false => *stray = stray.or(Some(row)),
+            }
+        }
+    }
+    let most = (0..ORDERS.len()).rev().max_by_key(|&index| counts[index]).unwrap_or(0);
+    (counts[most], strays[most])
+}
+
 /// Returns the words that usually stand for a missing cell, but are so frequent in a column of texts that they are
 /// texts: `NA` among countries, `None` among drugs. Each is at least half as frequent as the others are on average.
-pub(super) fn frequent_words(table: &Table, summaries: &[Summary]) -> Vec<(usize, String)> {
+///
+/// # Errors
+/// If there is no memory for the different texts.
+pub(super) fn frequent_words(table: &Table, summaries: &[Summary]) -> Result<Vec<(usize, String)>> {
     if table.reading().missing_values.is_some() {
-        return Vec::new();
+        return Ok(Vec::new());
     }
     let may_have = |summary: &Summary| summary.missing > 0 && summary.texts > summary.numbers;
     let wanted: Vec<bool> = summaries.iter().map(may_have).collect();
     if !wanted.contains(&true) {
-        return Vec::new();
+        return Ok(Vec::new());
     }
-    let texts = different_texts(table, &wanted, &[]);
+    let texts = different_texts(table, &wanted, &[])?;
     let mut counts: Vec<[(&str, usize); 2]> = vec![[("NA", 0), ("None", 0)]; table.columns()];
     each_cell(table, &wanted, |column, cell| {
         let known = counts[column].iter_mut().find(|(word, _)| *word == cell.trim());
@@ -257,7 +302,7 @@ pub(super) fn frequent_words(table: &Table, summaries: &[Summary]) -> Vec<(usize
         let words = counts.iter().filter(|&&(_, count)| is_frequent(count));
         frequent.extend(words.map(|(word, _)| (column, word.to_string())));
     }
-    frequent
+    Ok(frequent)
 }
 
 /// Calls `see` with every cell of the wanted columns.

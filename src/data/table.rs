@@ -6,16 +6,18 @@ use std::io::Read;
 use std::path::Path;
 
 use super::cell::Cell;
+use super::device::refuse_endless;
 use super::reading::Reading;
 use super::scanner::Scanner;
 use super::span::{Span, short};
 use crate::base::error::{Error, Result};
+use crate::base::names::nearest;
 use crate::base::text::{listed, quoted, repeated};
 
 /// A CSV file: records of equally many cells, each cell still a text.
 ///
 /// - The separator is the comma, the semicolon, the tab or the vertical bar, whichever splits the first records into
-///   equally many cells, most of which are numbers. A line `sep=;` names it.
+///   equally many cells, most of which are numbers. A line `sep=;` names it. If none does, blanks separate numbers.
 /// - A cell in double quotes may hold separators, line ends and, doubled, quotes. Spaces around a cell do not
 ///   belong to it unless they stand inside quotes.
 /// - Lines end in LF, CRLF or CR. Blank lines are skipped, and so are a UTF-8 byte order mark, lines of nothing but
@@ -97,9 +99,10 @@ impl Table {
     /// Reads the table in a file, `-` for standard input, as `reading` says.
     ///
     /// # Errors
-    /// If the file cannot be read, and those of [`parse_with`](Self::parse_with).
+    /// If the file cannot be read or is a device without an end, and those of [`parse_with`](Self::parse_with).
     pub fn read_with(path: impl AsRef<Path>, reading: &Reading) -> Result<Table> {
         let path = path.as_ref();
+        refuse_endless(path)?;
         let mut bytes = Vec::new();
         let result = match path == Path::new("-") {
             true => std::io::stdin().lock().read_to_end(&mut bytes).map(|_| ()),
@@ -301,7 +304,11 @@ impl Table {
                 Some(_) => "",
                 None => ": its first line is read as data (--header yes, if it is a header)",
             };
-            Error::format(self.file(), format!("has no column {}; it has {}{hint}", quoted(name), listed(&names)))
+            let known: Vec<&str> = self.header().into_iter().flatten().map(String::as_str).collect();
+            let meant =
+                nearest(name, &known).map_or(String::new(), |other| format!(" (did you mean {}?)", quoted(other)));
+            let (name, names) = (quoted(name), listed(&names));
+            Error::format(self.file(), format!("has no column {name}{meant}; it has {names}{hint}"))
         })
     }
 

@@ -47,7 +47,7 @@ impl Targets {
             }
             (Targets::Labels(values), TargetSchema::Labels { names, .. })
             | (Targets::Values(values), TargetSchema::Values { names }) => {
-                finite(values, "target", false)?;
+                refuse_wrong(find_wrong(values, false), "target")?;
                 if values.columns() != names.len() {
                     return mismatch(format!("{} targets, where the schema has {}", values.columns(), names.len()));
                 }
@@ -91,14 +91,21 @@ impl Targets {
     }
 }
 
-/// Returns an error for the first number that is not finite or, if it may be, NaN.
-pub(super) fn finite(matrix: &Matrix, what: &str, may_be_nan: bool) -> Result<()> {
+/// Returns the row, the column and the value of the first number that is infinite or, unless it may be, NaN.
+pub(super) fn find_wrong(matrix: &Matrix, may_be_nan: bool) -> Option<(usize, usize, f32)> {
+    const CHUNK: usize = 1024;
     let is_wrong = |x: &f32| if may_be_nan { x.is_infinite() } else { !x.is_finite() };
-    let Some(index) = matrix.as_slice().iter().position(is_wrong) else {
-        return Ok(());
-    };
-    let (row, column) = (index / matrix.columns(), index % matrix.columns());
-    let value = quoted(&matrix.as_slice()[index].to_string());
+    // Without an early end, many numbers are looked at together.
+    let has_wrong = |chunk: &[f32]| chunk.iter().fold(false, |found, x| found | is_wrong(x));
+    let start = matrix.as_slice().chunks(CHUNK).position(has_wrong)? * CHUNK;
+    let index = start + matrix.as_slice()[start..].iter().position(is_wrong)?;
+    Some((index / matrix.columns(), index % matrix.columns(), matrix.as_slice()[index]))
+}
+
+/// Returns an error for a number that is not finite, of this example and column.
+pub(super) fn refuse_wrong(found: Option<(usize, usize, f32)>, what: &str) -> Result<()> {
+    let Some((row, column, value)) = found else { return Ok(()) };
+    let value = quoted(&value.to_string());
     Err(Error::Mismatch(format!("{what} {column} of example {row}, both counted from 0, is {value}")))
 }
 

@@ -1,14 +1,29 @@
 //! Dates and times of day, which become numbers.
 //!
 //! Read are dates as ISO 8601 writes them (`2024-05-31`, `2024-05`), with slashes or points, with the year last
-//! (`31.5.2024`, `05/31/2024`, `05/31/24`), and with English months (`31 May 2024`, `May 31, 2024`); times of day
-//! (`7:05`, `07:05:30.25`, `07.05.30`, `7:05 PM`); and a date followed by a time, with or without a zone (`Z`, `UTC`,
-//! `+02:00`), which is subtracted.
+//! (`31.5.2024`, `31.05.24`, `05/31/2024`, `05/31/24`), and with English months (`31 May 2024`, `31-May-24`,
+//! `May 31, 2024`, `May 2024`, `May-24`), perhaps after a day of the week (`Fri, 31 May 2024`); times of day (`7:05`,
+//! `07:05:30.25`, `07.05.30`, `7:05 PM`) and durations of any number of hours (`100:12:30`); and a date followed by a
+//! time, with or without a zone (`Z`, `UTC`, `+02:00`), which is subtracted.
 
 use std::ops::Range;
 
 const SECONDS_OF_DAY: f64 = 86400.0;
-const MONTHS: [&str; 12] = ["jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec"];
+const MONTHS: [&str; 12] = [
+    "january",
+    "february",
+    "march",
+    "april",
+    "may",
+    "june",
+    "july",
+    "august",
+    "september",
+    "october",
+    "november",
+    "december",
+];
+const WEEKDAYS: [&str; 7] = ["monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday"];
 
 /// The order of the parts of a date.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -33,7 +48,7 @@ pub struct TimeForm {
     pub order: DateOrder,
     /// Whether a date is in the cells.
     pub date: bool,
-    /// Whether a time of day is in the cells.
+    /// Whether a time of day is in the cells, or a duration if there is no date.
     pub clock: bool,
     /// The number that is subtracted from the seconds, in double precision: see
     /// [`NumberForm::origin`](super::NumberForm::origin).
@@ -126,8 +141,12 @@ fn seconds(moment: &Moment) -> f64 {
 
 /// Returns whether a cell is a date or a time of day.
 pub(super) fn is_time(cell: &str) -> bool {
-    let orders = [DateOrder::YearFirst, DateOrder::DayFirst, DateOrder::MonthFirst];
-    orders.into_iter().any(|order| moment(cell, order).is_some())
+    ORDERS.into_iter().any(|order| is_time_in(cell, order))
+}
+
+/// Returns whether a cell is a date, with its parts in this order, or a time of day.
+pub(super) fn is_time_in(cell: &str, order: DateOrder) -> bool {
+    moment(cell, order).is_some()
 }
 
 fn moment(cell: &str, order: DateOrder) -> Option<Moment> {
@@ -143,7 +162,7 @@ fn moment(cell: &str, order: DateOrder) -> Option<Moment> {
         return Some(Moment { date: Some(date), clock: None, zone: 0.0 });
     }
     let (clock, zone) = clock(rest.strip_prefix(['T', 't', ' ', ','])?.trim_start())?;
-    Some(Moment { date: Some(date), clock: Some(clock), zone })
+    (clock < SECONDS_OF_DAY + 1.0).then_some(Moment { date: Some(date), clock: Some(clock), zone })
 }
 
 /// Splits the digits, at most `most` of them, that a text begins with.
@@ -153,19 +172,51 @@ fn digits(text: &str, most: Range<usize>) -> Option<(i64, &str)> {
     most.contains(&end).then(|| Some((digits.parse().ok()?, rest)))?
 }
 
-/// Splits an English month.
-fn month_name(text: &str) -> Option<(i64, &str)> {
+/// Splits one of some English words, of which three letters suffice, from a text. Returns its index.
+fn word<'a>(text: &'a str, words: &[&str]) -> Option<(usize, &'a str)> {
     let end = text.bytes().take_while(u8::is_ascii_alphabetic).count();
     let (word, rest) = (text[..end].to_ascii_lowercase(), &text[end..]);
-    let index = MONTHS.iter().position(|month| word.len() >= 3 && word.starts_with(month))?;
-    (word.len() <= 9).then_some((index as i64 + 1, rest.strip_prefix('.').unwrap_or(rest)))
+    let is_meant = |full: &&str| full.starts_with(&word) || (*full == "september" && word == "sept");
+    let index = words.iter().position(is_meant).filter(|_| end >= 3)?;
+    Some((index, rest.strip_prefix('.').unwrap_or(rest)))
+}
+
+/// Splits an English month.
+fn month_name(text: &str) -> Option<(i64, &str)> {
+    word(text, &MONTHS).map(|(index, rest)| (index as i64 + 1, rest))
+}
+
+/// Splits a year of four digits or, if that is allowed, two.
+fn year(text: &str, may_be_short: bool) -> Option<(i64, &str)> {
+    let (year, rest) = digits(text, 2..5)?;
+    match text.len() - rest.len() {
+        4 => Some((year, rest)),
+        // As POSIX has it.
+        2 if may_be_short => Some((year + if year < 69 { 2000 } else { 1900 }, rest)),
+        _ => None,
+    }
+}
+
+/// Splits what follows an English month: the day and the year, or the year alone.
+fn after_month(rest: &str) -> Option<(i64, i64, &str)> {
+    let separator = rest.chars().next()?;
+    let rest = rest.strip_prefix(['-', '/']).unwrap_or(rest).trim_start();
+    if let Some((year, "")) = year(rest, separator == '-') {
+        return Some((1, year, ""));
+    }
+    let (day, rest) = digits(rest, 1..3)?;
+    let (year, rest) = year(rest.strip_prefix([',', '-', '/']).unwrap_or(rest).trim_start(), false)?;
+    Some((day, year, rest))
 }
 
 /// Splits a date from what follows it.
 fn date(text: &str, order: DateOrder) -> Option<(Date, &str)> {
+    let text = match word(text, &WEEKDAYS) {
+        Some((_, rest)) => rest.strip_prefix(',').unwrap_or(rest).trim_start(),
+        None => text,
+    };
     if let Some((month, rest)) = month_name(text) {
-        let (day, rest) = digits(rest.trim_start(), 1..3)?;
-        let (year, rest) = digits(rest.strip_prefix(',').unwrap_or(rest).trim_start(), 4..5)?;
+        let (day, year, rest) = after_month(rest)?;
         return Some((Date::new(year, month, day)?, rest));
     }
     let (first, rest) = digits(text, 1..5)?;
@@ -175,13 +226,15 @@ fn date(text: &str, order: DateOrder) -> Option<(Date, &str)> {
     if width <= 2
         && let Some((month, rest)) = month_name(rest.trim_start())
     {
-        let (year, rest) = digits(rest.strip_prefix(separator).unwrap_or(rest).trim_start(), 4..5)?;
+        let (year, rest) = year(rest.strip_prefix(separator).unwrap_or(rest).trim_start(), separator == '-')?;
         return Some((Date::new(year, month, first)?, rest));
     }
     if separator == ' ' {
         return None;
     }
-    let (second, rest) = digits(rest, 1..3)?;
+    let (second, behind) = digits(rest, 1..3)?;
+    let are_wide = width == 2 && rest.len() - behind.len() == 2;
+    let rest = behind;
     match width {
         4 if order == DateOrder::YearFirst => match rest.strip_prefix(separator) {
             Some(rest) => digits(rest, 1..3).and_then(|(day, rest)| Some((Date::new(first, second, day)?, rest))),
@@ -190,13 +243,9 @@ fn date(text: &str, order: DateOrder) -> Option<(Date, &str)> {
         },
         1 | 2 if order != DateOrder::YearFirst => {
             let rest = rest.strip_prefix(separator)?;
-            let (year, behind) = digits(rest, 2..5)?;
-            let year = match rest.len() - behind.len() {
-                4 => year,
-                // As POSIX has it.
-                2 if separator == '/' => year + if year < 69 { 2000 } else { 1900 },
-                _ => return None,
-            };
+            // `1.2.24` may be a version; a point is not American.
+            let is_day = separator == '.' && are_wide && order == DateOrder::DayFirst;
+            let (year, behind) = year(rest, separator == '/' || is_day)?;
             let (day, month) = if order == DateOrder::DayFirst { (first, second) } else { (second, first) };
             Some((Date::new(year, month, day)?, behind))
         }
@@ -204,9 +253,9 @@ fn date(text: &str, order: DateOrder) -> Option<(Date, &str)> {
     }
 }
 
-/// Reads a time of day: the seconds since midnight, and the seconds by which its zone is ahead.
+/// Reads a time of day or a duration: the seconds since midnight, and the seconds by which its zone is ahead.
 fn clock(text: &str) -> Option<(f64, f64)> {
-    let (hour, rest) = digits(text, 1..3)?;
+    let (hour, rest) = digits(text, 1..5)?;
     let separator = rest.chars().next().filter(|c| matches!(c, ':' | '.'))?;
     let (minute, mut rest) = digits(&rest[1..], 2..3)?;
     let mut second = 0.0;
@@ -226,13 +275,15 @@ fn clock(text: &str) -> Option<(f64, f64)> {
         None => {}
     }
     let rest = rest.trim_start();
-    let (hour, rest) = match rest.get(..2).map(str::to_ascii_lowercase).as_deref() {
-        Some("am") if (1..=12).contains(&hour) => (hour % 12, &rest[2..]),
-        Some("pm") if (1..=12).contains(&hour) => (hour % 12 + 12, &rest[2..]),
+    let half = |half: &str| rest.get(..half.len()).filter(|text| text.eq_ignore_ascii_case(half)).map(str::len);
+    let (hour, rest) = match (half("a.m.").or(half("am")), half("p.m.").or(half("pm"))) {
+        (Some(length), _) if (1..=12).contains(&hour) => (hour % 12, &rest[length..]),
+        (_, Some(length)) if (1..=12).contains(&hour) => (hour % 12 + 12, &rest[length..]),
         _ => (hour, rest),
     };
+    let is_duration = separator == ':' && rest.is_empty();
     let zone = zone(rest)?;
-    let valid = hour < 24 && minute < 60 && second < 61.0;
+    let valid = (hour < 24 || is_duration) && minute < 60 && second < 61.0;
     valid.then_some(((hour * 3600 + minute * 60) as f64 + second, zone))
 }
 
@@ -258,66 +309,65 @@ fn zone(text: &str) -> Option<f64> {
 /// The way in which a column's dates and times are written, found cell by cell.
 #[derive(Clone, Debug)]
 pub(super) struct TimeNotation {
-    /// Whether each order is possible.
-    possible: [bool; 3],
-    date: bool,
-    clock: bool,
-    /// Whether a cell is a time without a date.
-    bare: bool,
+    /// How the cells are read in each order; nothing, if they are not.
+    orders: [Option<Kinds>; 3],
     slash: bool,
     cells: usize,
-    failed: bool,
 }
 
-const ORDERS: [DateOrder; 3] = [DateOrder::YearFirst, DateOrder::DayFirst, DateOrder::MonthFirst];
+/// The kinds of cells.
+#[derive(Clone, Copy, Debug, Default)]
+struct Kinds {
+    date: bool,
+    clock: bool,
+    /// A time without a date.
+    bare: bool,
+    /// A duration longer than a day.
+    long: bool,
+}
+
+pub(super) const ORDERS: [DateOrder; 3] = [DateOrder::YearFirst, DateOrder::DayFirst, DateOrder::MonthFirst];
 
 impl TimeNotation {
     pub fn new() -> Self {
-        TimeNotation {
-            possible: [true; 3],
-            date: false,
-            clock: false,
-            bare: false,
-            slash: false,
-            cells: 0,
-            failed: false,
-        }
+        TimeNotation { orders: [Some(Kinds::default()); 3], slash: false, cells: 0 }
     }
 
     /// Looks at a cell that is not missing.
     pub fn observe(&mut self, cell: &str) {
-        if self.failed {
-            return;
-        }
         self.cells += 1;
         self.slash |= cell.contains('/');
-        let mut any = false;
-        for (possible, order) in self.possible.iter_mut().zip(ORDERS) {
-            match moment(cell, order).filter(|_| *possible) {
+        for (known, order) in self.orders.iter_mut().zip(ORDERS) {
+            let Some(kinds) = known else { continue };
+            match moment(cell, order) {
                 Some(moment) => {
-                    any = true;
-                    self.date |= moment.date.is_some();
-                    self.bare |= moment.date.is_none();
-                    self.clock |= moment.clock.is_some();
+                    kinds.date |= moment.date.is_some();
+                    kinds.bare |= moment.date.is_none();
+                    kinds.clock |= moment.clock.is_some();
+                    kinds.long |= moment.clock.is_some_and(|clock| clock >= SECONDS_OF_DAY + 1.0);
+                    if kinds.date && kinds.bare {
+                        *known = None;
+                    }
                 }
-                None => *possible = false,
+                None => *known = None,
             }
         }
-        self.failed = !any || (self.date && self.bare);
+    }
+
+    /// Returns whether a cell is longer than a day.
+    pub fn has_durations(&self) -> bool {
+        self.orders.iter().flatten().any(|kinds| kinds.long)
     }
 
     /// Returns the form of the column, if all its cells are dates or times, and whether day and month might be
     /// exchanged.
     pub fn verdict(&self) -> Option<(TimeForm, bool)> {
-        if self.failed || self.cells == 0 {
-            return None;
-        }
-        let &[_, day_first, month_first] = &self.possible;
-        let unsure = self.date && day_first && month_first && !self.possible[0];
+        let first = self.orders.iter().position(Option::is_some).filter(|_| self.cells > 0)?;
+        let unsure = first > 0 && self.orders[2].is_some() && self.orders[1].is_some();
         // Slashes are mostly American; points and dashes are not.
-        let order =
-            if unsure && self.slash { DateOrder::MonthFirst } else { ORDERS[self.possible.iter().position(|p| *p)?] };
-        Some((TimeForm { order, date: self.date, clock: self.clock, origin: 0.0 }, unsure))
+        let index = if unsure && self.slash { 2 } else { first };
+        let Kinds { date, clock, .. } = self.orders[index]?;
+        Some((TimeForm { order: ORDERS[index], date, clock, origin: 0.0 }, unsure))
     }
 }
 
@@ -343,11 +393,19 @@ mod tests {
             ("05/31/24", 1_717_113_600.0),
             ("31 May 2024", 1_717_113_600.0),
             ("31-May-2024", 1_717_113_600.0),
+            ("31-May-24", 1_717_113_600.0),
+            ("31.05.24", 1_717_113_600.0),
+            ("May-24", 1_714_521_600.0),
+            ("Sept 2024", 1_725_148_800.0),
+            ("Fri, 31 May 2024 00:00:00 GMT", 1_717_113_600.0),
             ("May 31, 2024", 1_717_113_600.0),
             ("1899-12-31", -2_209_075_200.0),
             ("07:05", 25_500.0),
             ("07.05.30", 25_530.0),
             ("7:05 PM", 68_700.0),
+            ("7:05 p.m.", 68_700.0),
+            ("25:10", 90_600.0),
+            ("100:12:30", 360_750.0),
             ("12:00 am", 0.0),
         ];
         for (cell, expected) in cases {
@@ -380,15 +438,35 @@ mod tests {
         assert_eq!(order(&["05/06/2024", "05/31/2024"]), Some((DateOrder::MonthFirst, false)));
         assert_eq!(order(&["05/06/2024"]), Some((DateOrder::MonthFirst, true)));
         assert_eq!(order(&["05.06.2024"]), Some((DateOrder::DayFirst, true)));
+        // Times of day or dates, as far as each may be both.
+        assert_eq!(order(&["07.05.30", "18.00.00"]), Some((DateOrder::YearFirst, false)));
+        assert_eq!(order(&["07.05.30", "31.05.24"]), Some((DateOrder::DayFirst, false)));
         assert_eq!(order(&["31/05/2024", "05/31/2024"]), None);
         assert_eq!(order(&["2024-05-31", "12:30"]), None);
     }
 
     #[test]
     fn other_texts_are_no_times() {
-        for other in
-            ["2024", "2024-13-01", "2023-02-29", "1.5", "7.05", "192.168.1.1", "25:10", "1:5", "May", "a", "", "é"]
-        {
+        for other in [
+            "2024",
+            "2024-13-01",
+            "2023-02-29",
+            "1.5",
+            "7.05",
+            "192.168.1.1",
+            "1:5",
+            "May",
+            "a",
+            "",
+            "é",
+            "Mark-12",
+            "May 5",
+            "1.2.24",
+            "25:10 pm",
+            "25:10Z",
+            "2024-05-31 25:10",
+            "102:98",
+        ] {
             assert!(!is_time(other), "{other}");
         }
     }

@@ -250,3 +250,29 @@ fn explain(source: io::Error) -> io::Error {
     };
     io::Error::new(source.kind(), words)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A disk that keeps other bytes than it was given cannot be had: a file that holds them stands for it.
+    #[test]
+    fn other_bytes_than_were_written_are_found() {
+        let path = std::env::temp_dir().join(format!("palmnet-read-back-{}", process::id()));
+        // More than is compared at once.
+        let bytes: Vec<u8> = (0..200_000u32).map(|i| (i % 251) as u8).collect();
+        let read_back = |on_disk: &[u8]| {
+            fs::write(&path, on_disk).unwrap();
+            read_back(&mut File::open(&path).unwrap(), &bytes).map_err(|error| error.to_string())
+        };
+        assert_eq!(read_back(&bytes), Ok(()));
+        for index in [0, 65_535, 65_536, bytes.len() - 1] {
+            let mut changed = bytes.clone();
+            changed[index] ^= 1;
+            assert!(read_back(&changed).unwrap_err().contains("other bytes"), "{index}");
+        }
+        assert!(read_back(&[&bytes[..], &[0]].concat()).unwrap_err().contains("more bytes"));
+        assert!(read_back(&bytes[..bytes.len() - 1]).is_err());
+        fs::remove_file(path).unwrap();
+    }
+}

@@ -8,6 +8,7 @@ use std::path::Path;
 use super::atomic::replace;
 use super::json::Json;
 use crate::base::error::{self, Error};
+use crate::base::memory::{is_available, megabytes};
 use crate::base::sort::order;
 use crate::base::text::{quoted, repeated};
 
@@ -125,9 +126,10 @@ impl Safetensors {
 
     /// Writes as [`write`](Self::write) does, and returns the locked file as [`replace`] does.
     pub(crate) fn write_locked(&self, path: &Path, is_new: bool) -> error::Result<Option<File>> {
+        let numbers: usize = self.tensors.iter().map(|tensor| 4 * tensor.data.len()).sum();
+        check_memory(numbers, &path.display().to_string())?;
         let bytes = self.to_bytes();
         // The limit of the reader holds for the writer: nothing is replaced by a file that cannot be read.
-        let numbers: usize = self.tensors.iter().map(|tensor| 4 * tensor.data.len()).sum();
         let header = bytes.len() - 8 - numbers;
         if header > MAX_HEADER {
             let message = format!(
@@ -146,6 +148,9 @@ impl Safetensors {
     /// [`Error::Format`] if the bytes are not a whole and consistent safetensors file, or hold a tensor of another type
     /// than `F32`, `F16` or `BF16`.
     pub fn from_bytes(bytes: &[u8], file_name: &str) -> error::Result<Self> {
+        // The tensors, widened to single precision if they are of half, and the header when it is parsed.
+        let header = bytes.first_chunk().map_or(0, |&length| u64::from_le_bytes(length).min(MAX_HEADER as u64));
+        check_memory(bytes.len().saturating_mul(2).saturating_add(16 * header as usize), file_name)?;
         parse(bytes).map_err(|message| Error::format(file_name, message))
     }
 
@@ -182,6 +187,17 @@ impl Safetensors {
     }
 }
 
+/// Returns an error if there is no memory for the content of a file.
+fn check_memory(bytes: usize, file: &str) -> error::Result<()> {
+    match is_available(bytes) {
+        true => Ok(()),
+        false => {
+            let need = format!("its numbers need {} of memory, more than there is", megabytes(bytes));
+            Err(Error::format(file, format!("{need}: end other programs, or use a network of fewer units")))
+        }
+    }
+}
+
 fn numbers(values: &[usize]) -> Json {
     Json::Array(values.iter().map(|&value| value.into()).collect())
 }
@@ -199,6 +215,10 @@ fn read_header(file: &mut File) -> io::Result<Vec<u8>> {
         let length = usize::try_from(u64::from_le_bytes(length)).unwrap_or(usize::MAX);
         // Without the brace, which has been read.
         file.take(length.min(MAX_HEADER).saturating_sub(1) as u64).read_to_end(&mut bytes)?;
+    }
+    // Parsed, a number of a byte or two takes sixteen times as much.
+    if !is_available(16 * bytes.len()) {
+        return Err(io::ErrorKind::OutOfMemory.into());
     }
     Ok(bytes)
 }

@@ -3,6 +3,7 @@
 use std::fmt;
 
 use crate::base::error::{Error, Result};
+use crate::base::memory::{is_available, megabytes, threads_beside};
 use crate::base::parallel::{share, threads};
 use crate::base::text::significant;
 use crate::data::{Dataset, Features, Targets};
@@ -34,10 +35,11 @@ pub(crate) fn outputs(
 ) -> Result<Matrix> {
     isa::check()?;
     network.check_features(features)?;
+    let work = network.parameter_count().saturating_mul(features.rows());
+    let threads = if work < SHARED_WORK { 1 } else { threads };
+    let threads = threads_in_memory(network, features.rows(), threads)?;
     let rows: Vec<usize> = (0..features.rows()).collect();
     let mut outputs = Matrix::zeros(rows.len(), network.outputs());
-    let work = network.parameter_count().saturating_mul(rows.len());
-    let threads = if work < SHARED_WORK { 1 } else { threads };
     let chunks = rows.chunks(CHUNK).zip(outputs.as_mut_slice().chunks_mut((CHUNK * network.outputs()).max(1)));
     share(threads, chunks, |mine| {
         let (mut x, mut scratch) = (Matrix::default(), Scratch::default());
@@ -48,6 +50,28 @@ pub(crate) fn outputs(
         }
     });
     Ok(outputs)
+}
+
+/// Returns the number of threads, at most so many, that there is memory for: each has a chunk of the rows.
+///
+/// # Errors
+/// If there is not even memory for the outputs, and a chunk of one thread.
+fn threads_in_memory(network: &Network, rows: usize, threads: usize) -> Result<usize> {
+    let bytes = |threads: usize| {
+        let chunk = CHUNK.min(rows).saturating_mul(network.example_numbers());
+        // The outputs, and an index for each row.
+        let outputs = rows.saturating_mul(network.outputs() + 2);
+        chunk.saturating_mul(threads).saturating_add(outputs).saturating_mul(4)
+    };
+    let threads = threads_beside(bytes(threads), threads);
+    match threads > 1 || is_available(bytes(1)) {
+        true => Ok(threads),
+        false => Err(Error::Setting(format!(
+            "the outputs for {rows} rows of {} inputs need {} of memory, more than there is: use fewer rows",
+            network.inputs(),
+            megabytes(bytes(1))
+        ))),
+    }
 }
 
 /// Returns the [`outputs`] for `x`, computed on the calling thread: a small program that predicts a few rows need not

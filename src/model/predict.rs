@@ -69,7 +69,7 @@ impl Model {
     /// # Errors
     /// If the table lacks a column that the model takes, or a cell cannot be read as the model's schema requires.
     pub fn predict_table(&self, table: &Table) -> Result<Matrix> {
-        self.predict_features(&self.schema().features(table)?.into())
+        self.predict_features(&self.schema().coded_features(table)?)
     }
 
     /// Returns the predictions for the rows of a table, labeled or not, of which some may not be readable: the others
@@ -80,12 +80,12 @@ impl Model {
     pub fn predict_rows(&self, table: &Table) -> Result<Predictions> {
         let ReadRows { features, failures, mut notes, .. } = self.schema().read_rows(table)?;
         notes.extend(self.moved_constants(&features, &failures));
-        let outputs = self.predict_features(&features.into())?;
+        let outputs = self.predict_features(&features)?;
         Ok(Predictions { outputs, failures, notes })
     }
 
     /// Returns a sentence for each feature that was constant in training and is not in `x`.
-    fn moved_constants(&self, x: &Matrix, failures: &[(usize, Error)]) -> Vec<String> {
+    fn moved_constants(&self, x: &Features, failures: &[(usize, Error)]) -> Vec<String> {
         let scaler = self.preprocessing().features();
         let constant = |input: &usize| scaler.factor()[*input] == 0.0;
         let mut notes = Vec::new();
@@ -94,11 +94,8 @@ impl Model {
             let expected = scaler.offset()[input];
             // In the order of the rows.
             let is_failure = |row: usize| failures.binary_search_by_key(&row, |(failed, _)| *failed).is_ok();
-            let differs = |row: &usize| {
-                let found = x[(*row, input)];
-                !found.is_nan() && found != expected && !is_failure(*row)
-            };
-            let rows = (0..x.rows()).filter(differs).count();
+            let differs = |(row, found): &(usize, f32)| !found.is_nan() && *found != expected && !is_failure(*row);
+            let rows = x.column(input).enumerate().filter(differs).count();
             if rows > 0 {
                 let (name, rows) = (quoted(&names[input]), counted(rows, "row"));
                 notes.push(format!(

@@ -5,6 +5,7 @@ use super::init::Init;
 use super::layer::{BatchNorm, Dense, Dropout, Layer, LayerNorm, Noise};
 use super::network::Network;
 use crate::base::error::{Error, Result};
+use crate::base::memory::is_available;
 use crate::base::rng::{Rng, purpose};
 
 impl Network {
@@ -57,7 +58,7 @@ impl DenseConfig {
         }
         // The sizes may come from a command line: a failed allocation would end the process.
         let count = inputs.checked_add(1).and_then(|rows| rows.checked_mul(outputs));
-        if count.is_none_or(|count| Vec::<f32>::new().try_reserve_exact(count).is_err()) {
+        if count.is_none_or(|count| !is_available(count.saturating_mul(4))) {
             return Err(Error::Setting(format!(
                 "a layer of {inputs} inputs and {outputs} units does not fit into memory: choose fewer units"
             )));

@@ -62,6 +62,16 @@ impl Network {
         self.layers.iter().fold(self.inputs, |width, layer| layer.outputs(width))
     }
 
+    /// Returns how many numbers an example is on its way through the network: inputs, and the outputs of every layer.
+    pub(crate) fn example_numbers(&self) -> usize {
+        let mut width = self.inputs;
+        let outputs = self.layers.iter().map(|layer| {
+            width = layer.outputs(width);
+            width
+        });
+        outputs.fold(self.inputs, usize::saturating_add)
+    }
+
     /// Returns the layers, first to last.
     pub fn layers(&self) -> &[Layer] {
         &self.layers

@@ -3,10 +3,11 @@
 use super::checkpoint_file::{Fingerprint, INSTRUCTION_SET};
 use super::example_weights::{ExampleWeights, relative_weights};
 use super::position::layers;
-use super::step::{Examples, Rows, StepOptions};
+use super::step::{CHUNK, Examples, Rows, StepOptions, step_numbers};
 use super::targets;
 use crate::base::digest::Digest;
 use crate::base::error::{Error, Result};
+use crate::base::memory::is_available;
 use crate::base::rng::{Rng, purpose};
 use crate::data::Dataset;
 use crate::linalg::isa;
@@ -139,21 +140,33 @@ impl Config {
         }
         network.check(data)?;
         network.check_loss(self.loss)?;
-        targets::check(network, self.loss, data)?;
-        self.check_memory(network)
+        targets::check(network, self.loss, data)
     }
 
-    /// Refuses a training that needs more memory than there is: a failed allocation would end the process.
-    fn check_memory(&self, network: &Network) -> Result<()> {
+    /// Refuses a training on so many examples, with the loss measured on so many, that needs more memory than there is: a
+    /// failed allocation would end the process.
+    pub(super) fn check_memory(&self, network: &Network, examples: usize, measured: usize) -> Result<()> {
         let (moments, remedy) = match self.rule {
             Rule::Lbfgs(rule) => (rule.vectors(self.epochs), "use fewer units, or let L-BFGS remember fewer steps"),
             rule => (rule.moments(), "use fewer units"),
         };
         // The gradient, two copies of the weights and the moments.
-        let numbers = network.parameter_count().saturating_mul(moments.saturating_add(3));
-        Vec::<f32>::new().try_reserve_exact(numbers).map_err(|_| {
-            Error::Setting(format!("training needs memory for {numbers} numbers, more than is available: {remedy}"))
-        })
+        let weights = network.parameter_count().saturating_mul(moments.saturating_add(3));
+        let batch = if let Rule::Lbfgs(_) = self.rule { CHUNK } else { self.batch_size }.min(examples);
+        // More threads are started only if there is memory for them. Three indices for each example.
+        let examples = step_numbers(network, batch, measured, 1).saturating_add(examples.saturating_mul(6));
+        let numbers = weights.saturating_add(examples);
+        if is_available(numbers.saturating_mul(4)) {
+            return Ok(());
+        }
+        let examples = match examples > weights {
+            true => format!(", {examples} of them for {} inputs of the examples at a time", network.inputs()),
+            false => String::new(),
+        };
+        let remedy = if examples.is_empty() { remedy } else { "leave columns out (--ignore), or use smaller batches" };
+        Err(Error::Setting(format!(
+            "training needs memory for {numbers} numbers, more than is available{examples}: {remedy}"
+        )))
     }
 
     /// Refuses settings out of range.

@@ -89,6 +89,7 @@ impl Online {
     /// and the training must be started again with [`Trainer::online`].
     pub fn partial_fit(&mut self, network: &mut Network, data: &Dataset) -> Result<f64> {
         self.config.check(network, data)?;
+        self.config.check_memory(network, data.len(), 0)?;
         if layers(network) != self.layers {
             let message = "the network has other layers than the one that the online training was made for";
             return Err(Error::Mismatch(message.into()));

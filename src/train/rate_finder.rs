@@ -57,6 +57,7 @@ impl Trainer {
     pub fn find_rate(&self, network: &Network, data: &Dataset) -> Result<RateSearch> {
         let config = &self.config;
         config.check(network, data)?;
+        config.check_memory(network, data.len(), data.len().min(PROBE))?;
         if let Rule::Rprop(_) | Rule::Lbfgs(_) = config.rule {
             let message = "Rprop and L-BFGS find their steps as they go: there is no learning rate to look for";
             return Err(Error::Setting(message.into()));

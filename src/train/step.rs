@@ -49,6 +49,7 @@ use std::ops::Range;
 use std::sync::{Mutex, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
 use super::snapshot::{Snapshot, set_parameters};
+use crate::base::memory::threads_beside;
 use crate::base::parallel::{self, Team, lock, read, write};
 use crate::data::{Dataset, Targets};
 use crate::linalg::matrix::Matrix;
@@ -69,8 +70,19 @@ const BLOCKS: usize = 4;
 const PART: usize = 8192;
 /// The fewest rows of a part, however wide they are: a few register tiles.
 const PART_ROWS: usize = 28;
-/// Validation rows that are predicted at once.
-const CHUNK: usize = 256;
+/// Validation rows that are predicted at once, and as many go through the network at a time for L-BFGS.
+pub(super) const CHUNK: usize = 256;
+
+/// Returns the numbers of examples that are in the network at a time: a mini-batch of so many rows, or as many chunks of
+/// the rows that the loss is measured on as there are blocks.
+pub(super) fn step_numbers(network: &Network, batch: usize, measured: usize, threads: usize) -> usize {
+    let (inputs, all) = (network.inputs(), network.example_numbers());
+    // Of the layers, forward, backward and what they keep.
+    let of_row = all.saturating_add(2 * (all - inputs));
+    let chunks = most_blocks(batch, parallel::threads_or_default(threads)).min(measured.div_ceil(CHUNK));
+    let of_chunks = all.saturating_mul(CHUNK.min(measured)).saturating_mul(chunks);
+    of_row.saturating_mul(batch).saturating_add(of_chunks)
+}
 
 /// Some rows of a dataset.
 pub(super) struct Rows<'a> {
@@ -156,6 +168,8 @@ impl StepMemory {
     pub(super) fn new(network: &Network, pass: &Pass, options: &StepOptions, batch: usize, threads: usize) -> Self {
         let work = network.parameter_count().saturating_mul(3).saturating_mul(batch);
         let threads = if work < SHARED_WORK { 1 } else { parallel::threads_or_default(threads) };
+        let numbers = step_numbers(network, batch, usize::MAX, threads).saturating_add(3 * network.parameter_count());
+        let threads = threads_beside(numbers.saturating_mul(4), threads);
         let block = |_| {
             let (x, y, scratch) = Default::default();
             RwLock::new(Block { pass: pass.clone(), x, y, scratch })

@@ -200,6 +200,8 @@ impl Trainer {
             network.check(validation)?;
             targets::check_loss(self.config.loss, validation)?;
         }
+        let held_back = (self.config.validation * data.len() as f64).round() as usize;
+        self.config.check_memory(network, data.len(), validation.map_or(held_back, Dataset::len))?;
         Ok(Session::new(run, || self.config.fingerprint(starts, network, data, validation)))
     }
 }

@@ -39,6 +39,8 @@ pub fn cross_validate(
     data: &Dataset,
     k: usize,
 ) -> Result<impl Iterator<Item = Result<Fold>>> {
+    // The two parts, and the one to train on again when it is scaled.
+    data.check_memory(2, 0)?;
     let folds = data.folds(k, hyperparameters.seed)?;
     Ok(folds.map(|(train, test)| {
         let model = hyperparameters.fit(&train)?.model;

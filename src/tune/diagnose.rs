@@ -10,6 +10,10 @@ use crate::tune::warning::Warning;
 /// size of the network, the number of its parameters.
 #[must_use]
 pub fn diagnose(train: &Dataset, preprocessing: &Preprocessing, parameters: Option<usize>) -> Vec<Warning> {
+    if train.check_memory(1, 0).is_err() {
+        // Training says so.
+        return Vec::new();
+    }
     let imputed = preprocessing.imputer().map(|imputer| {
         let mut imputed = train.clone();
         imputer.apply(&mut imputed);

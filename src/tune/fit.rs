@@ -174,6 +174,7 @@ impl<'t, 'r> Tuning<'t, 'r> {
 
     /// Looks for a learning rate on at most 1,000 examples or a hundred mini-batches.
     fn find_rate(&mut self, tuned: &Hyperparameters) -> Result<Option<f32>> {
+        self.train.check_memory(1, 0)?;
         let mut rows: Vec<usize> = (0..self.train.len()).collect();
         Rng::new(tuned.seed).shuffle(&mut rows);
         rows.truncate(tuned.batch_size.saturating_mul(101).max(1000));
@@ -195,6 +196,7 @@ impl<'t, 'r> Tuning<'t, 'r> {
         if candidates.is_empty() {
             return Ok(Vec::new());
         }
+        self.train.check_memory(2, 0)?;
         let (learned, scored) = penalty::divide(tuned, self.train);
         // Of few groups, none may be left to score on, or to take a validation set from.
         if scored.is_empty() || learned.is_indivisible() {

@@ -139,6 +139,7 @@ impl RandomSearch {
         let usual = self.given.for_data(train);
         // Not the seed itself, with which a test set may have been split off.
         let mut rng = Rng::stream(usual.seed, purpose::SEARCH);
+        train.check_memory(2, 0)?;
         let (learned, scored) = train.split((1.0 - self.validation).min(1.0 - f64::EPSILON), rng.next_u64());
         if scored.is_empty() {
             return Err(Error::Mismatch("one example, or one group, is too few for a search".into()));

@@ -189,6 +189,7 @@ impl Recipe {
         run: &mut FitRun<'_>,
     ) -> Result<Fit> {
         self.check(train, run.start)?;
+        train.check_memory(1, 0)?;
         let mut scaled = train.clone();
         self.preprocessing.apply(&mut scaled);
         let mut network = self.initial(run.start)?;

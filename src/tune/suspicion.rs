@@ -4,7 +4,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::base::digest::Digest;
-use crate::data::{Column, ColumnKind, Dataset, Rows, Targets};
+use crate::data::{Column, ColumnKind, Dataset, NumberForm, Rows, Targets};
 use crate::tune::warning::Warning;
 
 /// Fewer examples show nothing of the kind.
@@ -90,24 +90,30 @@ pub(super) fn running_numbers(train: &Dataset) -> Vec<String> {
     if train.len() < FEWEST || train.features().is_bytes() {
         return Vec::new();
     }
-    let mut numbers: Vec<Option<BTreeSet<i64>>> =
-        columns(train).map(|(column, _)| matches!(column.kind, ColumnKind::Number(_)).then(BTreeSet::new)).collect();
+    let whole = |x: f32, form: &NumberForm| {
+        let number = f64::from(x) + form.origin;
+        (number.fract() == 0.0).then_some(number as i64)
+    };
+    let numbers = columns(train).filter_map(|(column, input)| match &column.kind {
+        ColumnKind::Number(form) => Some((column, form, input)),
+        _ => None,
+    });
+    let mut ranges: Vec<_> = numbers.map(|found| (found, Some((i64::MAX, i64::MIN)))).collect();
     each_row(train, |_, x| {
-        for ((column, input), numbers) in columns(train).zip(&mut numbers) {
-            let ColumnKind::Number(form) = &column.kind else { continue };
-            let number = f64::from(x[input]) + form.origin;
-            let is_new = number.fract() == 0.0 && numbers.as_mut().is_some_and(|known| known.insert(number as i64));
-            if !is_new {
-                *numbers = None;
-            }
+        for ((_, form, input), range) in &mut ranges {
+            let wider = |((low, high), number): ((i64, i64), i64)| (number.min(low), number.max(high));
+            *range = range.zip(whole(x[*input], form)).map(wider);
         }
     });
-    let is_dense = |numbers: &BTreeSet<i64>| match (numbers.first(), numbers.last()) {
-        (Some(first), Some(last)) => last.abs_diff(*first) < 2 * numbers.len() as u64,
-        _ => false,
+    let most = 2 * train.len();
+    let is_running = |input: usize, form: &NumberForm, range: Option<(i64, i64)>| {
+        let Some((low, _)) = range.filter(|(low, high)| high.abs_diff(*low) < most as u64) else { return false };
+        let mut is_taken = vec![false; most];
+        let numbers = train.features().column(input).filter_map(|x| whole(x, form));
+        numbers.map(|number| number.abs_diff(low) as usize).all(|index| !std::mem::replace(&mut is_taken[index], true))
     };
-    let found = columns(train).zip(&numbers).filter(|(_, numbers)| numbers.as_ref().is_some_and(is_dense));
-    found.map(|((column, _), _)| column.name.clone()).collect()
+    let found = ranges.into_iter().filter(|&((_, form, input), range)| is_running(input, form, range));
+    found.map(|((column, ..), _)| column.name.clone()).collect()
 }
 
 /// Returns the columns from which the target follows: each value of theirs has one class only, and there are no more
@@ -218,12 +224,12 @@ fn without_accent(letter: char) -> char {
 
 /// Returns the number of examples of `test` that are in `train` too, target included.
 pub(super) fn shared_examples(train: &Dataset, test: &Dataset) -> usize {
-    let known: BTreeSet<String> = digests(train).into_iter().collect();
+    let known: BTreeSet<u64> = digests(train).into_iter().collect();
     digests(test).iter().filter(|digest| known.contains(*digest)).count()
 }
 
 /// Returns a digest of each example.
-fn digests(data: &Dataset) -> Vec<String> {
+fn digests(data: &Dataset) -> Vec<u64> {
     let mut digests = Vec::with_capacity(data.len());
     each_row(data, |row, x| {
         let mut digest = Digest::new();
@@ -232,7 +238,7 @@ fn digests(data: &Dataset) -> Vec<String> {
             Targets::Classes(labels) => digest.word(labels[row].into()),
             Targets::Labels(values) | Targets::Values(values) => digest.floats(values.row(row)),
         }
-        digests.push(digest.finish());
+        digests.push(digest.number());
     });
     digests
 }

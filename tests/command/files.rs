@@ -277,10 +277,12 @@ fn devices_without_an_end_are_errors() {
         "train iris.csv --test /dev/urandom",
         "eval model.safetensors /dev/zero",
         "predict model.safetensors /dev/full",
-        "info /dev/zero",
     ] {
         folder.run(words).fails(1, &["is a device, which may never end: name a file or a pipe"]);
     }
+    let message = palmnet::Table::read("/dev/zero").unwrap_err().to_string();
+    assert!(message.contains("is a device, which may never end"), "{message}");
+    folder.run("info /dev/zero").fails(1, &["/dev/zero: this is not a safetensors file"]);
     let mut command = folder.command("predict model.safetensors -");
     command.stdin(fs::File::open("/dev/zero").unwrap());
     Run::of(&mut command, "predict model.safetensors -").fails(1, &["is a device"]);

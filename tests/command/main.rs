@@ -5,10 +5,14 @@ mod defaults;
 mod digests;
 mod divergence;
 #[cfg(unix)]
+mod faults;
+#[cfg(unix)]
 mod files;
 mod json;
 mod killed;
 mod labels;
+#[cfg(all(target_os = "linux", target_pointer_width = "64"))]
+mod memory;
 mod missing;
 mod output;
 mod rows;

@@ -53,7 +53,7 @@ fn missing_cells_are_dropped_or_imputed() {
     };
     let fills: Vec<Vec<f64>> = (0..5).map(|seed| fill(&format!("--seed {seed}"))).collect();
     assert!(fills.iter().any(|fill| *fill != fills[0]) && fills.iter().all(|fill| fill.len() == 5), "{fills:?}");
-    folder.run("train gaps.csv --ignore ids --missing fill").fails(1, &["no column `ids`", "did you mean id?"]);
+    folder.run("train gaps.csv --ignore ids --missing fill").fails(1, &["no column `ids`", "did you mean `id`?"]);
     folder.run("train gaps.csv --missing guess").fails(2, &["--missing guess: expected one of error, drop, fill"]);
     folder.run("train gaps.csv --ignore species --target species").fails(1, &["`species` is the target"]);
     write_images(&folder, "images");

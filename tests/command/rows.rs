@@ -113,3 +113,35 @@ fn columns_about_rows_that_cannot_be_used_are_errors() {
     write_images(&folder, "images");
     folder.run("train images --group who").fails(2, &["--group is for tables"]);
 }
+
+/// Rows of a group on both sides of a split of files show nothing about new groups.
+#[test]
+fn groups_in_both_files_are_warned_about() {
+    let folder = Folder::new();
+    folder.write("people.csv", people());
+    let part =
+        |keep: &dyn Fn(&str) -> bool| people().lines().filter(|line| keep(line)).map(|l| format!("{l}\n")).collect();
+    let known: String = part(&|line| line.starts_with("a,") || line.contains(",p3,") || line.contains(",p4,"));
+    folder.write("known.csv", &known);
+    folder.write("new.csv", known.replace(",p3,", ",q3,").replace(",p4,", ",q4,"));
+    let train = |words: &str, file: &str| {
+        let run = folder.run(&format!("train people.csv --target y --ignore w,year {words} {SETTINGS} --test {file}"));
+        assert_eq!(run.status, Some(0), "{}", run.err);
+        run.err.split_whitespace().collect::<Vec<_>>().join(" ")
+    };
+    let warning = "known.csv: rows of 2 groups are in the training file, too (`p3`, `p4`)";
+    assert!(train("--group who", "known.csv").contains(warning));
+    assert!(train("--group 2", "known.csv").contains(warning));
+    assert!(!train("--group who", "new.csv").contains("groups are in"));
+    assert!(!train("", "known.csv").contains("groups are in"));
+}
+
+#[test]
+fn misspelled_columns_are_corrected() {
+    let folder = Folder::new();
+    folder.write("people.csv", people());
+    for option in ["--weights", "--group", "--time", "--categories", "--numbers", "--ignore", "--target"] {
+        let run = folder.run(&format!("train people.csv {option} yaer"));
+        run.fails(1, &["people.csv: has no column `yaer` (did you mean `year`?); it has `a`"]);
+    }
+}

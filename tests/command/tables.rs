@@ -140,26 +140,6 @@ fn decorated_twins_give_the_same_model() {
     }
 }
 
-/// Categories take more memory as inputs than as texts: a lack of it is an error that names the widest columns.
-#[cfg(all(target_os = "linux", target_pointer_width = "64"))]
-#[test]
-fn lack_of_memory_is_an_error() {
-    let folder = Folder::new();
-    let header: Vec<String> = (0..20).map(|column| format!("c{column}")).collect();
-    let row = |row: usize| -> String {
-        (0..20).map(|column| format!("{:03},", (row * 7 + column) % 299)).collect::<String>()
-            + &format!("{}\n", row % 2)
-    };
-    // 12,000 rows of 5,980 inputs: 287 MB, and training needs more.
-    folder.write("wide.csv", header.join(",") + ",y\n" + &(0..12_000).map(row).collect::<String>());
-    let mut command = std::process::Command::new("sh");
-    let names = header.join(",");
-    let line = format!("ulimit -v 400000; exec \"$0\" train wide.csv --epochs 1 --quiet --categories {names}");
-    command.args(["-c", &line, env!("CARGO_BIN_EXE_palmnet")]).current_dir(&folder.0);
-    let run = Run::of(&mut command, "train under a limit of memory");
-    run.fails(1, &["wide.csv", "12000 rows of 5980 inputs need", "`c0` (299)", "--ignore"]);
-}
-
 #[test]
 fn a_line_without_end_is_an_error() {
     let folder = Folder::new();

@@ -324,7 +324,7 @@ fn wrong_command_lines_are_explained() {
             folder.run(&words.replace("iris.csv", "none.csv")).fails(2, parts);
         }
     }
-    folder.run("train iris.csv --target Specis").fails(1, &["no column `Specis`", "did you mean species?"]);
+    folder.run("train iris.csv --target Specis").fails(1, &["no column `Specis`", "did you mean `species`?"]);
     folder.run("train iris.csv --target color").fails(1, &["no column `color`; it has", "`species`"]);
     // After `--`, nothing is an option.
     folder.write("-odd.csv", IRIS);

@@ -1,5 +1,6 @@
 //! Tables, schemas, datasets, scaling, splits, imputation, IDX files, and generated data.
 
+mod categories;
 mod generated;
 mod images;
 mod labels;
@@ -13,6 +14,8 @@ mod splits;
 #[path = "../support/mod.rs"]
 mod support;
 mod tables;
+mod twins;
+mod unseen;
 
 use palmnet::data::Schema;
 use palmnet::{Dataset, Table, Target};

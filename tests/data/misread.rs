@@ -283,7 +283,7 @@ fn categories_unknown_in_training_count_as_none() {
     let rows = data.schema().read_rows(&table).unwrap();
     assert_eq!((rows.features.rows(), rows.failures.len()), (4, 0));
     assert!(rows.notes[0].contains("`colour` has 2 cells") && rows.notes[0].contains("`purple`"), "{:?}", rows.notes);
-    assert_eq!(rows.features.row(1)[..3], [0.0; 3]);
+    assert_eq!(rows.features.to_matrix().row(1)[..3], [0.0; 3]);
 }
 
 #[test]

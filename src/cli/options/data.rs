@@ -72,7 +72,7 @@ pub const MISSING_VALUES: Opt = Opt::new(
     "The words that stand for a missing cell; an empty cell and NaN always do.",
 )
 .aliases(&["--na-values"])
-.default(|| "NA, N/A, #N/A, <NA>, \\N, null, none, ?; - and . among numbers".into());
+.default(|| "NA, N/A, #N/A, <NA>, \\N, null, none, ?, #DIV/0!; - and . among numbers".into());
 
 pub const HEADER: Opt = Opt::new(
     "--header",
@@ -86,7 +86,7 @@ pub const SEPARATOR: Opt = Opt::new(
     "--separator",
     "CHARACTER",
     Data,
-    "The character between cells, or tab. By default it is found among , ; | and tab.",
+    "The character between cells, or tab. By default it is found among , ; | tab and blanks.",
 )
 .aliases(&["--sep", "--delimiter"]);
 
