@@ -239,8 +239,10 @@ def trimmed(rows):
     used = [max((i + 1 for i, cell in enumerate(row) if cell), default=0) for row in rows]
     columns = max(used)
     padded = [row[:columns] for row in rows]
-    # R writes a header without the name of the first column.
-    if len(rows) > 2 and used[0] == len(rows[0]) == columns - 1 and all(len(row) == columns for row in rows[1:]):
+    # R writes a header without the name of the first column, whose cells are different names.
+    names = {row[0] for row in rows[1:] if not is_float(row[0]) or re.fullmatch(r"[+-]?\d+", row[0])}
+    one_less = used[0] == len(rows[0]) == columns - 1 and all(len(row) == columns for row in rows[1:])
+    if len(rows) > 2 and one_less and len(names) == len(rows) - 1:
         return [[""] + rows[0]] + padded[1:]
     return padded if all(len(row) == columns for row in padded) else None
 
@@ -348,7 +350,8 @@ def compare_damaged(case, found, report):
         cells = found["rows"]
     else:
         cells = [found["header"]] + found["rows"]
-    cells = [[cell.strip(" \t\r\n\f") for cell in row] for row in cells]
+    # An empty cell in quotes is a record for palmnet.
+    cells = [[cell.strip(" \t\r\n\f") for cell in row] for row in cells if row != [""]]
 
     def same(even):
         if even is None or len(even) != len(cells):
@@ -444,6 +447,7 @@ def check_refusal(case, error, rows, even, report):
         ("two columns are called", even is not None and len(set(even[0])) < len(even[0])),
         ("no rows under it", even is not None and len(even) == 1),
         ("is empty", not rows),
+        ("stands alone, as a title does", rows and len(list(filter(None, rows[0]))) == 1 < max(map(len, rows))),
         ("nothing but separators", not rows),
     ]
     for part, holds in reasons:
