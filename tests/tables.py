@@ -45,7 +45,7 @@ LEGITIMATE = {
     "words that begin with a digit": "most cells of a short column are `5more`, as 5 kg would be; the error tells how to choose",
     "one empty cell in quotes": "for palmnet a record of a table with one column, not a blank line",
     "a second byte order mark": "one that is not at the beginning is a character of a cell; csv does not show it as such",
-    "decorated numbers": "palmnet reads 12 %, 1 234,5, 0x1F, １２ and − 3 as numbers, and - as missing; pandas as texts",
+    "decorated numbers": "palmnet reads 12 %, 1 234,5, 0x1F, １２, 5- and − 3 as numbers, and - as missing; pandas as texts",
     "few different cells": "numbers and a few words are categories with a note; pandas has texts, too",
 }
 
@@ -240,7 +240,8 @@ def trimmed(rows):
     columns = max(used)
     padded = [row[:columns] for row in rows]
     # R writes a header without the name of the first column, whose cells are different names.
-    names = {row[0] for row in rows[1:] if not is_float(row[0]) or re.fullmatch(r"[+-]?\d+", row[0])}
+    measured = r"(?i)[+-]?(nan|inf|infinity|\d*\.\d*(e[+-]?\d+)?|\d+e[+-]?\d+)"
+    names = {row[0] for row in rows[1:] if not re.fullmatch(measured, row[0])}
     one_less = used[0] == len(rows[0]) == columns - 1 and all(len(row) == columns for row in rows[1:])
     if len(rows) > 2 and one_less and len(names) == len(rows) - 1:
         return [[""] + rows[0]] + padded[1:]
@@ -414,7 +415,7 @@ def compare_types(case, found, body, report):
             else:
                 report.counts["columns with pandas' numbers"] += 1
         elif column["kind"] == "number":
-            noted = ["read as numbers with", "read as hexadecimal numbers"]
+            noted = ["read as numbers with", "read as hexadecimal numbers", "read as numbers, `"]
             # Control characters in a name are escaped in a note.
             of_it = [note for note in found["notes"] if name in note or not name.isprintable()]
             decorated = any(words in note for note in of_it for words in noted)
