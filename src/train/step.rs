@@ -441,8 +441,7 @@ impl<'a> Shared<'a> {
             Targets::Values(_) => return,
         };
         if fraction > 0.0 {
-            let part = fraction / classes as f32;
-            y.as_mut_slice().iter_mut().for_each(|y| *y = *y * (1.0 - fraction) + part);
+            y.as_mut_slice().iter_mut().for_each(|y| *y = *y * (1.0 - fraction) + fraction / classes as f32);
         }
     }
 
