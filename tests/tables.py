@@ -45,7 +45,7 @@ LEGITIMATE = {
     "words that begin with a digit": "most cells of a short column are `5more`, as 5 kg would be; the error tells how to choose",
     "one empty cell in quotes": "for palmnet a record of a table with one column, not a blank line",
     "a second byte order mark": "one that is not at the beginning is a character of a cell; csv does not show it as such",
-    "decorated numbers": "palmnet reads 12 %, 1 234,5, 0x1F, １２ and − 3 as numbers, and - as missing; pandas as texts",
+    "decorated numbers": "palmnet reads 12 %, 1 234,5, 0x1F, １２, 5- and − 3 as numbers, and - as missing; pandas as texts",
     "few different cells": "numbers and a few words are categories with a note; pandas has texts, too",
 }
 
@@ -239,8 +239,11 @@ def trimmed(rows):
     used = [max((i + 1 for i, cell in enumerate(row) if cell), default=0) for row in rows]
     columns = max(used)
     padded = [row[:columns] for row in rows]
-    # R writes a header without the name of the first column.
-    if len(rows) > 2 and used[0] == len(rows[0]) == columns - 1 and all(len(row) == columns for row in rows[1:]):
+    # R writes a header without the name of the first column, whose cells are different names.
+    measured = r"(?i)[+-]?(nan|inf|infinity|\d*\.\d*(e[+-]?\d+)?|\d+e[+-]?\d+)"
+    names = {row[0] for row in rows[1:] if not re.fullmatch(measured, row[0])}
+    one_less = used[0] == len(rows[0]) == columns - 1 and all(len(row) == columns for row in rows[1:])
+    if len(rows) > 2 and one_less and len(names) == len(rows) - 1:
         return [[""] + rows[0]] + padded[1:]
     return padded if all(len(row) == columns for row in padded) else None
 
@@ -348,7 +351,8 @@ def compare_damaged(case, found, report):
         cells = found["rows"]
     else:
         cells = [found["header"]] + found["rows"]
-    cells = [[cell.strip(" \t\r\n\f") for cell in row] for row in cells]
+    # An empty cell in quotes is a record for palmnet.
+    cells = [[cell.strip(" \t\r\n\f") for cell in row] for row in cells if row != [""]]
 
     def same(even):
         if even is None or len(even) != len(cells):
@@ -411,7 +415,7 @@ def compare_types(case, found, body, report):
             else:
                 report.counts["columns with pandas' numbers"] += 1
         elif column["kind"] == "number":
-            noted = ["read as numbers with", "read as hexadecimal numbers"]
+            noted = ["read as numbers with", "read as hexadecimal numbers", "read as numbers, `"]
             # Control characters in a name are escaped in a note.
             of_it = [note for note in found["notes"] if name in note or not name.isprintable()]
             decorated = any(words in note for note in of_it for words in noted)
@@ -444,6 +448,7 @@ def check_refusal(case, error, rows, even, report):
         ("two columns are called", even is not None and len(set(even[0])) < len(even[0])),
         ("no rows under it", even is not None and len(even) == 1),
         ("is empty", not rows),
+        ("stands alone, as a title does", rows and len(list(filter(None, rows[0]))) == 1 < max(map(len, rows))),
         ("nothing but separators", not rows),
     ]
     for part, holds in reasons:

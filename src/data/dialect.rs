@@ -86,12 +86,32 @@ pub(super) fn separator(text: &str, position: usize) -> u8 {
         return best;
     }
     let end = sample_end(text, position);
+    // A table with a damaged line is not one of blanks because of them in its cells.
+    if split.is_none() && is_in_most_lines(&text[position..end], best) {
+        return best;
+    }
     let blanks = unblanked(&text[..end], position).and_then(|text| judge(&text, position, BLANKS));
     let may_be = |blanks: &Split| blanks.numeric > 0.5 && (blanks.is_even || blanks.cells > 2);
     match blanks.filter(may_be) {
         Some(blanks) if split.is_none_or(|split| split.cells < blanks.cells) => BLANKS,
         _ => best,
     }
+}
+
+/// Returns whether half of the lines or more have this separator outside quotes. A comma between digits does not count.
+fn is_in_most_lines(text: &str, separator: u8) -> bool {
+    let separates = |part: &str| {
+        let is_digit = |byte: Option<&u8>| byte.is_some_and(u8::is_ascii_digit);
+        let (bytes, indices) = (part.as_bytes(), part.bytes().enumerate());
+        let decimal = |i: usize| i > 0 && is_digit(bytes.get(i - 1)) && is_digit(bytes.get(i + 1));
+        indices.filter(|&(_, byte)| byte == separator).any(|(i, byte)| byte != b',' || !decimal(i))
+    };
+    let (mut lines, mut separated) = (0, 0);
+    for line in text.split(['\n', '\r']).filter(|line| !line.trim().is_empty()) {
+        lines += 1;
+        separated += usize::from(line.split('"').step_by(2).any(separates));
+    }
+    separated > 0 && separated * 2 >= lines
 }
 
 /// Returns a text in which, from `position` on, [`BLANKS`] stands for every row of blanks between two cells; or nothing,

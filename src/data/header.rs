@@ -94,7 +94,8 @@ impl<'a> Column<'a> {
             return 0;
         };
         let recurs = self.filled >= FEWEST_RECORDS && self.different.len() * 2 <= self.filled;
-        if self.again > 0 && (own == Kind::Text || recurs) {
+        // `5more` among texts is one of them.
+        if self.again > 0 && (own == Kind::Text || majority == Kind::Text || recurs) {
             return -2;
         }
         match (own, majority) {
@@ -252,6 +253,7 @@ mod tests {
             "?,x,1\n3,x,2\n4,y,1",
             "0,1\n1,0\n0,1\n1,1\n0,0",
             "vhigh,2,2,high\nmed,3,4,high\nvhigh,5more,2,med",
+            "5more,ab,no\nx,red,no\ny,red,maybe\n5more,blue,no\nz,blue,maybe",
             "N/A,yes\n1.5,no\n2.5,yes\n3.5,no",
             "nan\n1.5\n2.5",
             "1990,1991,1992,5\n1991,1992,1993,7\n1992,1993,1994,4\n1993,1994,1995,6\n1994,1995,1996,5",

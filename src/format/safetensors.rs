@@ -149,7 +149,8 @@ impl Safetensors {
     /// than `F32`, `F16` or `BF16`.
     pub fn from_bytes(bytes: &[u8], file_name: &str) -> error::Result<Self> {
         // The tensors, widened to single precision if they are of half, and the header when it is parsed.
-        let header = bytes.first_chunk().map_or(0, |&length| u64::from_le_bytes(length).min(MAX_HEADER as u64));
+        let longest = bytes.len().min(MAX_HEADER) as u64;
+        let header = bytes.first_chunk().map_or(0, |&length| u64::from_le_bytes(length).min(longest));
         check_memory(bytes.len().saturating_mul(2).saturating_add(16 * header as usize), file_name)?;
         parse(bytes).map_err(|message| Error::format(file_name, message))
     }

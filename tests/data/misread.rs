@@ -140,6 +140,21 @@ fn blanks_at_the_end_make_no_column() {
 }
 
 #[test]
+fn a_damaged_line_makes_no_table_of_blanks() {
+    // Each has as many cells in every line if blanks separate them.
+    for (text, line) in [
+        ("15.39 €|no\n16.40 €|yes\n-32.96 €no\n16.22 €|no\n", 3),
+        ("2000\ty\n70.64\tno\n-31\tno\n\t60336\tno\n", 4),
+        ("2000-10-28 13:14:01,no\n1990-02 19\n", 2),
+    ] {
+        let error = Table::parse(text, "table").unwrap_err().to_string();
+        assert!(error.starts_with(&format!("table, line {line}: ")), "{error}");
+    }
+    let table = Table::parse("15,5 red 1;2\n16,5 blue 3;4;5\n17,5 red 6\n17,5 red 6\n17,5 red 6\n", "table").unwrap();
+    assert_eq!(table.columns(), 3);
+}
+
+#[test]
 fn decorated_numbers_are_numbers() {
     let thousands = |cell: &str| cell.replace(['"', ','], "");
     let small: Vec<f32> = text("thousands_small.csv")

@@ -27,14 +27,17 @@ static FOLDERS: LazyLock<[PathBuf; 2]> = LazyLock::new(|| {
 fuzz_target!(|bytes: &[u8]| {
     let Ok(text) = std::str::from_utf8(bytes) else { return };
     let words: Vec<&str> = text.split('\n').collect();
-    // These train without a file, for seconds.
+    // These train without a file, for seconds. `--help` may be the value of another option.
     let is_slow = |word: &&str| matches!(*word, "demo" | "bench");
     let is_elsewhere = |word: &&str| word.contains(['/', '\0']) || word.contains("..");
-    let asks_for_help = words.contains(&"--help") || words.contains(&"-h");
-    if words.iter().any(is_elsewhere) || (words.first().is_some_and(is_slow) && !asks_for_help) {
+    let asks_for_help = matches!(words[..], [_, "--help" | "-h"] | ["help", _]);
+    if words.iter().any(is_elsewhere) || (words.iter().any(|word| is_slow(&word)) && !asks_for_help) {
         return;
     }
     let takes_no_time = words.first().is_some_and(|word| matches!(*word, "predict" | "eval" | "info"));
+    // The fuzzer reads its corpus, whose path may be relative, in between.
+    let before = std::env::current_dir().unwrap();
     std::env::set_current_dir(&FOLDERS[usize::from(!takes_no_time)]).unwrap();
     cli::run(words.into_iter().map(OsString::from));
+    std::env::set_current_dir(before).unwrap();
 });

@@ -29,9 +29,9 @@ fuzz_target!(|bytes: &[u8]| {
     // Prediction reads the same numbers as training.
     let again = schema.read_rows(&parsed).expect("the columns are there");
     if again.features.rows() == data.len() && again.failures.is_empty() {
-        let numbers = data.to_matrix();
+        let (read, numbers) = (again.features.to_matrix(), data.to_matrix());
         let same = |(a, b): (&f32, &f32)| a.to_bits() == b.to_bits() || (a.is_nan() && b.is_nan());
-        assert!(again.features.as_slice().iter().zip(numbers.as_slice()).all(same));
+        assert!(read.as_slice().iter().zip(numbers.as_slice()).all(same));
     }
     let mut reading = schema.reading();
     reading.unknown = if second / 12 % 2 == 0 { Unknown::Other } else { Unknown::Error };
