@@ -86,8 +86,8 @@ pub(super) fn separator(text: &str, position: usize) -> u8 {
         return best;
     }
     let end = sample_end(text, position);
-    // A table with a damaged line is not one of blanks because of them in its cells.
-    if split.is_none() && is_in_most_lines(&text[position..end], best) {
+    // A table is not one of blanks because of them in its cells, also if a line is damaged. A tab may be one of them.
+    if (split.is_none() || best != b'\t') && is_in_most_lines(&text[position..end], best) {
         return best;
     }
     let blanks = unblanked(&text[..end], position).and_then(|text| judge(&text, position, BLANKS));

@@ -150,6 +150,9 @@ fn a_damaged_line_makes_no_table_of_blanks() {
         let error = Table::parse(text, "table").unwrap_err().to_string();
         assert!(error.starts_with(&format!("table, line {line}: ")), "{error}");
     }
+    let table = Table::parse("2024-05-31 12:30 h,yes\n2024-06-01 13:30 h,no\n", "table").unwrap();
+    let last = table.cells(table.rows() - 1);
+    assert_eq!(last.collect::<Vec<_>>(), ["2024-06-01 13:30 h", "no"]);
     let table = Table::parse("15,5 red 1;2\n16,5 blue 3;4;5\n17,5 red 6\n17,5 red 6\n17,5 red 6\n", "table").unwrap();
     assert_eq!(table.columns(), 3);
 }
