@@ -10,7 +10,7 @@ use std::hint::black_box;
 const SLACK: usize = 4 << 20;
 
 /// The addresses that a thread may take: its stack and, with the GNU C library, a heap of its own.
-const THREAD: usize = if usize::BITS < 64 { 4 << 20 } else { 68 << 20 };
+const THREAD: usize = if usize::BITS < 64 || cfg!(fuzzing) { 4 << 20 } else { 68 << 20 };
 
 /// Returns so many threads if there is memory for them beside so many bytes, else one.
 pub(crate) fn threads_beside(bytes: usize, threads: usize) -> usize {

@@ -5,7 +5,7 @@ use crate::base::error::Error;
 use crate::base::text::quoted;
 
 /// The remedies for a missing cell in data for a model, in a target, and in a table to train on.
-pub(super) const UNFILLED: &str = "fill the cell in, remove the line, or train with missing cells (--missing fill)";
+pub(super) const UNFILLED: &str = "fill the cell in, remove the line, or train on a table in which cells of features are missing too (--missing fill)";
 pub(super) const UNLABELLED: &str =
     "there is nothing to compare with: fill the cell in, or leave such lines out (--missing drop, Table::drop_missing)";
 pub(super) const UNTRAINED: &str = "fill the cell in, or say what is to be done: --missing drop leaves such lines out, \
@@ -34,6 +34,15 @@ pub(super) fn stray_text(table: &Table, row: usize, column: usize) -> Error {
         ),
     };
     table.blame(row, column, format!("{} is not a number, which this column holds: {hint}", quoted(&cell)))
+}
+
+/// Returns the error for a cell that is not written as those of its column were in training: `form` says how.
+pub(super) fn unlike(table: &Table, row: usize, column: usize, cell: &str, form: &str) -> Error {
+    let message = format!(
+        "{} is not written as in training, where this column held {form}: correct the cell, or remove the line",
+        quoted(cell)
+    );
+    table.blame(row, column, message)
 }
 
 /// Returns the error for a column in which a comma may separate decimals or thousands.

@@ -165,6 +165,8 @@ impl Dataset {
         let mut data = Dataset::from_table_as(&table, &inferred.schema)?;
         // Those of the table stand in front already.
         let more = data.notes.split_off(table.notes().len());
+        let is_new = |note: &String| !inferred.notes.contains(note);
+        let more: Vec<String> = more.into_iter().filter(is_new).collect();
         data.notes = notes.into_iter().chain(inferred.notes).chain(more).collect();
         Ok(data)
     }

@@ -120,9 +120,12 @@ pub(super) fn unblanked(text: &str, position: usize) -> Option<String> {
     let mut rewritten = String::new();
     rewritten.try_reserve(text.len()).ok()?;
     rewritten.push_str(&text[..position]);
-    let (mut quoted, mut pending, mut at_start) = (false, false, true);
+    let (mut quoted, mut closed, mut pending, mut at_start) = (false, false, false, true);
     for c in text[position..].chars() {
-        quoted ^= c == '"';
+        // A cell opens with its quote, and a doubled one does not close it: others, as in `9"`, belong to it.
+        let opens = c == '"' && !quoted && (pending || at_start || closed);
+        closed = c == '"' && quoted;
+        quoted = (quoted && !closed) || opens;
         match c {
             ' ' | '\t' if !quoted => pending = true,
             '\n' | '\r' if !quoted => {

@@ -2,6 +2,7 @@
 
 mod blame;
 mod cell;
+mod cells;
 mod coded;
 mod dataset;
 mod device;

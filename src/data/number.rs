@@ -282,6 +282,11 @@ pub(super) fn is_numeric(cell: &str) -> bool {
         || Parts::of(&cell).is_some_and(|parts| parts.notations() != 0)
 }
 
+/// Returns whether a number is written in a way that may surprise: see [`Parts::is_unusual`].
+pub(super) fn is_unusual(cell: &str) -> bool {
+    cell.parse::<f64>().is_err() && Parts::of(&normalized(cell)).is_some_and(|parts| parts.is_unusual)
+}
+
 /// The notation of a column, found cell by cell.
 #[derive(Clone, Debug)]
 pub(super) struct Notation {

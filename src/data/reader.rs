@@ -2,14 +2,15 @@
 
 use std::ops::Range;
 
-use super::blame::{UNFILLED, UNLABELLED, infinite, missing, stray_text};
+use super::blame::{UNFILLED, UNLABELLED, infinite, missing, stray_text, unlike};
 use super::cell::{Cell, finite};
-use super::coded::{Coded, MISSING, NONE};
+use super::cells::{Cells, Row};
+use super::coded::{MISSING, NONE};
 use super::features::Features;
 use super::memory::{READ, check_memory};
-use super::number::NumberForm;
+use super::number::{NumberForm, is_unusual};
 use super::reading::{Reading, Unknown};
-use super::schema::{Column, ColumnKind, Schema, TargetSchema};
+use super::schema::{ColumnKind, Schema, TargetSchema};
 use super::span::{short, single};
 use super::table::Table;
 use super::targets::Targets;
@@ -243,57 +244,21 @@ enum Role<'a> {
     Value { target: usize, form: &'a NumberForm },
 }
 
-/// The rows of a table, as numbers.
-struct Cells {
-    /// Rows × the inputs that are not of categories.
-    numbers: Matrix,
-    /// Rows × columns of categories.
-    codes: Vec<u32>,
-    /// Rows × targets; that of a class is its index.
-    targets: Matrix,
-}
-
-/// A row of [`Cells`].
-struct Row<'a> {
-    x: &'a mut [f32],
-    codes: &'a mut [u32],
-    y: &'a mut [f32],
-}
-
-impl Cells {
-    fn new(schema: &Schema, rows: usize, targets: usize) -> Cells {
-        let columns = schema.columns();
-        let numbers = columns.iter().filter(|column| !column.has_categories()).map(Column::width).sum();
-        let coded = columns.iter().filter(|column| column.has_categories()).count();
-        Cells {
-            numbers: Matrix::zeros(rows, numbers),
-            codes: vec![NONE; rows * coded],
-            targets: Matrix::zeros(rows, targets),
-        }
-    }
-
-    fn row_mut(&mut self, row: usize) -> Row<'_> {
-        let coded = self.codes.len() / self.numbers.rows();
-        let codes = &mut self.codes[row * coded..][..coded];
-        Row { x: self.numbers.row_mut(row), codes, y: self.targets.row_mut(row) }
-    }
-
-    fn features(self, schema: &Schema) -> Features {
-        let columns = schema.columns().iter().zip(schema.inputs());
-        let categories: Vec<Range<usize>> =
-            columns.filter(|(column, _)| column.has_categories()).map(|(_, inputs)| inputs).collect();
-        match categories.is_empty() {
-            true => self.numbers.into(),
-            false => Coded::new(schema.width(), self.numbers, self.codes, categories).into(),
-        }
-    }
-}
-
-/// The categories of a column that training did not have: the number of cells, and the first of them.
+/// The cells of a column that may surprise: categories that training did not have, or numbers that are written in an
+/// unusual way. Their number, and the first of them.
 #[derive(Clone, Default)]
 struct Strangers {
     count: usize,
     first: String,
+}
+
+impl Strangers {
+    fn see(&mut self, cell: &str) {
+        self.count += 1;
+        if self.count == 1 {
+            self.first = cell.to_string();
+        }
+    }
 }
 
 /// Reads the rows of a table.
@@ -349,7 +314,12 @@ impl<'a> Reader<'a> {
         match &self.roles[column] {
             Role::Unused => {}
             Role::Number { inputs, form, marks } => match number(cell, form) {
-                Some(number) if !self.is_named_missing(cell) => x[inputs.start] = number,
+                Some(number) if !self.is_named_missing(cell) => {
+                    x[inputs.start] = number;
+                    if is_unusual(cell) {
+                        self.unknown[column].see(cell);
+                    }
+                }
                 _ => self.read_missing(at, cell, &mut x[inputs.clone()], *marks)?,
             },
             Role::Time { inputs, form, marks } => {
@@ -384,8 +354,24 @@ impl<'a> Reader<'a> {
         let table = self.table;
         match table.content(column, cell) {
             Cell::Infinite => infinite(table, row, column, cell),
-            Cell::Text if !table.reading().is_missing_number(cell.trim()) => stray_text(table, row, column),
-            _ => missing(table, row, column, cell, UNLABELLED),
+            Cell::Missing => missing(table, row, column, cell, UNLABELLED),
+            Cell::Text if table.reading().is_missing_number(cell.trim()) => {
+                missing(table, row, column, cell, UNLABELLED)
+            }
+            Cell::Number(_) | Cell::Text => self.unlike((row, column), cell),
+        }
+    }
+
+    /// Returns the error for a cell that is not written as those of its column were in training.
+    fn unlike(&self, (row, column): (usize, usize), cell: &str) -> Error {
+        let form = match &self.roles[column] {
+            Role::Number { form, .. } | Role::Value { form, .. } => form.description(),
+            Role::Time { form, .. } => return unlike(self.table, row, column, cell, form.noun()),
+            _ => None,
+        };
+        match form {
+            Some(form) => unlike(self.table, row, column, cell, &form),
+            None => stray_text(self.table, row, column),
         }
     }
 
@@ -400,8 +386,10 @@ impl<'a> Reader<'a> {
         let table = self.table;
         match table.content(column, cell) {
             Cell::Infinite => return Err(infinite(table, row, column, cell)),
+            // Also a number, if it is not written as those of training: it is not missing, and could be misread.
+            Cell::Number(_) => return Err(self.unlike((row, column), cell)),
             Cell::Text if !table.reading().is_missing_number(cell.trim()) => {
-                return Err(stray_text(table, row, column));
+                return Err(self.unlike((row, column), cell));
             }
             _ if !self.schema.allows_missing() => return Err(missing(table, row, column, cell, UNFILLED)),
             _ => {}
@@ -425,11 +413,7 @@ impl<'a> Reader<'a> {
             if let Unknown::Error = table.reading().unknown {
                 return Err(known.unknown(table, row, column, cell));
             }
-            let strangers = &mut self.unknown[column];
-            strangers.count += 1;
-            if strangers.count == 1 {
-                strangers.first = cell.to_string();
-            }
+            self.unknown[column].see(cell);
         }
         Ok(match marks {
             // The last input of the column.
@@ -439,14 +423,19 @@ impl<'a> Reader<'a> {
         })
     }
 
-    /// Returns a sentence for each column with unknown categories.
+    /// Returns a sentence for each column with cells that may surprise.
     fn notes(&self) -> Vec<String> {
         let strangers = self.unknown.iter().enumerate().filter(|(_, strangers)| strangers.count > 0);
         let note = |(column, Strangers { count, first }): (usize, &Strangers)| {
-            let (name, cells) = (quoted(&self.table.column_name(column)), counted(*count, "cell"));
+            let name = quoted(&self.table.column_name(column));
+            if let Role::Number { form, .. } = &self.roles[column] {
+                let number = form.read(first).unwrap_or(f64::NAN);
+                return format!("the column {name} is read as numbers, {} as {number}", quoted(first));
+            }
             format!(
-                "the column {name} has {cells} with a category that training did not have, as {}: it counts as none \
+                "the column {name} has {} with a category that training did not have, as {}: it counts as none \
                  (--unknown error refuses it)",
+                counted(*count, "cell"),
                 quoted(first)
             )
         };

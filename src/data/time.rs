@@ -95,6 +95,15 @@ impl Date {
 }
 
 impl TimeForm {
+    /// Returns the noun for the cells, for messages.
+    pub(super) fn noun(&self) -> &'static str {
+        match (self.date, self.clock) {
+            (true, true) => "dates with times of day",
+            (true, false) => "dates",
+            (false, _) => "times",
+        }
+    }
+
     /// Returns the names of the numbers that a cell becomes.
     pub fn parts(&self) -> &'static [&'static str] {
         match (self.date, self.clock) {

@@ -174,3 +174,58 @@ fn errors_of_spreadsheets_are_missing_cells() {
     has_note(&data, "missing cells are filled in: 3 of `x`");
     says(column(&["2e1", "1e40", "3e5"]), &["--categories x if the column holds codes"]);
 }
+
+#[test]
+fn cells_unlike_those_of_training_are_errors_or_noted() {
+    let train = |cells: [&str; 8]| {
+        let rows = cells.iter().zip(0..).map(|(cell, y)| format!("{cell};{y}.5\n"));
+        let text = format!("a;y\n;7.5\n{}", rows.collect::<String>());
+        Dataset::from_table(Table::parse(text, "a.csv").unwrap(), Target::Last, Missing::Fill).unwrap()
+    };
+    let read = |data: &Dataset, cell: &str| {
+        let reading = data.schema().reading();
+        let table = Table::parse_with(format!("a\n{cell}\n"), "b.csv", &reading).unwrap();
+        data.schema().read_rows(&table).unwrap()
+    };
+    // Where cells may be missing, a number in another form is none: it is an error.
+    let percent = train(["1%", "2%", "3%", "4%", "5%", "6%", "7%", "8%"]);
+    let comma = train(["1,25", "2,5", "3,75", "4,5", "5,5", "6,5", "7,5", "8,5"]);
+    let dates = train([
+        "2020-01-02",
+        "2020-01-03",
+        "2020-02-02",
+        "2020-02-05",
+        "2020-03-02",
+        "2020-03-09",
+        "2020-04-02",
+        "2020-05-02",
+    ]);
+    for (data, cell, form) in [
+        (&percent, "90", "numbers with `%`"),
+        (&percent, "0.9", "numbers with `%`"),
+        (&comma, "90.5", "numbers with decimal commas"),
+        (&dates, "25", "dates"),
+        (&dates, "20200125", "dates"),
+    ] {
+        let found = read(data, cell);
+        let error = found.failures[0].1.to_string();
+        assert!(
+            error.contains(&format!("`{cell}` is not written as in training, where this column held {form}")),
+            "{error}"
+        );
+    }
+    // A plain column understands a minus behind a number, and says so.
+    let plain = train(["1", "2", "3", "4", "5", "6", "7", "8"]);
+    let found = read(&plain, "5-");
+    assert_eq!((found.features.to_matrix().as_slice()[0], found.failures.len()), (-5.0, 0));
+    assert_eq!(found.notes, ["the column `a` is read as numbers, `5-` as -5"]);
+    assert!(read(&plain, "-5").notes.is_empty());
+}
+
+#[test]
+fn inches_are_no_quotes_in_a_table_of_blanks() {
+    let lines: String = (0..40).map(|i| format!("{i}\" {}\" 2 3 0.{i}\n", i * 7 % 13)).collect();
+    let table = Table::parse(lines, "a.txt").unwrap();
+    assert_eq!(table.columns(), 5);
+    assert_eq!(table.cells(1).take(2).collect::<Vec<_>>(), ["1\"", "7\""]);
+}
