@@ -7,7 +7,7 @@ use super::cell::{Cell, finite};
 use super::cells::{Cells, Row};
 use super::coded::{MISSING, NONE};
 use super::features::Features;
-use super::memory::{READ, check_memory};
+use super::memory::{READ, check_memory, too_large};
 use super::number::{NumberForm, is_unusual};
 use super::reading::{Reading, Unknown};
 use super::schema::{ColumnKind, Schema, TargetSchema};
@@ -16,6 +16,7 @@ use super::table::Table;
 use super::targets::Targets;
 use super::time::TimeForm;
 use crate::base::error::{Error, Result};
+use crate::base::memory::is_available;
 use crate::base::sort::NameIndex;
 use crate::base::text::{counted, listed, quoted};
 use crate::linalg::matrix::Matrix;
@@ -39,9 +40,14 @@ impl Schema {
     ///
     /// # Errors
     /// If a column is missing, or a cell of it is missing and may not be, infinite, or not a number in a column of
-    /// numbers.
+    /// numbers; or if there is no memory for the matrix.
     pub fn features(&self, table: &Table) -> Result<Matrix> {
-        Ok(self.coded_features(table)?.to_matrix())
+        let features = self.coded_features(table)?;
+        let numbers = features.rows().saturating_mul(features.columns());
+        if !is_available(numbers.saturating_mul(4)) {
+            return Err(too_large(table.file(), &format!("{} inputs of {} rows", features.columns(), features.rows())));
+        }
+        Ok(features.to_matrix())
     }
 
     /// Reads the [`features`](Self::features) of a table, with a number for each category.

@@ -324,7 +324,7 @@ impl Schema {
     }
 
     /// Returns the inputs of each column, in their order.
-    pub(super) fn inputs(&self) -> impl Iterator<Item = Range<usize>> {
+    pub(crate) fn inputs(&self) -> impl Iterator<Item = Range<usize>> {
         self.columns.iter().scan(0, |end, column| {
             let start = *end;
             *end += column.width();

@@ -84,26 +84,24 @@ impl Model {
         Ok(Predictions { outputs, failures, notes })
     }
 
-    /// Returns a sentence for each feature that was constant in training and is not in `x`.
+    /// Returns a sentence for each column with a feature that was constant in training and is not in `x`.
     fn moved_constants(&self, x: &Features, failures: &[(usize, Error)]) -> Vec<String> {
         let scaler = self.preprocessing().features();
         let constant = |input: &usize| scaler.factor()[*input] == 0.0;
-        let mut notes = Vec::new();
+        // In the order of the rows.
+        let is_failure = |row: usize| failures.binary_search_by_key(&row, |(failed, _)| *failed).is_ok();
         let names = self.schema().input_names();
-        for input in (0..scaler.columns()).filter(constant) {
+        let note = |input: usize| {
             let expected = scaler.offset()[input];
-            // In the order of the rows.
-            let is_failure = |row: usize| failures.binary_search_by_key(&row, |(failed, _)| *failed).is_ok();
             let differs = |(row, found): &(usize, f32)| !found.is_nan() && *found != expected && !is_failure(*row);
             let rows = x.column(input).enumerate().filter(differs).count();
-            if rows > 0 {
-                let (name, rows) = (quoted(&names[input]), counted(rows, "row"));
-                notes.push(format!(
-                    "{name} was {expected} in all of the training data and is not in {rows}: it has no influence"
-                ));
-            }
-        }
-        notes
+            let (name, count) = (quoted(&names[input]), counted(rows, "row"));
+            (rows > 0).then(|| {
+                format!("{name} was {expected} in all of the training data and is not in {count}: it has no influence")
+            })
+        };
+        // One for each column of the table, which may have many inputs.
+        self.schema().inputs().filter_map(|inputs| inputs.filter(constant).find_map(note)).collect()
     }
 
     /// Returns the prediction for one row of cells, each with the name of its column: in any order, as text, without

@@ -59,8 +59,8 @@ pub const MISSING: Opt = Opt::new(
     "error|drop|fill",
     Data,
     "How missing cells are handled: as an error; drop their rows; or fill features in with the median or the most \
-     frequent category of the training data, as later in prediction. With fill, a column with more than a few has an \
-     input that says so. Rows without a target are never filled in: with fill they are dropped.",
+     frequent category of the training data, as later in prediction if the training data has missing features. With \
+     fill, a column with more than a few has an input that says so. Rows without a target are never filled in: with fill they are dropped.",
 )
 .choices(|| vec!["error", "drop", "fill"])
 .default(|| "fill".into());
