@@ -83,9 +83,10 @@ impl Table {
             let message = "has nothing but separators: a header or a line of numbers was expected";
             return Err(Error::format(&self.file, message));
         }
-        if lines.empty > 0 {
-            let are = verb(lines.empty);
-            self.notes.push(format!("{} without content {are} left out", counted(lines.empty, "line")));
+        for (count, what) in [(lines.empty, "without content "), (lines.blank, "between others that are blank ")] {
+            if count > 0 {
+                self.notes.push(format!("{} {what}{} left out", counted(count, "line"), verb(count)));
+            }
         }
         let has_row_names = self.arrange(&lines)?;
         check_shape(&self.file, lines.records.len(), self.columns)?;

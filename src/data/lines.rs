@@ -78,17 +78,24 @@ pub(super) struct Lines {
     pub used: usize,
     /// The number of records with separators and nothing else.
     pub empty: usize,
+    /// The number of blank lines between records.
+    pub blank: usize,
 }
 
 impl Lines {
     /// Finds the records from here to the end.
     pub fn scan(mut scanner: Scanner<'_>, has_quotes: bool, file: &str) -> Result<Lines> {
         let first = Line { cells: 0, used: 0 };
-        let mut lines = Lines { records: Vec::new(), first, fewest: usize::MAX, most: 0, used: 0, empty: 0 };
+        let mut lines = Lines { records: Vec::new(), first, fewest: usize::MAX, most: 0, used: 0, empty: 0, blank: 0 };
+        let mut end = scanner.line;
         while scanner.skip_blank_lines() {
+            if !lines.records.is_empty() {
+                lines.blank += scanner.line - end;
+            }
             let record = Record { position: scanner.position, line: scanner.line };
             let blame = |(line, message)| fault(file, line, message);
             let line = Line::read(&mut scanner, has_quotes).map_err(blame)?;
+            end = scanner.line;
             if line.cells > MOST_CELLS {
                 let message = format!("{} cells, more than {MOST_CELLS}: is the end of the line missing?", line.cells);
                 return Err(fault(file, record.line, message));

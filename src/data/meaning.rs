@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 
 use super::blame::{UNTRAINED, ambiguous, infinite, missing, stray_text};
-use super::cell::finite;
+use super::cell::{Cell, finite};
 use super::labels::{self, Content};
 use super::number::{Notation, NumberForm, Verdict, is_numeric};
 use super::schema::{ColumnKind, TargetSchema};
@@ -146,6 +146,7 @@ impl Inference<'_> {
                 _ if is_class(column) => Meaning::Text,
                 None => {
                     self.hint_at_codes(column);
+                    self.hint_at_dates(column);
                     Meaning::Number(NumberForm::default())
                 }
                 Some((notation, times)) => match notation.verdict(decimal) {
@@ -209,6 +210,30 @@ impl Inference<'_> {
             let name = quoted(&self.table.column_name(column));
             let (colon, parts) = if form.is_plain() { ("numbers, ", parts) } else { ("", parts) };
             self.notes.push(format!("the column {name} is read as {colon}{}", parts.join(", ")));
+        }
+    }
+
+    /// Notes that a column of numbers looks like one of dates: 20240131.
+    fn hint_at_dates(&mut self, column: usize) {
+        let Summary { low, high, .. } = self.summaries[column];
+        // Many cells of this century and the last would be chance otherwise.
+        const FEWEST: usize = 5;
+        if low < 19_000_101.0 || high > 21_001_231.0 || self.summaries[column].numbers < FEWEST {
+            return;
+        }
+        let is_date = |cell: &str| {
+            let part = |range: std::ops::Range<usize>| cell.get(range).and_then(|part| part.parse::<u32>().ok());
+            let is_day = part(6..8).is_some_and(|day| (1..=31).contains(&day));
+            cell.len() == 8 && is_day && part(4..6).is_some_and(|month| (1..=12).contains(&month))
+        };
+        let table = self.table;
+        let mut cells = (0..table.rows()).filter_map(|row| table.cells(row).nth(column));
+        if cells.all(|cell| is_date(cell.trim()) || !matches!(table.content(column, &cell), Cell::Number(_))) {
+            self.notes.push(format!(
+                "the column {} is read as numbers, though its cells look like dates: written as 2024-01-31, they become \
+                 year, month and day of the week",
+                quoted(&table.column_name(column))
+            ));
         }
     }
 

@@ -229,3 +229,20 @@ fn inches_are_no_quotes_in_a_table_of_blanks() {
     assert_eq!(table.columns(), 5);
     assert_eq!(table.cells(1).take(2).collect::<Vec<_>>(), ["1\"", "7\""]);
 }
+
+#[test]
+fn dates_without_hyphens_are_hinted_at() {
+    let dates = ["20240131", "20240229", "20231201", "20240105", "20240106", "20240310"];
+    assert!(
+        column(&dates).unwrap().notes().iter().any(|note| note.contains("`x`") && note.contains("look like dates"))
+    );
+    let others = ["20241331", "20240229", "20231201", "20240105", "20240106", "20240310"];
+    assert!(!column(&others).unwrap().notes().iter().any(|note| note.contains("look like dates")));
+}
+
+#[test]
+fn blank_lines_between_records_are_noted() {
+    let notes = |text: &str| Table::parse(text, "a.csv").unwrap().notes().to_vec();
+    assert_eq!(notes("a\n1.5\n\n2.5\n \n\n0.5\n"), ["3 lines between others that are blank are left out"]);
+    assert!(notes("\na\n1.5\n2.5\n\n\n").is_empty());
+}
