@@ -371,7 +371,7 @@ def compare_damaged(case, found, report):
         if ("blanks separate the cells" in found["notes"] and doubtful) or any(same(other) for other in others):
             report.legitimate("another separator")
             return
-        if any("start with #" in note for note in found["notes"]):
+        if any("with a # in front" in note for note in found["notes"]):
             report.legitimate("comment lines")
             return
         if rows == [] and case.text.strip('\ufeff" \r\n') == "":

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::path::Path;
 
 use palmnet::data::{Missing, Reading, Unknown};
-use palmnet::tune::diagnose_test;
+use palmnet::tune::{diagnose_split, diagnose_test};
 use palmnet::{Dataset, Error, Model, Table, Target};
 
 use super::Failure;
@@ -170,6 +170,7 @@ impl<'a> Request<'a> {
                 data.check_memory(1, 0)?;
                 // 1 minus a very small fraction rounds to 1, which would leave no test set.
                 let (train, test) = data.split((1.0 - fraction).min(1.0 - f64::EPSILON), seed);
+                warnings.extend(diagnose_split(&train, &test).map(|warning| warning.to_string()));
                 (train, Some(test))
             }
         };

@@ -36,13 +36,14 @@ pub(super) fn stray_text(table: &Table, row: usize, column: usize) -> Error {
     table.blame(row, column, format!("{} is not a number, which this column holds: {hint}", quoted(&cell)))
 }
 
-/// Returns the error for a cell that is not written as those of its column were in training: `form` says how.
-pub(super) fn unlike(table: &Table, row: usize, column: usize, cell: &str, form: &str) -> Error {
-    let message = format!(
-        "{} is not written as in training, where this column held {form}: correct the cell, or remove the line",
-        quoted(cell)
-    );
-    table.blame(row, column, message)
+/// Returns the error for a cell that is not written as those of its column were in training: `form` says how, if not as
+/// plain numbers.
+pub(super) fn unlike(table: &Table, row: usize, column: usize, cell: &str, form: Option<&str>) -> Error {
+    let what = match form {
+        Some(form) => format!("is not written as in training, where this column held {form}"),
+        None => "is not a number, which this column held in training".to_string(),
+    };
+    table.blame(row, column, format!("{} {what}: correct the cell, or remove the line", quoted(cell)))
 }
 
 /// Returns the error for a column in which a comma may separate decimals or thousands.

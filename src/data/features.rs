@@ -138,7 +138,7 @@ impl Features {
     }
 
     /// Returns how many features of these columns, in increasing order, are missing, over all examples.
-    pub(super) fn count_nan(&self, columns: &[usize]) -> usize {
+    pub(crate) fn count_nan(&self, columns: &[usize]) -> usize {
         match &self.values {
             Values::Float(matrix) => {
                 matrix.iter_rows().map(|x| columns.iter().filter(|&&column| x[column].is_nan()).count()).sum()

@@ -77,7 +77,7 @@ impl Table {
         }
         if comments > 0 {
             let (lines, are) = (counted(comments, "line"), verb(comments));
-            self.notes.push(format!("{lines} at the beginning that start with # {are} left out"));
+            self.notes.push(format!("{lines} at the beginning with a # in front {are} left out"));
         }
         if lines.records.is_empty() {
             let message = "has nothing but separators: a header or a line of numbers was expected";

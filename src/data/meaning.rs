@@ -309,11 +309,20 @@ impl Inference<'_> {
     /// Notes that a column would be one of dates or times, but for some cells.
     fn note_broken_dates(&mut self, column: usize) {
         let (times, stray) = time_cells(self.table, column);
-        if times * 2 <= self.summaries[column].filled() {
+        let (name, filled) = (quoted(&self.table.column_name(column)), self.summaries[column].filled());
+        if times * 2 <= filled {
+            let cells = (0..self.table.rows()).filter_map(|row| self.table.cells(row).nth(column));
+            // In one form or another.
+            if cells.filter(|cell| is_time(cell)).count() * 2 > filled {
+                self.notes.push(format!(
+                    "the column {name} has dates or times in different forms: they are read as texts (write all alike, as \
+                     2024-01-31)"
+                ));
+            }
             return;
         }
         let stray = stray.and_then(|row| self.table.cells(row).nth(column)).unwrap_or_default();
-        let (name, cell) = (quoted(&self.table.column_name(column)), stray.trim());
+        let cell = stray.trim();
         self.notes.push(format!(
             "the column {name} has dates or times, but its cell {} is none in the form of the others: all are read as \
              texts (correct the cell, or say --missing-values {cell} if it stands for a missing one)",

@@ -372,12 +372,13 @@ impl<'a> Reader<'a> {
     fn unlike(&self, (row, column): (usize, usize), cell: &str) -> Error {
         let form = match &self.roles[column] {
             Role::Number { form, .. } | Role::Value { form, .. } => form.description(),
-            Role::Time { form, .. } => return unlike(self.table, row, column, cell, form.noun()),
+            Role::Time { form, .. } => return unlike(self.table, row, column, cell, Some(form.noun())),
             _ => None,
         };
         match form {
-            Some(form) => unlike(self.table, row, column, cell, &form),
-            None => stray_text(self.table, row, column),
+            // It may be a header.
+            None if row == 0 && self.table.header().is_none() => stray_text(self.table, row, column),
+            form => unlike(self.table, row, column, cell, form.as_deref()),
         }
     }
 

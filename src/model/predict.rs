@@ -79,6 +79,12 @@ impl Model {
     /// If the table lacks a column that the model takes.
     pub fn predict_rows(&self, table: &Table) -> Result<Predictions> {
         let ReadRows { features, failures, mut notes, .. } = self.schema().read_rows(table)?;
+        let firsts: Vec<usize> = self.schema().inputs().map(|inputs| inputs.start).collect();
+        let missing = features.count_nan(&firsts);
+        if missing > 0 {
+            let verb = if missing == 1 { "is" } else { "are" };
+            notes.push(format!("{} {verb} filled in as in training", counted(missing, "missing cell")));
+        }
         notes.extend(self.moved_constants(&features, &failures));
         let outputs = self.predict_features(&features)?;
         Ok(Predictions { outputs, failures, notes })

@@ -95,6 +95,18 @@ pub fn diagnose_test(train: &Dataset, test: &Dataset) -> Option<Warning> {
     (count > 0).then_some(Warning::SharedExamples { count, of: test.len() })
 }
 
+/// Returns a warning if a tenth or more of the examples of a test set that was split off are in the training set too: a
+/// few examples are alike in many data sets. More than 100,000 examples are not looked at.
+#[must_use]
+pub fn diagnose_split(train: &Dataset, test: &Dataset) -> Option<Warning> {
+    const MOST: usize = 100_000;
+    if train.len() + test.len() > MOST {
+        return None;
+    }
+    diagnose_test(train, test)
+        .filter(|warning| matches!(warning, Warning::SharedExamples { count, of } if count * 10 >= *of))
+}
+
 fn class_warnings(train: &Dataset) -> Vec<Warning> {
     let Some(labels) = train.labels() else { return Vec::new() };
     let mut counts = vec![0usize; train.class_names().len()];

@@ -13,7 +13,7 @@ mod suspicion;
 mod warning;
 
 pub use cross_validation::{Figure, Fold, cross_validate, summarize};
-pub use diagnose::{diagnose, diagnose_test};
+pub use diagnose::{diagnose, diagnose_split, diagnose_test};
 pub use hyperparameters::{Hyperparameters, Normalization};
 pub use overrides::Overrides;
 pub use penalty::Trial;

@@ -246,3 +246,11 @@ fn blank_lines_between_records_are_noted() {
     assert_eq!(notes("a\n1.5\n\n2.5\n \n\n0.5\n"), ["3 lines between others that are blank are left out"]);
     assert!(notes("\na\n1.5\n2.5\n\n\n").is_empty());
 }
+
+#[test]
+fn dates_in_different_forms_are_noted() {
+    let cells = ["2020-01-02", "03.01.2020", "2020-01-04", "05.01.2020", "2020-01-02", "03.01.2020"];
+    assert!(
+        column(&cells).unwrap().notes().iter().any(|note| note.contains("`x` has dates or times in different forms"))
+    );
+}
