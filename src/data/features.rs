@@ -1,6 +1,7 @@
 //! The inputs of a set of examples: floats, or bytes and categories that are widened when they are used.
 
 use std::fmt;
+use std::sync::Arc;
 
 use super::coded::{Coded, fill_nan};
 use super::scaler::{Rows, Scaler};
@@ -26,12 +27,13 @@ enum Values {
     Coded(Coded),
 }
 
-/// Bytes are scaled when they are widened, one batch at a time.
+/// Bytes are scaled when they are widened, one batch at a time. Copies share them: a training copies its examples to scale
+/// them, and images are most of the memory of a training.
 #[derive(Clone, PartialEq)]
 struct Bytes {
     columns: usize,
     /// The examples, one after the other.
-    data: Vec<u8>,
+    data: Arc<Vec<u8>>,
     scaler: Scaler,
 }
 
@@ -50,7 +52,9 @@ impl Features {
         if columns == 0 || !data.len().is_multiple_of(columns) {
             return Err(Error::Mismatch(format!("{} bytes do not make rows of {columns} features", data.len())));
         }
-        Ok(Features { values: Values::Bytes(Bytes { columns, data, scaler: Scaler::identity(columns) }) })
+        Ok(Features {
+            values: Values::Bytes(Bytes { columns, data: Arc::new(data), scaler: Scaler::identity(columns) }),
+        })
     }
 
     /// Returns the number of examples.
@@ -172,7 +176,7 @@ impl Features {
             Values::Bytes(bytes) => {
                 let mut data = Vec::with_capacity(rows.len() * bytes.columns);
                 rows.iter().for_each(|&row| data.extend_from_slice(bytes.row(row)));
-                Values::Bytes(Bytes { columns: bytes.columns, data, scaler: bytes.scaler.clone() })
+                Values::Bytes(Bytes { columns: bytes.columns, data: Arc::new(data), scaler: bytes.scaler.clone() })
             }
             Values::Coded(coded) => Values::Coded(coded.select(rows)),
         };
@@ -186,7 +190,7 @@ impl Features {
     pub(super) fn append(&mut self, other: &Features) -> Result<()> {
         let message = match (&mut self.values, &other.values) {
             (Values::Bytes(bytes), Values::Bytes(more)) if bytes.scaler == more.scaler => {
-                bytes.data.extend_from_slice(&more.data);
+                Arc::make_mut(&mut bytes.data).extend_from_slice(&more.data);
                 return Ok(());
             }
             (Values::Bytes(_), Values::Bytes(_)) => "are scaled differently: append first, then scale",
@@ -220,7 +224,8 @@ impl Features {
             }
             Values::Bytes(bytes) => {
                 let data = (0..rows).flat_map(|row| &bytes.data[window(row)]).copied().collect();
-                Values::Bytes(Bytes { columns: length * columns, data, scaler: bytes.scaler.repeated(length) })
+                let scaler = bytes.scaler.repeated(length);
+                Values::Bytes(Bytes { columns: length * columns, data: Arc::new(data), scaler })
             }
             Values::Coded(coded) => Values::Coded(coded.windows(length)),
         };
@@ -282,5 +287,23 @@ impl fmt::Debug for Features {
             Values::Coded(_) => "Coded",
         };
         write!(f, "{kind}({} × {})", self.rows(), self.columns())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn copies_share_bytes_however_they_are_scaled() {
+        let features = Features::from_bytes(2, vec![0, 255, 255, 255]).unwrap();
+        let mut scaled = features.clone();
+        scaled.scale(&Scaler::divide_by(2, 255.0));
+        let (Values::Bytes(a), Values::Bytes(b)) = (&features.values, &scaled.values) else { panic!() };
+        assert!(Arc::ptr_eq(&a.data, &b.data));
+        assert_eq!(features.to_matrix().as_slice(), [0.0, 255.0, 255.0, 255.0]);
+        assert_eq!(scaled.to_matrix().row(0), [0.0, 1.0]);
+        scaled.append(&scaled.clone()).unwrap();
+        assert_eq!((features.rows(), scaled.rows()), (2, 4));
     }
 }
