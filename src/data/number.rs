@@ -10,6 +10,8 @@
 
 use std::borrow::Cow;
 
+use super::span::short;
+
 /// The characters between integer and decimals, and between groups of digits, of every known notation. Those of one
 /// pair of decimals stand together, the plainest first.
 const NOTATIONS: [(char, Option<char>); 8] = [
@@ -284,7 +286,9 @@ pub(super) fn is_numeric(cell: &str) -> bool {
 
 /// Returns whether a number is written in a way that may surprise: see [`Parts::is_unusual`].
 pub(super) fn is_unusual(cell: &str) -> bool {
-    cell.parse::<f64>().is_err() && Parts::of(&normalized(cell)).is_some_and(|parts| parts.is_unusual)
+    short(cell).is_none()
+        && cell.parse::<f64>().is_err()
+        && Parts::of(&normalized(cell)).is_some_and(|parts| parts.is_unusual)
 }
 
 /// The notation of a column, found cell by cell.

@@ -250,8 +250,8 @@ enum Role<'a> {
     Value { target: usize, form: &'a NumberForm },
 }
 
-/// The cells of a column that may surprise: categories that training did not have, or numbers that are written in an
-/// unusual way. Their number, and the first of them.
+/// The number of a column's cells that may surprise, and the first of them: categories that training did not have, or
+/// numbers that are written in an unusual way.
 #[derive(Clone, Default)]
 struct Strangers {
     count: usize,
@@ -272,9 +272,8 @@ struct Reader<'a> {
     schema: &'a Schema,
     table: &'a Table,
     roles: &'a [Role<'a>],
-    /// For each column.
-    unknown: Vec<Strangers>,
-    /// For each column.
+    /// For each column, as `plain` is.
+    strangers: Vec<Strangers>,
     plain: Vec<Plain>,
 }
 
@@ -297,7 +296,7 @@ impl<'a> Reader<'a> {
             _ => Plain::None,
         };
         let plain = roles.iter().map(plain).collect();
-        Reader { schema, table, roles, unknown: vec![Strangers::default(); roles.len()], plain }
+        Reader { schema, table, roles, strangers: vec![Strangers::default(); roles.len()], plain }
     }
 
     /// Reads a row, whose codes are [`NONE`] before.
@@ -322,9 +321,7 @@ impl<'a> Reader<'a> {
             Role::Number { inputs, form, marks } => match number(cell, form) {
                 Some(number) if !self.is_named_missing(cell) => {
                     x[inputs.start] = number;
-                    if is_unusual(cell) {
-                        self.unknown[column].see(cell);
-                    }
+                    self.see_number(column, cell);
                 }
                 _ => self.read_missing(at, cell, &mut x[inputs.clone()], *marks)?,
             },
@@ -348,11 +345,21 @@ impl<'a> Reader<'a> {
                 None => return Err(known.unknown(table, row, column, cell)),
             },
             Role::Value { target, form } => match number(cell, form) {
-                Some(number) if !self.is_named_missing(cell) => y[*target] = number,
+                Some(number) if !self.is_named_missing(cell) => {
+                    y[*target] = number;
+                    self.see_number(column, cell);
+                }
                 _ => return Err(self.unusable_target(at, cell)),
             },
         }
         Ok(())
+    }
+
+    /// Remembers a number that is written in an unusual way.
+    fn see_number(&mut self, column: usize, cell: &str) {
+        if is_unusual(cell) {
+            self.strangers[column].see(cell);
+        }
     }
 
     /// Returns the error for a cell that is no number in a target.
@@ -420,7 +427,7 @@ impl<'a> Reader<'a> {
             if let Unknown::Error = table.reading().unknown {
                 return Err(known.unknown(table, row, column, cell));
             }
-            self.unknown[column].see(cell);
+            self.strangers[column].see(cell);
         }
         Ok(match marks {
             // The last input of the column.
@@ -432,10 +439,10 @@ impl<'a> Reader<'a> {
 
     /// Returns a sentence for each column with cells that may surprise.
     fn notes(&self) -> Vec<String> {
-        let strangers = self.unknown.iter().enumerate().filter(|(_, strangers)| strangers.count > 0);
+        let strangers = self.strangers.iter().enumerate().filter(|(_, strangers)| strangers.count > 0);
         let note = |(column, Strangers { count, first }): (usize, &Strangers)| {
             let name = quoted(&self.table.column_name(column));
-            if let Role::Number { form, .. } = &self.roles[column] {
+            if let Role::Number { form, .. } | Role::Value { form, .. } = &self.roles[column] {
                 let number = form.read(first).unwrap_or(f64::NAN);
                 return format!("the column {name} is read as numbers, {} as {number}", quoted(first));
             }

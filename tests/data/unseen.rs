@@ -220,6 +220,10 @@ fn cells_unlike_those_of_training_are_errors_or_noted() {
     assert_eq!((found.features.to_matrix().as_slice()[0], found.failures.len()), (-5.0, 0));
     assert_eq!(found.notes, ["the column `a` is read as numbers, `5-` as -5"]);
     assert!(read(&plain, "-5").notes.is_empty());
+    // So does a plain target.
+    let table = Table::parse_with("a;y\n1;2-\n2;3\n", "c.csv", &plain.schema().reading()).unwrap();
+    let test = Dataset::from_table_as(&table, plain.schema()).unwrap();
+    assert_eq!(test.notes(), ["the column `y` is read as numbers, `2-` as -2"]);
 }
 
 #[test]
