@@ -9,8 +9,8 @@
 use std::iter::repeat_n;
 use std::ops::Range;
 
+use super::examples::{find_wrong, selected, stacked, windowed};
 use super::scaler::Scaler;
-use super::targets::{find_wrong, stacked};
 use crate::linalg::lanes::prefetch;
 use crate::linalg::matrix::Matrix;
 
@@ -119,11 +119,15 @@ impl Coded {
         if let Some((row, column, value)) = find_wrong(&self.numbers, may_be_nan) {
             return Some((row, self.number_inputs().nth(column)?, value));
         }
-        let index = self.codes.iter().position(|&code| code == MISSING && !may_be_nan)?;
-        let (row, column) = (index / self.categories.len(), index % self.categories.len());
-        let input = self.categories[column].start;
-        let value = *self.values.row(ABSENT).get(input)?;
-        (!value.is_finite()).then_some((row, input, value))
+        if may_be_nan {
+            return None;
+        }
+        let cells = self.categories.iter().cycle().zip(&self.codes).enumerate();
+        let missing = cells.filter(|(_, (inputs, code))| **code == MISSING && !inputs.is_empty());
+        let value = |(index, (inputs, _)): (usize, (&Range<usize>, &u32))| {
+            (index / self.categories.len(), inputs.start, self.values[(ABSENT, inputs.start)])
+        };
+        missing.map(value).find(|(.., value)| !value.is_finite())
     }
 
     /// Returns how many of these inputs, in increasing order, are NaN, over all examples.
@@ -157,8 +161,7 @@ impl Coded {
     }
 
     pub fn select(&self, rows: &[usize]) -> Coded {
-        let mut codes = Vec::with_capacity(rows.len() * self.categories.len());
-        rows.iter().for_each(|&row| codes.extend_from_slice(self.codes(row)));
+        let codes = selected(&self.codes, self.categories.len(), rows);
         self.with(self.numbers.select_rows(rows), codes)
     }
 
@@ -175,14 +178,13 @@ impl Coded {
 
     /// Concatenates every `length` consecutive examples to one; there are at least `length`.
     pub fn windows(&self, length: usize) -> Coded {
-        let (rows, columns, width) = (self.rows() + 1 - length, self.numbers.columns(), self.columns());
-        let window = |row: usize, columns: usize| row * columns..(row + length) * columns;
-        let numbers = (0..rows).flat_map(|row| &self.numbers.as_slice()[window(row, columns)]).copied().collect();
-        let codes = (0..rows).flat_map(|row| &self.codes[window(row, self.categories.len())]).copied().collect();
+        let (rows, columns, width) = (self.rows(), self.numbers.columns(), self.columns());
+        let numbers = windowed(self.numbers.as_slice(), columns, rows, length);
+        let codes = windowed(&self.codes, self.categories.len(), rows, length);
         let all = (0..length).flat_map(|age| {
             self.categories.iter().map(move |inputs| inputs.start + age * width..inputs.end + age * width)
         });
-        let numbers = Matrix::from_vec(rows, length * columns, numbers);
+        let numbers = Matrix::from_vec(rows + 1 - length, length * columns, numbers);
         let mut windows = Coded::new(length * width, numbers, codes, all.collect());
         let values = self.values.iter_rows().flat_map(|values| repeat_n(values, length).flatten()).copied().collect();
         windows.values = Matrix::from_vec(3, length * width, values);

@@ -3,6 +3,7 @@
 use std::fmt;
 use std::path::Path;
 
+use super::examples::refuse_wrong;
 use super::features::Features;
 use super::memory::{TRAINED, check_memory};
 use super::missing::Missing;
@@ -12,7 +13,7 @@ use super::schema::{Schema, TargetSchema};
 use super::summary::{frequent_words, summaries};
 use super::table::Table;
 use super::target::Target;
-use super::targets::{Targets, refuse_wrong};
+use super::targets::Targets;
 use crate::base::digest::Digest;
 use crate::base::error::{Error, Result};
 use crate::base::text::quoted;

@@ -4,8 +4,8 @@ use std::fmt;
 use std::sync::Arc;
 
 use super::coded::{Coded, fill_nan};
+use super::examples::{find_wrong, selected, stacked, windowed};
 use super::scaler::{Rows, Scaler};
-use super::targets::{find_wrong, stacked};
 use crate::base::error::{Error, Result};
 use crate::linalg::lanes::prefetch;
 use crate::linalg::matrix::Matrix;
@@ -174,8 +174,7 @@ impl Features {
         let values = match &self.values {
             Values::Float(matrix) => Values::Float(matrix.select_rows(rows)),
             Values::Bytes(bytes) => {
-                let mut data = Vec::with_capacity(rows.len() * bytes.columns);
-                rows.iter().for_each(|&row| data.extend_from_slice(bytes.row(row)));
+                let data = selected(&bytes.data, bytes.columns, rows);
                 Values::Bytes(Bytes { columns: bytes.columns, data: Arc::new(data), scaler: bytes.scaler.clone() })
             }
             Values::Coded(coded) => Values::Coded(coded.select(rows)),
@@ -215,15 +214,14 @@ impl Features {
 
     /// Concatenates every `length` consecutive examples to one; there are at least `length`.
     pub(super) fn windows(&self, length: usize) -> Features {
-        let (rows, columns) = (self.rows() + 1 - length, self.columns());
-        let window = |row: usize| row * columns..(row + length) * columns;
+        let (rows, columns) = (self.rows(), self.columns());
         let values = match &self.values {
             Values::Float(matrix) => {
-                let data = (0..rows).flat_map(|row| &matrix.as_slice()[window(row)]).copied().collect();
-                Values::Float(Matrix::from_vec(rows, length * columns, data))
+                let data = windowed(matrix.as_slice(), columns, rows, length);
+                Values::Float(Matrix::from_vec(rows + 1 - length, length * columns, data))
             }
             Values::Bytes(bytes) => {
-                let data = (0..rows).flat_map(|row| &bytes.data[window(row)]).copied().collect();
+                let data = windowed(&bytes.data, columns, rows, length);
                 let scaler = bytes.scaler.repeated(length);
                 Values::Bytes(Bytes { columns: length * columns, data: Arc::new(data), scaler })
             }

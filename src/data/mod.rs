@@ -7,6 +7,7 @@ mod coded;
 mod dataset;
 mod device;
 mod dialect;
+mod examples;
 mod features;
 mod foreign;
 pub mod generate;
@@ -36,6 +37,7 @@ mod table;
 mod target;
 mod targets;
 mod time;
+mod vocabulary;
 
 pub use dataset::Dataset;
 pub use features::Features;

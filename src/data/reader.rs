@@ -3,7 +3,7 @@
 use std::ops::Range;
 
 use super::blame::{UNFILLED, UNLABELLED, infinite, missing, stray_text, unlike};
-use super::cell::{Cell, finite};
+use super::cell::Cell;
 use super::cells::{Cells, Row};
 use super::coded::{MISSING, NONE};
 use super::features::Features;
@@ -15,6 +15,7 @@ use super::span::{short, single};
 use super::table::Table;
 use super::targets::Targets;
 use super::time::TimeForm;
+use super::vocabulary::Vocabulary;
 use crate::base::error::{Error, Result};
 use crate::base::memory::is_available;
 use crate::base::sort::NameIndex;
@@ -468,33 +469,4 @@ fn number(cell: &str, form: &NumberForm) -> Option<f32> {
         }
     }
     form.read(cell).map(|number| (number - form.origin) as f32).filter(|number| number.is_finite())
-}
-
-/// The texts that a cell may hold.
-struct Vocabulary<'a> {
-    names: &'a [String],
-    indices: NameIndex<'a>,
-    /// The noun for each of them, for messages.
-    noun: &'static str,
-    /// Whether every one is a number in the form in which programs print it: another form of it is the same then.
-    canonical: bool,
-}
-
-impl<'a> Vocabulary<'a> {
-    fn new(names: &'a [String], noun: &'static str) -> Self {
-        let canonical = names.iter().all(|name| finite(name).is_some_and(|number| number.to_string() == *name));
-        Vocabulary { names, indices: NameIndex::new(names), noun, canonical }
-    }
-
-    /// Returns the index of a cell's text.
-    fn find(&self, cell: &str) -> Option<usize> {
-        let written = || finite(cell).filter(|_| self.canonical).map(|number| number.to_string());
-        self.indices.find(cell.trim()).or_else(|| self.indices.find(&written()?))
-    }
-
-    /// Returns the error for a text that is none of these.
-    fn unknown(&self, table: &Table, row: usize, column: usize, cell: &str) -> Error {
-        let message = format!("{} is not a known {}: there are {}", quoted(cell), self.noun, listed(self.names));
-        table.blame(row, column, message)
-    }
 }

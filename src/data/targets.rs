@@ -2,9 +2,9 @@
 
 use std::fmt;
 
+use super::examples::{find_wrong, refuse_wrong, stacked};
 use super::schema::TargetSchema;
 use crate::base::error::{Error, Result};
-use crate::base::text::quoted;
 use crate::linalg::matrix::Matrix;
 
 /// The targets of a set of examples: the classes, labels or values that a network is to predict.
@@ -89,30 +89,6 @@ impl Targets {
             _ => panic!("targets of two kinds do not make one list"),
         }
     }
-}
-
-/// Returns the row, the column and the value of the first number that is infinite or, unless it may be, NaN.
-pub(super) fn find_wrong(matrix: &Matrix, may_be_nan: bool) -> Option<(usize, usize, f32)> {
-    const CHUNK: usize = 1024;
-    let is_wrong = |x: &f32| if may_be_nan { x.is_infinite() } else { !x.is_finite() };
-    // Without an early end, many numbers are looked at together.
-    let has_wrong = |chunk: &[f32]| chunk.iter().fold(false, |found, x| found | is_wrong(x));
-    let start = matrix.as_slice().chunks(CHUNK).position(has_wrong)? * CHUNK;
-    let index = start + matrix.as_slice()[start..].iter().position(is_wrong)?;
-    Some((index / matrix.columns(), index % matrix.columns(), matrix.as_slice()[index]))
-}
-
-/// Returns an error for a number that is not finite, of this example and column.
-pub(super) fn refuse_wrong(found: Option<(usize, usize, f32)>, what: &str) -> Result<()> {
-    let Some((row, column, value)) = found else { return Ok(()) };
-    let value = quoted(&value.to_string());
-    Err(Error::Mismatch(format!("{what} {column} of example {row}, both counted from 0, is {value}")))
-}
-
-/// Returns the rows of both matrices, which are as wide.
-pub(super) fn stacked(upper: &Matrix, lower: &Matrix) -> Matrix {
-    let data = [upper.as_slice(), lower.as_slice()].concat();
-    Matrix::from_vec(upper.rows() + lower.rows(), upper.columns(), data)
 }
 
 impl fmt::Debug for Targets {

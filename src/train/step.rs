@@ -78,7 +78,7 @@ pub(super) const CHUNK: usize = 256;
 pub(super) fn step_numbers(network: &Network, batch: usize, measured: usize, threads: usize) -> usize {
     let (inputs, all) = (network.inputs(), network.example_numbers());
     // Of the layers, forward, backward and what they keep.
-    let of_row = all.saturating_add(2 * (all - inputs));
+    let of_row = all.saturating_add((all - inputs).saturating_mul(2));
     let chunks = most_blocks(batch, parallel::threads_or_default(threads)).min(measured.div_ceil(CHUNK));
     let of_chunks = all.saturating_mul(CHUNK.min(measured)).saturating_mul(chunks);
     of_row.saturating_mul(batch).saturating_add(of_chunks)
