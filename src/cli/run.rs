@@ -117,7 +117,7 @@ pub fn run(
     };
     // The time of a resumed training includes the time before.
     let seconds = announcer.began.elapsed().as_secs_f64().max(history.seconds());
-    let (train, test) = (model.score(job.train)?, job.test.map(|test| model.score(test)).transpose()?);
+    let (train, test) = scores(job, &model)?;
     let (done, best) = (history.epochs.len(), history.best_epoch);
     let kept = if best < done { format!(", weights of epoch {best}") } else { String::new() };
     let (origin, line) = (job.origin.note, (job.origin.line)(hyperparameters.as_ref()));
@@ -163,6 +163,15 @@ pub fn run(
     }
     results.state?;
     Ok(model)
+}
+
+/// Returns the scores of the training and of the test set. If there is no memory for them, the model is saved first.
+fn scores(job: &Job<'_>, model: &Model) -> palmnet::Result<(Score, Option<Score>)> {
+    let score = || Ok((model.score(job.train)?, job.test.map(|test| model.score(test)).transpose()?));
+    score().inspect_err(|_| match model.save(&job.files.model) {
+        Ok(()) => warn(&format!("the model is saved as {}, without scores", job.files.model)),
+        Err(error) => warn(&error.to_string()),
+    })
 }
 
 /// Returns the scores; several targets have a line each, for the test set if there is one.

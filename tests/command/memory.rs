@@ -70,3 +70,27 @@ fn every_limit_of_memory_ends_with_a_result_or_an_error() {
         assert!(results > 0 && errors > 0, "{words}: {results} results and {errors} errors");
     }
 }
+
+#[test]
+fn a_model_that_cannot_be_scored_is_saved() {
+    if runner().is_some() {
+        return eprintln!("limits of processes are not tested in an emulator");
+    }
+    let folder = Folder::new();
+    let line = |row: usize| format!("0.{},0.{},0.{}\n", row * 7 % 1000, row * 11 % 1000, row * 13 % 1000);
+    folder.write("t.csv", "a,b,y\n".to_string() + &(0..20_000).map(line).collect::<String>());
+    // A small mini-batch through a wide layer needs less than the chunks of a score.
+    let train = "train t.csv --hidden 2000 --epochs 1 --batch 64 --optimizer adam --lr 0.001 --weight-decay 0 --threads 1 \
+                 --restarts 1 --quiet -o m.safetensors";
+    let mut unscored = 0;
+    for kilobytes in (10_000..30_000).step_by(500) {
+        let run = limited(&folder, kilobytes, train);
+        if run.err.contains("the outputs for") {
+            assert!(run.err.contains("the model is saved as m.safetensors, without scores"), "{}", run.err);
+            folder.run("predict m.safetensors t.csv").ok();
+            unscored += 1;
+        }
+        let _ = std::fs::remove_file(folder.0.join("m.safetensors"));
+    }
+    assert!(unscored > 0, "no limit at which training passes and scoring does not");
+}
