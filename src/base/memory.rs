@@ -38,8 +38,8 @@ pub(crate) struct Growth {
 }
 
 impl Growth {
-    /// Returns whether the collection may grow by so many bytes.
-    pub(crate) fn may_take(&mut self, bytes: usize) -> bool {
+    /// Returns whether the collection can grow by so many bytes, and counts them.
+    pub(crate) fn can_take(&mut self, bytes: usize) -> bool {
         const STEP: usize = 1 << 20;
         if self.left < bytes {
             if !is_available(bytes.saturating_add(STEP)) {
@@ -61,7 +61,7 @@ mod tests {
         assert!(is_available(1000));
         assert!(!is_available(usize::MAX) && !is_available(usize::MAX / 2));
         let mut growth = Growth::default();
-        assert!(growth.may_take(1) && growth.may_take(5 << 20) && growth.left == 1 << 20);
-        assert!(!growth.may_take(usize::MAX) && growth.may_take(1 << 20) && growth.left == 0);
+        assert!(growth.can_take(1) && growth.can_take(5 << 20) && growth.left == 1 << 20);
+        assert!(!growth.can_take(usize::MAX) && growth.can_take(1 << 20) && growth.left == 0);
     }
 }

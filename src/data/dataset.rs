@@ -395,7 +395,7 @@ impl Dataset {
     pub fn scale_targets(&mut self, scaler: &Scaler) {
         match &mut self.targets {
             Targets::Values(values) => scaler.transform(values),
-            Targets::Classes(_) | Targets::Labels(_) => panic!("classes cannot be scaled"),
+            Targets::Classes(_) | Targets::Labels(_) => panic!("classes and labels cannot be scaled"),
         }
     }
 

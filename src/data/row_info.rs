@@ -221,7 +221,7 @@ fn groups(table: &Table, column: usize) -> Result<Vec<u32>> {
         if let Cell::Missing = table.content(column, &cell) {
             return Err(missing(table, row, column, &cell, FILL));
         }
-        if !growth.may_take(cell.len() + 64) {
+        if !growth.can_take(cell.len() + 64) {
             let name = quoted(&table.column_name(column));
             let what = format!("the groups, more than {} of the column {name},", ids.len());
             return Err(too_large(table.file(), &what));

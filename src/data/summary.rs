@@ -220,7 +220,7 @@ pub(super) fn different_texts<'a>(table: &'a Table, wanted: &[bool], measured: &
         }
         // An entry, and the room that a node of the tree has besides; text that had quotes in it is a copy.
         let bytes = 2 * size_of::<Cow<'_, str>>() + if let Cow::Owned(text) = &cell { text.len() + 16 } else { 0 };
-        match growth.may_take(bytes) {
+        match growth.can_take(bytes) {
             true => _ = texts[column].insert(trimmed(cell)),
             false => lack = Some(column),
         }

@@ -164,7 +164,7 @@ impl Model {
     }
 
     /// Returns the class of each label in one row of [`predict`](Self::predict): the second, which is the positive one, if
-    /// its probability is above 0.5, else the first. `None` if a probability is NaN, and for a model of one class or of
+    /// its probability is above 0.5, else the first. `None` if a probability is NaN, and for a model of classes or of
     /// values.
     pub fn labels(&self, probabilities: &[f32]) -> Option<Vec<&str>> {
         let TargetSchema::Labels { classes, .. } = self.schema.target() else { return None };

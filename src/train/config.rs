@@ -7,7 +7,7 @@ use super::step::{CHUNK, Examples, Rows, StepOptions, step_numbers};
 use super::targets;
 use crate::base::digest::Digest;
 use crate::base::error::{Error, Result};
-use crate::base::memory::is_available;
+use crate::base::memory::{is_available, megabytes};
 use crate::base::rng::{Rng, purpose};
 use crate::data::Dataset;
 use crate::linalg::isa;
@@ -154,19 +154,16 @@ impl Config {
         let weights = network.parameter_count().saturating_mul(moments.saturating_add(3));
         let batch = if let Rule::Lbfgs(_) = self.rule { CHUNK } else { self.batch_size }.min(examples);
         // More threads are started only if there is memory for them. Three indices for each example.
-        let examples = step_numbers(network, batch, measured, 1).saturating_add(examples.saturating_mul(6));
-        let numbers = weights.saturating_add(examples);
-        if is_available(numbers.saturating_mul(4)) {
+        let of_examples = step_numbers(network, batch, measured, 1).saturating_add(examples.saturating_mul(6));
+        let bytes = weights.saturating_add(of_examples).saturating_mul(4);
+        if is_available(bytes) {
             return Ok(());
         }
-        let examples = match examples > weights {
-            true => format!(", {examples} of them for {} inputs of the examples at a time", network.inputs()),
-            false => String::new(),
+        let remedy = match of_examples > weights {
+            true => "leave columns out (--ignore), or use smaller batches",
+            false => remedy,
         };
-        let remedy = if examples.is_empty() { remedy } else { "leave columns out (--ignore), or use smaller batches" };
-        Err(Error::Setting(format!(
-            "training needs memory for {numbers} numbers, more than is available{examples}: {remedy}"
-        )))
+        Err(Error::Setting(format!("training needs {} of memory, more than there is: {remedy}", megabytes(bytes))))
     }
 
     /// Refuses settings out of range.
