@@ -97,6 +97,7 @@ pub fn network_line(network: &Network) -> String {
 pub fn shape(network: &Network) -> String {
     let outputs = network.layers().iter().filter_map(|layer| match layer {
         Layer::Dense(dense) => Some(dense.outputs().to_string()),
+        Layer::Heads(heads) => Some(heads.outputs().to_string()),
         _ => None,
     });
     [network.inputs().to_string()].into_iter().chain(outputs).collect::<Vec<String>>().join("-")

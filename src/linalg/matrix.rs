@@ -153,6 +153,15 @@ impl Matrix {
         self.data.copy_from_slice(&other.data);
     }
 
+    /// Makes this a matrix of every row of `other` so many `times`, in the memory that it has if that is enough.
+    pub(crate) fn repeat_rows(&mut self, other: &Matrix, times: usize) -> &Matrix {
+        self.reshape(other.rows * times, other.columns);
+        for (i, row) in other.iter_rows().enumerate() {
+            (i * times..(i + 1) * times).for_each(|copy| self.row_mut(copy).copy_from_slice(row));
+        }
+        self
+    }
+
     /// Returns the matrix with its entries moved to the start of a cache line if they are not there.
     pub(crate) fn align(self) -> Matrix {
         Matrix { data: self.data.align(), ..self }

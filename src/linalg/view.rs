@@ -31,6 +31,18 @@ impl<'a> MatrixView<'a> {
         MatrixView { data: self.data.get(start..).unwrap_or_default(), rows: rows.len(), ..self }
     }
 
+    /// Returns a view of every `step`-th row, from `first` on; the rows must be a multiple of `step`, and not
+    /// transposed.
+    pub(crate) fn every(self, first: usize, step: usize) -> Self {
+        assert!(
+            !self.transposed && first < step && self.rows.is_multiple_of(step),
+            "rows {first}, {first} + {step}, …"
+        );
+        // Nothing lies at the start of no rows.
+        let data = self.data.get(first * self.stride..).unwrap_or_default();
+        MatrixView { data, rows: self.rows / step, stride: self.stride * step, ..self }
+    }
+
     /// Returns a view of the transpose, without a copy.
     #[must_use]
     pub fn transposed(self) -> Self {
@@ -45,6 +57,12 @@ impl<'a> MatrixView<'a> {
     /// Returns the number of columns, of the transpose if it is transposed.
     pub fn columns(self) -> usize {
         self.columns
+    }
+
+    /// Returns a row, if the view is not transposed.
+    #[inline(always)]
+    pub(crate) fn row(&self, row: usize) -> &[f32] {
+        &self.data[row * self.stride..][..self.columns]
     }
 
     pub(crate) fn at(self, row: usize, column: usize) -> f32 {

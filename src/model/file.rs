@@ -14,7 +14,7 @@ use crate::format::json::Json;
 use crate::format::safetensors::{MAX_HEADER, Safetensors, Tensor};
 use crate::linalg::matrix::Matrix;
 use crate::nn::activation::Activation;
-use crate::nn::layer::{BatchNorm, Dense, Dropout, Layer, LayerNorm, Noise};
+use crate::nn::layer::{BatchNorm, Dense, Dropout, Heads, Layer, LayerNorm, Members, Noise, Piecewise};
 use crate::nn::loss::Loss;
 use crate::nn::network::Network;
 
@@ -77,6 +77,11 @@ impl Network {
             for (name, values) in layer.state() {
                 file.tensors.push(Tensor::new(tensor_name(i, name), &[values.len()], values.to_vec()));
             }
+            if let Layer::Piecewise(piecewise) = layer {
+                let (bins, edges) = piecewise.parts();
+                file.tensors.push(Tensor::new(tensor_name(i, "bins"), &[bins.len()], bins));
+                file.tensors.push(Tensor::new(tensor_name(i, "edges"), &[edges.len()], edges));
+            }
         }
         file
     }
@@ -88,12 +93,7 @@ impl Network {
         let tensors = Tensors::of(file);
         let layers = text.split_whitespace().enumerate().map(|(i, word)| layer(i, word, &tensors));
         let layers = layers.collect::<std::result::Result<Vec<Layer>, String>>()?;
-        let first = layers.iter().find_map(|layer| match layer {
-            Layer::Dense(dense) => Some(dense.inputs()),
-            Layer::BatchNorm(norm) => Some(norm.columns()),
-            Layer::LayerNorm(norm) => Some(norm.columns()),
-            Layer::Activation(_) | Layer::Dropout(_) | Layer::Noise(_) => None,
-        });
+        let first = layers.iter().find_map(Layer::inputs);
         Network::from_layers(first.unwrap_or(0), layers).map_err(|error| error.to_string())
     }
 }
@@ -195,8 +195,7 @@ fn layer(index: usize, word: &str, tensors: &Tensors<'_>) -> std::result::Result
             Dropout::new(rate).map(Layer::Dropout).map_err(|error| error.to_string())
         }
         "dense" => {
-            let sizes = arguments.split_once(',').and_then(|(i, o)| Some([i.parse().ok()?, o.parse::<usize>().ok()?]));
-            let [inputs, outputs] = sizes.ok_or_else(unknown)?;
+            let [inputs, outputs] = sizes(arguments).ok_or_else(unknown)?;
             if inputs == 0 || outputs == 0 {
                 return Err(format!("layer {} has no inputs or no outputs: the file is damaged", quoted(word)));
             }
@@ -223,8 +222,45 @@ fn layer(index: usize, word: &str, tensors: &Tensors<'_>) -> std::result::Result
             let tensor = |name| tensors.get(&tensor_name(index, name), &[columns]);
             Ok(Layer::LayerNorm(LayerNorm::from_parts(tensor("scale")?, tensor("shift")?)))
         }
+        "piecewise" => {
+            let [inputs, outputs] = sizes(arguments).ok_or_else(unknown)?;
+            let bins = tensors.get(&tensor_name(index, "bins"), &[inputs])?;
+            let codes: usize = bins.iter().map(|&bins| bins.max(0.0) as usize).fold(0, usize::saturating_add);
+            let edges = codes.saturating_add(bins.iter().filter(|&&bins| bins > 0.0).count());
+            let edges = tensors.get(&tensor_name(index, "edges"), &[edges])?;
+            let layer = Piecewise::from_parts(&bins, &edges);
+            let layer = layer.map_err(|error| format!("layer {}: {error}: the file is damaged", quoted(word)))?;
+            match layer.outputs() == outputs {
+                true => Ok(Layer::Piecewise(layer)),
+                false => Err(format!("layer {} has {} outputs: the file is damaged", quoted(word), layer.outputs())),
+            }
+        }
+        "members" | "adapter" => {
+            let shape: [usize; 2] = sizes(arguments).ok_or_else(unknown)?;
+            let scale = tensors.get(&tensor_name(index, "scale"), &shape)?;
+            let shift = tensors.get(&tensor_name(index, "shift"), &shape)?;
+            let scale = Matrix::from_vec(shape[0], shape[1], scale);
+            Ok(Layer::Members(Members::from_parts(scale, shift, name == "members")))
+        }
+        "heads" => {
+            let [members, inputs, outputs] = sizes(arguments).ok_or_else(unknown)?;
+            if members == 0 || inputs == 0 || outputs == 0 {
+                return Err(format!("layer {} has no members, inputs or outputs: the file is damaged", quoted(word)));
+            }
+            let weights = tensors.get(&tensor_name(index, "weights"), &[members, inputs, outputs])?;
+            let bias = tensors.get(&tensor_name(index, "bias"), &[members, outputs])?;
+            let weights = Matrix::from_vec(members * inputs, outputs, weights);
+            Ok(Layer::Heads(Heads::from_parts(members, weights, bias)))
+        }
+        "mean" => sizes(arguments).map(|[members]| Layer::Mean(members)).ok_or_else(unknown),
         _ => Err(unknown()),
     }
+}
+
+/// Reads `N` numbers that are separated by commas.
+fn sizes<const N: usize>(arguments: &str) -> Option<[usize; N]> {
+    let numbers: Option<Vec<usize>> = arguments.split(',').map(|number| number.parse().ok()).collect();
+    numbers?.try_into().ok()
 }
 
 impl Model {

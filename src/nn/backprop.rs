@@ -36,7 +36,7 @@
 use std::ops::Range;
 
 use super::layer::batch_norm::Moments;
-use super::layer::{Cache, GradientPart, Layer, Trace};
+use super::layer::{Cache, GradientPart, Grid, Layer, Trace};
 use super::loss::Loss;
 use super::network::{Network, Scratch};
 use super::steps::Step;
@@ -51,8 +51,13 @@ use crate::linalg::matrix::Matrix;
 pub(crate) struct Pass {
     /// The loss as it is computed: of logits if the last activation fuses with it. `None` if others compute it.
     loss: Option<Loss>,
+    /// The loss of the mean of all members' outputs, in prediction.
+    measured: Option<Loss>,
     /// Whether the last activation is left out.
     to_logits: bool,
+    /// The number of rows that become of each, and the target of each of these.
+    members: usize,
+    repeated: Matrix,
     slots: Vec<Slot>,
     /// The slots with a trained batch normalization, each of which begins a section.
     norms: Vec<usize>,
@@ -95,6 +100,8 @@ pub(crate) struct Part {
     slot: usize,
     pub layer: usize,
     pub rows: Range<usize>,
+    /// The numbers in a row.
+    pub columns: usize,
     /// Their indices among all parameters.
     pub parameters: Range<usize>,
 }
@@ -110,12 +117,13 @@ impl Pass {
     pub(crate) fn new(network: &Network, loss: Loss, seed: u64) -> Result<Self> {
         network.check_loss(loss)?;
         let fused = loss.fused(network.output_activation());
-        Ok(Pass { loss: fused.or(Some(loss)), to_logits: fused.is_some(), ..Pass::to_logits(network, seed) })
+        let pass = Pass::to_logits(network, seed);
+        Ok(Pass { loss: fused.or(Some(loss)), measured: Some(loss), to_logits: fused.is_some(), ..pass })
     }
 
     /// Returns a pass without the last activation and without a loss: see [`output_delta`](Self::output_delta).
     pub(crate) fn to_logits(network: &Network, seed: u64) -> Self {
-        let layers = network.layers();
+        let layers = network.member_layers();
         let mut slots = Vec::new();
         let mut layer = 0;
         while layer < layers.len() {
@@ -125,7 +133,10 @@ impl Pass {
         let norms = (0..slots.len()).filter(|&i| slots[i].trace.batch_norm().is_some()).collect();
         Pass {
             loss: None,
+            measured: None,
             to_logits: true,
+            members: network.members(),
+            repeated: Matrix::default(),
             slots,
             norms,
             frozen: 0,
@@ -170,7 +181,7 @@ impl Pass {
 
     /// Returns the output of this layer, or of the step that ends with it; `None` if it is not kept.
     pub(crate) fn activations(&self, network: &Network, layer: usize) -> Option<&Matrix> {
-        let layers = network.layers();
+        let layers = network.member_layers();
         // Without the last activation, the last step puts out what the layer before that does.
         let is_left_out = self.to_logits && matches!(layers.last(), Some(Layer::Activation(_)));
         let end = layers.len() - usize::from(is_left_out);
@@ -180,11 +191,14 @@ impl Pass {
 
     /// Runs a section of the forward pass.
     pub(crate) fn forward(&mut self, network: &Network, batch: &Batch<'_>, section: usize) {
-        let layers = network.layers();
+        let layers = network.member_layers();
         if section == 0 {
-            let mut keys = Rng::stream(self.seed, batch.number);
+            let (mut keys, mut first) = (Rng::stream(self.seed, batch.number), batch.first);
             for Slot { layer, trace } in &mut self.slots {
-                layers[*layer].draw(&mut keys, batch.first, &mut trace.cache);
+                layers[*layer].draw(&mut keys, first, &mut trace.cache);
+                if let Layer::Members(members) = &layers[*layer] {
+                    first = batch.first * members.members();
+                }
             }
         }
         let moments = moments_before(batch.moments, section);
@@ -206,10 +220,16 @@ impl Pass {
     /// begins with.
     pub(crate) fn compute_loss(&mut self, target: &Matrix, examples: usize) {
         let loss = self.loss.expect("a pass that computes the loss");
-        let last = &mut self.slots.last_mut().expect(STACK).trace;
-        loss.of_rows(&last.output, target, examples, &mut last.delta, &mut self.losses);
+        let (last, members) = (&mut self.slots.last_mut().expect(STACK).trace, self.members);
+        let target = if members == 1 { target } else { self.repeated.repeat_rows(target, members) };
+        loss.of_rows(&last.output, target, examples * members, &mut last.delta, &mut self.losses);
+        if members > 1 {
+            mean_of_members(&mut self.losses, members);
+        }
         for (i, weight) in self.weights.iter().enumerate() {
-            last.delta.row_mut(i).iter_mut().for_each(|slope| *slope *= weight);
+            for row in i * members..(i + 1) * members {
+                last.delta.row_mut(row).iter_mut().for_each(|slope| *slope *= weight);
+            }
             self.losses[i] *= f64::from(*weight);
         }
     }
@@ -267,7 +287,7 @@ impl Pass {
 
     fn backward_activation(&mut self, network: &Network, slot: usize) {
         let Slot { layer, trace } = &mut self.slots[slot];
-        Step::of_training(network.layers(), *layer, self.to_logits).0.backward_activation(trace);
+        Step::of_training(network.member_layers(), *layer, self.to_logits).0.backward_activation(trace);
     }
 
     /// Runs the backward pass of a slot's layer, to the slot before or to the inputs.
@@ -280,13 +300,13 @@ impl Pass {
             None => (batch.x, &mut self.input_delta),
         };
         let Slot { layer, trace } = &mut rest[0];
-        let step = Step::of_training(network.layers(), *layer, self.to_logits).0;
+        let step = Step::of_training(network.member_layers(), *layer, self.to_logits).0;
         step.layer.backward(input, moments, trace, input_delta);
     }
 
     /// Returns the index of the first layer with parameters that are trained.
     fn first_trained(&self, network: &Network) -> usize {
-        let has_parameters = |layer: &Layer| layer.weight_shape().is_some();
+        let has_parameters = |layer: &Layer| layer.grid().is_some();
         self.frozen + network.layers().iter().skip(self.frozen).take_while(|layer| !has_parameters(layer)).count()
     }
 
@@ -300,17 +320,17 @@ impl Pass {
         let mut parts = Vec::new();
         let mut start = 0;
         for (slot, &Slot { layer, .. }) in self.slots.iter().enumerate() {
-            let Some((inputs, outputs)) = network.layers()[layer].weight_shape() else { continue };
+            let Some(Grid { weights, biases, columns }) = network.layers()[layer].grid() else { continue };
             if layer < self.frozen {
-                start += (inputs + 1) * outputs;
+                start += (weights + biases) * columns;
                 continue;
             }
-            let count = inputs.div_ceil(rows(outputs).max(1)).max(1);
+            let count = weights.div_ceil(rows(columns).max(1)).max(1);
             for i in 0..count {
-                let rows = cut(inputs, count, i)..cut(inputs, count, i + 1);
-                let bias = if rows.end == inputs { outputs } else { 0 };
-                let end = start + rows.len() * outputs + bias;
-                parts.push(Part { slot, layer, rows, parameters: start..end });
+                let rows = cut(weights, count, i)..cut(weights, count, i + 1);
+                let biases = if rows.end == weights { biases } else { 0 };
+                let end = start + (rows.len() + biases) * columns;
+                parts.push(Part { slot, layer, rows, columns, parameters: start..end });
                 start = end;
             }
         }
@@ -326,9 +346,19 @@ impl Pass {
 
     /// Returns the loss of the network's outputs for `x` without training: nothing is dropped, and nothing is kept.
     pub(crate) fn loss(&self, network: &Network, x: &Matrix, target: &Matrix, scratch: &mut Scratch) -> f64 {
-        let loss = self.loss.expect("a pass that computes the loss");
-        loss.value(network.run(x, scratch, self.to_logits), target)
+        let (loss, to_logits) = if self.members == 1 { (self.loss, self.to_logits) } else { (self.measured, false) };
+        let loss = loss.expect("a pass that computes the loss");
+        loss.value(network.run(x, scratch, to_logits), target)
     }
+}
+
+/// Replaces the losses of every example's members by their mean.
+pub(super) fn mean_of_members(losses: &mut Vec<f64>, members: usize) {
+    let examples = losses.len() / members;
+    for i in 0..examples {
+        losses[i] = losses[i * members..(i + 1) * members].iter().sum::<f64>() / members as f64;
+    }
+    losses.truncate(examples);
 }
 
 /// Returns the statistics for the batch normalization that this section begins with.

@@ -2,11 +2,12 @@
 
 use super::activation::Activation;
 use super::init::Init;
-use super::layer::{BatchNorm, Dense, Dropout, Layer, LayerNorm, Noise};
+use super::layer::{BatchNorm, Dense, Dropout, Heads, Layer, LayerNorm, Members, Noise, Piecewise};
 use super::network::Network;
 use crate::base::error::{Error, Result};
 use crate::base::memory::is_available;
 use crate::base::rng::{Rng, purpose};
+use crate::linalg::matrix::Matrix;
 
 impl Network {
     /// Describes a network of `inputs` features, layer after layer; [`build`](NetworkBuilder::build) makes it.
@@ -45,29 +46,42 @@ impl DenseConfig {
         DenseConfig { bias_init, ..self }
     }
 
-    /// Draws the layer for `inputs` inputs; `next` is the activation that its outputs go through first.
+    /// Draws the layer for `inputs` inputs, the last `codes` of which get weights of zero; `next` is the activation that
+    /// its outputs go through first.
     ///
     /// # Errors
     /// If there are no inputs or no units, an initialization is out of range, or the layer does not fit into memory.
-    pub(super) fn build(self, inputs: usize, next: Activation, rng: &mut Rng) -> Result<Dense> {
+    pub(super) fn build(self, inputs: usize, codes: usize, next: Activation, rng: &mut Rng) -> Result<Dense> {
         let DenseConfig { outputs, init, bias_init, .. } = self;
         if inputs == 0 || outputs == 0 {
             let message =
                 format!("a dense layer of {inputs} inputs and {outputs} units: it needs at least one of each");
             return Err(Error::Setting(message));
         }
-        // The sizes may come from a command line: a failed allocation would end the process.
-        let count = inputs.checked_add(1).and_then(|rows| rows.checked_mul(outputs));
-        if count.is_none_or(|count| !is_available(count.saturating_mul(4))) {
-            return Err(Error::Setting(format!(
-                "a layer of {inputs} inputs and {outputs} units does not fit into memory: choose fewer units"
-            )));
-        }
+        check_size(inputs, outputs)?;
         let init = init.unwrap_or_else(|| Init::for_activation(next));
         init.check()?;
         bias_init.check()?;
-        Ok(Dense::random(inputs, outputs, init, bias_init, rng))
+        let dense = Dense::random(inputs - codes, outputs, init, bias_init, rng);
+        if codes == 0 {
+            return Ok(dense);
+        }
+        let mut weights = dense.weights().as_slice().to_vec();
+        weights.resize(inputs * outputs, 0.0);
+        Ok(Dense::new(Matrix::from_vec(inputs, outputs, weights), dense.bias().to_vec()))
     }
+}
+
+/// Refuses a layer that does not fit into memory: the sizes may come from a command line, and a failed allocation would
+/// end the process.
+fn check_size(inputs: usize, outputs: usize) -> Result<()> {
+    let count = inputs.checked_add(1).and_then(|rows| rows.checked_mul(outputs));
+    if count.is_some_and(|count| is_available(count.saturating_mul(4))) {
+        return Ok(());
+    }
+    Err(Error::Setting(format!(
+        "a layer of {inputs} inputs and {outputs} units does not fit into memory: choose fewer units"
+    )))
 }
 
 /// A description of a network, which [`Network::builder`] begins.
@@ -96,6 +110,10 @@ enum Plan {
     Noise(f32),
     BatchNorm,
     LayerNorm,
+    Piecewise(Piecewise),
+    Members(usize),
+    Adapter,
+    Heads(DenseConfig),
 }
 
 impl NetworkBuilder {
@@ -143,6 +161,47 @@ impl NetworkBuilder {
         self
     }
 
+    /// Adds an encoding of numbers, usually as the first layer. The next dense layer starts with weights of zero for the
+    /// codes, so that the network first learns what is linear.
+    pub fn piecewise(mut self, layer: Piecewise) -> Self {
+        self.plan.push(Plan::Piecewise(layer));
+        self
+    }
+
+    /// Makes an ensemble of `members` of all layers from here on, which [`heads`](Self::heads) end (Gorishniy, Kotelnikov,
+    /// Babenko, 2024): two or more rows for each example, scaled by random signs at first.
+    ///
+    /// ```
+    /// use palmnet::{Activation::*, Matrix, Network};
+    /// let builder = Network::builder(4).members(8).dense(32, Relu).dense(32, Relu).heads(3, Softmax);
+    /// let network = builder.build()?;
+    /// assert_eq!(network.members(), 8);
+    /// assert_eq!(network.predict(&Matrix::zeros(2, 4)).shape(), (2, 3));
+    /// # Ok::<(), palmnet::Error>(())
+    /// ```
+    pub fn members(mut self, members: usize) -> Self {
+        self.plan.push(Plan::Members(members));
+        self
+    }
+
+    /// Adds a scale and a shift for every column of each member.
+    pub fn adapter(mut self) -> Self {
+        self.plan.push(Plan::Adapter);
+        self
+    }
+
+    /// Adds the last layers of an ensemble: a dense layer of `outputs` units for each member, the activation, and the
+    /// mean of all members' outputs.
+    pub fn heads(self, outputs: usize, activation: Activation) -> Self {
+        self.heads_with(Dense::units(outputs, activation))
+    }
+
+    /// Adds the last layers of an ensemble, with an initialization of the heads' weights of its own.
+    pub fn heads_with(mut self, layer: DenseConfig) -> Self {
+        self.plan.push(Plan::Heads(layer));
+        self
+    }
+
     /// Sets the seed of the initial weights, by default 0.
     pub fn seed(mut self, seed: u64) -> Self {
         self.seed = seed;
@@ -159,14 +218,37 @@ impl NetworkBuilder {
     /// Returns the network, with new initial weights.
     ///
     /// # Errors
-    /// If there is no dense layer, a layer's setting is out of range, or a layer does not fit into memory.
+    /// If there is no dense layer, a layer's setting is out of range, members have no heads, or a layer does not fit
+    /// into memory.
     pub fn build(&self) -> Result<Network> {
         let mut rng = Rng::stream(self.seed, purpose::WEIGHTS);
-        let (mut layers, mut width) = (Vec::new(), self.inputs);
+        let (mut layers, mut width, mut members, mut codes) = (Vec::new(), self.inputs, 1, 0);
         for (i, plan) in self.plan.iter().enumerate() {
             match *plan {
+                Plan::Piecewise(ref layer) => {
+                    (width, codes) = (layer.outputs(), layer.codes());
+                    layers.push(Layer::Piecewise(layer.clone()));
+                }
+                Plan::Members(count) => {
+                    members = count;
+                    check_size(width.saturating_mul(members), 2)?;
+                    layers.push(Layer::Members(Members::spread(members, width, &mut rng)));
+                }
+                Plan::Adapter => layers.push(Layer::Members(Members::adapter(members, width))),
+                Plan::Heads(config) => {
+                    check_size(width.saturating_mul(members), config.outputs)?;
+                    let init = config.init.unwrap_or_else(|| Init::for_activation(config.activation));
+                    init.check()?;
+                    layers.push(Layer::Heads(Heads::random(members, width, config.outputs, init, &mut rng)));
+                    if config.activation != Activation::Identity {
+                        layers.push(Layer::Activation(config.activation));
+                    }
+                    layers.push(Layer::Mean(members));
+                    width = config.outputs;
+                }
                 Plan::Dense(config) => {
-                    layers.push(Layer::Dense(config.build(width, self.activation_after(i), &mut rng)?));
+                    layers.push(Layer::Dense(config.build(width, codes, self.activation_after(i), &mut rng)?));
+                    codes = 0;
                     if config.activation != Activation::Identity {
                         layers.push(Layer::Activation(config.activation));
                     }

@@ -30,11 +30,13 @@ impl Network {
     ///
     /// # Errors
     /// If there is no dense layer, if a layer has no inputs or no units, if its inputs are not the outputs of the layer
-    /// before, or if an activation's parameter is out of range.
+    /// before, if an activation's parameter is out of range, or if layers of members do not go together: see
+    /// [`Members`](crate::nn::Members).
     pub fn from_layers(inputs: usize, layers: Vec<Layer>) -> Result<Self> {
-        if !layers.iter().any(|layer| matches!(layer, Layer::Dense(_))) {
+        if !layers.iter().any(Layer::is_dense) {
             return Err(Error::Setting("a network needs at least one dense layer".into()));
         }
+        check_members(&layers)?;
         let mut width = inputs;
         for (i, layer) in layers.iter().enumerate() {
             if let Layer::Activation(activation) = layer {
@@ -62,12 +64,27 @@ impl Network {
         self.layers.iter().fold(self.inputs, |width, layer| layer.outputs(width))
     }
 
+    /// Returns the number of members of the ensemble that the network is, 1 for a plain one.
+    pub fn members(&self) -> usize {
+        if let Some(Layer::Mean(members)) = self.layers.last() { *members } else { 1 }
+    }
+
+    /// Returns the layers that are trained, up to the outputs of every member: their mean is no part of the loss.
+    pub(crate) fn member_layers(&self) -> &[Layer] {
+        if let Some((Layer::Mean(_), before)) = self.layers.split_last() { before } else { &self.layers }
+    }
+
     /// Returns how many numbers an example is on its way through the network: inputs, and the outputs of every layer.
     pub(crate) fn example_numbers(&self) -> usize {
-        let mut width = self.inputs;
+        let (mut width, mut rows) = (self.inputs, 1);
         let outputs = self.layers.iter().map(|layer| {
             width = layer.outputs(width);
-            width
+            match layer {
+                Layer::Members(members) if members.spreads() => rows = members.members(),
+                Layer::Mean(_) => rows = 1,
+                _ => {}
+            }
+            width.saturating_mul(rows)
         });
         outputs.fold(self.inputs, usize::saturating_add)
     }
@@ -81,9 +98,9 @@ impl Network {
         &mut self.layers
     }
 
-    /// Returns the activation of the outputs; the identity if the last layer is not an activation.
+    /// Returns the activation of the outputs, each member's if there are some; the identity if none is the last.
     pub fn output_activation(&self) -> Activation {
-        match self.layers.last() {
+        match self.member_layers().last() {
             Some(Layer::Activation(activation)) => *activation,
             _ => Activation::Identity,
         }
@@ -150,7 +167,8 @@ impl Network {
     /// If `x` has not as many columns as the network has inputs, or `target` has not the shape of the outputs.
     pub fn loss(&self, loss: Loss, x: &Matrix, target: &Matrix, scratch: &mut Scratch) -> Result<f64> {
         self.check_loss(loss)?;
-        let fused = loss.fused(self.output_activation());
+        // A mean over members is one of outputs, not of logits.
+        let fused = loss.fused(self.output_activation()).filter(|_| self.members() == 1);
         Ok(fused.unwrap_or(loss).value(self.run(x, scratch, fused.is_some()), target))
     }
 
@@ -202,6 +220,28 @@ impl Network {
         }
         output
     }
+}
+
+/// Refuses layers of members without the others that they need.
+fn check_members(layers: &[Layer]) -> Result<()> {
+    let mut members = 1;
+    for (i, layer) in layers.iter().enumerate() {
+        let (fits, next) = match layer {
+            Layer::Members(layer) if layer.spreads() => (members == 1 && layer.members() > 1, layer.members()),
+            Layer::Members(layer) => (members > 1 && layer.members() == members, members),
+            Layer::Heads(heads) => (members > 1 && heads.members() == members, members),
+            Layer::Mean(count) => (members > 1 && *count == members && i + 1 == layers.len(), 1),
+            Layer::BatchNorm(_) => (members == 1, members),
+            _ => (true, members),
+        };
+        if !fits {
+            return Err(Error::Mismatch(format!(
+                "layer {i}, {layer}, does not fit {members} members: `members` is there once, for two or more, `mean` is                  the last layer, all have the same number, and batch normalization is before them"
+            )));
+        }
+        members = next;
+    }
+    if members == 1 { Ok(()) } else { Err(Error::Mismatch("the last layer of a network of members is `mean`".into())) }
 }
 
 /// The two matrices that prediction alternates between; kept by the caller, they make it free of allocation.

@@ -5,8 +5,8 @@ use super::layer::batch_norm::Moments;
 use super::layer::{Layer, Trace};
 use crate::linalg::matrix::Matrix;
 
-/// A piece of work that a pass does in one go: a layer, or a dense layer or batch normalization together with the
-/// activation that follows it, which is then applied to its output in place.
+/// A piece of work that a pass does in one go: a layer, or one that computes new numbers together with the activation
+/// that follows it, which is then applied to its output in place.
 #[derive(Clone, Copy)]
 pub(crate) struct Step<'a> {
     pub(crate) layer: &'a Layer,
@@ -32,7 +32,10 @@ impl<'a> Step<'a> {
     fn at(layers: &'a [Layer], first: usize, to_logits: bool, fits: fn(Activation) -> bool) -> (Self, usize) {
         let is_dropped = |index: usize| to_logits && index + 1 == layers.len();
         match (&layers[first], layers.get(first + 1)) {
-            (layer @ (Layer::Dense(_) | Layer::BatchNorm(_)), Some(&Layer::Activation(next))) if fits(next) => {
+            (
+                layer @ (Layer::Dense(_) | Layer::BatchNorm(_) | Layer::Members(_) | Layer::Heads(_)),
+                Some(&Layer::Activation(next)),
+            ) if fits(next) => {
                 let activation = if is_dropped(first + 1) { Activation::Identity } else { next };
                 (Step { layer, activation }, first + 2)
             }
@@ -54,7 +57,8 @@ impl<'a> Step<'a> {
             return dense.predict(input, self.activation, output);
         }
         self.layer.predict(input, output);
-        self.activation.forward(output.as_mut_slice(), input.columns());
+        let columns = output.columns();
+        self.activation.forward(output.as_mut_slice(), columns);
     }
 
     /// Computes the step in training, for some rows of a batch with these moments.
@@ -63,7 +67,8 @@ impl<'a> Step<'a> {
             return dense.predict(input, self.activation, &mut trace.output);
         }
         self.layer.forward(input, moments, trace);
-        self.activation.forward(trace.output.as_mut_slice(), input.columns());
+        let columns = trace.output.columns();
+        self.activation.forward(trace.output.as_mut_slice(), columns);
     }
 
     /// Runs the backward pass of the activation: turns the gradient with respect to the step's output, in `trace`, into

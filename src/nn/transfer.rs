@@ -1,13 +1,14 @@
 //! Parameters of one network for another: fine-tuning, target networks, averages.
 
 use super::activation::Activation;
-use super::layer::{Dense, Layer};
+use super::init::Init;
+use super::layer::{Dense, Heads, Layer};
 use super::network::Network;
 use crate::base::error::{Error, Result};
 use crate::base::rng::{Rng, purpose};
 
 impl Network {
-    /// Replaces the last dense layer, and everything after it, by a new dense layer of `outputs` units and
+    /// Replaces the last dense layer, of every member if there are some, and everything after it, by a new dense layer of `outputs` units and
     /// `activation`, for fine-tuning on another task. Its weights are drawn as suits the activation
     /// ([`Init::for_activation`](crate::nn::Init::for_activation)), its bias is zero. The layers before it stay as they
     /// are; [`Trainer::freeze`](crate::Trainer::freeze) keeps training from changing them.
@@ -25,14 +26,20 @@ impl Network {
     /// If the activation's parameter is out of range, or the layer does not fit into memory. The network is then as
     /// before.
     pub fn replace_head(&mut self, outputs: usize, activation: Activation, seed: u64) -> Result<()> {
-        let is_dense = |layer: &Layer| matches!(layer, Layer::Dense(_));
-        let last = self.layers().iter().rposition(is_dense).expect("a network has a dense layer");
+        let last = self.layers().iter().rposition(Layer::is_dense).expect("a network has a dense layer");
         let inputs = self.layers()[..last].iter().fold(self.inputs(), |width, layer| layer.outputs(width));
         let head = Dense::units(outputs, activation);
         let mut layers = self.layers()[..last].to_vec();
-        layers.push(Layer::Dense(head.build(inputs, activation, &mut Rng::stream(seed, purpose::WEIGHTS))?));
+        let (mut rng, members) = (Rng::stream(seed, purpose::WEIGHTS), self.members());
+        layers.push(match members {
+            1 => Layer::Dense(head.build(inputs, 0, activation, &mut rng)?),
+            _ => Layer::Heads(Heads::random(members, inputs, outputs, Init::for_activation(activation), &mut rng)),
+        });
         if activation != Activation::Identity {
             layers.push(Layer::Activation(activation));
+        }
+        if members > 1 {
+            layers.push(Layer::Mean(members));
         }
         *self = Network::from_layers(self.inputs(), layers)?;
         Ok(())
@@ -116,8 +123,11 @@ impl Network {
 }
 
 fn has_same_shape(a: &Layer, b: &Layer) -> bool {
-    let shape = |layer: &Layer| (std::mem::discriminant(layer), layer.inputs(), layer.outputs(0));
-    shape(a) == shape(b)
+    match (a, b) {
+        // Its numbers are no parameters.
+        (Layer::Piecewise(a), Layer::Piecewise(b)) => a == b,
+        _ => (std::mem::discriminant(a), a.grid()) == (std::mem::discriminant(b), b.grid()),
+    }
 }
 
 #[cfg(test)]

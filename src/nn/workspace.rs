@@ -4,9 +4,9 @@ use std::fmt;
 use std::mem::{Discriminant, discriminant};
 
 use super::activation::Activation;
-use super::backprop::{Batch, Part, Pass};
-use super::layer::Layer;
+use super::backprop::{Batch, Part, Pass, mean_of_members};
 use super::layer::batch_norm::Moments;
+use super::layer::{Grid, Layer};
 use super::loss::{self, Loss};
 use super::network::Network;
 use crate::base::error::Result;
@@ -97,6 +97,8 @@ pub struct Workspace {
     /// Its outputs if a last activation makes them of the logits, and whether they were computed.
     outputs: Matrix,
     has_outputs: bool,
+    /// The target of every member, if there are some.
+    repeated: Matrix,
     /// The losses of the last batch's examples.
     losses: Vec<f64>,
     gradient: Vec<f32>,
@@ -128,6 +130,7 @@ impl Workspace {
             x: Matrix::default(),
             outputs: Matrix::default(),
             has_outputs: false,
+            repeated: Matrix::default(),
             losses: Vec::new(),
             gradient: vec![0.0; network.parameter_count()],
             passes: 0,
@@ -184,7 +187,8 @@ impl Workspace {
     }
 
     /// Runs the forward pass in training: with dropout, and with batch normalization over `x`.
-    /// Returns the outputs, examples × outputs.
+    /// Returns the outputs, examples × outputs; of a network with [members](Network::members), a row for each member
+    /// of every example.
     ///
     /// # Panics
     /// If `x` has not as many columns as the network has inputs, or the network is not the workspace's.
@@ -232,21 +236,24 @@ impl Workspace {
     pub fn backward(&mut self, network: &Network, loss: Loss, target: &Matrix) -> Result<f64> {
         network.check_loss(loss)?;
         let activation = network.output_activation();
-        let (fused, examples) = (loss.fused(activation), self.x.rows());
+        let (fused, members) = (loss.fused(activation), network.members());
+        let rows = self.x.rows() * members;
         self.begin_backward(network, fused.is_none());
+        let target = if members == 1 { target } else { self.repeated.repeat_rows(target, members) };
         let (logits, delta) = self.pass.output_delta();
         if fused.is_some() || activation == Activation::Identity {
-            fused.unwrap_or(loss).of_rows(logits, target, examples, delta, &mut self.losses);
+            fused.unwrap_or(loss).of_rows(logits, target, rows, delta, &mut self.losses);
         } else {
-            loss.of_rows(&self.outputs, target, examples, delta, &mut self.losses);
+            loss.of_rows(&self.outputs, target, rows, delta, &mut self.losses);
             activate_back(activation, logits, &self.outputs, delta);
         }
         self.run_backward(network);
+        mean_of_members(&mut self.losses, members);
         Ok(loss::mean(&self.losses))
     }
 
     /// Runs the backward pass after [`forward`](Self::forward) from the gradient of any loss with respect to the
-    /// outputs, examples × outputs. It is used unchanged: for the mean over examples it must contain the factor 1 /
+    /// outputs, in the shape that [`forward`](Self::forward) returns. It is used unchanged: for the mean over examples it must contain the factor 1 /
     /// examples.
     ///
     /// # Panics
@@ -254,7 +261,7 @@ impl Workspace {
     /// forward pass that returned outputs.
     pub fn backward_from(&mut self, network: &Network, output_gradient: &Matrix) {
         self.begin_backward(network, true);
-        let shape = (self.x.rows(), network.outputs());
+        let shape = (self.x.rows() * network.members(), network.outputs());
         assert_eq!(output_gradient.shape(), shape, "the output gradient needs the shape of the outputs");
         let (logits, delta) = self.pass.output_delta();
         delta.copy_from(output_gradient);
@@ -326,7 +333,7 @@ impl Workspace {
         self.shape.check(network);
         assert!(self.stage != Stage::Nothing, "activations need a forward pass before them");
         let is_last_activation =
-            layer + 1 == network.layers().len() && matches!(network.layers()[layer], Layer::Activation(_));
+            layer + 1 == network.member_layers().len() && matches!(network.layers()[layer], Layer::Activation(_));
         if is_last_activation {
             return self.has_outputs.then_some(self.outputs(network));
         }
@@ -372,7 +379,7 @@ struct Shape {
     layers: Vec<LayerShape>,
 }
 
-type LayerShape = (Discriminant<Layer>, Option<Activation>, usize);
+type LayerShape = (Discriminant<Layer>, Option<Activation>, Option<Grid>, usize);
 
 impl Shape {
     fn of(network: &Network) -> Self {
@@ -391,7 +398,7 @@ fn layer_shapes(network: &Network) -> impl Iterator<Item = LayerShape> {
     network.layers().iter().scan(network.inputs(), |width, layer| {
         *width = layer.outputs(*width);
         let activation = if let Layer::Activation(activation) = layer { Some(*activation) } else { None };
-        Some((discriminant(layer), activation, *width))
+        Some((discriminant(layer), activation, layer.grid(), *width))
     })
 }
 
@@ -415,9 +422,13 @@ impl Network {
     /// # Panics
     /// If `x` has not as many columns as the network has inputs, or `output_gradient` has not the shape of the outputs.
     pub fn input_gradient(&self, x: &Matrix, output_gradient: &Matrix) -> Matrix {
-        let mut workspace = Workspace::new(self, 0).freeze(self, self.layers().len());
+        let (mut workspace, members) = (Workspace::new(self, 0).freeze(self, self.layers().len()), self.members());
         workspace.forward(self, x);
-        workspace.backward_from(self, output_gradient);
+        let mut of_members = Matrix::default();
+        // The outputs are a mean.
+        of_members.repeat_rows(output_gradient, members);
+        of_members.as_mut_slice().iter_mut().for_each(|slope| *slope /= members as f32);
+        workspace.backward_from(self, &of_members);
         workspace.input_gradient(self).clone()
     }
 }

@@ -482,12 +482,12 @@ impl<'a> Shared<'a> {
 
 /// Updates the part's parameters; returns `false` if one is no longer finite.
 fn update(network: &mut Network, optimizer: &mut Optimizer, part: &Part, gradient: &[f32]) -> bool {
-    let Part { layer, rows, parameters, .. } = part;
+    let Part { layer, rows, columns, parameters, .. } = part;
     let mut start = parameters.start;
     let mut tensors = network.layers_mut()[*layer].parameters_mut();
     let (Some(weights), Some(bias)) = (tensors.next(), tensors.next()) else { return true };
-    let (of_weights, of_bias) = gradient.split_at(rows.len() * bias.len());
-    let weights = &mut weights[rows.start * bias.len()..][..of_weights.len()];
+    let (of_weights, of_bias) = gradient.split_at(rows.len() * columns);
+    let weights = &mut weights[rows.start * columns..][..of_weights.len()];
     let finite = optimizer.update(weights, of_weights, start);
     start += of_weights.len();
     finite & optimizer.update(&mut bias[..of_bias.len()], of_bias, start)

@@ -39,7 +39,7 @@ pub(super) fn check_loss(loss: Loss, data: &Dataset) -> Result<()> {
 
 /// Returns the activation that the outputs come from in prediction.
 fn last_activation(network: &Network) -> Activation {
-    let mut layers = network.layers().iter().rev();
+    let mut layers = network.member_layers().iter().rev();
     match layers.find(|layer| !matches!(layer, Layer::Dropout(_) | Layer::Noise(_))) {
         Some(Layer::Activation(activation)) => *activation,
         _ => Activation::Identity,

@@ -2,6 +2,7 @@
 
 mod dropout;
 mod extremes;
+mod members;
 mod networks;
 mod oracle;
 #[path = "../support/mod.rs"]

@@ -18,6 +18,15 @@ pub enum Layer {
         of_rows: bool,
         parameters: Rows,
     },
+    /// The edges of the bins of each clipped column; `None` for one that stays as it is.
+    Piecewise(Vec<Option<Vec<f64>>>),
+    /// The scale of each member, then the shift of each; rows become one for each member if it spreads.
+    Members {
+        spreads: bool,
+        parameters: Rows,
+    },
+    /// The weights of each member, one below the other, then the bias of each.
+    Heads(usize, Rows),
 }
 
 /// The corners of functions that a forward pass met: on which side it went, and the smallest distance.
@@ -70,12 +79,55 @@ pub fn run(layers: &[Layer], loss: Loss, x: &Rows, y: &Rows) -> (Rows, f64, Corn
             Layer::Function(g) => a.iter().map(|row| apply(*g, row, &mut corners)).collect(),
             Layer::Mask(factors) => a.iter().zip(factors).map(|(a, f)| multiply(a, f)).collect(),
             Layer::Norm { of_rows, parameters } => norm(&a, *of_rows, parameters, &mut corners),
+            Layer::Piecewise(columns) => a.iter().map(|row| encode(row, columns, &mut corners)).collect(),
+            Layer::Members { spreads, parameters } => adapt(&a, *spreads, parameters),
+            Layer::Heads(members, parameters) => heads(&a, *members, parameters),
         };
     }
-    let sum: f64 = a.iter().zip(y).map(|(p, y)| loss_sum(loss, p, y, &mut corners)).sum();
+    // The rows of members have the target of their example.
+    let members = a.len() / y.len();
+    let sum: f64 = a.iter().enumerate().map(|(i, p)| loss_sum(loss, p, &y[i / members], &mut corners)).sum();
     let per_example = matches!(loss, Loss::CrossEntropy | Loss::CrossEntropyLogits);
     let count = if per_example { a.len() } else { a.len() * a[0].len() };
     (a, sum / count as f64, corners)
+}
+
+/// The numbers, those with bins clipped to x / √(1 + (x / 3)²), and then the code of each of these in its bins.
+fn encode(row: &[f64], columns: &[Option<Vec<f64>>], corners: &mut Corners) -> Vec<f64> {
+    let clip = |x: f64| x / (1.0 + (x / 3.0).powi(2)).sqrt();
+    let mut kept: Vec<f64> =
+        row.iter().zip(columns).map(|(&x, edges)| if edges.is_some() { clip(x) } else { x }).collect();
+    for (i, edges) in columns.iter().enumerate() {
+        let (y, edges) = (kept[i], edges.as_deref().unwrap_or_default());
+        for (bin, pair) in edges.windows(2).enumerate() {
+            pair.iter().for_each(|&edge| corners.meet(y, edge));
+            let fraction = (y - pair[0]) / (pair[1] - pair[0]);
+            let low = if bin == 0 { f64::NEG_INFINITY } else { 0.0 };
+            let high = if bin + 2 == edges.len() { f64::INFINITY } else { 1.0 };
+            kept.push(fraction.clamp(low, high));
+        }
+    }
+    kept
+}
+
+fn adapt(a: &Rows, spreads: bool, parameters: &Rows) -> Rows {
+    let (scale, shift) = parameters.split_at(parameters.len() / 2);
+    let members = scale.len();
+    let one = |row: &[f64], i: usize| multiply(row, &scale[i]).iter().zip(&shift[i]).map(|(x, s)| x + s).collect();
+    match spreads {
+        true => a.iter().flat_map(|row| (0..members).map(move |i| one(row, i))).collect(),
+        false => a.iter().enumerate().map(|(row, a)| one(a, row % members)).collect(),
+    }
+}
+
+fn heads(a: &Rows, members: usize, parameters: &Rows) -> Rows {
+    let (weights, bias) = parameters.split_at(parameters.len() - members);
+    let inputs = weights.len() / members;
+    let one = |(row, a): (usize, &Vec<f64>)| {
+        let member = row % members;
+        dense(a, &weights[member * inputs..][..inputs].to_vec(), &bias[member])
+    };
+    a.iter().enumerate().map(one).collect()
 }
 
 fn transposed(a: &Rows) -> Rows {
@@ -221,8 +273,10 @@ fn loss_sum(loss: Loss, p: &[f64], y: &[f64], corners: &mut Corners) -> f64 {
 fn parameter(layer: &mut Layer, (i, j): (usize, usize)) -> &mut f64 {
     match layer {
         Layer::Dense(weights, bias) => weights.get_mut(i).map_or_else(|| &mut bias[j], |row| &mut row[j]),
-        Layer::Norm { parameters, .. } => &mut parameters[i][j],
-        Layer::Function(_) | Layer::Mask(_) => unreachable!(),
+        Layer::Norm { parameters, .. } | Layer::Members { parameters, .. } | Layer::Heads(_, parameters) => {
+            &mut parameters[i][j]
+        }
+        Layer::Function(_) | Layer::Mask(_) | Layer::Piecewise(_) => unreachable!(),
     }
 }
 
@@ -272,8 +326,10 @@ pub fn gradient(layers: &[Layer], loss: Loss, x: &Rows, y: &Rows) -> Vec<Option<
     for k in 0..layers.len() {
         let (rows, columns) = match &layers[k] {
             Layer::Dense(weights, bias) => (weights.len() + 1, bias.len()),
-            Layer::Norm { parameters, .. } => (2, parameters[0].len()),
-            Layer::Function(_) | Layer::Mask(_) => continue,
+            Layer::Norm { parameters, .. } | Layer::Members { parameters, .. } | Layer::Heads(_, parameters) => {
+                (parameters.len(), parameters[0].len())
+            }
+            Layer::Function(_) | Layer::Mask(_) | Layer::Piecewise(_) => continue,
         };
         for slot in (0..rows).flat_map(|i| (0..columns).map(move |j| (i, j))) {
             gradient.push(difference(&mut layers, k, slot, loss, x, y));

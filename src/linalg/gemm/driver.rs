@@ -26,6 +26,8 @@ pub(super) struct Product<'a> {
     pub a: MatrixView<'a>,
     pub b: MatrixView<'a>,
     pub c: &'a mut [f32],
+    /// From a row of C to the next, at least its columns.
+    pub stride: usize,
     pub epilogue: &'a Epilogue<'a>,
     /// Whether C holds the sums of a product whose depth this one continues.
     pub resume: bool,
@@ -36,12 +38,13 @@ impl Task for Product<'_> {
 
     #[inline(always)]
     fn run<L: Lanes>(self) {
-        let Product { a, b, c, epilogue, resume } = self;
+        let Product { a, b, c, stride, epilogue, resume } = self;
         let (rows, depth, columns) = (a.rows, a.columns, b.columns);
         if rows == 0 || columns == 0 {
             return;
         }
         if depth == 0 {
+            assert_eq!(stride, columns, "a product of depth 0 has no rows of another one between its own");
             if !resume {
                 c.fill(0.0);
             }
@@ -92,7 +95,7 @@ impl Task for Product<'_> {
                         }
                         left = Left { data: strip, stride: STRIDE, ..left };
                     }
-                    let c = &mut c[row * columns..row_end * columns];
+                    let c = &mut c[row * stride..(row_end - 1) * stride + columns];
                     L::call(Strip {
                         rows: row_end - row,
                         vectors,
@@ -101,13 +104,13 @@ impl Task for Product<'_> {
                         a: left,
                         b,
                         c: &mut c[column..],
-                        stride: columns,
+                        stride,
                         resume: resume || k > 0,
                     });
-                    if k_end == depth && column_end - column == columns {
+                    if k_end == depth && column_end - column == stride {
                         epilogue(c, row..row_end, 0..columns);
                     } else if k_end == depth {
-                        for (i, c) in (row..row_end).zip(c.chunks_exact_mut(columns)) {
+                        for (i, c) in (row..row_end).zip(c.chunks_mut(stride)) {
                             epilogue(&mut c[column..column_end], i..i + 1, column..column_end);
                         }
                     }

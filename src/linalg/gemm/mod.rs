@@ -32,7 +32,9 @@ pub(crate) fn product(a: MatrixView<'_>, b: MatrixView<'_>, c: &mut [f32]) {
 
 /// C = epilogue(A · B), otherwise as [`product`].
 pub(crate) fn product_with(a: MatrixView<'_>, b: MatrixView<'_>, c: &mut [f32], epilogue: &Epilogue) {
-    product_on(isa(), a, b, c, epilogue, false);
+    let stride = b.columns;
+    assert_eq!(c.len(), a.rows * stride, "a product of {} × {stride}", a.rows);
+    product_on(isa(), Product { a, b, c, stride, epilogue, resume: false });
 }
 
 /// The multiply-adds (rows × depth × columns) from which on a matrix product is shared among
@@ -61,13 +63,24 @@ pub(crate) fn shared_product(a: MatrixView<'_>, b: MatrixView<'_>, c: &mut [f32]
 
 /// C += A · B, otherwise as [`product`]: the same bits as the product of longer factors, of which these are the rest.
 pub(crate) fn add_product(a: MatrixView<'_>, b: MatrixView<'_>, c: &mut [f32]) {
-    product_on(isa(), a, b, c, &nothing, true);
+    let stride = b.columns;
+    assert_eq!(c.len(), a.rows * stride, "a product of {} × {stride}", a.rows);
+    product_on(isa(), Product { a, b, c, stride, epilogue: &nothing, resume: true });
 }
 
-fn product_on(isa: Isa, a: MatrixView<'_>, b: MatrixView<'_>, c: &mut [f32], epilogue: &Epilogue, resume: bool) {
-    assert_eq!(a.columns, b.rows, "the inner dimensions of a product");
-    assert_eq!(c.len(), a.rows * b.columns, "a product of {} × {}", a.rows, b.columns);
-    run_on(isa, Product { a, b, c, epilogue, resume });
+/// C = A · B, where the rows of C are `stride` numbers apart; those between them stay.
+///
+/// # Panics
+/// If the shapes do not fit, or there is no depth.
+pub(crate) fn product_apart(a: MatrixView<'_>, b: MatrixView<'_>, c: &mut [f32], stride: usize) {
+    let needed = a.rows.checked_sub(1).map_or(0, |before| before * stride + b.columns);
+    assert!(stride >= b.columns && c.len() >= needed, "a product of {} × {}, {stride} apart", a.rows, b.columns);
+    product_on(isa(), Product { a, b, c, stride, epilogue: &nothing, resume: false });
+}
+
+fn product_on(isa: Isa, product: Product<'_>) {
+    assert_eq!(product.a.columns, product.b.rows, "the inner dimensions of a product");
+    run_on(isa, product);
 }
 
 pub(crate) use naive::product as naive_product;

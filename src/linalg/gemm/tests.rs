@@ -42,7 +42,9 @@ fn factor(stored: &Matrix, transposed: bool) -> MatrixView<'_> {
 fn compute(isa: Isa, a: &Matrix, b: &Matrix, transposed: (bool, bool), epilogue: &Epilogue) -> Matrix {
     let (left, right) = (stored(a, transposed.0), stored(b, transposed.1));
     let mut c = Matrix::filled(a.rows(), b.columns(), f32::NAN);
-    product_on(isa, factor(&left, transposed.0), factor(&right, transposed.1), c.as_mut_slice(), epilogue, false);
+    let (a, b) = (factor(&left, transposed.0), factor(&right, transposed.1));
+    let stride = b.columns();
+    product_on(isa, Product { a, b, c: c.as_mut_slice(), stride, epilogue, resume: false });
     c
 }
 
@@ -173,7 +175,9 @@ fn parts_make_the_whole() {
                     let c = &mut c.as_mut_slice()[rows.start * columns..rows.end * columns];
                     for (i, depth) in depth_cuts.windows(2).map(|cut| cut[0]..cut[1]).enumerate() {
                         let left = left.select_rows(rows.clone()).transposed().select_rows(depth.clone()).transposed();
-                        product_on(isa, left, right.select_rows(depth), c, &nothing, i > 0);
+                        let b = right.select_rows(depth);
+                        let product = Product { a: left, b, c, stride: b.columns(), epilogue: &nothing, resume: i > 0 };
+                        product_on(isa, product);
                     }
                 }
                 assert_eq!(c, whole, "{isa} {transposed:?}");

@@ -112,7 +112,7 @@ impl Dense {
 
 vectorized! {
     /// Adds `row` to every row of `entries`.
-    fn add_row(row: &[f32], entries: &mut [f32]) {
+    pub(super) fn add_row(row: &[f32], entries: &mut [f32]) {
         for entries in entries.chunks_exact_mut(row.len()) {
             for (entry, value) in entries.iter_mut().zip(row) {
                 *entry += value;
@@ -121,7 +121,7 @@ vectorized! {
     }
 
     /// Adds each column of `matrix` to its entry of `sums`, if there are any.
-    fn add_columns(matrix: &[f32], sums: &mut [f32]) {
+    pub(super) fn add_columns(matrix: &[f32], sums: &mut [f32]) {
         if sums.is_empty() {
             return;
         }

@@ -18,14 +18,20 @@ mod affine;
 pub(crate) mod batch_norm;
 mod dense;
 mod dropout;
+mod heads;
 mod layer_norm;
+mod members;
 mod noise;
+mod piecewise;
 
 pub use batch_norm::BatchNorm;
 pub use dense::Dense;
 pub use dropout::Dropout;
+pub use heads::Heads;
 pub use layer_norm::LayerNorm;
+pub use members::Members;
 pub use noise::Noise;
+pub use piecewise::Piecewise;
 
 use std::fmt;
 use std::ops::Range;
@@ -51,6 +57,14 @@ pub enum Layer {
     BatchNorm(BatchNorm),
     /// Gives every row mean 0 and variance 1, then a trained scale and shift per column.
     LayerNorm(LayerNorm),
+    /// Clips numbers, and appends the codes of the bins that they are in.
+    Piecewise(Piecewise),
+    /// Scales and shifts the rows of each member of an ensemble; the first such layer makes them.
+    Members(Members),
+    /// Z = A·W + b, with weights and a bias for each member of an ensemble.
+    Heads(Heads),
+    /// The mean of the outputs of this many members, always the last layer.
+    Mean(usize),
 }
 
 /// Everything that a layer's passes need besides input and output.
@@ -62,6 +76,9 @@ pub(crate) enum Cache {
     Noise(noise::Cache),
     BatchNorm(batch_norm::Cache),
     LayerNorm(layer_norm::Cache),
+    Piecewise,
+    Members(members::Cache),
+    Heads(usize),
     /// Of a layer that is not trained and differs in training: it works as in prediction.
     Fixed,
 }
@@ -73,6 +90,14 @@ pub(crate) struct Trace {
     /// The gradient of the loss with respect to the output.
     pub(crate) delta: Matrix,
     pub(crate) cache: Cache,
+}
+
+/// The shape of a layer's parameters: so many rows of weights, then so many of biases.
+#[derive(Clone, Copy, PartialEq)]
+pub(crate) struct Grid {
+    pub(crate) weights: usize,
+    pub(crate) biases: usize,
+    pub(crate) columns: usize,
 }
 
 /// Where a gradient goes: that of some rows of a layer's weights and, after the last of them, its bias.
@@ -100,7 +125,9 @@ impl Trace {
             Cache::Dense => Dense::gradient(input, &self.delta, part),
             Cache::BatchNorm(cache) => BatchNorm::gradient(cache, &self.delta, part),
             Cache::LayerNorm(cache) => LayerNorm::gradient(cache, &self.delta, part),
-            Cache::Activation | Cache::Dropout(_) | Cache::Noise(_) | Cache::Fixed => {}
+            Cache::Members(cache) => Members::gradient(*cache, input, &self.delta, part),
+            Cache::Heads(members) => Heads::gradient(*members, input, &self.delta, part),
+            Cache::Piecewise | Cache::Activation | Cache::Dropout(_) | Cache::Noise(_) | Cache::Fixed => {}
         }
     }
 
@@ -117,6 +144,10 @@ impl Layer {
             Layer::Dense(_) => Cache::Dense,
             Layer::Activation(_) => Cache::Activation,
             Layer::LayerNorm(_) => Cache::LayerNorm(Default::default()),
+            Layer::Piecewise(_) => Cache::Piecewise,
+            Layer::Members(members) => Cache::Members(members.cache()),
+            Layer::Heads(heads) => Cache::Heads(heads.members()),
+            Layer::Mean(_) => Cache::Fixed,
             _ if frozen => Cache::Fixed,
             Layer::Dropout(_) => Cache::Dropout(Default::default()),
             Layer::Noise(_) => Cache::Noise(Default::default()),
@@ -145,6 +176,10 @@ impl Layer {
             Layer::Dropout(_) | Layer::Noise(_) => output.copy_from(input),
             Layer::BatchNorm(norm) => norm.predict(input, output),
             Layer::LayerNorm(norm) => norm.predict(input, output),
+            Layer::Piecewise(piecewise) => piecewise.predict(input, output),
+            Layer::Members(members) => members.predict(input, output),
+            Layer::Heads(heads) => heads.predict(input, output),
+            Layer::Mean(count) => members::mean(*count, input, output),
         }
     }
 
@@ -172,19 +207,35 @@ impl Layer {
             (Layer::BatchNorm(norm), Cache::BatchNorm(cache)) => norm.backward(moments, cache, delta, input_delta),
             (Layer::BatchNorm(norm), _) => norm.backward_fixed(delta, input_delta),
             (Layer::LayerNorm(norm), Cache::LayerNorm(cache)) => norm.backward(cache, delta, input_delta),
+            (Layer::Piecewise(piecewise), _) => piecewise.backward(input, delta, input_delta),
+            (Layer::Members(members), _) => members.backward(delta, input_delta),
+            (Layer::Heads(heads), _) => heads.backward(delta, input_delta),
+            (Layer::Mean(_), _) => unreachable!("members are trained one by one"),
             (Layer::Dropout(_) | Layer::LayerNorm(_), _) => std::mem::swap(delta, input_delta),
         }
     }
 
-    /// Returns the rows and the columns of the weights, which a bias of as many columns follows; `None` without
-    /// parameters. A normalization's scale is taken for one row of weights, its shift for the bias.
-    pub(crate) fn weight_shape(&self) -> Option<(usize, usize)> {
+    /// Returns the shape of the parameters; `None` without any. A normalization's scale is taken for weights, its shift
+    /// for a bias.
+    pub(crate) fn grid(&self) -> Option<Grid> {
         match self {
-            Layer::Dense(dense) => Some((dense.inputs(), dense.outputs())),
-            Layer::BatchNorm(norm) => Some((1, norm.columns())),
-            Layer::LayerNorm(norm) => Some((1, norm.columns())),
-            Layer::Activation(_) | Layer::Dropout(_) | Layer::Noise(_) => None,
+            Layer::Dense(dense) => Some(Grid { weights: dense.inputs(), biases: 1, columns: dense.outputs() }),
+            Layer::BatchNorm(norm) => Some(Grid { weights: 1, biases: 1, columns: norm.columns() }),
+            Layer::LayerNorm(norm) => Some(Grid { weights: 1, biases: 1, columns: norm.columns() }),
+            Layer::Members(layer) => {
+                Some(Grid { weights: layer.members(), biases: layer.members(), columns: layer.columns() })
+            }
+            Layer::Heads(heads) => {
+                let members = heads.members();
+                Some(Grid { weights: members * heads.inputs(), biases: members, columns: heads.outputs() })
+            }
+            Layer::Activation(_) | Layer::Dropout(_) | Layer::Noise(_) | Layer::Piecewise(_) | Layer::Mean(_) => None,
         }
+    }
+
+    /// Returns whether this is a dense layer, or one for each member.
+    pub(crate) fn is_dense(&self) -> bool {
+        matches!(self, Layer::Dense(_) | Layer::Heads(_))
     }
 
     /// Returns the layer, if it is a batch normalization.
@@ -198,7 +249,10 @@ impl Layer {
             Layer::Dense(dense) => Some(dense.inputs()),
             Layer::BatchNorm(norm) => Some(norm.columns()),
             Layer::LayerNorm(norm) => Some(norm.columns()),
-            Layer::Activation(_) | Layer::Dropout(_) | Layer::Noise(_) => None,
+            Layer::Piecewise(piecewise) => Some(piecewise.inputs()),
+            Layer::Members(members) => Some(members.columns()),
+            Layer::Heads(heads) => Some(heads.inputs()),
+            Layer::Activation(_) | Layer::Dropout(_) | Layer::Noise(_) | Layer::Mean(_) => None,
         }
     }
 
@@ -206,6 +260,8 @@ impl Layer {
     pub fn outputs(&self, inputs: usize) -> usize {
         match self {
             Layer::Dense(dense) => dense.outputs(),
+            Layer::Piecewise(piecewise) => piecewise.outputs(),
+            Layer::Heads(heads) => heads.outputs(),
             _ => inputs,
         }
     }
@@ -216,7 +272,9 @@ impl Layer {
             Layer::Dense(dense) => Some(dense.parameters()),
             Layer::BatchNorm(norm) => Some(norm.parameters()),
             Layer::LayerNorm(norm) => Some(norm.parameters()),
-            Layer::Activation(_) | Layer::Dropout(_) | Layer::Noise(_) => None,
+            Layer::Members(members) => Some(members.parameters()),
+            Layer::Heads(heads) => Some(heads.parameters()),
+            Layer::Activation(_) | Layer::Dropout(_) | Layer::Noise(_) | Layer::Piecewise(_) | Layer::Mean(_) => None,
         };
         tensors.into_iter().flatten()
     }
@@ -228,7 +286,13 @@ impl Layer {
             Layer::Dense(dense) => vec![vec![dense.inputs(), dense.outputs()], vec![dense.outputs()]],
             Layer::BatchNorm(norm) => vec![vec![norm.columns()]; 2],
             Layer::LayerNorm(norm) => vec![vec![norm.columns()]; 2],
-            Layer::Activation(_) | Layer::Dropout(_) | Layer::Noise(_) => Vec::new(),
+            Layer::Members(layer) => vec![vec![layer.members(), layer.columns()]; 2],
+            Layer::Heads(heads) => {
+                vec![vec![heads.members(), heads.inputs(), heads.outputs()], vec![heads.members(), heads.outputs()]]
+            }
+            Layer::Activation(_) | Layer::Dropout(_) | Layer::Noise(_) | Layer::Piecewise(_) | Layer::Mean(_) => {
+                Vec::new()
+            }
         }
     }
 
@@ -238,7 +302,9 @@ impl Layer {
             Layer::Dense(dense) => Some(dense.parameters_mut()),
             Layer::BatchNorm(norm) => Some(norm.parameters_mut()),
             Layer::LayerNorm(norm) => Some(norm.parameters_mut()),
-            Layer::Activation(_) | Layer::Dropout(_) | Layer::Noise(_) => None,
+            Layer::Members(members) => Some(members.parameters_mut()),
+            Layer::Heads(heads) => Some(heads.parameters_mut()),
+            Layer::Activation(_) | Layer::Dropout(_) | Layer::Noise(_) | Layer::Piecewise(_) | Layer::Mean(_) => None,
         };
         tensors.into_iter().flatten()
     }
@@ -267,6 +333,13 @@ impl fmt::Display for Layer {
             Layer::Noise(noise) => write!(f, "noise({})", noise.deviation()),
             Layer::BatchNorm(norm) => write!(f, "batch_norm({})", norm.columns()),
             Layer::LayerNorm(norm) => write!(f, "layer_norm({})", norm.columns()),
+            Layer::Piecewise(piecewise) => write!(f, "piecewise({},{})", piecewise.inputs(), piecewise.outputs()),
+            Layer::Members(layer) => {
+                let name = if layer.spreads() { "members" } else { "adapter" };
+                write!(f, "{name}({},{})", layer.members(), layer.columns())
+            }
+            Layer::Heads(heads) => write!(f, "heads({},{},{})", heads.members(), heads.inputs(), heads.outputs()),
+            Layer::Mean(members) => write!(f, "mean({members})"),
         }
     }
 }
