@@ -52,6 +52,13 @@ impl Scaler {
         standard(data)
     }
 
+    /// Fits a scaler to median 0 and a distance of 1 between the quartiles in each column; if these are equal, to a range
+    /// of 2. A constant column becomes 0.
+    #[must_use]
+    pub fn robust(data: &impl Rows) -> Scaler {
+        robust(data)
+    }
+
     /// Fits a scaler to [0, 1] in each column. A constant column becomes 0.
     #[must_use]
     pub fn min_max(data: &impl Rows) -> Scaler {
@@ -226,6 +233,39 @@ fn standard(data: &dyn Rows) -> Scaler {
     let offset = first.iter().zip(&sum).map(|(&first, sum)| (f64::from(first) + sum / n) as f32).collect();
     let deviation = |(sum, square): (&f64, &f64)| (square / n - (sum / n) * (sum / n)).max(0.0).sqrt();
     Scaler { offset, factor: sum.iter().zip(&squares).map(deviation).map(factor).collect() }
+}
+
+fn robust(data: &dyn Rows) -> Scaler {
+    let (rows, columns) = data.size();
+    if rows == 0 {
+        return Scaler::identity(columns);
+    }
+    let mut x = vec![0.0; columns];
+    let (mut offset, mut factors) = (Vec::with_capacity(columns), Vec::with_capacity(columns));
+    // Some columns at a time, so that few numbers are kept beside those of the data.
+    const STRIPE: usize = 16;
+    for first in (0..columns).step_by(STRIPE) {
+        let stripe = first..columns.min(first + STRIPE);
+        let mut values = vec![Vec::with_capacity(rows); stripe.len()];
+        for row in 0..rows {
+            data.read_row(row, &mut x);
+            values.iter_mut().zip(&x[stripe.clone()]).for_each(|(values, &x)| values.push(x));
+        }
+        for mut values in values {
+            values.sort_unstable_by(f32::total_cmp);
+            // Linear between the two nearest numbers, as NumPy has it.
+            let quantile = |fraction: f64| {
+                let at = fraction * (rows - 1) as f64;
+                let (low, high) = (f64::from(values[at as usize]), f64::from(values[at.ceil() as usize]));
+                low + at.fract() * (high - low)
+            };
+            let (quartiles, range) = (quantile(0.75) - quantile(0.25), quantile(1.0) - quantile(0.0));
+            offset.push(quantile(0.5) as f32);
+            // At least half of the numbers are the same: the others are as far from them as quartiles would be.
+            factors.push(factor(if quartiles > 0.0 { quartiles } else { range / 2.0 }));
+        }
+    }
+    Scaler { offset, factor: factors }
 }
 
 fn min_max(data: &dyn Rows) -> Scaler {

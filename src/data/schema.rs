@@ -423,7 +423,7 @@ impl Schema {
 
 impl ColumnKind {
     /// Returns the number of inputs of such a column.
-    pub(super) fn width(&self) -> usize {
+    pub(crate) fn width(&self) -> usize {
         match self {
             ColumnKind::Number(_) => 1,
             ColumnKind::Time(form) => form.parts().len(),

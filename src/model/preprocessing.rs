@@ -15,6 +15,8 @@ pub enum Scaling {
     /// `standard`: to mean 0 and variance 1.
     #[default]
     Standard,
+    /// `robust`: to median 0 and a distance of 1 between the quartiles.
+    Robust,
     /// `minmax`: to [0, 1].
     MinMax,
     /// `pixels`: division by 255, for images whose pixels are bytes.
@@ -27,6 +29,7 @@ const NAMES: Names<Scaling> = Names {
     kind: "scaling",
     known: &[
         named("standard", &["zscore"], Scaling::Standard),
+        named("robust", &["quantile", "median"], Scaling::Robust),
         named("minmax", &[], Scaling::MinMax),
         named("pixels", &[], Scaling::Pixels),
         named("none", &["identity"], Scaling::None),
@@ -50,6 +53,7 @@ impl Scaling {
         let imputed = Imputed { features, imputer };
         match self {
             Scaling::Standard => Scaler::standard(&imputed),
+            Scaling::Robust => Scaler::robust(&imputed),
             Scaling::MinMax => Scaler::min_max(&imputed),
             Scaling::Pixels => Scaler::divide_by(features.columns(), 255.0).without_constants(&imputed),
             Scaling::None => Scaler::identity(features.columns()).without_constants(&imputed),

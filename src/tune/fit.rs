@@ -14,13 +14,13 @@ use std::cell::Cell;
 use std::ops::ControlFlow::Continue;
 use std::sync::atomic::AtomicBool;
 
-use super::hyperparameters::Hyperparameters;
+use super::hyperparameters::{Hyperparameters, Normalization};
 use super::penalty::{self, Trial};
 use super::recipe::{Fit, FitEvent, FitRun, Recipe};
 use crate::base::error::{Error, Result};
 use crate::base::rng::Rng;
 use crate::base::text::printable;
-use crate::data::{Dataset, Imputer};
+use crate::data::{Dataset, Imputer, Scaler};
 use crate::model::model::Model;
 use crate::model::preprocessing::Preprocessing;
 use crate::train::{CheckpointInfo, Checkpoints, Event, Run};
@@ -81,7 +81,12 @@ impl Hyperparameters {
     /// Returns the network and the trainer for `train`, with preprocessing that is already fitted.
     #[must_use]
     pub fn recipe(&self, train: &Dataset, preprocessing: Preprocessing) -> Recipe {
-        Recipe { network: self.network(train), trainer: self.trainer(), restarts: self.restarts, preprocessing }
+        Recipe {
+            network: self.network(train, &preprocessing),
+            trainer: self.trainer(),
+            restarts: self.restarts,
+            preprocessing,
+        }
     }
 
     /// Checks everything that the network and the trainer do not check themselves.
@@ -92,6 +97,15 @@ impl Hyperparameters {
         }
         if self.restarts == 0 {
             return wrong("restarts 0: it must be at least 1");
+        }
+        if self.members == 0 {
+            return wrong("members 0: it must be at least 1");
+        }
+        if self.members > 1 && self.normalization == Some(Normalization::Batch) {
+            return wrong("batch normalization is not for members: use layer normalization");
+        }
+        if self.bins == 1 {
+            return wrong("bins 1: an encoding has two or more, and 0 is for none");
         }
         if self.hidden.contains(&0) {
             return wrong("a hidden layer of 0 units: each needs at least 1; no hidden layers are an empty list");
@@ -182,7 +196,7 @@ impl<'t, 'r> Tuning<'t, 'r> {
         self.preprocessing.apply(&mut scaled);
         let network = match self.run.start {
             Some(model) => model.network().clone(),
-            None => tuned.network(self.train).build()?,
+            None => tuned.network(self.train, self.preprocessing).build()?,
         };
         let found = tuned.trainer().find_rate(&network, &scaled)?.rate;
         let used = found.unwrap_or(tuned.optimizer.learning_rate());
@@ -265,7 +279,8 @@ impl<'t, 'r> Tuning<'t, 'r> {
         let trainer = hyperparameters.trainer();
         let trained = match start {
             None => {
-                let network = hyperparameters.network(scaled);
+                let identity = Preprocessing::from(Scaler::identity(scaled.features().columns()));
+                let network = hyperparameters.network(scaled, &identity);
                 let best = trainer.fit_best_of_with(hyperparameters.restarts, &network, scaled, &mut inner);
                 best.map(|(network, _)| network)
             }

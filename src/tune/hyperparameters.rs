@@ -2,8 +2,9 @@
 
 use std::fmt;
 
+use super::encoding;
 use crate::data::{Dataset, Targets};
-use crate::model::preprocessing::Scaling;
+use crate::model::preprocessing::{Preprocessing, Scaling};
 use crate::nn::activation::Activation;
 use crate::nn::builder::NetworkBuilder;
 use crate::nn::init::Init;
@@ -41,6 +42,12 @@ pub struct Hyperparameters {
     pub init: Option<Init>,
     /// The normalization before each hidden activation.
     pub normalization: Option<Normalization>,
+    /// The number of members of the ensemble that the network is, at least 1; 1 for a plain network. Members share the
+    /// weights of the hidden layers (Gorishniy, Kotelnikov, Babenko, 2024).
+    pub members: usize,
+    /// The number of bins, two or more, in which each column of numbers is encoded (Gorishniy, Rubachev, Babenko,
+    /// 2022); 0 for no encoding.
+    pub bins: usize,
     /// The probability, in [0, 1), that dropout sets a hidden unit to zero.
     pub dropout: f64,
     /// The standard deviation of Gaussian noise that is added to the scaled features.
@@ -100,8 +107,9 @@ pub enum Normalization {
 }
 
 impl Hyperparameters {
-    /// Returns the description of a network for `train`, with new weights.
-    pub fn network(&self, train: &Dataset) -> NetworkBuilder {
+    /// Returns the description of a network for `train`, with new weights. The bins of the encoding are quantiles of the
+    /// features after `preprocessing`.
+    pub fn network(&self, train: &Dataset, preprocessing: &Preprocessing) -> NetworkBuilder {
         let (outputs, link) = match train.targets() {
             Targets::Classes(_) => (train.class_names().len(), Activation::Softmax),
             Targets::Labels(labels) => (labels.columns(), Activation::Sigmoid),
@@ -114,6 +122,12 @@ impl Hyperparameters {
         let mut builder = Network::builder(train.features().columns()).seed(self.seed);
         if self.noise != 0.0 {
             builder = builder.noise(self.noise);
+        }
+        if self.bins > 0 {
+            builder = builder.piecewise(encoding::piecewise(train, preprocessing, self.bins));
+        }
+        if self.members > 1 {
+            builder = builder.members(self.members);
         }
         for &units in &self.hidden {
             builder = match self.normalization {
@@ -129,7 +143,11 @@ impl Hyperparameters {
                 builder = builder.dropout(self.dropout);
             }
         }
-        dense(builder, outputs, link)
+        if self.members == 1 {
+            return dense(builder, outputs, link);
+        }
+        let heads = Dense::units(outputs, link);
+        builder.heads_with(self.init.map_or(heads, |init| heads.init(init)))
     }
 
     /// Returns a trainer for data that is already scaled.
@@ -172,6 +190,8 @@ impl fmt::Display for Hyperparameters {
             activation,
             init,
             normalization,
+            members,
+            bins,
             dropout,
             noise,
             loss,
@@ -204,6 +224,7 @@ impl fmt::Display for Hyperparameters {
         };
         let patience = patience.map_or("none".into(), |patience| patience.to_string());
         write!(f, "hidden={hidden} activation={activation} init={init} normalization={normalization}")?;
+        write!(f, " members={members} bins={bins}")?;
         write!(f, " dropout={dropout} noise={noise} loss={loss} optimizer={optimizer} penalty={penalty}")?;
         write!(f, " tune_learning_rate={tune_learning_rate} tune_penalty={tune_penalty} schedule={schedule}")?;
         write!(f, " warmup={warmup} epochs={epochs} batch_size={batch_size} restarts={restarts}")?;

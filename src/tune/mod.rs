@@ -3,6 +3,7 @@
 
 mod cross_validation;
 mod diagnose;
+mod encoding;
 mod fit;
 mod hyperparameters;
 mod overrides;

@@ -35,6 +35,8 @@ pub struct Overrides {
     pub activation: Option<Activation>,
     pub init: Option<Init>,
     pub normalization: Option<Normalization>,
+    pub members: Option<usize>,
+    pub bins: Option<usize>,
     pub dropout: Option<f64>,
     pub noise: Option<f32>,
     pub loss: Option<Loss>,
@@ -102,6 +104,8 @@ impl Overrides {
             activation: self.activation.unwrap_or(Activation::Relu),
             init: self.init,
             normalization: self.normalization,
+            members: self.members.unwrap_or(1),
+            bins: self.bins.unwrap_or(0),
             dropout: self.dropout.unwrap_or(0.0),
             noise: self.noise.unwrap_or(0.0),
             loss: self.loss.unwrap_or(loss),
@@ -155,6 +159,8 @@ impl Overrides {
     pub fn default_text(field: &str) -> String {
         match field {
             "hidden" => "64,64,64 for tables, 128,128 for images".into(),
+            "members" => "1".into(),
+            "bins" => "0".into(),
             "batch_size" => {
                 "16 for fewer than 1000 training examples, 32 for fewer than 10000, else 64; 64 for images; \
                  all examples for rprop and lbfgs"

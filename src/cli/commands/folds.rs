@@ -4,6 +4,7 @@ use std::io::Write;
 use std::time::Instant;
 
 use palmnet::Hyperparameters;
+use palmnet::Preprocessing;
 use palmnet::tune::{Figure, cross_validate, summarize};
 use palmnet::unversioned::Json;
 
@@ -30,7 +31,7 @@ impl Folds {
         let (k, data) = (*k, &parts.train);
         let folds = cross_validate(hyperparameters, data, k)?;
         if !mode.json {
-            let network = hyperparameters.network(data).build()?;
+            let network = hyperparameters.network(data, &Preprocessing::fit(data, hyperparameters.scaling)).build()?;
             for line in [
                 line.clone(),
                 columns(data),

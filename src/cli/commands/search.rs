@@ -54,6 +54,8 @@ pub const COMMAND: Command = Command {
         &TIME,
         &SCALE,
         &HIDDEN,
+        &MEMBERS,
+        &BINS,
         &ACTIVATION,
         &OPTIMIZER,
         &LR,

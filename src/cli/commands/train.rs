@@ -34,6 +34,8 @@ pub const OPTIONS: &[&Opt] = &[
     &FOLDS,
     &SCALE,
     &HIDDEN,
+    &MEMBERS,
+    &BINS,
     &ACTIVATION,
     &INIT,
     &BATCH_NORM,

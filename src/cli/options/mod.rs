@@ -28,7 +28,8 @@ pub const SCALE: Opt = Opt::new(
     "--scale",
     "NAME",
     Data,
-    "Scaling of the features: to mean 0 and variance 1 (standard), to [0, 1] (minmax), division by 255 (pixels), or \
+    "Scaling of the features: to mean 0 and variance 1 (standard), to median 0 and a \
+     distance of 1 between the quartiles (robust), to [0, 1] (minmax), division by 255 (pixels), or \
      none.",
 )
 .aliases(&["--scaling"])
@@ -54,6 +55,30 @@ pub const HIDDEN: Opt = Opt::new("--hidden", "N[,N...]", Network, "Units of each
             Some(if sizes.is_empty() { "0".into() } else { sizes.join(",") })
         },
     );
+
+pub const MEMBERS: Opt = Opt::new(
+    "--members",
+    "K",
+    Network,
+    "Members of an ensemble that share the weights of the hidden layers; 1 for a plain network.",
+)
+.default(|| Overrides::default_text("members"))
+.sets(|given, text| whole(&mut given.members, text), |found| Some(found.members.to_string()));
+
+pub const BINS: Opt = Opt::new(
+    "--bins",
+    "N",
+    Network,
+    "Bins, two or more, in which each column of numbers is encoded besides its value; 0 for none.",
+)
+.default(|| Overrides::default_text("bins"))
+.sets(
+    |given, text| {
+        given.bins = Some(text.parse().ok().filter(|&bins| bins != 1).ok_or("expected a whole number from 2, or 0")?);
+        Ok(())
+    },
+    |found| Some(found.bins.to_string()),
+);
 
 pub const ACTIVATION: Opt = Opt::new("--activation", "NAME", Network, "The activation after each hidden layer.")
     .choices(|| Activation::names().collect())
