@@ -9,7 +9,7 @@ use std::ops::ControlFlow;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use palmnet::compute::{Rng, set_threads};
-use palmnet::nn::Scratch;
+use palmnet::nn::{Piecewise, Role, Scratch};
 use palmnet::optim::Optimizer;
 use palmnet::train::ExampleWeights;
 use palmnet::{Activation::*, Adam, Dataset, Event, Loss, Matrix, Network, Penalty, Run, Trainer, Workspace, generate};
@@ -85,6 +85,15 @@ fn steps_and_predictions_do_not_allocate() {
         assert_eq!(counts, [0; 5], "everything, {frozen} frozen");
     }
 
+    let columns = (0..64).map(|i| (i % 2 > 0).then(|| vec![-0.5, 0.0, 1.0])).collect();
+    let ensemble = Network::builder(64).piecewise(Piecewise::new(columns).unwrap());
+    let roles = (0..128).map(|i| if i < 32 { Role::Kept } else { Role::Group(i / 2 - 16) }).collect();
+    let ensemble = ensemble.embedding(roles, vec![0.5; 128], 2).members(4).dense(33, Identity);
+    let members = ensemble.adapter().activation(Relu).dropout(0.2).heads(10, Softmax).build().unwrap();
+    let trainer = adam(Loss::CrossEntropy).example_weights(ExampleWeights::Balanced).validation(0.1);
+    let counts = allocations_per_epoch(&mut members.clone(), trainer, &classes, 6);
+    assert_eq!(counts, [0; 5], "members");
+
     set_threads(3);
     let mut network =
         Network::builder(64).dense(130, Relu).dropout(0.2).dense(100, Tanh).dense(10, Softmax).build().unwrap();
@@ -120,6 +129,13 @@ fn steps_and_predictions_do_not_allocate() {
     });
     // Layers that exchange buffers take the last of them in the second step.
     assert_eq!(counts[2..], [0; 3], "a loop of one's own");
+
+    let mut scratch = Scratch::default();
+    let x = Matrix::zeros(100, 64);
+    members.predict_into(&x, &mut scratch);
+    let before = ALLOCATIONS.load(Ordering::Relaxed);
+    members.predict_into(&x, &mut scratch);
+    assert_eq!(ALLOCATIONS.load(Ordering::Relaxed), before, "members");
 
     let network = Network::builder(784).dense(128, Relu).dense(128, Relu).dense(10, Softmax).build().unwrap();
     let mut rng = Rng::new(1);

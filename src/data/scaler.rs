@@ -59,6 +59,21 @@ impl Scaler {
         robust(data)
     }
 
+    /// Makes the scale of one column, which has these numbers, that of [`robust`](Self::robust).
+    pub(crate) fn set_robust(&mut self, column: usize, mut values: Vec<f32>) {
+        values.sort_unstable_by(f32::total_cmp);
+        // Linear between the two nearest numbers, as NumPy has it.
+        let quantile = |fraction: f64| {
+            let at = fraction * values.len().saturating_sub(1) as f64;
+            let (low, high) = (f64::from(values[at as usize]), f64::from(values[at.ceil() as usize]));
+            low + at.fract() * (high - low)
+        };
+        let (quartiles, range) = (quantile(0.75) - quantile(0.25), quantile(1.0) - quantile(0.0));
+        self.offset[column] = quantile(0.5) as f32;
+        // At least half of the numbers are the same: the others are as far from them as quartiles would be.
+        self.factor[column] = factor(if quartiles > 0.0 { quartiles } else { range / 2.0 });
+    }
+
     /// Fits a scaler to [0, 1] in each column. A constant column becomes 0.
     #[must_use]
     pub fn min_max(data: &impl Rows) -> Scaler {
@@ -240,8 +255,8 @@ fn robust(data: &dyn Rows) -> Scaler {
     if rows == 0 {
         return Scaler::identity(columns);
     }
+    let mut scaler = Scaler::identity(columns);
     let mut x = vec![0.0; columns];
-    let (mut offset, mut factors) = (Vec::with_capacity(columns), Vec::with_capacity(columns));
     // Some columns at a time, so that few numbers are kept beside those of the data.
     const STRIPE: usize = 16;
     for first in (0..columns).step_by(STRIPE) {
@@ -251,21 +266,9 @@ fn robust(data: &dyn Rows) -> Scaler {
             data.read_row(row, &mut x);
             values.iter_mut().zip(&x[stripe.clone()]).for_each(|(values, &x)| values.push(x));
         }
-        for mut values in values {
-            values.sort_unstable_by(f32::total_cmp);
-            // Linear between the two nearest numbers, as NumPy has it.
-            let quantile = |fraction: f64| {
-                let at = fraction * (rows - 1) as f64;
-                let (low, high) = (f64::from(values[at as usize]), f64::from(values[at.ceil() as usize]));
-                low + at.fract() * (high - low)
-            };
-            let (quartiles, range) = (quantile(0.75) - quantile(0.25), quantile(1.0) - quantile(0.0));
-            offset.push(quantile(0.5) as f32);
-            // At least half of the numbers are the same: the others are as far from them as quartiles would be.
-            factors.push(factor(if quartiles > 0.0 { quartiles } else { range / 2.0 }));
-        }
+        stripe.zip(values).for_each(|(column, values)| scaler.set_robust(column, values));
     }
-    Scaler { offset, factor: factors }
+    scaler
 }
 
 fn min_max(data: &dyn Rows) -> Scaler {

@@ -14,7 +14,9 @@ use crate::format::json::Json;
 use crate::format::safetensors::{MAX_HEADER, Safetensors, Tensor};
 use crate::linalg::matrix::Matrix;
 use crate::nn::activation::Activation;
-use crate::nn::layer::{BatchNorm, Dense, Dropout, Heads, Layer, LayerNorm, Members, Noise, Piecewise};
+use crate::nn::layer::{
+    BatchNorm, Dense, Dropout, Embedding, Heads, Layer, LayerNorm, Members, Noise, Piecewise, Role,
+};
 use crate::nn::loss::Loss;
 use crate::nn::network::Network;
 
@@ -76,6 +78,10 @@ impl Network {
             }
             for (name, values) in layer.state() {
                 file.tensors.push(Tensor::new(tensor_name(i, name), &[values.len()], values.to_vec()));
+            }
+            if let Layer::Embedding(embedding) = layer {
+                let roles: Vec<f32> = embedding.roles().iter().map(role_number).collect();
+                file.tensors.push(Tensor::new(tensor_name(i, "roles"), &[roles.len()], roles));
             }
             if let Layer::Piecewise(piecewise) = layer {
                 let (bins, edges) = piecewise.parts();
@@ -235,6 +241,24 @@ fn layer(index: usize, word: &str, tensors: &Tensors<'_>) -> std::result::Result
                 false => Err(format!("layer {} has {} outputs: the file is damaged", quoted(word), layer.outputs())),
             }
         }
+        "embedding" => {
+            let [inputs, outputs] = sizes(arguments).ok_or_else(unknown)?;
+            let name = |name| tensor_name(index, name);
+            let roles: Option<Vec<Role>> = tensors.get(&name("roles"), &[inputs])?.iter().map(role).collect();
+            let roles = roles.ok_or_else(|| format!("layer {} has other roles: the file is damaged", quoted(word)))?;
+            let shapes = tensors.shape(&name("embeddings")).zip(tensors.shape(&name("bias")));
+            let Some((&[embedded, size], &[groups, _])) = shapes.map(|(weights, bias)| (&weights[..], &bias[..]))
+            else {
+                return Err(format!("layer {} has no weights: the file is damaged", quoted(word)));
+            };
+            let weights = Matrix::from_vec(embedded, size, tensors.get(&name("embeddings"), &[embedded, size])?);
+            let bias = tensors.get(&name("bias"), &[groups, size])?;
+            let layer = Embedding::from_parts(roles, weights, bias).map_err(|error| error.to_string())?;
+            match layer.outputs() == outputs {
+                true => Ok(Layer::Embedding(layer)),
+                false => Err(format!("layer {} has {} outputs: the file is damaged", quoted(word), layer.outputs())),
+            }
+        }
         "members" | "adapter" => {
             let shape: [usize; 2] = sizes(arguments).ok_or_else(unknown)?;
             let scale = tensors.get(&tensor_name(index, "scale"), &shape)?;
@@ -255,6 +279,20 @@ fn layer(index: usize, word: &str, tensors: &Tensors<'_>) -> std::result::Result
         "mean" => sizes(arguments).map(|[members]| Layer::Mean(members)).ok_or_else(unknown),
         _ => Err(unknown()),
     }
+}
+
+/// Returns the number of a role in a file: the index of the group, -1 for an input that is kept, -2 for one that is not.
+fn role_number(role: &Role) -> f32 {
+    match role {
+        Role::Kept => -1.0,
+        Role::Dropped => -2.0,
+        Role::Group(group) => *group as f32,
+    }
+}
+
+fn role(number: &f32) -> Option<Role> {
+    let roles = [Role::Kept, Role::Dropped, Role::Group(number.max(0.0) as u32)];
+    roles.into_iter().find(|role| role_number(role) == *number)
 }
 
 /// Reads `N` numbers that are separated by commas.
@@ -394,6 +432,10 @@ impl<'a> Tensors<'a> {
         let tensors = &self.file.tensors;
         let found = self.order.binary_search_by(|&i| tensors[i].name.as_str().cmp(name)).ok()?;
         Some(&tensors[self.order[found]])
+    }
+
+    fn shape(&self, name: &str) -> Option<&'a Vec<usize>> {
+        self.find(name).map(|tensor| &tensor.shape)
     }
 
     fn has(&self, name: &str) -> bool {

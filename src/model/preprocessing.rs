@@ -5,7 +5,7 @@ use std::str::FromStr;
 
 use crate::base::error::{Error, Result};
 use crate::base::names::{Names, named};
-use crate::data::{Dataset, Features, Imputer, Rows, Scaler, Targets};
+use crate::data::{ColumnKind, Dataset, Features, Imputer, Rows, Scaler, Targets};
 use crate::linalg::matrix::Matrix;
 
 /// The scaling of features. Its text form is the lower-case name.
@@ -15,7 +15,7 @@ pub enum Scaling {
     /// `standard`: to mean 0 and variance 1.
     #[default]
     Standard,
-    /// `robust`: to median 0 and a distance of 1 between the quartiles.
+    /// `robust`: numbers to median 0 and a distance of 1 between the quartiles; categories stay 0 and 1.
     Robust,
     /// `minmax`: to [0, 1].
     MinMax,
@@ -49,16 +49,32 @@ impl Scaling {
 
     /// Fits a scaler on features, the missing ones of which are filled in by `imputer`. A feature that is constant gets a
     /// factor of 0: nothing was learned about it, so that it must not move a prediction later.
-    fn fit(self, features: &Features, imputer: Option<&Imputer>) -> Scaler {
+    fn fit(self, train: &Dataset, imputer: Option<&Imputer>) -> Scaler {
+        let features = train.features();
         let imputed = Imputed { features, imputer };
         match self {
             Scaling::Standard => Scaler::standard(&imputed),
-            Scaling::Robust => Scaler::robust(&imputed),
+            Scaling::Robust => robust(train, imputer),
             Scaling::MinMax => Scaler::min_max(&imputed),
             Scaling::Pixels => Scaler::divide_by(features.columns(), 255.0).without_constants(&imputed),
             Scaling::None => Scaler::identity(features.columns()).without_constants(&imputed),
         }
     }
+}
+
+fn robust(train: &Dataset, imputer: Option<&Imputer>) -> Scaler {
+    let (schema, features) = (train.schema(), train.features());
+    let mut scaler = Scaler::identity(schema.width());
+    for (column, inputs) in schema.columns().iter().zip(schema.inputs()) {
+        if !matches!(column.kind, ColumnKind::Categories(_)) && !train.is_empty() {
+            for input in inputs.start..inputs.start + column.kind.width() {
+                let fill = imputer.map(|imputer| imputer.fill()[input]);
+                let numbers = features.column(input).map(|x| if x.is_nan() { fill.unwrap_or(x) } else { x });
+                scaler.set_robust(input, numbers.collect());
+            }
+        }
+    }
+    scaler
 }
 
 /// Features, the missing ones of which are filled in while they are read.
@@ -125,7 +141,7 @@ impl Preprocessing {
             Targets::Values(values) => Some(Scaler::standard(values)),
             Targets::Classes(_) | Targets::Labels(_) => None,
         };
-        Preprocessing { features: scaling.fit(train.features(), imputer.as_ref()), imputer, targets }
+        Preprocessing { features: scaling.fit(train, imputer.as_ref()), imputer, targets }
     }
 
     /// Returns the preprocessing with these scalers, and without an imputer.
@@ -208,10 +224,10 @@ mod tests {
 
     #[test]
     fn scaling_names_round_trip() {
-        for name in ["standard", "minmax", "pixels", "none"] {
+        for name in ["standard", "robust", "minmax", "pixels", "none"] {
             assert_eq!(name.parse::<Scaling>().unwrap().to_string(), name);
         }
         assert_eq!("min-max".parse::<Scaling>().unwrap(), Scaling::MinMax);
-        assert!("robust".parse::<Scaling>().unwrap_err().to_string().contains("standard"));
+        assert!("sturdy".parse::<Scaling>().unwrap_err().to_string().contains("standard"));
     }
 }

@@ -2,12 +2,11 @@
 
 use super::activation::Activation;
 use super::init::Init;
-use super::layer::{BatchNorm, Dense, Dropout, Heads, Layer, LayerNorm, Members, Noise, Piecewise};
+use super::layer::{BatchNorm, Dense, Dropout, Embedding, Heads, Layer, LayerNorm, Members, Noise, Piecewise, Role};
 use super::network::Network;
 use crate::base::error::{Error, Result};
 use crate::base::memory::is_available;
 use crate::base::rng::{Rng, purpose};
-use crate::linalg::matrix::Matrix;
 
 impl Network {
     /// Describes a network of `inputs` features, layer after layer; [`build`](NetworkBuilder::build) makes it.
@@ -46,12 +45,11 @@ impl DenseConfig {
         DenseConfig { bias_init, ..self }
     }
 
-    /// Draws the layer for `inputs` inputs, the last `codes` of which get weights of zero; `next` is the activation that
-    /// its outputs go through first.
+    /// Draws the layer for `inputs` inputs; `next` is the activation that its outputs go through first.
     ///
     /// # Errors
     /// If there are no inputs or no units, an initialization is out of range, or the layer does not fit into memory.
-    pub(super) fn build(self, inputs: usize, codes: usize, next: Activation, rng: &mut Rng) -> Result<Dense> {
+    pub(super) fn build(self, inputs: usize, next: Activation, rng: &mut Rng) -> Result<Dense> {
         let DenseConfig { outputs, init, bias_init, .. } = self;
         if inputs == 0 || outputs == 0 {
             let message =
@@ -62,13 +60,7 @@ impl DenseConfig {
         let init = init.unwrap_or_else(|| Init::for_activation(next));
         init.check()?;
         bias_init.check()?;
-        let dense = Dense::random(inputs - codes, outputs, init, bias_init, rng);
-        if codes == 0 {
-            return Ok(dense);
-        }
-        let mut weights = dense.weights().as_slice().to_vec();
-        weights.resize(inputs * outputs, 0.0);
-        Ok(Dense::new(Matrix::from_vec(inputs, outputs, weights), dense.bias().to_vec()))
+        Ok(Dense::random(inputs, outputs, init, bias_init, rng))
     }
 }
 
@@ -102,6 +94,14 @@ pub struct NetworkBuilder {
     seed: u64,
 }
 
+/// The arguments of [`NetworkBuilder::embedding`].
+#[derive(Clone, Debug)]
+struct Embeddings {
+    roles: Vec<Role>,
+    bounds: Vec<f32>,
+    size: usize,
+}
+
 #[derive(Clone, Debug)]
 enum Plan {
     Dense(DenseConfig),
@@ -111,6 +111,7 @@ enum Plan {
     BatchNorm,
     LayerNorm,
     Piecewise(Piecewise),
+    Embedding(Embeddings),
     Members(usize),
     Adapter,
     Heads(DenseConfig),
@@ -161,10 +162,16 @@ impl NetworkBuilder {
         self
     }
 
-    /// Adds an encoding of numbers, usually as the first layer. The next dense layer starts with weights of zero for the
-    /// codes, so that the network first learns what is linear.
+    /// Adds an encoding of numbers, usually as the first layer.
     pub fn piecewise(mut self, layer: Piecewise) -> Self {
         self.plan.push(Plan::Piecewise(layer));
+        self
+    }
+
+    /// Adds embeddings of `size` numbers for each group of inputs; the initial weights of an input are uniform between
+    /// minus and plus its entry of `bounds`.
+    pub fn embedding(mut self, roles: Vec<Role>, bounds: Vec<f32>, size: usize) -> Self {
+        self.plan.push(Plan::Embedding(Embeddings { roles, bounds, size }));
         self
     }
 
@@ -222,12 +229,18 @@ impl NetworkBuilder {
     /// into memory.
     pub fn build(&self) -> Result<Network> {
         let mut rng = Rng::stream(self.seed, purpose::WEIGHTS);
-        let (mut layers, mut width, mut members, mut codes) = (Vec::new(), self.inputs, 1, 0);
+        let (mut layers, mut width, mut members) = (Vec::new(), self.inputs, 1);
         for (i, plan) in self.plan.iter().enumerate() {
             match *plan {
                 Plan::Piecewise(ref layer) => {
-                    (width, codes) = (layer.outputs(), layer.codes());
+                    width = layer.outputs();
                     layers.push(Layer::Piecewise(layer.clone()));
+                }
+                Plan::Embedding(Embeddings { ref roles, ref bounds, size }) => {
+                    check_size(roles.len(), size)?;
+                    let layer = Embedding::random(roles.clone(), bounds, size, &mut rng)?;
+                    width = layer.outputs();
+                    layers.push(Layer::Embedding(layer));
                 }
                 Plan::Members(count) => {
                     members = count;
@@ -247,8 +260,7 @@ impl NetworkBuilder {
                     width = config.outputs;
                 }
                 Plan::Dense(config) => {
-                    layers.push(Layer::Dense(config.build(width, codes, self.activation_after(i), &mut rng)?));
-                    codes = 0;
+                    layers.push(Layer::Dense(config.build(width, self.activation_after(i), &mut rng)?));
                     if config.activation != Activation::Identity {
                         layers.push(Layer::Activation(config.activation));
                     }

@@ -15,7 +15,7 @@ pub(crate) mod workspace;
 pub use activation::Activation;
 pub use builder::{DenseConfig, NetworkBuilder};
 pub use init::Init;
-pub use layer::{BatchNorm, Dense, Dropout, Heads, Layer, LayerNorm, Members, Noise, Piecewise};
+pub use layer::{BatchNorm, Dense, Dropout, Embedding, Heads, Layer, LayerNorm, Members, Noise, Piecewise, Role};
 pub use loss::Loss;
 pub use network::{Network, Scratch};
 pub use workspace::Workspace;

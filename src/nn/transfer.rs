@@ -32,7 +32,7 @@ impl Network {
         let mut layers = self.layers()[..last].to_vec();
         let (mut rng, members) = (Rng::stream(seed, purpose::WEIGHTS), self.members());
         layers.push(match members {
-            1 => Layer::Dense(head.build(inputs, 0, activation, &mut rng)?),
+            1 => Layer::Dense(head.build(inputs, activation, &mut rng)?),
             _ => Layer::Heads(Heads::random(members, inputs, outputs, Init::for_activation(activation), &mut rng)),
         });
         if activation != Activation::Identity {
@@ -126,6 +126,7 @@ fn has_same_shape(a: &Layer, b: &Layer) -> bool {
     match (a, b) {
         // Its numbers are no parameters.
         (Layer::Piecewise(a), Layer::Piecewise(b)) => a == b,
+        (Layer::Embedding(a), Layer::Embedding(b)) => a.roles() == b.roles() && a.size() == b.size(),
         _ => (std::mem::discriminant(a), a.grid()) == (std::mem::discriminant(b), b.grid()),
     }
 }

@@ -1,26 +1,80 @@
-//! The bins of a piecewise-linear encoding.
+//! The encoding of a table's columns: bins of numbers, and embeddings.
 
 use crate::data::{ColumnKind, Dataset};
 use crate::model::preprocessing::Preprocessing;
-use crate::nn::layer::Piecewise;
+use crate::nn::builder::NetworkBuilder;
+use crate::nn::layer::{Piecewise, Role};
 
 /// The least width of the first and of the last bin, which are open, as a fraction of the range: the code of a number
 /// outside would be large if they were narrow.
 const OUTER: f32 = 1.0 / 64.0;
+/// The most categories of a column that have an input each, and no embedding.
+const FEW_CATEGORIES: usize = 10;
+/// A category with fewer examples, as a fraction of all, is taken for one that is not known.
+const RARE: f64 = 1.0 / 5000.0;
 
-/// Returns the encoding of the features of `train` after `preprocessing`: every column of numbers in at most `bins` bins
-/// of about as many numbers each.
-pub(super) fn piecewise(train: &Dataset, preprocessing: &Preprocessing, bins: usize) -> Piecewise {
-    let schema = train.schema();
-    let mut columns = vec![None; schema.width()];
-    for (column, inputs) in schema.columns().iter().zip(schema.inputs()) {
-        if matches!(column.kind, ColumnKind::Number(_) | ColumnKind::Time(_)) {
-            for input in inputs.start..inputs.start + column.kind.width() {
-                columns[input] = Some(edges(preprocessed(train, preprocessing, input), bins));
+/// The layers before the hidden ones.
+pub(super) struct Encoding {
+    /// The edges of the bins of each input: see [`Piecewise::new`].
+    edges: Vec<Option<Vec<f32>>>,
+    /// The inputs that are embedded together, and those that are left out: constants and rare categories.
+    groups: Vec<Vec<usize>>,
+    dropped: Vec<usize>,
+}
+
+impl Encoding {
+    /// Returns the encoding of the features of `train` after `preprocessing`: every column of numbers in at most `bins`
+    /// bins of about as many numbers each.
+    pub fn new(train: &Dataset, preprocessing: &Preprocessing, bins: usize) -> Self {
+        let schema = train.schema();
+        let (mut edges, mut groups, mut dropped) = (vec![None; schema.width()], Vec::new(), Vec::new());
+        for (column, inputs) in schema.columns().iter().zip(schema.inputs()) {
+            let own = inputs.start..inputs.start + column.kind.width();
+            match &column.kind {
+                ColumnKind::Number(_) | ColumnKind::Time(_) => {
+                    for input in own {
+                        let mut numbers = preprocessed(train, preprocessing, input);
+                        numbers.sort_unstable_by(f32::total_cmp);
+                        match numbers.first() == numbers.last() {
+                            true => dropped.push(input),
+                            // Two numbers are as good as one number and its bins.
+                            false if is_binary(&numbers) => {}
+                            false => groups.push(vec![input]),
+                        }
+                        edges[input] = Some(if bins > 1 { edges_of(&numbers, bins) } else { Vec::new() });
+                    }
+                }
+                ColumnKind::Categories(names) if names.len() > FEW_CATEGORIES => {
+                    let least = (train.len() as f64 * RARE).max(2.0);
+                    // Zero where the category is another: the others count.
+                    let count = |input: usize| train.features().column(input).filter(|&x| x > 0.0).count() as f64;
+                    let (frequent, rare): (Vec<usize>, Vec<usize>) = own.partition(|&input| count(input) >= least);
+                    dropped.extend(rare);
+                    groups.extend((!frequent.is_empty()).then_some(frequent));
+                }
+                ColumnKind::Categories(_) => {}
             }
         }
+        Encoding { edges, groups, dropped }
     }
-    Piecewise::new(columns).expect("edges that increase")
+
+    /// Adds the layers to a network: the bins and, if `size` is not 0, embeddings of so many numbers.
+    pub fn add_to(self, builder: NetworkBuilder, size: usize) -> NetworkBuilder {
+        let Encoding { edges, groups, dropped } = self;
+        let width = edges.len();
+        let (mut roles, mut bounds) = (vec![Role::Kept; width], vec![1.0; width]);
+        for (group, inputs) in groups.iter().enumerate() {
+            inputs.iter().for_each(|&input| roles[input] = Role::Group(group as u32));
+        }
+        dropped.iter().for_each(|&input| roles[input] = Role::Dropped);
+        for (input, edges) in edges.iter().enumerate() {
+            let bins = edges.as_ref().map_or(0, |edges| edges.len().saturating_sub(1));
+            roles.extend(vec![roles[input]; bins]);
+            bounds.extend(vec![1.0 / (bins as f32).sqrt(); bins]);
+        }
+        let builder = builder.piecewise(Piecewise::new(edges).expect("edges that increase"));
+        if size == 0 || groups.is_empty() { builder } else { builder.embedding(roles, bounds, size) }
+    }
 }
 
 /// Returns one input of every example, as the network gets it.
@@ -31,18 +85,28 @@ fn preprocessed(train: &Dataset, preprocessing: &Preprocessing, input: usize) ->
     numbers.map(|x| Piecewise::clip((x - offset) * factor)).collect()
 }
 
-/// Returns edges of bins between which there are about as many of the numbers each: the numbers themselves if they are
-/// few. None if there would be fewer than two bins.
-fn edges(mut numbers: Vec<f32>, bins: usize) -> Vec<f32> {
-    numbers.sort_unstable_by(f32::total_cmp);
-    let mut distinct = numbers.clone();
-    distinct.dedup();
-    let mut edges = distinct;
-    if edges.len() > bins + 1 {
-        let last = numbers.len() - 1;
-        edges = (0..=bins).map(|i| numbers[(i * last + bins / 2) / bins]).collect();
-        edges.dedup();
+/// Returns whether there are at most two different numbers; they are sorted.
+fn is_binary(numbers: &[f32]) -> bool {
+    let (first, last) = (numbers.first(), numbers.last());
+    numbers.iter().all(|x| Some(x) == first || Some(x) == last)
+}
+
+/// Returns edges of bins between which there are about as many of the sorted numbers each. A number that is there more
+/// often is an edge, and the bins are for the others. None if there would be fewer than two bins.
+fn edges_of(numbers: &[f32], bins: usize) -> Vec<f32> {
+    let mut edges: Vec<f32> = numbers.first().copied().into_iter().collect();
+    let (mut left, mut in_bin) = (numbers.len(), 0);
+    for equal in numbers.chunk_by(|a, b| a == b) {
+        in_bin += equal.len();
+        // In units of bins: as many as one of those that are left.
+        let is_full = in_bin * (bins + 1).saturating_sub(edges.len()).max(1) >= left;
+        if is_full || in_bin == left {
+            left -= in_bin;
+            in_bin = 0;
+            edges.push(equal[0]);
+        }
     }
+    edges.dedup();
     let (Some(&low), Some(&high)) = (edges.first(), edges.last()) else { return Vec::new() };
     let margin = OUTER * (high - low);
     let inner = |&edge: &f32| edge == low || edge == high || (edge - low >= margin && high - edge >= margin);
@@ -51,4 +115,33 @@ fn edges(mut numbers: Vec<f32>, bins: usize) -> Vec<f32> {
         return Vec::new();
     }
     edges
+}
+
+#[cfg(test)]
+mod tests {
+    use super::edges_of;
+
+    #[test]
+    fn edges_are_quantiles_unless_numbers_are_frequent() {
+        let all: Vec<f32> = (0..=100).map(|i| i as f32).collect();
+        assert_eq!(edges_of(&all, 4), [0.0, 25.0, 50.0, 75.0, 100.0]);
+        let few = [1.0, 1.0, 2.0, 2.0, 2.0, 5.0];
+        assert_eq!(edges_of(&few, 16), [1.0, 2.0, 5.0]);
+        // Nine in ten are zero, and the others are divided.
+        let mut zeros = vec![0.0; 900];
+        zeros.extend((1..=100).map(|i| i as f32));
+        let edges = edges_of(&zeros, 5);
+        assert_eq!((edges[0], edges[edges.len() - 1]), (0.0, 100.0));
+        assert!(
+            edges.len() >= 5 && edges.windows(2).skip(1).all(|pair| (20.0..=30.0).contains(&(pair[1] - pair[0]))),
+            "{edges:?}"
+        );
+        assert!(
+            edges_of(&[3.0; 5], 4).is_empty() && edges_of(&[1.0, 2.0], 4).is_empty() && edges_of(&[], 4).is_empty()
+        );
+        // The outer bins are not so narrow that a number beside them would have a huge code.
+        let mut far = vec![0.0, 1e-6, 2e-6];
+        far.extend((1..50).map(|i| i as f32));
+        assert!(edges_of(&far, 50).windows(2).all(|pair| pair[1] - pair[0] >= 0.5));
+    }
 }

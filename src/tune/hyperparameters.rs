@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use super::encoding;
+use super::encoding::Encoding;
 use crate::data::{Dataset, Targets};
 use crate::model::preprocessing::{Preprocessing, Scaling};
 use crate::nn::activation::Activation;
@@ -48,6 +48,9 @@ pub struct Hyperparameters {
     /// The number of bins, two or more, in which each column of numbers is encoded (Gorishniy, Rubachev, Babenko,
     /// 2022); 0 for no encoding.
     pub bins: usize,
+    /// How many numbers the value and the bins of a column of numbers, or its categories if they are many, become before
+    /// the first hidden layer; 0 for no embedding.
+    pub embedding: usize,
     /// The probability, in [0, 1), that dropout sets a hidden unit to zero.
     pub dropout: f64,
     /// The standard deviation of Gaussian noise that is added to the scaled features.
@@ -123,8 +126,9 @@ impl Hyperparameters {
         if self.noise != 0.0 {
             builder = builder.noise(self.noise);
         }
-        if self.bins > 0 {
-            builder = builder.piecewise(encoding::piecewise(train, preprocessing, self.bins));
+        if self.bins > 0 || self.embedding > 0 {
+            let encoding = Encoding::new(train, preprocessing, self.bins);
+            builder = encoding.add_to(builder, self.embedding);
         }
         if self.members > 1 {
             builder = builder.members(self.members);
@@ -192,6 +196,7 @@ impl fmt::Display for Hyperparameters {
             normalization,
             members,
             bins,
+            embedding,
             dropout,
             noise,
             loss,
@@ -224,7 +229,7 @@ impl fmt::Display for Hyperparameters {
         };
         let patience = patience.map_or("none".into(), |patience| patience.to_string());
         write!(f, "hidden={hidden} activation={activation} init={init} normalization={normalization}")?;
-        write!(f, " members={members} bins={bins}")?;
+        write!(f, " members={members} bins={bins} embedding={embedding}")?;
         write!(f, " dropout={dropout} noise={noise} loss={loss} optimizer={optimizer} penalty={penalty}")?;
         write!(f, " tune_learning_rate={tune_learning_rate} tune_penalty={tune_penalty} schedule={schedule}")?;
         write!(f, " warmup={warmup} epochs={epochs} batch_size={batch_size} restarts={restarts}")?;

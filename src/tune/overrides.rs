@@ -8,7 +8,14 @@ use crate::nn::init::Init;
 use crate::nn::loss::Loss;
 use crate::optim::{Penalty, Rule, Schedule};
 
-/// The number of steps that is enough for most tables.
+/// The ensemble that tables get, and the number of steps that is enough for most of them.
+const MEMBERS: usize = 16;
+const BINS: usize = 32;
+const EMBEDDING: usize = 8;
+const ENSEMBLE_STEPS: usize = 4_000;
+const ENSEMBLE_RATE: f32 = 0.01;
+const ENSEMBLE_DECAY: f32 = 0.03;
+/// The number of steps of a plain network.
 pub(super) const STEPS: usize = 6_000;
 /// From this number of images on, one weight decay suits all data and is not tuned.
 const MANY_IMAGES: usize = 10_000;
@@ -37,6 +44,7 @@ pub struct Overrides {
     pub normalization: Option<Normalization>,
     pub members: Option<usize>,
     pub bins: Option<usize>,
+    pub embedding: Option<usize>,
     pub dropout: Option<f64>,
     pub noise: Option<f32>,
     pub loss: Option<Loss>,
@@ -62,6 +70,8 @@ pub struct Overrides {
     pub patience: Option<usize>,
     pub frozen: Option<usize>,
     pub seed: Option<u64>,
+    /// Whether the default is a plain network, which trains in a fraction of the time of an ensemble.
+    pub fast: bool,
     /// Whether training continues from a trained network: then Adam is the default, without weight decay.
     pub warm_start: bool,
 }
@@ -83,12 +93,14 @@ impl Overrides {
     /// Returns every hyperparameter: those that are given, and defaults that suit `train` for the others.
     #[must_use]
     pub fn for_data(&self, train: &Dataset) -> Hyperparameters {
-        let optimizer = self.rule();
         let images = train.features().is_bytes();
-        let batch_size = self.batch_size.unwrap_or_else(|| default_batch_size(&optimizer, images, train.len()));
+        let plain = images || self.is_plain();
+        let optimizer = self.rule(plain);
+        let sizes = Sizes { optimizer: &optimizer, images, plain, rows: train.len() };
+        let batch_size = self.batch_size.unwrap_or_else(|| sizes.batch_size());
         let hidden = self.hidden.clone().unwrap_or_else(|| if images { vec![128; 2] } else { vec![64; 3] });
         let restarts = self.restarts.unwrap_or_else(|| {
-            if dense_parameters(&hidden, train) < FEW_PARAMETERS && !self.warm_start { 5 } else { 1 }
+            if plain && dense_parameters(&hidden, train) < FEW_PARAMETERS && !self.warm_start { 5 } else { 1 }
         });
         let loss = match train.targets() {
             Targets::Classes(_) => Loss::CrossEntropy,
@@ -104,19 +116,22 @@ impl Overrides {
             activation: self.activation.unwrap_or(Activation::Relu),
             init: self.init,
             normalization: self.normalization,
-            members: self.members.unwrap_or(1),
-            bins: self.bins.unwrap_or(0),
+            members: self.members.unwrap_or(if plain { 1 } else { MEMBERS }),
+            bins: self.bins.unwrap_or(if plain { 0 } else { BINS }),
+            embedding: self.embedding.unwrap_or(if plain { 0 } else { EMBEDDING }),
             dropout: self.dropout.unwrap_or(0.0),
             noise: self.noise.unwrap_or(0.0),
             loss: self.loss.unwrap_or(loss),
             tune_learning_rate: self.tune_learning_rate.unwrap_or(false),
-            penalty: self.penalty(&optimizer),
+            penalty: self.penalty(&optimizer, plain),
             // A network with new weights overfits without regularization, and the best strength depends on the data.
             // For many images it is always about the same.
-            tune_penalty: self.tune_penalty.unwrap_or(self.is_free() && !(images && train.len() >= MANY_IMAGES)),
+            tune_penalty: self
+                .tune_penalty
+                .unwrap_or(plain && self.is_free() && !(images && train.len() >= MANY_IMAGES)),
             schedule: self.schedule.unwrap_or_default(),
             warmup: self.warmup.unwrap_or(0.0),
-            epochs: self.epochs.unwrap_or_else(|| default_epochs(&optimizer, images, batch_size, train.len())),
+            epochs: self.epochs.unwrap_or_else(|| sizes.epochs(batch_size)),
             batch_size,
             restarts,
             clip_norm: self.clip_norm.unwrap_or(f32::INFINITY),
@@ -124,7 +139,7 @@ impl Overrides {
             max_norm: self.max_norm.unwrap_or(f32::INFINITY),
             label_smoothing: self.label_smoothing.unwrap_or(0.0),
             balanced: self.balanced.unwrap_or(false),
-            scaling: self.scaling.unwrap_or_else(|| Scaling::for_data(train)),
+            scaling: self.scaling.unwrap_or_else(|| if plain { Scaling::for_data(train) } else { Scaling::Robust }),
             validation,
             patience: (patience > 0).then_some(patience),
             frozen: self.frozen.unwrap_or(0),
@@ -138,14 +153,27 @@ impl Overrides {
         self.optimizer.is_none() && self.weight_decay.is_none() && !self.warm_start
     }
 
-    fn rule(&self) -> Rule {
+    /// Returns whether the network is a plain one by default: if that is asked for, or with something else that is not for
+    /// members.
+    fn is_plain(&self) -> bool {
+        let whole_batch = matches!(self.optimizer, Some(Rule::Rprop(_) | Rule::Lbfgs(_)));
+        self.fast || self.warm_start || whole_batch || self.normalization == Some(Normalization::Batch)
+    }
+
+    fn rule(&self, plain: bool) -> Rule {
         let name = if self.warm_start { "adam" } else { "adamw" };
-        let rule = self.optimizer.unwrap_or_else(|| name.parse().expect("a name of a rule"));
+        let usual: Rule = name.parse().expect("a name of a rule");
+        let usual = if plain { usual } else { usual.with_learning_rate(ENSEMBLE_RATE) };
+        let rule = self.optimizer.unwrap_or(usual);
         self.learning_rate.map_or(rule, |rate| rule.with_learning_rate(rate))
     }
 
-    fn penalty(&self, optimizer: &Rule) -> Penalty {
-        let usual = if self.is_free() { MANY_IMAGES_DECAY } else { optimizer.usual_weight_decay() };
+    fn penalty(&self, optimizer: &Rule, plain: bool) -> Penalty {
+        let usual = match self.is_free() {
+            true if plain => MANY_IMAGES_DECAY,
+            true => ENSEMBLE_DECAY,
+            false => optimizer.usual_weight_decay(),
+        };
         let decay = self.weight_decay.unwrap_or(usual);
         Penalty::default().l1(self.l1.unwrap_or(0.0)).l2(self.l2.unwrap_or(0.0)).weight_decay(decay)
     }
@@ -160,7 +188,7 @@ impl Overrides {
         match field {
             "hidden" => "64,64,64 for tables, 128,128 for images".into(),
             "members" => "1".into(),
-            "bins" => "0".into(),
+            "bins" | "embedding" => "0".into(),
             "batch_size" => {
                 "16 for fewer than 1000 training examples, 32 for fewer than 10000, else 64; 64 for images; \
                  all examples for rprop and lbfgs"
@@ -185,20 +213,42 @@ impl Overrides {
     }
 }
 
-/// Returns the default batch size: all examples for Rprop, because the signs of the gradient that it uses are mostly
-/// noise in a mini-batch, and for L-BFGS, which has no mini-batches.
-fn default_batch_size(optimizer: &Rule, images: bool, rows: usize) -> usize {
-    match rows {
-        _ if matches!(optimizer, Rule::Rprop(_) | Rule::Lbfgs(_)) => rows,
-        0..1000 if !images => 16,
-        0..10_000 if !images => 32,
-        _ => 64,
-    }
+/// Everything that the default batch size and number of epochs depend on.
+struct Sizes<'a> {
+    optimizer: &'a Rule,
+    images: bool,
+    plain: bool,
+    rows: usize,
 }
 
-fn default_epochs(optimizer: &Rule, images: bool, batch_size: usize, rows: usize) -> usize {
-    match optimizer {
-        Rule::Lbfgs(_) => 500,
-        _ => (STEPS.saturating_mul(batch_size) / rows.max(1)).clamp(if images { 10 } else { 40 }, 200),
+impl Sizes<'_> {
+    /// Returns the default batch size: all examples for Rprop, because the signs of the gradient that it uses are mostly
+    /// noise in a mini-batch, and for L-BFGS, which has no mini-batches.
+    fn batch_size(&self) -> usize {
+        match self.rows {
+            rows if matches!(self.optimizer, Rule::Rprop(_) | Rule::Lbfgs(_)) => rows,
+            0..2000 if !self.plain => 32,
+            0..6000 if !self.plain => 64,
+            0..25_000 if !self.plain => 128,
+            _ if !self.plain => 256,
+            0..1000 if !self.images => 16,
+            0..10_000 if !self.images => 32,
+            _ => 64,
+        }
+    }
+
+    fn epochs(&self, batch_size: usize) -> usize {
+        let steps = if self.plain { STEPS } else { ENSEMBLE_STEPS };
+        let (least, most) = if self.images {
+            (10, 200)
+        } else if self.plain {
+            (40, 200)
+        } else {
+            (15, 150)
+        };
+        match self.optimizer {
+            Rule::Lbfgs(_) => 500,
+            _ => (steps.saturating_mul(batch_size) / self.rows.max(1)).clamp(least, most),
+        }
     }
 }

@@ -101,6 +101,23 @@ fn targets_are_scaled_and_restored() {
     assert!(after.as_slice().iter().zip(before.as_slice()).all(|(a, b)| (a - b).abs() < 1e-3));
 }
 
+/// Medians and quartiles as `numpy.quantile` has them.
+#[test]
+fn robust_scaler_follows_the_quartiles() {
+    let x = Matrix::from_rows(&[
+        [1.0, 0.0, 5.0],
+        [2.0, 0.0, 5.0],
+        [4.0, 0.0, 5.0],
+        [8.0, 0.0, 5.0],
+        [100.0, 4.0, 5.0],
+        [-3.0, 0.0, 5.0],
+    ]);
+    let scaler = Scaler::robust(&x);
+    // Sorted: -3, 1, 2, 4, 8, 100. Quartiles 1.25 and 7.
+    assert_eq!(scaler.offset(), [3.0, 0.0, 5.0]);
+    assert_eq!(scaler.factor(), [1.0 / 5.75, 0.5, 0.0]);
+}
+
 #[test]
 fn scaler_from_parts() {
     says(Scaler::from_parts(vec![0.0], vec![]), &["1 offsets and 0 factors"]);

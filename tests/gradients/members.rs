@@ -1,7 +1,7 @@
 //! Ensembles of members that share their weights, and the piecewise-linear encoding.
 
 use palmnet::compute::Rng;
-use palmnet::nn::{Layer, Piecewise};
+use palmnet::nn::{Layer, Piecewise, Role};
 use palmnet::{Activation, Loss, Matrix, Network, Workspace};
 use proptest::prelude::*;
 use proptest::test_runner::TestRunner;
@@ -13,6 +13,8 @@ struct Case {
     /// The bins of each input: `None` for one that stays as it is, 0 for one that is only clipped.
     bins: Option<Vec<Option<usize>>>,
     inputs: usize,
+    /// The numbers that each group of inputs becomes; 0 for no embedding.
+    embedding: usize,
     /// Whether a dense layer is shared before the members.
     shared: bool,
     members: usize,
@@ -27,12 +29,13 @@ struct Case {
 fn cases() -> impl Strategy<Value = Case> {
     let bins = prop::collection::vec(prop::sample::select(&[None, Some(0), Some(2), Some(3), Some(17)][..]), 1..=5);
     let loss = prop::sample::select(&[Loss::MeanSquaredError, Loss::CrossEntropy, Loss::BinaryCrossEntropy][..]);
-    let network = (any::<(bool, bool, bool)>(), 2..=5usize, prop::collection::vec(1..=9usize, 0..=2), 1..=3usize);
+    let network =
+        (any::<(bool, bool, bool)>(), 0..=3usize, 2..=5usize, prop::collection::vec(1..=9usize, 0..=2), 1..=3usize);
     (bins, network, loss, 1..=9usize, any::<u64>()).prop_map(|(bins, network, loss, examples, seed)| {
-        let ((encoded, shared, adapters), members, hidden, outputs) = network;
+        let ((encoded, shared, adapters), embedding, members, hidden, outputs) = network;
         let (inputs, bins) = (bins.len(), encoded.then_some(bins));
         let outputs = outputs + usize::from(loss == Loss::CrossEntropy);
-        Case { bins, inputs, shared, members, hidden, adapters, outputs, loss, examples, seed }
+        Case { bins, inputs, embedding, shared, members, hidden, adapters, outputs, loss, examples, seed }
     })
 }
 
@@ -54,6 +57,16 @@ fn build(case: &Case) -> Network {
     if let Some(bins) = &case.bins {
         let columns = bins.iter().map(|bins| bins.map(|bins| edges(bins, &mut rng))).collect();
         builder = builder.piecewise(Piecewise::new(columns).unwrap());
+    }
+    if case.embedding > 0 {
+        let probe = builder.clone().dense(1, Activation::Identity).build().unwrap();
+        let Some(Layer::Dense(dense)) = probe.layers().last() else { unreachable!() };
+        let width = dense.inputs();
+        // The first input is of a group, so that there is one.
+        let role = |i: usize| [Role::Group(0), Role::Kept, Role::Group(1), Role::Dropped, Role::Group(1)][i % 5];
+        let mut roles: Vec<Role> = (0..width).map(role).collect();
+        rng.shuffle(&mut roles);
+        builder = builder.embedding(roles, vec![0.5; width], case.embedding);
     }
     if case.shared {
         builder = builder.dense(4, Activation::Identity);
@@ -96,6 +109,15 @@ fn copy(network: &Network) -> Vec<oracle::Layer> {
                 Some(oracle::Layer::Piecewise(
                     piecewise.columns().iter().map(|edges| edges.as_ref().map(wide)).collect(),
                 ))
+            }
+            Layer::Embedding(embedding) => {
+                let role = |role: &Role| match role {
+                    Role::Kept => -1,
+                    Role::Dropped => -2,
+                    Role::Group(group) => *group as i32,
+                };
+                let roles = embedding.roles().iter().map(role).collect();
+                Some(oracle::Layer::Embedding(roles, all(embedding.size())))
             }
             Layer::Members(members) => {
                 Some(oracle::Layer::Members { spreads: members.spreads(), parameters: all(members.columns()) })

@@ -20,6 +20,9 @@ pub enum Layer {
     },
     /// The edges of the bins of each clipped column; `None` for one that stays as it is.
     Piecewise(Vec<Option<Vec<f64>>>),
+    /// For each input its group, -1 if it is kept or -2 if it is dropped; then the weights of each input of a group, and
+    /// the bias of each group.
+    Embedding(Vec<i32>, Rows),
     /// The scale of each member, then the shift of each; rows become one for each member if it spreads.
     Members {
         spreads: bool,
@@ -80,6 +83,7 @@ pub fn run(layers: &[Layer], loss: Loss, x: &Rows, y: &Rows) -> (Rows, f64, Corn
             Layer::Mask(factors) => a.iter().zip(factors).map(|(a, f)| multiply(a, f)).collect(),
             Layer::Norm { of_rows, parameters } => norm(&a, *of_rows, parameters, &mut corners),
             Layer::Piecewise(columns) => a.iter().map(|row| encode(row, columns, &mut corners)).collect(),
+            Layer::Embedding(roles, parameters) => a.iter().map(|row| embed(row, roles, parameters)).collect(),
             Layer::Members { spreads, parameters } => adapt(&a, *spreads, parameters),
             Layer::Heads(members, parameters) => heads(&a, *members, parameters),
         };
@@ -108,6 +112,18 @@ fn encode(row: &[f64], columns: &[Option<Vec<f64>>], corners: &mut Corners) -> V
         }
     }
     kept
+}
+
+fn embed(row: &[f64], roles: &[i32], parameters: &Rows) -> Vec<f64> {
+    let embedded = roles.iter().filter(|&&role| role >= 0).count();
+    let (weights, bias) = parameters.split_at(embedded);
+    let mut groups = bias.to_vec();
+    let of_groups = row.iter().zip(roles).filter(|(_, role)| **role >= 0);
+    for ((x, role), weights) in of_groups.zip(weights) {
+        groups[*role as usize].iter_mut().zip(weights).for_each(|(sum, w)| *sum += x * w);
+    }
+    let kept = row.iter().zip(roles).filter(|(_, role)| **role == -1).map(|(x, _)| *x);
+    kept.chain(groups.into_iter().flatten()).collect()
 }
 
 fn adapt(a: &Rows, spreads: bool, parameters: &Rows) -> Rows {
@@ -273,9 +289,10 @@ fn loss_sum(loss: Loss, p: &[f64], y: &[f64], corners: &mut Corners) -> f64 {
 fn parameter(layer: &mut Layer, (i, j): (usize, usize)) -> &mut f64 {
     match layer {
         Layer::Dense(weights, bias) => weights.get_mut(i).map_or_else(|| &mut bias[j], |row| &mut row[j]),
-        Layer::Norm { parameters, .. } | Layer::Members { parameters, .. } | Layer::Heads(_, parameters) => {
-            &mut parameters[i][j]
-        }
+        Layer::Norm { parameters, .. }
+        | Layer::Members { parameters, .. }
+        | Layer::Embedding(_, parameters)
+        | Layer::Heads(_, parameters) => &mut parameters[i][j],
         Layer::Function(_) | Layer::Mask(_) | Layer::Piecewise(_) => unreachable!(),
     }
 }
@@ -326,9 +343,10 @@ pub fn gradient(layers: &[Layer], loss: Loss, x: &Rows, y: &Rows) -> Vec<Option<
     for k in 0..layers.len() {
         let (rows, columns) = match &layers[k] {
             Layer::Dense(weights, bias) => (weights.len() + 1, bias.len()),
-            Layer::Norm { parameters, .. } | Layer::Members { parameters, .. } | Layer::Heads(_, parameters) => {
-                (parameters.len(), parameters[0].len())
-            }
+            Layer::Norm { parameters, .. }
+            | Layer::Members { parameters, .. }
+            | Layer::Embedding(_, parameters)
+            | Layer::Heads(_, parameters) => (parameters.len(), parameters[0].len()),
             Layer::Function(_) | Layer::Mask(_) | Layer::Piecewise(_) => continue,
         };
         for slot in (0..rows).flat_map(|i| (0..columns).map(move |j| (i, j))) {

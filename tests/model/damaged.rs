@@ -4,12 +4,12 @@ use std::fs;
 
 use palmnet::Activation::*;
 use palmnet::data::{Column, ColumnKind, NumberForm, Scaler, Schema, TargetSchema};
-use palmnet::nn::{Dense, Dropout, Layer};
+use palmnet::nn::{Dense, Dropout, Layer, Piecewise, Role};
 use palmnet::unversioned::{Safetensors, Tensor};
 use palmnet::{Matrix, Model, Network};
 use proptest::prelude::*;
 
-use crate::support::{Folder, strings};
+use crate::support::{Folder, says, strings};
 
 /// A model small enough to try every change of its file.
 fn small_model() -> Model {
@@ -23,6 +23,17 @@ fn small_model() -> Model {
     let mut model = Model::new(builder.seed(1).build().unwrap(), Scaler::identity(3), schema).unwrap();
     model.notes.insert("made by".into(), "hand".into());
     model
+}
+
+/// The same with an encoding and members.
+fn small_ensemble() -> Model {
+    let model = small_model();
+    let columns = vec![Some(vec![-1.0, 0.0, 1.0]), None, None];
+    let roles = vec![Role::Group(0), Role::Kept, Role::Dropped, Role::Group(0), Role::Group(0)];
+    let builder = Network::builder(3).piecewise(Piecewise::new(columns).unwrap());
+    let builder = builder.embedding(roles, vec![0.5; 5], 4).members(2);
+    let network = builder.dense(2, Identity).adapter().activation(Relu).heads(2, Softmax).seed(1).build().unwrap();
+    Model::new(network, Scaler::identity(3), model.schema().clone()).unwrap()
 }
 
 /// Reads bytes that may be anything: either an error that names the file, or a model that works.
@@ -45,9 +56,14 @@ fn read(bytes: &[u8]) -> Option<Model> {
 
 #[test]
 fn changed_header_bytes_are_handled() {
-    let good = small_model().to_bytes();
+    for model in [small_model(), small_ensemble()] {
+        change_header_bytes(&model.to_bytes());
+    }
+}
+
+fn change_header_bytes(good: &[u8]) {
     let header = 8 + u64::from_le_bytes(good[..8].try_into().unwrap()) as usize;
-    assert!(read(&good).is_some());
+    assert!(read(good).is_some());
     let mut accepted = 0;
     for index in 0..header {
         for byte in [
@@ -67,7 +83,7 @@ fn changed_header_bytes_are_handled() {
             good[index] ^ 1,
             good[index] ^ 32,
         ] {
-            let mut bytes = good.clone();
+            let mut bytes = good.to_vec();
             bytes[index] = byte;
             accepted += usize::from(read(&bytes).is_some());
         }
@@ -110,6 +126,53 @@ fn changed(change: impl FnOnce(&mut Safetensors)) -> palmnet::Result<Model> {
 
 fn tensor_of<'a>(file: &'a mut Safetensors, name: &str) -> &'a mut Tensor {
     file.tensors.iter_mut().find(|tensor| tensor.name == name).unwrap()
+}
+
+#[test]
+fn invalid_layers_of_members_are_refused() {
+    let good = "piecewise(3,5) embedding(5,5) members(2,5) dense(5,2) adapter(2,2) relu heads(2,2,2) softmax mean(2)";
+    let changed = |change: &dyn Fn(&mut Safetensors)| {
+        let mut file = Safetensors::from_bytes(&small_ensemble().to_bytes(), "small").unwrap();
+        change(&mut file);
+        Model::from_bytes(&file.to_bytes(), "small.safetensors")
+    };
+    assert!(changed(&|file| assert_eq!(file.metadata["layers"], good)).is_ok());
+    for (from, to, part) in [
+        ("piecewise(3,5)", "piecewise(3,6)", "has 5 outputs"),
+        ("piecewise(3,5)", "piecewise(4,5)", "has shape [3], expected [4]"),
+        ("piecewise(3,5)", "piecewise(3)", "not known"),
+        ("embedding(5,5)", "embedding(5,6)", "has 5 outputs"),
+        ("embedding(5,5)", "embedding(4,5)", "has shape [5], expected [4]"),
+        ("members(2,5)", "members(0,5)", "has shape [2, 5], expected [0, 5]"),
+        ("members(2,5)", "adapter(2,5)", "does not fit 1 members"),
+        ("members(2,5)", "members(2)", "not known"),
+        ("heads(2,2,2)", "heads(0,2,2)", "has no members"),
+        ("heads(2,2,2)", "heads(2,2,0)", "has no members, inputs or outputs"),
+        ("heads(2,2,2)", "heads(18446744073709551615,2,2)", "has shape [2, 2, 2]"),
+        ("mean(2)", "mean(3)", "does not fit 2 members"),
+        ("mean(2)", "mean(x)", "not known"),
+        (" mean(2)", "", "the last layer of a network of members is `mean`"),
+        ("softmax mean(2)", "mean(2) softmax", "does not fit 2 members"),
+    ] {
+        let error = changed(&|file| {
+            let layers = good.replace(from, to);
+            file.metadata.insert("layers".into(), layers);
+        });
+        says(error, &["small.safetensors: ", part]);
+    }
+    for (tensor, index, value) in [
+        ("0.bins", 0, 1.0),
+        ("0.bins", 0, 2.5),
+        ("0.bins", 1, 2.0),
+        ("0.edges", 1, -1.0),
+        ("1.roles", 1, -3.0),
+        ("1.roles", 1, 0.0),
+        ("1.roles", 0, 1.0),
+        ("1.roles", 0, 1e30),
+    ] {
+        let name = format!("layers.{tensor}");
+        assert!(changed(&|file| tensor_of(file, &name).data[index] = value).is_err(), "{tensor} {index} {value}");
+    }
 }
 
 #[test]

@@ -14,6 +14,7 @@ mod support;
 use palmnet::Activation::*;
 use palmnet::compute::Rng;
 use palmnet::data::{Column, ColumnKind, NumberForm, Scaler, Schema, TargetSchema};
+use palmnet::nn::{Piecewise, Role};
 use palmnet::{Matrix, Model, Network, Preprocessing};
 
 use crate::support::strings;
@@ -53,6 +54,24 @@ fn everything() -> Network {
         builder = builder.dense(7, activation).batch_norm().dropout(0.123_456_79).activation(activation);
     }
     builder.dense(3, Softmax).seed(1).build().unwrap()
+}
+
+/// Every kind of layer that an ensemble has besides.
+fn members() -> Network {
+    let encoding = Piecewise::new(vec![Some(vec![-1.0, -0.123_456_79, 0.5, 2.0]), None, Some(Vec::new())]).unwrap();
+    let roles = [0, -1, 1, 0, -2, 0].map(|role| match role {
+        -1 => Role::Kept,
+        -2 => Role::Dropped,
+        group => Role::Group(group as u32),
+    });
+    let builder = Network::builder(3)
+        .piecewise(encoding)
+        .embedding(roles.to_vec(), vec![0.5; 6], 3)
+        .members(5)
+        .dense(7, Identity)
+        .adapter()
+        .activation(Relu);
+    builder.dropout(0.1).dense(4, Tanh).heads(2, Softmax).seed(1).build().unwrap()
 }
 
 const ODD_NAMES: [&str; 8] = [

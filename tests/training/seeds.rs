@@ -3,7 +3,7 @@
 use palmnet::Activation::*;
 use palmnet::compute::{Rng, set_threads};
 use palmnet::data::Scaler;
-use palmnet::nn::{Dense, Init};
+use palmnet::nn::{Dense, Init, Piecewise, Role};
 use palmnet::optim::{Optimizer, Rule};
 use palmnet::train::ExampleWeights;
 use palmnet::{Adam, Dataset, Loss, Matrix, Network, Sgd, Trainer, Workspace, generate};
@@ -98,20 +98,42 @@ fn seed_determines_the_bits_of_a_custom_loop() {
     }
 }
 
+#[derive(Clone, Copy, PartialEq)]
+enum Kind {
+    Plain,
+    Normalized,
+    Members,
+}
+
 /// The bits of training, evaluation and large products, which must not depend on the number of threads.
-fn shared_work(rule: Rule, seed: u64, normalize: bool) -> Vec<u64> {
+fn shared_work(rule: Rule, seed: u64, kind: Kind) -> Vec<u64> {
     let data = scaled_digits(500);
-    let builder = if normalize {
-        let builder = Network::builder(64).noise(0.1).dense(120, Identity).batch_norm().activation(Relu);
-        builder.dense(130, Tanh).layer_norm().dropout(0.1).dense(50, Identity).batch_norm().dense(10, Softmax)
-    } else {
-        Network::builder(64).dense(120, Relu).dropout(0.2).dense(130, Tanh).dense(10, Softmax)
+    let builder = match kind {
+        Kind::Plain => Network::builder(64).dense(120, Relu).dropout(0.2).dense(130, Tanh).dense(10, Softmax),
+        Kind::Normalized => {
+            let builder = Network::builder(64).noise(0.1).dense(120, Identity).batch_norm().activation(Relu);
+            builder.dense(130, Tanh).layer_norm().dropout(0.1).dense(50, Identity).batch_norm().dense(10, Softmax)
+        }
+        Kind::Members => {
+            let columns = (0..64).map(|i| (i % 3 > 0).then(|| vec![-0.5, 0.0, i as f32]));
+            let encoding = Piecewise::new(columns.collect()).unwrap();
+            let outputs = encoding.outputs();
+            let roles =
+                (0..outputs).map(|i| if i < 64 { Role::Kept } else { Role::Group((i as u32 - 64) / 2) }).collect();
+            let builder = Network::builder(64)
+                .piecewise(encoding)
+                .embedding(roles, vec![0.5; outputs], 3)
+                .batch_norm()
+                .dropout(0.1)
+                .members(5);
+            builder.dense(70, Identity).adapter().activation(Relu).dropout(0.2).dense(40, Tanh).heads(10, Softmax)
+        }
     };
     let mut network = builder.seed(seed).build().unwrap();
     // 450 examples in batches of 100: the last one is smaller, and no block is as large as another.
     let trainer = Trainer::new(Loss::CrossEntropy, rule).epochs(3).batch_size(100).seed(seed);
     let mut trainer = trainer.validation(0.1).early_stopping(1);
-    if normalize {
+    if kind == Kind::Normalized {
         trainer = trainer.clip_norm(0.5).max_norm(2.0).label_smoothing(0.1).example_weights(ExampleWeights::Balanced);
     }
     let history = trainer.fit(&mut network, &data).unwrap();
@@ -132,7 +154,8 @@ fn thread_count_does_not_change_bits() {
     let rules = [Rule::from(Sgd::new(0.1)), Adam::new(0.003).into()];
     let all = |threads| {
         set_threads(threads);
-        (rules.map(|rule| [false, true].map(|normalize| shared_work(rule, 7, normalize))), a.matmul(&b))
+        let kinds = [Kind::Plain, Kind::Normalized, Kind::Members];
+        (rules.map(|rule| kinds.map(|kind| shared_work(rule, 7, kind))), a.matmul(&b))
     };
     let one = all(1);
     // More than once each, because the assignment of work to threads varies.

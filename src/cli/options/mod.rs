@@ -13,7 +13,7 @@ use palmnet::nn::Init;
 use palmnet::optim::Rule;
 use palmnet::tune::Normalization;
 use palmnet::tune::Overrides;
-use palmnet::{Activation, Scaling, Schedule};
+use palmnet::{Activation, Hyperparameters, Scaling, Schedule};
 
 use crate::cli::arguments::Group::{Data, Network, Optimization, Output, Regularization, Training};
 use crate::cli::arguments::Opt;
@@ -35,10 +35,7 @@ pub const SCALE: Opt = Opt::new(
 .aliases(&["--scaling"])
 .choices(|| Scaling::names().collect())
 .default(|| "standard; pixels for images".into())
-.sets(
-    |given, text| set(&mut given.scaling, text.parse()),
-    |found| (found.scaling != Scaling::Standard).then(|| found.scaling.to_string()),
-);
+.sets(|given, text| set(&mut given.scaling, text.parse()), |found| Some(found.scaling.to_string()));
 
 pub const HIDDEN: Opt = Opt::new("--hidden", "N[,N...]", Network, "Units of each hidden layer; 0 for none.")
     .aliases(&["--units", "--hidden-units", "--hidden-layer-sizes"])
@@ -56,6 +53,21 @@ pub const HIDDEN: Opt = Opt::new("--hidden", "N[,N...]", Network, "Units of each
         },
     );
 
+pub const FAST: Opt = Opt::new("--fast", "", Network, "A plain network, in a fraction of the time of an ensemble.")
+    .aliases(&["--plain"])
+    .sets(
+        |given, _| {
+            given.fast = true;
+            Ok(())
+        },
+        |found| is_plain(found).then(String::new),
+    );
+
+/// Returns whether a network has no members and no encoding, so that `--fast` says all of that.
+fn is_plain(found: &Hyperparameters) -> bool {
+    (found.members, found.bins, found.embedding) == (1, 0, 0)
+}
+
 pub const MEMBERS: Opt = Opt::new(
     "--members",
     "K",
@@ -63,7 +75,7 @@ pub const MEMBERS: Opt = Opt::new(
     "Members of an ensemble that share the weights of the hidden layers; 1 for a plain network.",
 )
 .default(|| Overrides::default_text("members"))
-.sets(|given, text| whole(&mut given.members, text), |found| Some(found.members.to_string()));
+.sets(|given, text| whole(&mut given.members, text), |found| (!is_plain(found)).then(|| found.members.to_string()));
 
 pub const BINS: Opt = Opt::new(
     "--bins",
@@ -77,7 +89,23 @@ pub const BINS: Opt = Opt::new(
         given.bins = Some(text.parse().ok().filter(|&bins| bins != 1).ok_or("expected a whole number from 2, or 0")?);
         Ok(())
     },
-    |found| Some(found.bins.to_string()),
+    |found| (!is_plain(found)).then(|| found.bins.to_string()),
+);
+
+pub const EMBEDDING: Opt = Opt::new(
+    "--embedding",
+    "N",
+    Network,
+    "Numbers that each column becomes before the first hidden layer; 0 for no embedding.",
+)
+.aliases(&["--embeddings"])
+.default(|| Overrides::default_text("embedding"))
+.sets(
+    |given, text| {
+        given.embedding = Some(text.parse().map_err(|_| "expected a whole number from 0")?);
+        Ok(())
+    },
+    |found| (!is_plain(found)).then(|| found.embedding.to_string()),
 );
 
 pub const ACTIVATION: Opt = Opt::new("--activation", "NAME", Network, "The activation after each hidden layer.")

@@ -186,6 +186,32 @@ fn parts_make_the_whole() {
     }
 }
 
+/// Rows of a product that lie apart have the bits of the whole, and nothing between them changes; so do factors of every
+/// third row.
+#[test]
+fn rows_apart() {
+    let mut rng = Rng::new(6);
+    for (rows, depth, columns) in [(63, 64, 37), (5, 700, 128), (100, 33, 10), (17, 6, 1), (40, 300, 520), (0, 3, 2)] {
+        let (tall, b) = (random(&mut rng, 3 * rows, depth), random(&mut rng, depth, columns));
+        let a = tall.select_rows(&(0..rows).map(|i| 3 * i + 1).collect::<Vec<_>>());
+        let whole = a.matmul(&b);
+        let transposed = stored(&b, true);
+        for b in [factor(&b, false), factor(&transposed, true)] {
+            let stride = columns + 3;
+            let mut c = vec![7.0; rows * stride];
+            product_apart(tall.operand().every(1, 3), b, &mut c, stride);
+            for (i, row) in c.chunks(stride).enumerate() {
+                assert_eq!(&row[..columns], whole.row(i), "row {i}");
+                assert_eq!(row[columns..], [7.0; 3]);
+            }
+        }
+        let (left, mut sum) = (random(&mut rng, 3 * rows, 4), Matrix::zeros(4, depth));
+        product(left.operand().every(2, 3).transposed(), tall.operand().every(1, 3), sum.as_mut_slice());
+        let every = left.select_rows(&(0..rows).map(|i| 3 * i + 2).collect::<Vec<_>>());
+        assert_eq!(sum, every.transpose().matmul(&a));
+    }
+}
+
 /// Element-wise work runs, and gives what it gives anywhere.
 #[test]
 fn vectorized_work() {

@@ -18,6 +18,7 @@ mod affine;
 pub(crate) mod batch_norm;
 mod dense;
 mod dropout;
+mod embedding;
 mod heads;
 mod layer_norm;
 mod members;
@@ -27,6 +28,7 @@ mod piecewise;
 pub use batch_norm::BatchNorm;
 pub use dense::Dense;
 pub use dropout::Dropout;
+pub use embedding::{Embedding, Role};
 pub use heads::Heads;
 pub use layer_norm::LayerNorm;
 pub use members::Members;
@@ -59,6 +61,8 @@ pub enum Layer {
     LayerNorm(LayerNorm),
     /// Clips numbers, and appends the codes of the bins that they are in.
     Piecewise(Piecewise),
+    /// Turns the inputs of each column into a few numbers.
+    Embedding(Embedding),
     /// Scales and shifts the rows of each member of an ensemble; the first such layer makes them.
     Members(Members),
     /// Z = A·W + b, with weights and a bias for each member of an ensemble.
@@ -77,6 +81,7 @@ pub(crate) enum Cache {
     BatchNorm(batch_norm::Cache),
     LayerNorm(layer_norm::Cache),
     Piecewise,
+    Embedding(embedding::Map),
     Members(members::Cache),
     Heads(usize),
     /// Of a layer that is not trained and differs in training: it works as in prediction.
@@ -125,6 +130,7 @@ impl Trace {
             Cache::Dense => Dense::gradient(input, &self.delta, part),
             Cache::BatchNorm(cache) => BatchNorm::gradient(cache, &self.delta, part),
             Cache::LayerNorm(cache) => LayerNorm::gradient(cache, &self.delta, part),
+            Cache::Embedding(map) => Embedding::gradient(map, input, &self.delta, part),
             Cache::Members(cache) => Members::gradient(*cache, input, &self.delta, part),
             Cache::Heads(members) => Heads::gradient(*members, input, &self.delta, part),
             Cache::Piecewise | Cache::Activation | Cache::Dropout(_) | Cache::Noise(_) | Cache::Fixed => {}
@@ -145,6 +151,7 @@ impl Layer {
             Layer::Activation(_) => Cache::Activation,
             Layer::LayerNorm(_) => Cache::LayerNorm(Default::default()),
             Layer::Piecewise(_) => Cache::Piecewise,
+            Layer::Embedding(embedding) => Cache::Embedding(embedding.cache()),
             Layer::Members(members) => Cache::Members(members.cache()),
             Layer::Heads(heads) => Cache::Heads(heads.members()),
             Layer::Mean(_) => Cache::Fixed,
@@ -177,6 +184,7 @@ impl Layer {
             Layer::BatchNorm(norm) => norm.predict(input, output),
             Layer::LayerNorm(norm) => norm.predict(input, output),
             Layer::Piecewise(piecewise) => piecewise.predict(input, output),
+            Layer::Embedding(embedding) => embedding.predict(input, output),
             Layer::Members(members) => members.predict(input, output),
             Layer::Heads(heads) => heads.predict(input, output),
             Layer::Mean(count) => members::mean(*count, input, output),
@@ -208,6 +216,7 @@ impl Layer {
             (Layer::BatchNorm(norm), _) => norm.backward_fixed(delta, input_delta),
             (Layer::LayerNorm(norm), Cache::LayerNorm(cache)) => norm.backward(cache, delta, input_delta),
             (Layer::Piecewise(piecewise), _) => piecewise.backward(input, delta, input_delta),
+            (Layer::Embedding(embedding), _) => embedding.backward(delta, input_delta),
             (Layer::Members(members), _) => members.backward(delta, input_delta),
             (Layer::Heads(heads), _) => heads.backward(delta, input_delta),
             (Layer::Mean(_), _) => unreachable!("members are trained one by one"),
@@ -222,6 +231,9 @@ impl Layer {
             Layer::Dense(dense) => Some(Grid { weights: dense.inputs(), biases: 1, columns: dense.outputs() }),
             Layer::BatchNorm(norm) => Some(Grid { weights: 1, biases: 1, columns: norm.columns() }),
             Layer::LayerNorm(norm) => Some(Grid { weights: 1, biases: 1, columns: norm.columns() }),
+            Layer::Embedding(layer) => {
+                Some(Grid { weights: layer.embedded(), biases: layer.groups(), columns: layer.size() })
+            }
             Layer::Members(layer) => {
                 Some(Grid { weights: layer.members(), biases: layer.members(), columns: layer.columns() })
             }
@@ -250,6 +262,7 @@ impl Layer {
             Layer::BatchNorm(norm) => Some(norm.columns()),
             Layer::LayerNorm(norm) => Some(norm.columns()),
             Layer::Piecewise(piecewise) => Some(piecewise.inputs()),
+            Layer::Embedding(embedding) => Some(embedding.inputs()),
             Layer::Members(members) => Some(members.columns()),
             Layer::Heads(heads) => Some(heads.inputs()),
             Layer::Activation(_) | Layer::Dropout(_) | Layer::Noise(_) | Layer::Mean(_) => None,
@@ -261,6 +274,7 @@ impl Layer {
         match self {
             Layer::Dense(dense) => dense.outputs(),
             Layer::Piecewise(piecewise) => piecewise.outputs(),
+            Layer::Embedding(embedding) => embedding.outputs(),
             Layer::Heads(heads) => heads.outputs(),
             _ => inputs,
         }
@@ -272,6 +286,7 @@ impl Layer {
             Layer::Dense(dense) => Some(dense.parameters()),
             Layer::BatchNorm(norm) => Some(norm.parameters()),
             Layer::LayerNorm(norm) => Some(norm.parameters()),
+            Layer::Embedding(embedding) => Some(embedding.parameters()),
             Layer::Members(members) => Some(members.parameters()),
             Layer::Heads(heads) => Some(heads.parameters()),
             Layer::Activation(_) | Layer::Dropout(_) | Layer::Noise(_) | Layer::Piecewise(_) | Layer::Mean(_) => None,
@@ -286,6 +301,7 @@ impl Layer {
             Layer::Dense(dense) => vec![vec![dense.inputs(), dense.outputs()], vec![dense.outputs()]],
             Layer::BatchNorm(norm) => vec![vec![norm.columns()]; 2],
             Layer::LayerNorm(norm) => vec![vec![norm.columns()]; 2],
+            Layer::Embedding(layer) => vec![vec![layer.embedded(), layer.size()], vec![layer.groups(), layer.size()]],
             Layer::Members(layer) => vec![vec![layer.members(), layer.columns()]; 2],
             Layer::Heads(heads) => {
                 vec![vec![heads.members(), heads.inputs(), heads.outputs()], vec![heads.members(), heads.outputs()]]
@@ -302,6 +318,7 @@ impl Layer {
             Layer::Dense(dense) => Some(dense.parameters_mut()),
             Layer::BatchNorm(norm) => Some(norm.parameters_mut()),
             Layer::LayerNorm(norm) => Some(norm.parameters_mut()),
+            Layer::Embedding(embedding) => Some(embedding.parameters_mut()),
             Layer::Members(members) => Some(members.parameters_mut()),
             Layer::Heads(heads) => Some(heads.parameters_mut()),
             Layer::Activation(_) | Layer::Dropout(_) | Layer::Noise(_) | Layer::Piecewise(_) | Layer::Mean(_) => None,
@@ -334,6 +351,7 @@ impl fmt::Display for Layer {
             Layer::BatchNorm(norm) => write!(f, "batch_norm({})", norm.columns()),
             Layer::LayerNorm(norm) => write!(f, "layer_norm({})", norm.columns()),
             Layer::Piecewise(piecewise) => write!(f, "piecewise({},{})", piecewise.inputs(), piecewise.outputs()),
+            Layer::Embedding(layer) => write!(f, "embedding({},{})", layer.inputs(), layer.outputs()),
             Layer::Members(layer) => {
                 let name = if layer.spreads() { "members" } else { "adapter" };
                 write!(f, "{name}({},{})", layer.members(), layer.columns())

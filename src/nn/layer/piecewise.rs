@@ -54,7 +54,7 @@ impl Piecewise {
             -1.0 => Some(None),
             0.0 => Some(Some(Vec::new())),
             _ if bins.fract() == 0.0 && bins > 0.0 => {
-                let (edges, others) = rest.split_at_checked(bins as usize + 1)?;
+                let (edges, others) = rest.split_at_checked((bins as usize).saturating_add(1))?;
                 rest = others;
                 Some(Some(edges.to_vec()))
             }
