@@ -27,7 +27,10 @@ pub struct Progress {
 enum Style {
     Silent,
     Redrawn,
-    Plain { every: usize },
+    /// A line every so many epochs; without a number, [`LINES`] lines.
+    Plain {
+        every: Option<usize>,
+    },
 }
 
 impl Progress {
@@ -36,11 +39,16 @@ impl Progress {
     pub fn new(silent: bool, every: Option<usize>, epochs: usize, examples: usize) -> Self {
         let style = match every {
             _ if silent => Style::Silent,
-            Some(every) => Style::Plain { every },
+            Some(_) => Style::Plain { every },
             None if std::io::stderr().is_terminal() => Style::Redrawn,
-            None => Style::Plain { every: epochs.div_ceil(LINES).max(1) },
+            None => Style::Plain { every },
         };
         Progress { style, epochs, examples, started: None, drawn: None, last: None }
+    }
+
+    /// Sets the number of epochs, once it is known.
+    pub fn set_epochs(&mut self, epochs: usize) {
+        self.epochs = epochs;
     }
 
     /// Reports a phase, such as tuning, during which there are no training events.
@@ -81,6 +89,7 @@ impl Progress {
                 }
             }
             Style::Plain { every } => {
+                let every = every.unwrap_or(self.epochs.div_ceil(LINES).max(1));
                 if matches!(event, Event::Epoch { .. }) && (epoch % every == 0 || epoch == 1 || epoch == self.epochs) {
                     terminal::write_error(&format!("{}\n", self.line("epoch ", epoch, loss, done)));
                 }

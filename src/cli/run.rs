@@ -262,7 +262,7 @@ impl<'j> Announcer<'j> {
                 });
             }
             FitEvent::Trial { index, trials, fraction: 0.0 } => {
-                self.progress.phase(&format!("tuning the penalty: trial {} of {trials}", index + 1));
+                self.progress.phase(&format!("tuning: trial {} of {trials}", index + 1));
             }
             FitEvent::Tuned { hyperparameters, trials } => {
                 self.progress.wipe();
@@ -273,6 +273,7 @@ impl<'j> Announcer<'j> {
             }
             FitEvent::Begin { hyperparameters, network } => {
                 (self.began, self.resolved) = (Instant::now(), hyperparameters.cloned());
+                self.progress.set_epochs(hyperparameters.map_or(self.job.epochs, |found| found.epochs));
                 self.announce(network, results);
                 if self.job.restarts > 1 {
                     self.progress.phase(&format!("choosing the best of {} initial weights", self.job.restarts));
@@ -299,9 +300,20 @@ impl<'j> Announcer<'j> {
     }
 }
 
-/// Returns the result of the tuning: `weight decay 0.33, the best of 6 trials`.
+/// Returns the result of the tuning: `weight decay 0.33, the best of 6 trials`, `21 epochs, the best of 3 trials`.
 fn trials_line(trials: &[Trial], found: &Hyperparameters) -> String {
-    let decay = exact(found.penalty.weight_decay);
+    let (decay, epochs) = (exact(found.penalty.weight_decay), found.epochs);
+    let is_of_epochs = match trials {
+        [] => found.members > 1,
+        trials => trials.iter().all(|trial| trial.hyperparameters.penalty == found.penalty),
+    };
+    if is_of_epochs {
+        return match trials.iter().filter(|trial| trial.loss.is_some()).count() {
+            _ if trials.is_empty() => format!("{epochs} epochs (default: too few examples to try others)"),
+            0 => format!("every trial diverged; using the default, {epochs} epochs"),
+            _ => format!("{}, the best of {} trials", counted(epochs, "epoch"), trials.len()),
+        };
+    }
     match trials.iter().filter(|trial| trial.loss.is_some()).count() {
         _ if trials.is_empty() => format!("weight decay {decay} (default: too few examples to tune it)"),
         0 => format!("every weight-decay trial diverged; using the default, {decay}"),

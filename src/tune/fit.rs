@@ -15,12 +15,12 @@ use std::ops::ControlFlow::Continue;
 use std::sync::atomic::AtomicBool;
 
 use super::hyperparameters::{Hyperparameters, Normalization};
-use super::penalty::{self, Trial};
 use super::recipe::{Fit, FitEvent, FitRun, Recipe};
+use super::trials::{self, Trial};
 use crate::base::error::{Error, Result};
 use crate::base::rng::Rng;
 use crate::base::text::printable;
-use crate::data::{Dataset, Imputer, Scaler};
+use crate::data::{Dataset, Imputer};
 use crate::model::model::Model;
 use crate::model::preprocessing::Preprocessing;
 use crate::train::{CheckpointInfo, Checkpoints, Event, Run};
@@ -28,6 +28,8 @@ use crate::train::{CheckpointInfo, Checkpoints, Event, Run};
 /// The notes in a checkpoint: the identity of the tuning, and the losses of the trials that have ended.
 const TUNING: &str = "tuning";
 const TRIALS: &str = "losses of trials";
+/// The note in a checkpoint of the training proper: the index of the trial that was chosen.
+const CHOSEN: &str = "chosen trial";
 
 impl Hyperparameters {
     /// Preprocesses, tunes and trains: takes unscaled data, returns a model in the units of the data.
@@ -135,7 +137,7 @@ impl<'t, 'r> Tuning<'t, 'r> {
         run: &'t mut FitRun<'r>,
     ) -> Result<Self> {
         let start = start.clone();
-        let tunes = start.tune_learning_rate || start.tune_penalty;
+        let tunes = start.tune_learning_rate || start.tunes();
         let identity = tunes.then(|| format!("{start} data={}", train.digest().replace(' ', "_")));
         let mut found = None;
         if let Some(checkpoints) = run.active.take() {
@@ -157,22 +159,27 @@ impl<'t, 'r> Tuning<'t, 'r> {
                 None => self.find_rate(&tuned)?,
             };
             tuned.optimizer = rate.map_or(tuned.optimizer, |rate| tuned.optimizer.with_learning_rate(rate));
-            tuned.tune_learning_rate = false;
         }
-        if tuned.tune_penalty {
-            tuned.tune_penalty = false;
-            match (self.kept("weight decay"), self.kept("l1"), self.ended_trials()) {
-                (Some(decay), Some(l1), None) => tuned.penalty = tuned.penalty.weight_decay(decay).l1(l1),
-                _ => {
-                    let trials = self.trials(&tuned)?;
-                    tuned.penalty = penalty::choose(&tuned, &trials);
-                    let _ = self.run.event(FitEvent::Tuned { hyperparameters: &tuned, trials: &trials });
-                    // The file is that of the last trial; the training proper has none yet.
-                    self.run.active = self.run.active.take().map(Checkpoints::start_over);
+        if tuned.tunes() {
+            let candidates = trials::candidates(&tuned, self.train.len());
+            let chosen = self.found.as_ref().and_then(|found| found.note(CHOSEN));
+            tuned = match chosen {
+                Some(index) => {
+                    trials::choose(&tuned, index.parse().ok().and_then(|index: usize| candidates.get(index)))
                 }
-            }
+                None => {
+                    let trials = self.trials(&candidates)?;
+                    let best = trials::best(&trials);
+                    let chosen = trials::choose(&tuned, best.map(|best| &candidates[best]));
+                    let _ = self.run.event(FitEvent::Tuned { hyperparameters: &chosen, trials: &trials });
+                    let note = best.map_or("none".into(), |best| best.to_string());
+                    // The file is that of the last trial; the training proper has none yet.
+                    self.run.active = self.run.active.take().map(|file| file.start_over().note(CHOSEN, note));
+                    chosen
+                }
+            };
         }
-        Ok(tuned)
+        Ok(tuned.resolved())
     }
 
     /// Returns a number among the settings in the checkpoint.
@@ -204,54 +211,50 @@ impl<'t, 'r> Tuning<'t, 'r> {
         Ok(found)
     }
 
-    /// Trains a network with each candidate for the penalty, and scores it on examples that it was not trained on.
-    fn trials(&mut self, tuned: &Hyperparameters) -> Result<Vec<Trial>> {
-        let candidates = penalty::candidates(tuned, self.train.len());
+    /// Trains a network with each candidate, on a part of the examples, and scores it on the others.
+    fn trials(&mut self, candidates: &[Hyperparameters]) -> Result<Vec<Trial>> {
         if candidates.is_empty() {
             return Ok(Vec::new());
         }
         self.train.check_memory(2, 0)?;
-        let (learned, scored) = penalty::divide(tuned, self.train);
-        // Of few groups, none may be left to score on, or to take a validation set from.
-        if scored.is_empty() || learned.is_indivisible() {
+        let divisions = trials::divisions(&self.start, self.train)?;
+        if divisions.is_empty() {
             return Ok(Vec::new());
         }
+        let attempts = candidates.len() * divisions.len();
         let mut losses = self.ended_trials().unwrap_or_default();
-        losses.truncate(candidates.len() - 1);
+        losses.truncate(attempts - 1);
         let resumed = losses.len();
-        // The imputer must not see the examples that trials are scored on; a model to start from keeps its imputer.
-        let mut preprocessing = self.preprocessing.clone();
-        if self.run.start.is_none() && preprocessing.imputer().is_some() {
-            preprocessing = preprocessing.with_imputer(Imputer::fit(&learned));
-        }
-        let mut scaled = learned.clone();
-        preprocessing.apply(&mut scaled);
         let mut trials = Vec::new();
-        for (index, candidate) in candidates.iter().enumerate() {
-            let hyperparameters = penalty::trial_of(tuned, *candidate, learned.len());
-            if index < resumed {
-                trials.push(Trial { hyperparameters, score: None, loss: losses[index] });
-                continue;
+        for (i, hyperparameters) in candidates.iter().enumerate() {
+            let mut score = None;
+            for (j, division) in divisions.iter().enumerate() {
+                let index = i * divisions.len() + j;
+                if index >= resumed {
+                    let attempt = Attempt { index, attempts, hyperparameters, ended: &losses };
+                    let trained = self.attempt(&attempt, &division.learned, index == resumed)?;
+                    score = trained.map(|model| model.score(&division.scored)).transpose()?;
+                    losses.push(score.as_ref().map(|score| score.loss).filter(|loss| loss.is_finite()));
+                }
             }
-            let trial = Attempt { index, trials: candidates.len(), hyperparameters: &hyperparameters, ended: &losses };
-            let trained = self.attempt(&trial, &scaled, &preprocessing, index == resumed)?;
-            let score = trained.map(|model| model.score(&scored)).transpose()?;
-            let loss = score.as_ref().map(|score| score.loss).filter(|loss| loss.is_finite());
-            losses.push(loss);
-            trials.push(Trial { hyperparameters, score, loss });
+            let loss = trials::mean_loss(&divisions, &losses[i * divisions.len()..]);
+            let score = score.filter(|_| divisions.len() == 1);
+            trials.push(Trial { hyperparameters: hyperparameters.clone(), score, loss });
         }
         Ok(trials)
     }
 
     /// Trains a network of a trial, from a checkpoint if it is that of this trial; `None` if it diverged.
-    fn attempt(
-        &mut self,
-        attempt: &Attempt<'_>,
-        scaled: &Dataset,
-        preprocessing: &Preprocessing,
-        may_resume: bool,
-    ) -> Result<Option<Model>> {
-        let Attempt { index, trials, hyperparameters, ended } = *attempt;
+    fn attempt(&mut self, attempt: &Attempt<'_>, learned: &Dataset, may_resume: bool) -> Result<Option<Model>> {
+        let Attempt { index, attempts, hyperparameters, ended } = *attempt;
+        // The imputer must not see the examples that trials are scored on; a model to start from keeps its imputer.
+        let mut preprocessing = self.preprocessing.clone();
+        if self.run.start.is_none() && preprocessing.imputer().is_some() {
+            preprocessing = preprocessing.with_imputer(Imputer::fit(learned));
+        }
+        let mut scaled = learned.clone();
+        preprocessing.apply(&mut scaled);
+        let scaled = &scaled;
         // One checkpoint at once, so that no trial before this one is lost.
         let at_once = AtomicBool::new(true);
         let losses = ended.iter().map(|loss| loss.map_or("none".to_string(), |loss| loss.to_string()));
@@ -262,7 +265,7 @@ impl<'t, 'r> Tuning<'t, 'r> {
         });
         let (start, run, stopped) = (self.run.start, &mut *self.run, Cell::new(false));
         let mut report = |fraction| {
-            let answer = run.event(FitEvent::Trial { index, trials, fraction });
+            let answer = run.event(FitEvent::Trial { index, trials: attempts, fraction });
             stopped.set(stopped.get() || answer.is_break());
             answer
         };
@@ -279,8 +282,7 @@ impl<'t, 'r> Tuning<'t, 'r> {
         let trainer = hyperparameters.trainer();
         let trained = match start {
             None => {
-                let identity = Preprocessing::from(Scaler::identity(scaled.features().columns()));
-                let network = hyperparameters.network(scaled, &identity);
+                let network = hyperparameters.network(learned, &preprocessing);
                 let best = trainer.fit_best_of_with(hyperparameters.restarts, &network, scaled, &mut inner);
                 best.map(|(network, _)| network)
             }
@@ -301,12 +303,12 @@ impl<'t, 'r> Tuning<'t, 'r> {
     }
 }
 
-/// One of several trials.
+/// A training of one of several trials, on one of its divisions.
 struct Attempt<'a> {
     index: usize,
-    trials: usize,
+    attempts: usize,
     hyperparameters: &'a Hyperparameters,
-    /// The losses of the trials before.
+    /// The losses of those before.
     ended: &'a [Option<f64>],
 }
 

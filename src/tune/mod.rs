@@ -7,19 +7,19 @@ mod encoding;
 mod fit;
 mod hyperparameters;
 mod overrides;
-mod penalty;
 mod random_search;
 mod recipe;
 mod suspicion;
+mod trials;
 mod warning;
 
 pub use cross_validation::{Figure, Fold, cross_validate, summarize};
 pub use diagnose::{diagnose, diagnose_split, diagnose_test};
 pub use hyperparameters::{Hyperparameters, Normalization};
 pub use overrides::Overrides;
-pub use penalty::Trial;
 pub use random_search::{RandomSearch, SearchEvent, Tuned};
 pub use recipe::{Fit, FitEvent, FitRun, Recipe};
+pub use trials::Trial;
 pub use warning::Warning;
 
 use crate::base::error::Result;

@@ -10,7 +10,9 @@ use crate::optim::{Penalty, Rule, Schedule};
 
 /// The ensemble that tables get, and the number of steps that is enough for most of them.
 const MEMBERS: usize = 16;
-const BINS: usize = 32;
+/// The rows for each bin of a column, and the fewest and the most bins.
+const ROWS_OF_BIN: usize = 250;
+const BINS: (usize, usize) = (16, 64);
 const EMBEDDING: usize = 8;
 const ENSEMBLE_STEPS: usize = 4_000;
 const ENSEMBLE_RATE: f32 = 0.01;
@@ -55,6 +57,7 @@ pub struct Overrides {
     pub l2: Option<f32>,
     pub weight_decay: Option<f32>,
     pub tune_penalty: Option<bool>,
+    pub tune_epochs: Option<bool>,
     pub schedule: Option<Schedule>,
     pub warmup: Option<f64>,
     pub epochs: Option<usize>,
@@ -111,24 +114,25 @@ impl Overrides {
         let stops = self.patience.is_some_and(|patience| patience > 0);
         let validation = self.validation.unwrap_or(if stops { 0.1 } else { 0.0 });
         let patience = self.patience.unwrap_or(if validation > 0.0 { 20 } else { 0 });
+        // A network with new weights overfits without regularization, and the best strength depends on the data. For many
+        // images it is always about the same; an ensemble is trained for fewer epochs instead.
+        let decay_matters = plain && self.is_free() && !(images && train.len() >= MANY_IMAGES);
+        let tune_penalty = self.tune_penalty.unwrap_or(decay_matters);
         Hyperparameters {
             hidden,
             activation: self.activation.unwrap_or(Activation::Relu),
             init: self.init,
             normalization: self.normalization,
             members: self.members.unwrap_or(if plain { 1 } else { MEMBERS }),
-            bins: self.bins.unwrap_or(if plain { 0 } else { BINS }),
+            bins: self.bins.unwrap_or(if plain { 0 } else { (train.len() / ROWS_OF_BIN).clamp(BINS.0, BINS.1) }),
             embedding: self.embedding.unwrap_or(if plain { 0 } else { EMBEDDING }),
             dropout: self.dropout.unwrap_or(0.0),
             noise: self.noise.unwrap_or(0.0),
             loss: self.loss.unwrap_or(loss),
             tune_learning_rate: self.tune_learning_rate.unwrap_or(false),
             penalty: self.penalty(&optimizer, plain),
-            // A network with new weights overfits without regularization, and the best strength depends on the data.
-            // For many images it is always about the same.
-            tune_penalty: self
-                .tune_penalty
-                .unwrap_or(plain && self.is_free() && !(images && train.len() >= MANY_IMAGES)),
+            tune_penalty,
+            tune_epochs: self.tune_epochs.unwrap_or(!plain && !tune_penalty && self.epochs.is_none() && patience == 0),
             schedule: self.schedule.unwrap_or_default(),
             warmup: self.warmup.unwrap_or(0.0),
             epochs: self.epochs.unwrap_or_else(|| sizes.epochs(batch_size)),

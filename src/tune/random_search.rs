@@ -6,8 +6,8 @@ use std::ops::ControlFlow;
 
 use super::hyperparameters::Hyperparameters;
 use super::overrides::Overrides;
-use super::penalty::{Trial, best, two_digits};
 use super::recipe::{FitEvent, FitRun};
+use super::trials::{Trial, best, two_digits};
 use crate::base::error::{Error, Result};
 use crate::base::rng::{Rng, purpose};
 use crate::data::Dataset;

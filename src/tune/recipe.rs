@@ -4,7 +4,7 @@ use std::fmt;
 use std::ops::ControlFlow;
 
 use super::hyperparameters::Hyperparameters;
-use super::penalty::Trial;
+use super::trials::Trial;
 use crate::base::error::{Error, Result};
 use crate::base::history::History;
 use crate::data::{Dataset, Scaler};
@@ -38,7 +38,7 @@ pub enum FitEvent<'e> {
         /// The learning rate that is used.
         used: f32,
     },
-    /// A trial of a penalty begins (at fraction 0) or continues.
+    /// A trial begins (at fraction 0) or continues.
     Trial {
         /// The index of the trial.
         index: usize,
@@ -47,7 +47,7 @@ pub enum FitEvent<'e> {
         /// The fraction of its steps that are done, from 0 to 1.
         fraction: f64,
     },
-    /// The penalty is tuned.
+    /// The trials have ended, and the best is chosen.
     Tuned {
         /// The hyperparameters, with everything resolved.
         hyperparameters: &'e Hyperparameters,

@@ -9,7 +9,7 @@ fn text_columns_are_features() {
     let rows: String =
         (0..90).map(|i| format!("{},{},{}\n", i % 7, colors[i % 3], ["warm", "mild", "cold"][i % 3])).collect();
     folder.write("weather.csv", format!("size,color,feel\n{rows}"));
-    folder.run("train weather.csv --hidden 16 --quiet --lr 0.01").ok();
+    folder.run("train weather.csv --fast --hidden 16 --quiet --lr 0.01").ok();
     folder.write("new.csv", "color,size\nred,3\nlight blue,3\n\"green\",6\n");
     assert_eq!(folder.run("predict model.safetensors new.csv").ok(), "warm\ncold\nmild\n");
     folder.write("new.csv", "color,size\nred,3\npink,3\n");
@@ -41,7 +41,7 @@ fn quoted_names_round_trip() {
     let rows: String =
         (0..40).map(|i| format!("{i},{}\n", if i < 20 { "\"a, \"\"b\"\"\"" } else { "\"two\nlines\"" })).collect();
     folder.write("odd.csv", format!("\"x, y\",\"the, class\"\n{rows}"));
-    folder.run("train odd.csv --hidden 16 --quiet --lr 0.01").ok();
+    folder.run("train odd.csv --fast --hidden 16 --quiet --lr 0.01").ok();
     let out = folder.run("predict model.safetensors odd.csv").ok();
     // Quoted as in CSV, so that the output can be read back.
     assert!(out.starts_with("\"a, \"\"b\"\"\"\n") && out.ends_with("\"two\nlines\"\n"), "{out}");
@@ -50,7 +50,8 @@ fn quoted_names_round_trip() {
     let lines = folder.run("predict model.safetensors odd.csv --json").json();
     assert_eq!((lines.len(), text(&lines[39], "prediction")), (40, "two\nlines"));
     assert!(folder.run("eval model.safetensors odd.csv").ok().contains("two lines"));
-    let run = Run::of(folder.command("train odd.csv --quiet --epochs 1 --target").arg("x, y"), "--target 'x, y'");
+    let run =
+        Run::of(folder.command("train odd.csv --fast --quiet --epochs 1 --target").arg("x, y"), "--target 'x, y'");
     run.ok();
 }
 
@@ -64,7 +65,7 @@ fn tensors(folder: &Folder, name: &str) -> Vec<u8> {
 #[test]
 fn csv_dialects_give_the_same_model() {
     let folder = Folder::of_irises();
-    folder.run("train iris.csv --hidden 16 --quiet --epochs 30").ok();
+    folder.run("train iris.csv --fast --hidden 16 --quiet --epochs 30").ok();
     let model = tensors(&folder, "model.safetensors");
     let predictions = folder.run("predict model.safetensors unlabeled.csv").ok();
     for (name, text) in [
@@ -75,7 +76,7 @@ fn csv_dialects_give_the_same_model() {
         ("quotes.csv", IRIS.replace("setosa", "\"setosa\"")),
     ] {
         folder.write(name, text);
-        folder.run(&format!("train {name} --hidden 16 --quiet --epochs 30 -o other")).ok();
+        folder.run(&format!("train {name} --fast --hidden 16 --quiet --epochs 30 -o other")).ok();
         assert_eq!(tensors(&folder, "other"), model, "{name}");
         assert_eq!(folder.run(&format!("predict model.safetensors {name}")).ok(), predictions, "{name}");
     }
@@ -83,24 +84,26 @@ fn csv_dialects_give_the_same_model() {
     let bare = IRIS.split_once('\n').unwrap().1;
     folder.write("bare.csv", bare);
     folder.write("bare_unlabeled.csv", without_last_column(bare));
-    folder.run("train bare.csv --hidden 16 --quiet --epochs 30 -o bare").ok();
+    folder.run("train bare.csv --fast --hidden 16 --quiet --epochs 30 -o bare").ok();
     assert_eq!(folder.run("predict bare bare_unlabeled.csv").ok(), predictions);
     assert_eq!(folder.run("predict model.safetensors bare.csv").ok(), predictions);
     assert_eq!(folder.run("predict bare iris.csv").ok(), predictions);
-    folder.run_with_input("train - --hidden 16 --quiet --epochs 30 -o piped", IRIS).ok();
+    folder.run_with_input("train - --fast --hidden 16 --quiet --epochs 30 -o piped", IRIS).ok();
     assert_eq!(tensors(&folder, "piped"), model);
 }
 
 #[test]
 fn malformed_tables_are_errors() {
     let folder = Folder::of_irises();
-    folder.run("train iris.csv --quiet --epochs 1").ok();
+    folder.run("train iris.csv --fast --quiet --epochs 1").ok();
     let bad = |content: &[u8], parts: &[&str]| {
         folder.write("bad.csv", content);
         let parts: Vec<&str> = parts.iter().copied().chain(["bad.csv"]).collect();
-        for words in
-            ["train bad.csv --missing error", "eval model.safetensors bad.csv", "predict model.safetensors bad.csv"]
-        {
+        for words in [
+            "train bad.csv --fast --missing error",
+            "eval model.safetensors bad.csv",
+            "predict model.safetensors bad.csv",
+        ] {
             folder.run(words).fails(1, &parts);
         }
     };
@@ -123,12 +126,12 @@ fn malformed_tables_are_errors() {
     bad(b"\x1F\x8B\x08\0", &["compressed", "gunzip -k bad.csv.gz"]);
     folder.write("iris.csv.gz", b"\x1F\x8B\x08\0");
     folder.run("train iris.csv.gz").fails(1, &["iris.csv.gz", "`gunzip -k iris.csv.gz`"]);
-    folder.run_with_input("train -", "").fails(1, &["-: is empty"]);
-    folder.run("train none.csv").fails(1, &["none.csv"]);
+    folder.run_with_input("train - --fast", "").fails(1, &["-: is empty"]);
+    folder.run("train none.csv --fast").fails(1, &["none.csv"]);
     folder.write("one.csv", "x,y\n1,a\n2,a\n");
-    folder.run("train one.csv").fails(1, &["one.csv", "only one class"]);
+    folder.run("train one.csv --fast").fails(1, &["one.csv", "only one class"]);
     folder.write("narrow.csv", "x\n1\n2\n");
-    folder.run("train narrow.csv").fails(1, &["narrow.csv", "no feature"]);
+    folder.run("train narrow.csv --fast").fails(1, &["narrow.csv", "no feature"]);
     // No model was written.
     assert!(!folder.has("bad.safetensors"));
 }
@@ -138,8 +141,10 @@ fn tiny_tables_can_be_trained() {
     let folder = Folder::new();
     for rows in ["1,2\n", "1,2\n3,4\n", "1,2\n3,4\n5,9.5\n"] {
         folder.write("few.csv", rows);
-        folder.run("train few.csv --quiet --epochs 2 --task regress").ok();
-        folder.run("train few.csv --quiet --epochs 2 --task regress --validation 0.5 --patience 1 --json").json();
+        folder.run("train few.csv --fast --quiet --epochs 2 --task regress").ok();
+        folder
+            .run("train few.csv --fast --quiet --epochs 2 --task regress --validation 0.5 --patience 1 --json")
+            .json();
         assert_eq!(folder.run("predict model.safetensors few.csv").ok().lines().count(), rows.lines().count());
         folder.run("eval model.safetensors few.csv --json").json();
     }
@@ -172,7 +177,7 @@ fn image_folder_is_trained_and_predicted() {
         folder.run(&format!("train images {option}")).fails(2, &[option.split(' ').next().unwrap(), "images"]);
     }
     folder.write("iris.csv", IRIS);
-    folder.run("train iris.csv --quiet --epochs 1").ok();
+    folder.run("train iris.csv --fast --quiet --epochs 1").ok();
     folder.run("eval model.safetensors images").fails(1, &["4 inputs", "16 features"]);
     folder.run("predict model.safetensors images").fails(1, &["4 inputs", "16 features"]);
 }
@@ -182,7 +187,7 @@ fn image_folder_is_trained_and_predicted() {
 fn non_finite_predictions_are_errors() {
     let folder = Folder::new();
     folder.write("iris.csv", IRIS);
-    folder.run("train iris.csv --quiet --epochs 1 --hidden 64,64").ok();
+    folder.run("train iris.csv --fast --quiet --epochs 1 --hidden 64,64").ok();
     let header = IRIS.lines().next().unwrap();
     folder.write("new.csv", format!("{header}\n5,3,1,0.2,setosa\n3e38,-3e38,3e38,-3e38,setosa\n"));
     for options in ["", " --json"] {
@@ -224,7 +229,7 @@ fn damaged_image_folders_are_errors() {
 #[test]
 fn damaged_model_files_are_errors() {
     let folder = Folder::of_irises();
-    folder.run("train iris.csv --quiet --epochs 1").ok();
+    folder.run("train iris.csv --fast --quiet --epochs 1").ok();
     let good = folder.bytes("model.safetensors");
     let bad = |content: &[u8], parts: &[&str]| {
         folder.write("bad.safetensors", content);
@@ -255,7 +260,7 @@ fn damaged_model_files_are_errors() {
 fn control_characters_in_names_are_not_printed() {
     let folder = Folder::new();
     folder.write("evil.csv", "\u{1b}[31mred,y\n1,\u{1b}[2Ja\n2,b\n3,\u{1b}[2Ja\n4,b\n");
-    let run = folder.run("train evil.csv --epochs 1");
+    let run = folder.run("train evil.csv --fast --epochs 1");
     assert!(!run.out.contains('\u{1b}') && !run.err.contains('\u{1b}'), "{:?} {:?}", run.out, run.err);
     for words in ["info model.safetensors", "eval model.safetensors evil.csv"] {
         let out = folder.run(words).ok();

@@ -3,7 +3,7 @@
 use super::*;
 
 /// A training whose learning rate increases until it diverges.
-const RISING: &str = "train sums.csv --target sum --hidden 16 --optimizer sgd --lr 1.5 --schedule constant --warmup 1 \
+const RISING: &str = "train sums.csv --fast --target sum --hidden 16 --optimizer sgd --lr 1.5 --schedule constant --warmup 1 \
                       --epochs 200 --restarts 1";
 
 /// Runs a training that diverges: the last epoch before that.
@@ -77,9 +77,10 @@ fn diverged_training_with_early_stopping_keeps_the_best_weights() {
     assert_eq!(text(info, "notes.epochs"), format!("{}, and then training diverged", number(best, "epoch")));
     assert!(number(best, "epoch") < lines.len() as f64);
 
-    folder.run("train sums.csv --target sum --epochs 1 --weight-decay 0.1 --out good").ok();
+    folder.run("train sums.csv --fast --target sum --epochs 1 --weight-decay 0.1 --out good").ok();
     let good = folder.bytes("good");
-    let words = "train sums.csv --target sum --optimizer sgd --lr 1e20 --epochs 1 --batch 1000 --schedule constant";
+    let words =
+        "train sums.csv --fast --target sum --optimizer sgd --lr 1e20 --epochs 1 --batch 1000 --schedule constant";
     folder.run(&format!("{words} --out good")).fails(1, &["diverged in epoch 1, batch 1: the loss after the epoch is"]);
     assert!(folder.bytes("good") == good);
 }

@@ -8,7 +8,8 @@ use palmnet::{Model, Table};
 
 use super::*;
 
-const QUICK: &str = "train iris.csv --epochs 2 --hidden 4 --optimizer adam --restarts 1 --weight-decay 0 --quiet";
+const QUICK: &str =
+    "train iris.csv --fast --epochs 2 --hidden 4 --optimizer adam --restarts 1 --weight-decay 0 --quiet";
 
 /// Asserts that a command ended by itself, with a result or with an error that has a message.
 #[track_caller]
@@ -70,7 +71,7 @@ fn table_cut_anywhere_has_the_rows_before() {
 #[test]
 fn checkpoint_cut_anywhere_is_an_error() {
     let folder = Folder::of_irises();
-    let words = "train iris.csv --epochs 90000 --hidden 3 --optimizer adam --restarts 1 --quiet --checkpoint c \
+    let words = "train iris.csv --fast --epochs 90000 --hidden 3 --optimizer adam --restarts 1 --quiet --checkpoint c \
                  --checkpoint-every 5 --resume";
     let mut running = piped(&mut folder.command(words)).spawn().unwrap();
     let begin = Instant::now();
@@ -180,7 +181,7 @@ fn limits_of_memory_and_processes_are_no_crashes() {
     }
     let folder = Folder::of_irises();
     // Wide enough that threads would share the work.
-    let words = "train iris.csv --epochs 2 --hidden 200,200 --batch 120 --optimizer adam --lr 0.001 --restarts 1 \
+    let words = "train iris.csv --fast --epochs 2 --hidden 200,200 --batch 120 --optimizer adam --lr 0.001 --restarts 1 \
                  --weight-decay 0 --quiet --threads 4";
     folder.run(words).ok();
     let expected = network_bits(Model::load(folder.path("model.safetensors")).unwrap().network());

@@ -11,7 +11,7 @@ use palmnet::{Model, Network};
 
 use super::*;
 
-const LONG: &str = "train iris.csv --optimizer adam --hidden 8 --restarts 1 --quiet --epochs 9000000";
+const LONG: &str = "train iris.csv --fast --optimizer adam --hidden 8 --restarts 1 --quiet --epochs 9000000";
 
 /// A training that is killed when this is dropped.
 struct Running(Child);
@@ -95,8 +95,8 @@ fn training_that_ends_removes_no_other_checkpoint() {
     // Without a checkpoint of its own, and with one of another name.
     let running =
         Running::start(folder.command(&format!("{LONG} --checkpoint-every 20")), folder.path("model.checkpoint"));
-    folder.run("train iris.csv --epochs 1 --hidden 2 --quiet").ok();
-    folder.run("train iris.csv --epochs 1 --hidden 2 --quiet --checkpoint other --resume").ok();
+    folder.run("train iris.csv --fast --epochs 1 --hidden 2 --quiet").ok();
+    folder.run("train iris.csv --fast --epochs 1 --hidden 2 --quiet --checkpoint other --resume").ok();
     assert!(folder.has("model.checkpoint") && !folder.has("other"));
     drop(running);
     assert!(folder.has("model.checkpoint"));
@@ -107,7 +107,7 @@ fn outputs_replace_only_files_of_their_kind() {
     let folder = Folder::of_irises();
     let every = format!("{LONG} --checkpoint-every 20 --out long");
     drop(Running::start(folder.command(&every), folder.path("long.checkpoint")));
-    let short = "train iris.csv --epochs 1 --hidden 2 --quiet";
+    let short = "train iris.csv --fast --epochs 1 --hidden 2 --quiet";
     let mut foreign = Safetensors::default();
     foreign.metadata.insert("format".into(), "pt".into());
     folder.write("foreign", foreign.to_bytes());
@@ -152,7 +152,7 @@ fn impossible_names_are_refused_before_training() {
             ("name/", 1, "this is a folder"),
             (&long, 1, "this cannot be a file's name"),
         ] {
-            fails_first(folder.run(&format!("train iris.csv {option} {name}")), status, &[part]);
+            fails_first(folder.run(&format!("train iris.csv --fast {option} {name}")), status, &[part]);
         }
     }
     // Two names of one file that does not exist yet.
@@ -161,12 +161,12 @@ fn impossible_names_are_refused_before_training() {
         ("--out later --checkpoint link", "link is for the model: name another file"),
         ("--checkpoint later --history link", "--history: the checkpoint goes to that file"),
     ] {
-        fails_first(folder.run(&format!("train iris.csv {words}")), 2, &[part]);
+        fails_first(folder.run(&format!("train iris.csv --fast {words}")), 2, &[part]);
     }
     assert_eq!(folder.names(), ["a", "b", "iris.csv", "link", "unlabeled.csv"]);
-    folder.run("train iris.csv --epochs 1 --quiet --out link").ok();
+    folder.run("train iris.csv --fast --epochs 1 --quiet --out link").ok();
     assert!(folder.path("link").is_symlink() && folder.has("later"));
-    folder.run("train iris.csv --epochs 1 --quiet --out ./-").ok();
+    folder.run("train iris.csv --fast --epochs 1 --quiet --out ./-").ok();
     assert!(folder.has("-"));
 }
 
@@ -176,13 +176,13 @@ fn missing_rights_are_named_before_training() {
         return eprintln!("the superuser in an emulator may do everything: missing rights are not tested");
     }
     let folder = Folder::of_irises();
-    folder.run("train iris.csv --epochs 1 --quiet --out model").ok();
+    folder.run("train iris.csv --fast --epochs 1 --quiet --out model").ok();
     fs::set_permissions(folder.path("model"), fs::Permissions::from_mode(0o200)).unwrap();
-    let run = run_without_rights(&folder, "train iris.csv --out model", 0o777);
+    let run = run_without_rights(&folder, "train iris.csv --fast --out model", 0o777);
     fails_first(run, 1, &["model: exists and cannot be read", "ermission denied", "--out"]);
-    let run = run_without_rights(&folder, "train iris.csv --out other", 0o555);
+    let run = run_without_rights(&folder, "train iris.csv --fast --out other", 0o555);
     fails_first(run, 1, &["other: its folder cannot be written (permission denied): choose another --out"]);
-    let run = run_without_rights(&folder, "train iris.csv --out other --epochs 1 --quiet --resume", 0o777);
+    let run = run_without_rights(&folder, "train iris.csv --fast --out other --epochs 1 --quiet --resume", 0o777);
     run.ok();
     assert!(folder.has("other") && !folder.has("other.checkpoint"));
 }
@@ -194,10 +194,9 @@ fn file_that_is_too_large_replaces_nothing() {
         return eprintln!("limits of processes are not tested in an emulator");
     }
     let folder = Folder::of_irises();
-    folder.run("train iris.csv --epochs 1 --hidden 2 --quiet").ok();
+    folder.run("train iris.csv --fast --epochs 1 --hidden 2 --quiet").ok();
     let old = folder.bytes("model.safetensors");
-    let words =
-        "train iris.csv --epochs 3 --hidden 200,200 --optimizer adam --lr 0.001 --weight-decay 0 --restarts 1 --quiet";
+    let words = "train iris.csv --fast --epochs 3 --hidden 200,200 --optimizer adam --lr 0.001 --weight-decay 0 --restarts 1 --quiet";
     // The limit of a file's size, in units of 512 bytes: an error instead of a signal.
     let limited = |words: &str| {
         let script = format!("trap '' XFSZ; ulimit -f 64; exec \"$0\" {words}");
@@ -232,11 +231,13 @@ fn full_disk_leaves_the_old_model() {
     };
     if !mount("mount", &["-t", "tmpfs", "-o", "size=64k", "palmnet"]) {
         eprintln!("no file system can be mounted here: the device that is always full stands for one");
-        return drop(folder.run("train iris.csv --epochs 1 --quiet --out /dev/full").fails(1, &["the disk is full"]));
+        return drop(
+            folder.run("train iris.csv --fast --epochs 1 --quiet --out /dev/full").fails(1, &["the disk is full"]),
+        );
     }
-    folder.run("train iris.csv --epochs 1 --hidden 2 --quiet --out disk/m").ok();
+    folder.run("train iris.csv --fast --epochs 1 --hidden 2 --quiet --out disk/m").ok();
     let old = folder.bytes("disk/m");
-    let run = folder.run("train iris.csv --epochs 1 --hidden 200,200 --weight-decay 0 --quiet --out disk/m");
+    let run = folder.run("train iris.csv --fast --epochs 1 --hidden 200,200 --weight-decay 0 --quiet --out disk/m");
     let names: Vec<_> = fs::read_dir(folder.path("disk")).unwrap().map(|file| file.unwrap().file_name()).collect();
     let new = folder.bytes("disk/m");
     assert!(mount("umount", &[]));
@@ -248,10 +249,10 @@ fn full_disk_leaves_the_old_model() {
 #[test]
 fn model_that_could_not_be_read_is_not_saved() {
     let folder = Folder::of_irises();
-    folder.run("train iris.csv --epochs 1 --hidden 2 --quiet").ok();
+    folder.run("train iris.csv --fast --epochs 1 --hidden 2 --quiet").ok();
     let old = folder.bytes("model.safetensors");
     folder.write("long.csv", format!("a,b,c\n1,2,x\n2,3,{}\n3,4,y\n4,3,x\n2,2,y\n", "z".repeat(10_000_000)));
-    let run = folder.run("train long.csv --epochs 1 --hidden 2 --optimizer adam --quiet");
+    let run = folder.run("train long.csv --fast --epochs 1 --hidden 2 --optimizer adam --quiet");
     run.fails(1, &["the names of columns, categories and classes would take", "shorten them"]);
     assert!(folder.bytes("model.safetensors") == old);
     // A program that saves such a model gets an error too.
@@ -269,12 +270,12 @@ fn model_that_could_not_be_read_is_not_saved() {
 #[cfg(target_os = "linux")]
 fn devices_without_an_end_are_errors() {
     let folder = Folder::of_irises();
-    folder.run("train iris.csv --epochs 1 --quiet").ok();
+    folder.run("train iris.csv --fast --epochs 1 --quiet").ok();
     symlink("/dev/zero", folder.path("zero.csv")).unwrap();
     for words in [
         "train /dev/zero",
-        "train zero.csv",
-        "train iris.csv --test /dev/urandom",
+        "train zero.csv --fast",
+        "train iris.csv --fast --test /dev/urandom",
         "eval model.safetensors /dev/zero",
         "predict model.safetensors /dev/full",
     ] {
@@ -287,7 +288,9 @@ fn devices_without_an_end_are_errors() {
     command.stdin(fs::File::open("/dev/zero").unwrap());
     Run::of(&mut command, "predict model.safetensors -").fails(1, &["is a device"]);
     for device in ["/dev/zero", "/dev/urandom"] {
-        folder.run(&format!("train iris.csv --from {device}")).fails(1, &[device, "this is not a safetensors file"]);
+        folder
+            .run(&format!("train iris.csv --fast --from {device}"))
+            .fails(1, &[device, "this is not a safetensors file"]);
         assert!(Model::load(device).is_err());
     }
     folder.run("predict model.safetensors /dev/null").fails(1, &["is empty"]);

@@ -72,7 +72,7 @@ fn json_text_of_eval() {
 #[test]
 fn json_text_of_train() {
     let folder = with_example();
-    let words = "train iris.csv --epochs 2 --hidden 4 --weight-decay 0.1 --quiet --json -o m";
+    let words = "train iris.csv --fast --epochs 2 --hidden 4 --weight-decay 0.1 --quiet --json -o m";
     for (options, validation) in [("", "null"), (" --validation 0.2", "#")] {
         let out = folder.run(&format!("{words}{options}")).ok();
         let lines: Vec<&str> = out.lines().collect();
@@ -81,7 +81,8 @@ fn json_text_of_train() {
         for (line, number) in lines[..2].iter().zip([1.0, 2.0]) {
             assert_eq!(numbers_in(line, &epoch.replace("VALIDATION", validation))[0], number);
         }
-        let (done, settings) = lines[2].split_once(r#","model":"m","settings":"palmnet train iris.csv "#).unwrap();
+        let (done, settings) =
+            lines[2].split_once(r#","model":"m","settings":"palmnet train iris.csv --fast "#).unwrap();
         let score = r##"{"loss":#,"accuracy":#}"##;
         let shape = format!(r##"{{"event":"done","epochs":#,"seconds":#,"train":{score},"test":{score}"##);
         assert_eq!(numbers_in(done, &shape)[0], 2.0);

@@ -68,11 +68,11 @@ fn killed_training_resumes_to_the_same_model() {
     let checkpoint = folder.0.join("m.checkpoint");
     let all = [
         // By time: in the middle of an epoch.
-        "train iris.csv --hidden 32,32 --epochs 200 --dropout 0.1 --restarts 1|0.0001m",
-        "train iris.csv --hidden 16 --epochs 1000 --optimizer amsgrad --schedule plateau:5:0.8 --validation 0.2 \
+        "train iris.csv --fast --hidden 32,32 --epochs 200 --dropout 0.1 --restarts 1|0.0001m",
+        "train iris.csv --fast --hidden 16 --epochs 1000 --optimizer amsgrad --schedule plateau:5:0.8 --validation 0.2 \
          --patience 0 --restarts 5|29",
-        "train iris.csv --hidden 32,32 --epochs 500 --validation 0.2 --patience 100 --optimizer nadam|0.0003m",
-        "train iris.csv --hidden 32,32 --optimizer lbfgs --l2 0.0001 --restarts 1|7",
+        "train iris.csv --fast --hidden 32,32 --epochs 500 --validation 0.2 --patience 100 --optimizer nadam|0.0003m",
+        "train iris.csv --fast --hidden 32,32 --optimizer lbfgs --l2 0.0001 --restarts 1|7",
         "demo sums|1",
     ];
     let trainings = if emulated() { &all[..1] } else { &all[..] };
@@ -120,7 +120,7 @@ fn checkpoint_of_another_search_is_refused() {
     let folder = Folder::new();
     fs::write(folder.0.join("a.csv"), IRIS).unwrap();
     let checkpoint = folder.0.join("m.checkpoint");
-    let words = "train a.csv --hidden 16,16 --epochs 200 --scale none --quiet --out m --checkpoint-every 1";
+    let words = "train a.csv --fast --hidden 16,16 --epochs 200 --scale none --quiet --out m --checkpoint-every 1";
     // Stopped in the trials, and after them.
     let stop = |options: &str, found: bool| {
         let _ = fs::remove_file(&checkpoint);
@@ -168,7 +168,7 @@ fn checkpoint_of_another_search_is_refused() {
 fn checkpoint_options_are_checked() {
     let folder = Folder::new();
     fs::write(folder.0.join("iris.csv"), IRIS).unwrap();
-    let words = "train iris.csv --epochs 20 --restarts 1 --hidden 8";
+    let words = "train iris.csv --fast --epochs 20 --restarts 1 --hidden 8";
     let errors = |words: &str| {
         let output = palmnet(&folder, words).output().unwrap();
         (output.status.code(), String::from_utf8(output.stderr).unwrap().replace('\n', " "))
@@ -207,7 +207,7 @@ fn checkpoint_options_are_checked() {
         ("--checkpoint-every NaNm", 2, "--checkpoint-every NaNm: expected"),
         ("--checkpoint-every 1h", 2, "--checkpoint-every 1h: expected"),
     ] {
-        let (code, message) = errors(&format!("train iris.csv {words}"));
+        let (code, message) = errors(&format!("train iris.csv --fast {words}"));
         assert_eq!(code, Some(status), "{words}: {message}");
         assert!(message.contains(part), "{words}: {message}");
     }

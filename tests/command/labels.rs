@@ -110,13 +110,13 @@ fn predictions_have_a_class_and_a_probability_for_each_label() {
 #[test]
 fn labels_are_trained_and_reported() {
     let folder = tables();
-    let words = "train ml.csv --target l1,l2,l3 --hidden 8 --epochs 30";
+    let words = "train ml.csv --fast --target l1,l2,l3 --hidden 8 --epochs 30";
     let run = folder.run_with(words, &[("COLUMNS", "40")]);
     let out = run.ok();
     assert!(out.lines().all(|line| line.chars().count() <= 40), "{out}");
     assert!(out.contains("2 features → l1, l2, l3 (3 labels)\n"), "{out}");
     assert!(out.contains("\nlabel   acc  prec   rec    f1   auc\nl1    "), "{out}");
-    let text_labels = "train mlt.csv --target l1,l2 --hidden 8 --epochs 30 --json -o t.safetensors";
+    let text_labels = "train mlt.csv --fast --target l1,l2 --hidden 8 --epochs 30 --json -o t.safetensors";
     for words in [&format!("{words} --json"), text_labels] {
         let lines = folder.run(words).json();
         let done = lines.last().unwrap();
@@ -144,24 +144,24 @@ fn labels_are_trained_and_reported() {
 fn every_way_to_train_takes_labels() {
     let folder = tables();
     let data = "mlt.csv --target l1,l2 --hidden 4 --epochs 5";
-    let lines = folder.run(&format!("train {data} --folds 3 --json")).json();
+    let lines = folder.run(&format!("train {data} --fast --folds 3 --json")).json();
     let expected = ["loss", "subset_accuracy", "label_accuracy", "macro_f1"];
     assert_eq!(names(member(lines.last().unwrap(), "mean")), expected);
     assert_eq!(names(member(&lines[0], "test")), expected);
-    let out = folder.run_with(&format!("train {data} --folds 3"), &[("COLUMNS", "40")]).ok();
+    let out = folder.run_with(&format!("train {data} --fast --folds 3"), &[("COLUMNS", "40")]).ok();
     assert!(out.contains("exact match") && out.lines().all(|line| line.chars().count() <= 40), "{out}");
-    let lines = folder.run(&format!("search {data} --trials 2 --json")).json();
+    let lines = folder.run(&format!("search {data} --fast --trials 2 --json")).json();
     assert!(number(&lines[0], "validation.label_accuracy") > 0.5);
     assert!(number(lines.last().unwrap(), "test.labels.l2.f1") > 0.5);
     // Further, on a file of the same labels, with a file to test on.
-    let more = "train mlt.csv --from model.safetensors --epochs 2 --test mlt.csv";
+    let more = "train mlt.csv --fast --from model.safetensors --epochs 2 --test mlt.csv";
     assert!(folder.run(more).ok().contains("(2 labels)"));
-    let smoothed = format!("train {data} --label-smoothing 0.2 --weight-decay 0 --restarts 1 --json");
-    let plain = format!("train {data} --weight-decay 0 --restarts 1 --json");
+    let smoothed = format!("train {data} --fast --label-smoothing 0.2 --weight-decay 0 --restarts 1 --json");
+    let plain = format!("train {data} --fast --weight-decay 0 --restarts 1 --json");
     let loss = |words: &str| number(&folder.run(words).json()[4], "train_loss");
     assert!(loss(&smoothed) != loss(&plain));
     folder
-        .run(&format!("train {data} --balanced"))
+        .run(&format!("train {data} --fast --balanced"))
         .fails(2, &["--balanced is for one target of classes, not for labels"]);
 }
 
@@ -169,7 +169,7 @@ fn every_way_to_train_takes_labels() {
 #[test]
 fn remedies_lead_to_a_model() {
     let folder = tables();
-    let run = |words: &str| folder.run(&format!("train {words} --hidden 4 --epochs 2 --weight-decay 0"));
+    let run = |words: &str| folder.run(&format!("train {words} --fast --hidden 4 --epochs 2 --weight-decay 0"));
     let out = run("ml.csv --target l1,l2,l3 --task regress").ok();
     assert!(out.contains("(3 values)") && out.contains("l2: rmse "), "{out}");
     assert!(run("ml.csv --target l1,l2,l3 --numbers l1,l2,l3").ok().contains("(3 values)"));
@@ -192,18 +192,18 @@ fn remedies_lead_to_a_model() {
     one.fails(2, &["leave out --task classify, or `l1` from --numbers"]);
     // Rows without a label.
     folder.write("gap.csv", "a,l1,l2\n1,yes,0\n2,no,1\n3,,1\n4,yes,1\n5,no,0\n6,yes,0\n");
-    let run = folder.run("train gap.csv --target l1,l2 --epochs 2 --hidden 2");
+    let run = folder.run("train gap.csv --fast --target l1,l2 --epochs 2 --hidden 2");
     assert!(run.err.contains("1 of 6 rows are dropped because a cell is missing"), "{}", run.err);
     run.ok();
     // A label that the training part has in one form only.
     folder.write("rare.csv", "a,l1,l2\n1,yes,0\n2,no,0\n3,yes,0\n4,yes,0\n5,no,0\n6,yes,0\n");
     folder.write("both.csv", "a,l1,l2\n1,yes,0\n2,no,1\n");
     folder
-        .run("train rare.csv --target l1,l2")
+        .run("train rare.csv --fast --target l1,l2")
         .fails(1, &["`l2` has only one class, `0`", "(--target l1 --ignore l2)"]);
     folder.write("all.csv", "a,l1,l2\n1,yes,0\n2,no,0\n3,yes,0\n4,yes,0\n5,no,0\n6,yes,1\n");
-    folder.run("train all.csv --target l1,l2 --epochs 2 --test 0 --hidden 2 -o all.safetensors").ok();
-    let run = folder.run("train rare.csv --from all.safetensors --epochs 2 --test both.csv --json");
+    folder.run("train all.csv --fast --target l1,l2 --epochs 2 --test 0 --hidden 2 -o all.safetensors").ok();
+    let run = folder.run("train rare.csv --fast --from all.safetensors --epochs 2 --test both.csv --json");
     assert!(run.err.contains("the target l2 is the same in every example"), "{}", run.err);
     // The area under the curve is not defined where no example has the label.
     assert_eq!(member(run.json().last().unwrap(), "train.labels.l2.roc_auc").to_string(), "null");

@@ -26,10 +26,10 @@ fn many_categories_need_little_memory() {
     };
     folder.write("wide.csv", header + "y\n" + &(0..31_000).map(row).collect::<String>());
     let settings = "--epochs 1 --hidden 2 --optimizer adam --lr 0.001 --weight-decay 0 --restarts 1 --quiet";
-    limited(&folder, 300_000, &format!("train wide.csv {settings}")).ok();
+    limited(&folder, 300_000, &format!("train wide.csv --fast {settings}")).ok();
     limited(&folder, 300_000, "predict model.safetensors wide.csv").ok();
     let parts = ["31000 rows of 17940 inputs need", "`c0` (299)", "--ignore"];
-    let words = format!("train wide.csv {settings}");
+    let words = format!("train wide.csv --fast {settings}");
     let mut errors = (14_000..60_000).step_by(3000).map(|kilobytes| limited(&folder, kilobytes, &words).err);
     assert!(errors.any(|err| parts.iter().all(|part| err.contains(part))), "no error that names the widest columns");
 }
@@ -47,14 +47,14 @@ fn every_limit_of_memory_ends_with_a_result_or_an_error() {
     };
     folder.write("mixed.csv", "name,kind,size,color,y\n".to_string() + &(0..1500).map(line).collect::<String>());
     let settings = "--hidden 8 --epochs 1 --optimizer adam --lr 0.001 --weight-decay 0 --restarts 1 --quiet";
-    let train = format!("train mixed.csv --categories name --validation 0.2 {settings}");
+    let train = format!("train mixed.csv --fast --categories name --validation 0.2 {settings}");
     folder.run(&train).ok();
     for words in [
         train.as_str(),
         "eval model.safetensors mixed.csv",
         "predict model.safetensors mixed.csv",
-        "train mixed.csv --test mixed.csv --hidden 4 --epochs 2 --optimizer lbfgs --restarts 1",
-        "train mixed.csv --hidden 4 --epochs 1 --folds 2",
+        "train mixed.csv --fast --test mixed.csv --hidden 4 --epochs 2 --optimizer lbfgs --restarts 1",
+        "train mixed.csv --fast --hidden 4 --epochs 1 --folds 2",
     ] {
         let (mut results, mut errors) = (0, 0);
         for kilobytes in (4000..90_000).step_by(2500) {
@@ -80,7 +80,7 @@ fn a_model_that_cannot_be_scored_is_saved() {
     let line = |row: usize| format!("0.{},0.{},0.{}\n", row * 7 % 1000, row * 11 % 1000, row * 13 % 1000);
     folder.write("t.csv", "a,b,y\n".to_string() + &(0..20_000).map(line).collect::<String>());
     // A small mini-batch through a wide layer needs less than the chunks of a score.
-    let train = "train t.csv --hidden 2000 --epochs 1 --batch 64 --optimizer adam --lr 0.001 --weight-decay 0 --threads 1 \
+    let train = "train t.csv --fast --hidden 2000 --epochs 1 --batch 64 --optimizer adam --lr 0.001 --weight-decay 0 --threads 1 \
                  --restarts 1 --quiet -o m.safetensors";
     let mut unscored = 0;
     for kilobytes in (10_000..30_000).step_by(500) {

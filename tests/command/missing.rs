@@ -18,11 +18,11 @@ fn missing_cells_are_dropped_or_imputed() {
     let folder = Folder::new();
     folder.write("gaps.csv", gaps());
     folder
-        .run("train gaps.csv --missing error")
+        .run("train gaps.csv --fast --missing error")
         .fails(1, &["line 11, column sepal_length: is empty", "--missing drop", "--missing fill"]);
-    let run = folder.run("train gaps.csv --hidden 8 --missing drop");
+    let run = folder.run("train gaps.csv --fast --hidden 8 --missing drop");
     assert!(run.err.contains("`id` has 135 different texts") && run.err.contains("left out"), "{}", run.err);
-    let run = folder.run("train gaps.csv --hidden 8 --ignore id --missing drop");
+    let run = folder.run("train gaps.csv --fast --hidden 8 --ignore id --missing drop");
     assert!(run.err.contains("warning: 15 of 150 rows are dropped"), "{}", run.err);
     assert!(run.out.contains("--ignore id --missing drop") && run.out.contains("train 108, test 27"), "{}", run.out);
     folder.run("eval model.safetensors gaps.csv").fails(1, &["line 11", "(--missing fill)"]);
@@ -31,7 +31,7 @@ fn missing_cells_are_dropped_or_imputed() {
         "labeled.csv",
         gaps().lines().filter(|line| !line.ends_with(',')).fold(String::new(), |text, line| text + line + "\n"),
     );
-    let run = folder.run("train gaps.csv --hidden 8 --ignore id --test labeled.csv");
+    let run = folder.run("train gaps.csv --fast --hidden 8 --ignore id --test labeled.csv");
     assert!(run.err.contains("warning: 1 of 150 rows are dropped"), "{}", run.err);
     assert!(run.err.contains("warning: missing cells are filled in: 14 of `sepal_length`"), "{}", run.err);
     assert!(run.out.contains("train 149, test 149 examples\n"), "{}", run.out);
@@ -47,15 +47,19 @@ fn missing_cells_are_dropped_or_imputed() {
     folder.run("eval none gaps.csv --missing fill").fails(2, &["--missing fill: expected one of error, drop"]);
     // Another seed gives another training part, and another median.
     let fill = |words: &str| {
-        folder.run(&format!("train gaps.csv --ignore 1 --missing fill --epochs 1 --quiet {words}")).ok();
+        folder.run(&format!("train gaps.csv --fast --ignore 1 --missing fill --epochs 1 --quiet {words}")).ok();
         let info = &folder.run("info model.safetensors --json").json()[0];
         numbers(member(info, "fill"))
     };
     let fills: Vec<Vec<f64>> = (0..5).map(|seed| fill(&format!("--seed {seed}"))).collect();
     assert!(fills.iter().any(|fill| *fill != fills[0]) && fills.iter().all(|fill| fill.len() == 5), "{fills:?}");
-    folder.run("train gaps.csv --ignore ids --missing fill").fails(1, &["no column `ids`", "did you mean `id`?"]);
-    folder.run("train gaps.csv --missing guess").fails(2, &["--missing guess: expected one of error, drop, fill"]);
-    folder.run("train gaps.csv --ignore species --target species").fails(1, &["`species` is the target"]);
+    folder
+        .run("train gaps.csv --fast --ignore ids --missing fill")
+        .fails(1, &["no column `ids`", "did you mean `id`?"]);
+    folder
+        .run("train gaps.csv --fast --missing guess")
+        .fails(2, &["--missing guess: expected one of error, drop, fill"]);
+    folder.run("train gaps.csv --fast --ignore species --target species").fails(1, &["`species` is the target"]);
     write_images(&folder, "images");
     folder.run("train images --ignore 1").fails(2, &["--ignore is for tables"]);
 }

@@ -7,7 +7,7 @@ fn out_option_names_the_model_file() {
     let folder = Folder::of_irises();
     for (option, file) in [("", "model.safetensors"), ("-o a", "a"), ("--out=b", "b"), ("--out c", "c"), ("-o=d", "d")]
     {
-        let out = folder.run(&format!("train iris.csv --epochs 1 --quiet {option}")).ok();
+        let out = folder.run(&format!("train iris.csv --fast --epochs 1 --quiet {option}")).ok();
         assert!(out.contains(&format!("saved {file}\n")), "{out}");
         assert!(folder.has(file), "{option}");
     }
@@ -24,26 +24,26 @@ fn unusable_output_is_an_error_before_training() {
     let folder = Folder::of_irises();
     fs::create_dir(folder.path("sub")).unwrap();
     for (out, part) in [("sub", "is a folder"), ("none/m", "its folder does not exist"), ("iris.csv/m", "folder")] {
-        let run = folder.run(&format!("train iris.csv --hidden 8 --out {out}"));
+        let run = folder.run(&format!("train iris.csv --fast --hidden 8 --out {out}"));
         // Hours of training must not be lost: the error comes first.
         assert!(!run.err.contains("epoch 1/"), "{}", run.err);
         run.fails(1, &[out, part]);
         folder.run(&format!("demo xor --out {out}")).fails(1, &[out, part]);
     }
-    folder.run("train iris.csv --epochs 1 --quiet --out a").ok();
+    folder.run("train iris.csv --fast --epochs 1 --quiet --out a").ok();
     let mut permissions = fs::metadata(folder.path("a")).unwrap().permissions();
     permissions.set_readonly(true);
     fs::set_permissions(folder.path("a"), permissions).unwrap();
-    let run = folder.run("train iris.csv --hidden 8 --out a");
+    let run = folder.run("train iris.csv --fast --hidden 8 --out a");
     assert!(!run.err.contains("epoch 1/"), "{}", run.err);
     run.fails(1, &["a: is read-only", "--out"]);
     if cfg!(target_os = "linux") {
-        let run = folder.run("train iris.csv --out /proc/x");
+        let run = folder.run("train iris.csv --fast --out /proc/x");
         assert!(!run.err.contains("epoch 1/"), "{}", run.err);
         run.fails(1, &["/proc/x: no file can be created", "--out"]);
-        folder.run("train iris.csv --epochs 1 --quiet --out /dev/null").ok();
+        folder.run("train iris.csv --fast --epochs 1 --quiet --out /dev/null").ok();
     }
-    let run = Run::of(folder.command("train iris.csv --out").arg(""), "train iris.csv --out ''");
+    let run = Run::of(folder.command("train iris.csv --fast --out").arg(""), "train iris.csv --fast --out ''");
     assert!(!run.err.contains("epoch 1/"), "{}", run.err);
     run.fails(1, &["--out"]);
 }
@@ -52,17 +52,17 @@ fn unusable_output_is_an_error_before_training() {
 fn output_does_not_overwrite_other_files() {
     let folder = Folder::of_irises();
     fs::create_dir(folder.path("sub")).unwrap();
-    folder.run("train iris.csv --epochs 1 --quiet --out a").ok();
+    folder.run("train iris.csv --fast --epochs 1 --quiet --out a").ok();
     folder.write("notes.txt", "do not lose me");
     folder.write("test.csv", IRIS);
     folder.write("short", "12345678");
     folder.write("empty", "");
     for (words, parts) in [
-        ("train iris.csv --out iris.csv", ["iris.csv: ", "is the data"]),
-        ("train iris.csv --out ./sub/../iris.csv", ["iris.csv: ", "is the data"]),
-        ("train iris.csv --test test.csv --out test.csv", ["test.csv: ", "is the data"]),
-        ("train iris.csv --out notes.txt", ["notes.txt: ", "exists and is not a model"]),
-        ("train iris.csv --out short", ["short: ", "exists and is not a model"]),
+        ("train iris.csv --fast --out iris.csv", ["iris.csv: ", "is the data"]),
+        ("train iris.csv --fast --out ./sub/../iris.csv", ["iris.csv: ", "is the data"]),
+        ("train iris.csv --fast --test test.csv --out test.csv", ["test.csv: ", "is the data"]),
+        ("train iris.csv --fast --out notes.txt", ["notes.txt: ", "exists and is not a model"]),
+        ("train iris.csv --fast --out short", ["short: ", "exists and is not a model"]),
         ("demo xor --out notes.txt", ["notes.txt: ", "exists and is not a model"]),
     ] {
         folder.run(words).fails(1, &[&parts[..], &["--out"]].concat());
@@ -70,7 +70,7 @@ fn output_does_not_overwrite_other_files() {
     assert_eq!((folder.bytes("notes.txt"), folder.bytes("iris.csv")), (b"do not lose me".into(), IRIS.into()));
     // A model may be replaced by its successor, and an empty file by anything.
     for file in ["a", "empty"] {
-        folder.run(&format!("train iris.csv --epochs 1 --quiet --out {file}")).ok();
+        folder.run(&format!("train iris.csv --fast --epochs 1 --quiet --out {file}")).ok();
         folder.run(&format!("info {file}")).ok();
     }
 }
@@ -82,16 +82,16 @@ fn progress_is_written_to_standard_error() {
         let lines = err.lines().filter_map(|line| line.strip_prefix("epoch "));
         lines.map(|line| line.split('/').next().unwrap().parse().unwrap()).collect::<Vec<usize>>()
     };
-    let run = folder.run("train iris.csv --epochs 10 --every 4");
+    let run = folder.run("train iris.csv --fast --epochs 10 --every 4");
     assert_eq!(epochs(&run.err), [1, 4, 8, 10]);
     assert!(!run.err.contains(['\r', '\x1b']) && !run.out.contains("epoch 1"), "{}", run.err);
     let line = run.err.lines().find(|line| line.starts_with("epoch 10/10 loss ")).unwrap();
     assert!(line.contains(" left") && line.contains("/s"), "{line}");
     // Without --every, a training reports about twenty lines.
-    let lines = epochs(&folder.run("train iris.csv --epochs 400 --hidden 8 --weight-decay 0.1").err).len();
+    let lines = epochs(&folder.run("train iris.csv --fast --epochs 400 --hidden 8 --weight-decay 0.1").err).len();
     assert!((10..=30).contains(&lines), "{lines}");
-    assert_eq!(folder.run("train iris.csv --epochs 10 --quiet").err, "");
-    let run = folder.run("train iris.csv --epochs 10 --hidden 64,64 --weight-decay 0.1");
+    assert_eq!(folder.run("train iris.csv --fast --epochs 10 --quiet").err, "");
+    let run = folder.run("train iris.csv --fast --epochs 10 --hidden 64,64 --weight-decay 0.1");
     assert!(run.err.contains("warning: the network has 4675 parameters"), "{}", run.err);
 }
 

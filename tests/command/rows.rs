@@ -15,7 +15,7 @@ fn people() -> String {
 
 /// The weights after a training on the file.
 fn network(folder: &Folder, words: &str) -> Vec<u32> {
-    folder.run(&format!("train people.csv --target y {words} {SETTINGS} --out m")).ok();
+    folder.run(&format!("train people.csv --fast --target y {words} {SETTINGS} --out m")).ok();
     network_bits(palmnet::Model::load(folder.path("m")).unwrap().network())
 }
 
@@ -28,9 +28,9 @@ fn trainings_repeat_with_their_columns_about_rows() {
         let others: Vec<&str> = ["w", "who", "year"].into_iter().filter(|other| *other != column).collect();
         let ignored = others.join(",");
         let words = format!("{option} --ignore {ignored} --validation 0.2");
-        let out = folder.run(&format!("train people.csv --target y {words} {SETTINGS} --out m")).ok();
+        let out = folder.run(&format!("train people.csv --fast --target y {words} {SETTINGS} --out m")).ok();
         let flat = out.split_whitespace().collect::<Vec<_>>().join(" ");
-        assert!(flat.contains("palmnet train people.csv --target y") && flat.contains(option), "{out}");
+        assert!(flat.contains("palmnet train people.csv --fast --target y") && flat.contains(option), "{out}");
         let expected = palmnet::Model::load(folder.path("m")).unwrap();
         assert_eq!(expected.schema().input_names(), ["a"], "{option}");
         // The same by one call of a program.
@@ -60,8 +60,8 @@ fn trainings_repeat_with_their_columns_about_rows() {
         folder.write("later.csv", "a,y\n1.5,0.25\n2.5,1.25\n");
         folder.run("eval m later.csv").ok();
         folder.run("predict m later.csv").ok();
-        folder.run(&format!("train people.csv --target y {words} {SETTINGS} --test later.csv --out m")).ok();
-        let further = format!("train people.csv --from m {option} --epochs 2 --weight-decay 0 --out n");
+        folder.run(&format!("train people.csv --fast --target y {words} {SETTINGS} --test later.csv --out m")).ok();
+        let further = format!("train people.csv --fast --from m {option} --epochs 2 --weight-decay 0 --out n");
         folder.run(&further).ok();
     }
 }
@@ -90,26 +90,27 @@ fn tests_and_folds_are_of_other_people() {
     let lines: String = (0..80).map(|i| format!("p{},p{},{}\n", i % 8, i % 8, ["yes", "no"][(i % 8) / 4])).collect();
     folder.write("people.csv", format!("a,who,y\n{lines}"));
     let accuracy = |words: &str| {
-        let run = folder.run(&format!("train people.csv {words} --epochs 60 --hidden 8 --weight-decay 0 --json"));
+        let run =
+            folder.run(&format!("train people.csv --fast {words} --epochs 60 --hidden 8 --weight-decay 0 --json"));
         number(run.json().last().unwrap(), if words.contains("folds") { "mean.accuracy" } else { "test.accuracy" })
     };
     assert_eq!(accuracy("--ignore who"), 1.0);
     assert!(accuracy("--group who") < 1.0);
     assert_eq!(accuracy("--ignore who --folds 4"), 1.0);
     assert!(accuracy("--group who --folds 4") < 1.0);
-    folder.run("train people.csv --group who --folds 9").fails(1, &["9 folds of 8 groups"]);
-    folder.run("search people.csv --group who --trials 2 --epochs 3 --out s").ok();
+    folder.run("train people.csv --fast --group who --folds 9").fails(1, &["9 folds of 8 groups"]);
+    folder.run("search people.csv --fast --group who --trials 2 --epochs 3 --out s").ok();
 }
 
 #[test]
 fn columns_about_rows_that_cannot_be_used_are_errors() {
     let folder = Folder::new();
     folder.write("people.csv", people());
-    folder.run("train people.csv --weights weight").fails(1, &["no column `weight`", "`w`"]);
-    folder.run("train people.csv --weights who").fails(1, &["line 2", "column who", "`p0` is not a number"]);
-    folder.run("train people.csv --time who").fails(1, &["line 2", "neither a number nor a date"]);
-    folder.run("train people.csv --group who --time year").fails(2, &["--time", "--group"]);
-    folder.run("train people.csv --target y --group y").fails(1, &["`y` is the target"]);
+    folder.run("train people.csv --fast --weights weight").fails(1, &["no column `weight`", "`w`"]);
+    folder.run("train people.csv --fast --weights who").fails(1, &["line 2", "column who", "`p0` is not a number"]);
+    folder.run("train people.csv --fast --time who").fails(1, &["line 2", "neither a number nor a date"]);
+    folder.run("train people.csv --fast --group who --time year").fails(2, &["--time", "--group"]);
+    folder.run("train people.csv --fast --target y --group y").fails(1, &["`y` is the target"]);
     write_images(&folder, "images");
     folder.run("train images --group who").fails(2, &["--group is for tables"]);
 }
@@ -125,7 +126,8 @@ fn groups_in_both_files_are_warned_about() {
     folder.write("known.csv", &known);
     folder.write("new.csv", known.replace(",p3,", ",q3,").replace(",p4,", ",q4,"));
     let train = |words: &str, file: &str| {
-        let run = folder.run(&format!("train people.csv --target y --ignore w,year {words} {SETTINGS} --test {file}"));
+        let run =
+            folder.run(&format!("train people.csv --fast --target y --ignore w,year {words} {SETTINGS} --test {file}"));
         assert_eq!(run.status, Some(0), "{}", run.err);
         run.err.split_whitespace().collect::<Vec<_>>().join(" ")
     };
@@ -141,7 +143,7 @@ fn misspelled_columns_are_corrected() {
     let folder = Folder::new();
     folder.write("people.csv", people());
     for option in ["--weights", "--group", "--time", "--categories", "--numbers", "--ignore", "--target"] {
-        let run = folder.run(&format!("train people.csv {option} yaer"));
+        let run = folder.run(&format!("train people.csv --fast {option} yaer"));
         run.fails(1, &["people.csv: has no column `yaer` (did you mean `year`?); it has `a`"]);
     }
 }

@@ -5,7 +5,7 @@ use super::*;
 #[test]
 fn cross_validation_in_json() {
     let folder = Folder::of_irises();
-    let lines = folder.run("train iris.csv --hidden 16 --folds 5 --epochs 40 --lr 0.01 --json").json();
+    let lines = folder.run("train iris.csv --fast --hidden 16 --folds 5 --epochs 40 --lr 0.01 --json").json();
     let (done, folds) = lines.split_last().unwrap();
     assert_eq!((text(done, "event"), number(done, "folds"), folds.len()), ("done", 5.0, 5));
     assert!(
@@ -22,22 +22,22 @@ fn cross_validation_in_json() {
     assert!(number(done, "mean.accuracy") > 0.9, "{done}");
     // Each fold tests 30 examples, so its accuracy is a multiple of 1/30.
     assert!(folds.iter().all(|line| (number(line, "test.accuracy") * 30.0).fract() < 1e-9));
-    let again = folder.run("train iris.csv --hidden 16 --folds 5 --epochs 40 --lr 0.01 --json").json();
+    let again = folder.run("train iris.csv --fast --hidden 16 --folds 5 --epochs 40 --lr 0.01 --json").json();
     assert_eq!(number(again.last().unwrap(), "mean.loss"), number(done, "mean.loss"));
-    let other = folder.run("train iris.csv --hidden 16 --folds 5 --epochs 40 --lr 0.01 --json --seed 1").json();
+    let other = folder.run("train iris.csv --fast --hidden 16 --folds 5 --epochs 40 --lr 0.01 --json --seed 1").json();
     assert_ne!(number(other.last().unwrap(), "mean.loss"), number(done, "mean.loss"));
 }
 
 #[test]
 fn cross_validation_in_text() {
     let folder = Folder::of_irises();
-    let out = folder.run("train iris.csv --hidden 16 --folds 3 --epochs 20").ok();
+    let out = folder.run("train iris.csv --fast --hidden 16 --folds 3 --epochs 20").ok();
     assert!(out.contains("--folds 3") && out.contains("\n3 folds of 150 examples\n"), "{out}");
     assert!(out.contains("\nfold 3: loss ") && out.contains("\nmean loss ") && out.contains(", accuracy 0."), "{out}");
     assert!(out.ends_with("nothing is saved: train without --folds for a model\n"), "{out}");
     assert!(!folder.has("model.safetensors"));
     folder.write("sums.csv", sums(200));
-    let out = folder.run("train sums.csv --hidden 16 --target sum,difference --folds 2").ok();
+    let out = folder.run("train sums.csv --fast --hidden 16 --target sum,difference --folds 2").ok();
     assert!(out.contains("rmse ") && out.contains(", R² 0.9") && out.contains(" ± "), "{out}");
     write_images(&folder, "images");
     let lines = folder.run("train images --hidden 16 --folds 4 --epochs 30 --json").json();
@@ -47,20 +47,22 @@ fn cross_validation_in_text() {
 #[test]
 fn cross_validation_errors() {
     let folder = Folder::of_irises();
-    folder.run("train iris.csv --folds 151").fails(1, &["151 folds of 150 examples"]);
+    folder.run("train iris.csv --fast --folds 151").fails(1, &["151 folds of 150 examples"]);
     for folds in ["1", "0", "x", "-2"] {
-        folder.run(&format!("train none.csv --folds {folds}")).fails(2, &["--folds", "a whole number from 2"]);
+        folder.run(&format!("train none.csv --fast --folds {folds}")).fails(2, &["--folds", "a whole number from 2"]);
     }
     for option in ["--test 0.3", "--out m", "--history h.csv", "--from m"] {
         let name = option.split(' ').next().unwrap();
-        folder.run(&format!("train none.csv --folds 3 {option}")).fails(2, &[name, "--folds", "exclude each other"]);
+        folder
+            .run(&format!("train none.csv --fast --folds 3 {option}"))
+            .fails(2, &[name, "--folds", "exclude each other"]);
     }
 }
 
 #[test]
 fn history_file() {
     let folder = Folder::of_irises();
-    let words = "train iris.csv --hidden 16 --epochs 12 --validation 0.2 --patience 0";
+    let words = "train iris.csv --fast --hidden 16 --epochs 12 --validation 0.2 --patience 0";
     let lines = folder.run(&format!("{words} --json --history h.csv")).json();
     let table = palmnet::Table::read(folder.path("h.csv")).unwrap();
     let columns = ["epoch", "train_loss", "validation_loss", "learning_rate", "seconds"];
@@ -73,7 +75,7 @@ fn history_file() {
         // The rate decreases over the last fifth only, in every step.
         assert!(if row < 9 { cells[3] == 0.003 } else { (0.0..0.003).contains(&cells[3]) }, "{cells:?}");
     }
-    let out = folder.run("train iris.csv --epochs 2 --history h.csv").ok();
+    let out = folder.run("train iris.csv --fast --epochs 2 --history h.csv").ok();
     assert!(out.ends_with("saved model.safetensors\nsaved h.csv\n") && !out.contains("--history"), "{out}");
     let text = String::from_utf8(folder.bytes("h.csv")).unwrap();
     assert!(text.lines().count() == 3 && text.lines().nth(1).unwrap().contains(",,0.003,"), "{text}");
@@ -90,16 +92,16 @@ fn history_does_not_overwrite_other_files() {
         ("no/h.csv", &["folder does not exist", "--history"]),
         (".", &["is a folder", "--history"]),
     ] {
-        folder.run(&format!("train iris.csv --history {file}")).fails(1, parts);
+        folder.run(&format!("train iris.csv --fast --history {file}")).fails(1, parts);
     }
-    folder.run("train iris.csv --history x -o x").fails(2, &["--history", "the model goes to that file"]);
+    folder.run("train iris.csv --fast --history x -o x").fails(2, &["--history", "the model goes to that file"]);
     assert_eq!(folder.bytes("iris.csv"), IRIS.as_bytes());
 }
 
 /// A folder with a model of the irises, and two thirds of the irises, which have a different mean.
 fn first_model() -> Folder {
     let folder = Folder::of_irises();
-    folder.run("train iris.csv --quiet --epochs 20 --hidden 12 --test 0 -o first").ok();
+    folder.run("train iris.csv --fast --quiet --epochs 20 --hidden 12 --test 0 -o first").ok();
     let some: String =
         IRIS.lines().enumerate().filter(|(i, _)| i % 3 != 1).map(|(_, line)| format!("{line}\n")).collect();
     folder.write("some.csv", some);
@@ -111,7 +113,7 @@ fn fine_tuning_keeps_scaling_and_lowers_the_loss() {
     let folder = first_model();
     let info = |model: &str| folder.run(&format!("info {model} --json")).json().remove(0);
     let loss = |model: &str| number(&folder.run(&format!("eval {model} iris.csv --json")).json()[0], "loss");
-    let out = folder.run("train some.csv --quiet --epochs 60 --from first -o second").ok();
+    let out = folder.run("train some.csv --fast --quiet --epochs 60 --from first -o second").ok();
     let words = out.split_whitespace().collect::<Vec<_>>().join(" ");
     assert!(words.contains("--from first") && !words.contains("--hidden") && words.contains("network 4-12-3"), "{out}");
     assert_eq!(member(&info("second"), "scaler").to_string(), member(&info("first"), "scaler").to_string());
@@ -121,22 +123,22 @@ fn fine_tuning_keeps_scaling_and_lowers_the_loss() {
 #[test]
 fn fine_tuning_with_frozen_layers() {
     let folder = first_model();
-    folder.run("train some.csv --quiet --epochs 60 --from first --freeze 1 -o third").ok();
+    folder.run("train some.csv --fast --quiet --epochs 60 --from first --freeze 1 -o third").ok();
     let layers = |model: &str| palmnet::Model::load(folder.path(model)).unwrap().network().layers().to_vec();
     assert_eq!(layers("third")[0], layers("first")[0]);
     assert_ne!(layers("third")[2], layers("first")[2]);
-    folder.run("train some.csv --quiet --from first --freeze 2 -o fourth").fails(1, &["2 of 2 dense layers"]);
+    folder.run("train some.csv --fast --quiet --from first --freeze 2 -o fourth").fails(1, &["2 of 2 dense layers"]);
 }
 
 #[test]
 fn fine_tuning_starts_from_the_weights_of_the_model() {
     let folder = first_model();
     // With a learning rate of nearly zero the weights stay those of the model.
-    folder.run("train iris.csv --quiet --epochs 1 --lr 1e-30 --from first -o same").ok();
+    folder.run("train iris.csv --fast --quiet --epochs 1 --lr 1e-30 --from first -o same").ok();
     let weights = |model: &str| network_bits(palmnet::Model::load(folder.path(model)).unwrap().network());
     assert_eq!(weights("same"), weights("first"));
     // The model may be replaced by its successor.
-    folder.run("train iris.csv --quiet --epochs 5 --from first -o first").ok();
+    folder.run("train iris.csv --fast --quiet --epochs 5 --from first -o first").ok();
     assert_ne!(weights("same"), weights("first"));
 }
 
@@ -144,9 +146,9 @@ fn fine_tuning_starts_from_the_weights_of_the_model() {
 fn fine_tuning_of_regression_and_images() {
     let folder = Folder::new();
     folder.write("sums.csv", sums(300));
-    folder.run("train sums.csv --hidden 16 --quiet --target sum --ignore difference --epochs 30 -o sum").ok();
+    folder.run("train sums.csv --fast --hidden 16 --quiet --target sum --ignore difference --epochs 30 -o sum").ok();
     let before = number(&folder.run("eval sum sums.csv --json").json()[0], "rmse");
-    folder.run("train sums.csv --quiet --epochs 60 --from sum -o better").ok();
+    folder.run("train sums.csv --fast --quiet --epochs 60 --from sum -o better").ok();
     let after = number(&folder.run("eval better sums.csv --json").json()[0], "rmse");
     assert!(after < 0.8 * before, "{after} after {before}");
     write_images(&folder, "images");
@@ -167,27 +169,29 @@ fn fine_tuning_errors() {
         ("iris.csv --from none", &["none: there is no such file"]),
         ("iris.csv --from iris.csv", &["iris.csv: "]),
     ] {
-        folder.run(&format!("train {words} --quiet")).fails(1, parts);
+        folder.run(&format!("train {words} --fast --quiet")).fails(1, parts);
     }
     for option in ["--target 1", "--hidden 3", "--activation tanh", "--scale none", "--restarts 2", "--ignore 1"] {
         let name = option.split(' ').next().unwrap();
-        folder.run(&format!("train none.csv --from none {option}")).fails(2, &[name, "--from", "exclude each other"]);
+        folder
+            .run(&format!("train none.csv --fast --from none {option}"))
+            .fails(2, &[name, "--from", "exclude each other"]);
     }
-    folder.run("train none.csv --freeze 1").fails(2, &["--freeze", "--from"]);
-    folder.run("train none.csv --from none --missing fill").fails(2, &["--missing fill", "--from"]);
+    folder.run("train none.csv --fast --freeze 1").fails(2, &["--freeze", "--from"]);
+    folder.run("train none.csv --fast --from none --missing fill").fails(2, &["--missing fill", "--from"]);
 }
 
 #[test]
 fn random_search_reports_the_best_trial() {
     let folder = Folder::of_irises();
-    let lines = folder.run("search iris.csv --trials 6 --epochs 30 --seed 3 --json -o first").json();
+    let lines = folder.run("search iris.csv --fast --trials 6 --epochs 30 --seed 3 --json -o first").json();
     let (trials, rest) = lines.split_at(6);
     let loss = |line: &Json| number(line, "validation.loss");
     let best = (0..6).min_by(|&a, &b| loss(&trials[a]).total_cmp(&loss(&trials[b]))).unwrap();
     assert_eq!((text(&rest[0], "event"), number(&rest[0], "trial")), ("best", best as f64 + 1.0));
     assert_eq!((text(&rest[1], "event"), text(rest.last().unwrap(), "event"), rest.len()), ("epoch", "done", 32));
     // The first trial has the defaults of `train`.
-    let default = folder.run("train iris.csv --epochs 1").ok();
+    let default = folder.run("train iris.csv --fast --epochs 1").ok();
     assert!(default.contains("--hidden 64,64,64") && numbers(member(&trials[0], "hidden")) == [64.0; 3], "{default}");
     assert_eq!((number(&trials[0], "lr"), number(&trials[0], "dropout")), (0.003, 0.0));
     for trial in &trials[1..] {
@@ -200,7 +204,7 @@ fn random_search_reports_the_best_trial() {
     let different = |name: &str| trials.iter().any(|trial| member(trial, name) != member(&trials[0], name));
     assert!(["hidden", "lr", "batch", "dropout", "weight_decay"].into_iter().all(different));
     // The same search in text gives the same file, and so does the training that the model's note names.
-    let out = folder.run("search iris.csv --trials 6 --epochs 30 --seed 3 -o second").ok();
+    let out = folder.run("search iris.csv --fast --trials 6 --epochs 30 --seed 3 -o second").ok();
     assert!(out.contains("6 trials, scored on 24 of 120 examples\n"), "{out}");
     assert!(out.contains(&format!("\nbest: trial {}, ", best + 1)), "{out}");
     assert!(folder.bytes("first") == folder.bytes("second"));
@@ -213,19 +217,19 @@ fn random_search_reports_the_best_trial() {
 #[test]
 fn line_of_a_search_repeats_its_training() {
     let folder = Folder::of_irises();
-    folder.run("search iris.csv --trials 2 --epochs 5 --validation 0.3 --quiet -o first").ok();
+    folder.run("search iris.csv --fast --trials 2 --epochs 5 --validation 0.3 --quiet -o first").ok();
     let info = &folder.run("info first --json").json()[0];
     let line = text(info, "notes.settings");
     assert!(!line.contains("--validation"), "{line}");
     folder.run(&format!("{} --quiet -o second", line.strip_prefix("palmnet ").unwrap())).ok();
     assert!(folder.bytes("first") == folder.bytes("second"), "{line}");
-    folder.run("search iris.csv --weight-decay auto").fails(2, &["draws the weight decay itself"]);
+    folder.run("search iris.csv --fast --weight-decay auto").fails(2, &["draws the weight decay itself"]);
 }
 
 #[test]
 fn random_search_does_not_draw_given_settings() {
     let folder = Folder::of_irises();
-    let words = "search iris.csv --trials 3 --epochs 3 --json --hidden 7,5 --batch 11 --dropout 0.2 --lr 0.004";
+    let words = "search iris.csv --fast --trials 3 --epochs 3 --json --hidden 7,5 --batch 11 --dropout 0.2 --lr 0.004";
     for trial in &folder.run(&format!("{words} --weight-decay 0.003 --optimizer sgd")).json()[..3] {
         assert_eq!(numbers(member(trial, "hidden")), [7.0, 5.0]);
         let found = ["batch", "dropout", "lr", "weight_decay"].map(|name| number(trial, name) as f32);
@@ -236,14 +240,14 @@ fn random_search_does_not_draw_given_settings() {
 #[test]
 fn random_search_errors() {
     let folder = Folder::of_irises();
-    folder.run_with_input("search - --trials 2 --epochs 2 --quiet", IRIS).ok();
+    folder.run_with_input("search - --fast --trials 2 --epochs 2 --quiet", IRIS).ok();
     for (words, parts) in [
         ("none.csv --trials 0", &["--trials 0", "a whole number from 1", "palmnet search --help"][..]),
         ("none.csv --validation 0", &["--validation 0", "above 0"]),
         ("none.csv --lr fast", &["--lr fast"]),
         ("none.csv --patience 3", &["unknown option --patience"]),
     ] {
-        folder.run(&format!("search {words}")).fails(2, parts);
+        folder.run(&format!("search {words} --fast")).fails(2, parts);
     }
 }
 
@@ -253,7 +257,7 @@ fn diverged_trials_count_as_failed() {
     let folder = Folder::new();
     folder.write("steep.csv", sums(120).lines().map(|line| line.to_string() + "\n").collect::<String>());
     let words =
-        "search steep.csv --target sum --scale none --optimizer sgd --hidden 8 --epochs 20 --trials 12 --seed 2";
+        "search steep.csv --fast --target sum --scale none --optimizer sgd --hidden 8 --epochs 20 --trials 12 --seed 2";
     let lines = folder.run(&format!("{words} --json")).json();
     let failed = lines[..12].iter().filter(|line| member(line, "validation") == &Json::Null).count();
     assert!((1..12).contains(&failed), "{failed} of 12 failed");

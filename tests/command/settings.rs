@@ -8,7 +8,7 @@ fn every_name_of_an_option_is_accepted() {
     let loss = |options: &str| {
         let hidden = if options.contains("--hidden") { "" } else { "--hidden 16,16" };
         let decay = if options.contains("--optimizer") { "" } else { "--weight-decay 0.1" };
-        let words = format!("train iris.csv {hidden} {decay} --epochs 40 --restarts 1 --json {options}");
+        let words = format!("train iris.csv --fast {hidden} {decay} --epochs 40 --restarts 1 --json {options}");
         let lines = folder.run(&words).json();
         number(lines.last().unwrap(), "train.loss")
     };
@@ -51,11 +51,11 @@ fn every_name_of_an_option_is_accepted() {
 fn scale_option_chooses_the_scaler() {
     let folder = Folder::of_irises();
     // The sepal lengths range from 4.3 to 7.9.
-    folder.run("train iris.csv --epochs 1 --quiet --test 0 --scale minmax").ok();
+    folder.run("train iris.csv --fast --epochs 1 --quiet --test 0 --scale minmax").ok();
     let info = &folder.run("info model.safetensors --json").json()[0];
     assert_eq!(numbers(member(info, "scaler.offset"))[0] as f32, 4.3);
     assert!((numbers(member(info, "scaler.factor"))[0] - 1.0 / 3.6).abs() < 1e-6);
-    folder.run("train iris.csv --epochs 1 --quiet --scale none").ok();
+    folder.run("train iris.csv --fast --epochs 1 --quiet --scale none").ok();
     let info = &folder.run("info model.safetensors --json").json()[0];
     assert_eq!(
         (numbers(member(info, "scaler.offset")), numbers(member(info, "scaler.factor"))),
@@ -78,7 +78,7 @@ fn default_networks() {
         // 2176 + 16512 + 129 for every class.
         ("images", "16-128-128-"),
     ] {
-        let run = folder.run(&format!("train {data} --epochs 1"));
+        let run = folder.run(&format!("train {data} --fast --epochs 1"));
         assert!(run.out.contains(&format!("network {network}")), "{}", run.out);
         assert!(!run.err.contains("parameters"), "{}", run.err);
         run.ok();
@@ -91,18 +91,18 @@ fn printed_command_line_repeats_the_training() {
     let folder = Folder::of_irises();
     folder.write("test.csv", IRIS);
     for words in [
-        "train iris.csv",
-        "train iris.csv --target 4 --hidden 6 --activation leaky_relu:0.1 --init normal:0.3 --scale minmax --test 0.3 \
+        "train iris.csv --fast",
+        "train iris.csv --fast --target 4 --hidden 6 --activation leaky_relu:0.1 --init normal:0.3 --scale minmax --test 0.3 \
          --optimizer nesterov --schedule cooldown:0.5 --dropout 0.1 --epochs 7 --batch 9 --restarts 2 --seed 5",
-        "train iris.csv --test test.csv --task classify --hidden 0 --validation 0.2 --patience 3 --lr 0.00001",
-        "train iris.csv --patience 4 --epochs 30",
-        "train iris.csv --optimizer adamw --schedule plateau:3:0.5 --warmup 0.1 --l1 0.001 --l2 0.01 --epochs 9",
-        "train iris.csv --optimizer adamw --weight-decay 0 --epochs 3",
-        "train iris.csv --batch-norm --noise 0.1 --max-norm 2 --clip 1 --clip-value 0.5 --label-smoothing 0.1 \
+        "train iris.csv --fast --test test.csv --task classify --hidden 0 --validation 0.2 --patience 3 --lr 0.00001",
+        "train iris.csv --fast --patience 4 --epochs 30",
+        "train iris.csv --fast --optimizer adamw --schedule plateau:3:0.5 --warmup 0.1 --l1 0.001 --l2 0.01 --epochs 9",
+        "train iris.csv --fast --optimizer adamw --weight-decay 0 --epochs 3",
+        "train iris.csv --fast --batch-norm --noise 0.1 --max-norm 2 --clip 1 --clip-value 0.5 --label-smoothing 0.1 \
          --balanced --epochs 3",
-        "train iris.csv --layer-norm --epochs 3",
-        "train iris.csv --optimizer rprop",
-        "train iris.csv --optimizer lbfgs --l2 0.001 --patience 9",
+        "train iris.csv --fast --layer-norm --epochs 3",
+        "train iris.csv --fast --optimizer rprop",
+        "train iris.csv --fast --optimizer lbfgs --l2 0.001 --patience 9",
     ] {
         let out = folder.run(&format!("{words} --quiet -o first")).ok();
         let info = &folder.run("info first --json").json()[0];
@@ -133,12 +133,12 @@ fn optimizer_defaults_are_printed() {
         ("--optimizer rprop --batch 30", &["--batch 30"]),
         ("--optimizer lbfgs", &["--optimizer lbfgs --epochs 500"]),
     ] {
-        folder.run(&format!("train iris.csv --quiet --restarts 1 {words}")).ok();
+        folder.run(&format!("train iris.csv --fast --quiet --restarts 1 {words}")).ok();
         let info = &folder.run("info model.safetensors --json").json()[0];
         let line = text(info, "notes.settings");
         assert!(parts.iter().all(|part| format!("{line} ").contains(&format!(" {part} "))), "{line} for {words}");
     }
-    folder.run("train iris.csv --quiet --epochs 3 --optimizer adam").ok();
+    folder.run("train iris.csv --fast --quiet --epochs 3 --optimizer adam").ok();
     assert!(!text(&folder.run("info model.safetensors --json").json()[0], "notes.settings").contains("decay"));
 }
 
@@ -148,7 +148,7 @@ fn penalties_and_regularization_change_the_weights() {
     let folder = Folder::of_irises();
     let weights = |options: &str| {
         let adam = if options.contains("--optimizer") { "" } else { "--optimizer adam" };
-        let words = "train iris.csv --quiet --epochs 60 --lr 0.01 --hidden 8 --restarts 1";
+        let words = "train iris.csv --fast --quiet --epochs 60 --lr 0.01 --hidden 8 --restarts 1";
         folder.run(&format!("{words} {adam} {options}")).ok();
         let model = palmnet::Model::load(folder.path("model.safetensors")).unwrap();
         model.network().parameters().flatten().map(|w| f64::from(w.abs())).sum::<f64>()
@@ -172,12 +172,16 @@ fn penalties_and_regularization_change_the_weights() {
 #[test]
 fn restarts_are_reported() {
     let folder = Folder::of_irises();
-    let err = folder.run("train iris.csv --hidden 8 --weight-decay 0.1 --epochs 20 --restarts 7").err;
+    let err = folder.run("train iris.csv --fast --hidden 8 --weight-decay 0.1 --epochs 20 --restarts 7").err;
     assert!(err.contains("choosing the best of 7 initial weights\nepoch 1/20 "), "{err}");
     assert!(
-        !folder.run("train iris.csv --hidden 8 --weight-decay 0.1 --epochs 20 --restarts 1").err.contains("choosing")
+        !folder
+            .run("train iris.csv --fast --hidden 8 --weight-decay 0.1 --epochs 20 --restarts 1")
+            .err
+            .contains("choosing")
     );
-    let lines = folder.run("train iris.csv --hidden 8 --weight-decay 0.1 --epochs 20 --restarts 50 --json").json();
+    let lines =
+        folder.run("train iris.csv --fast --hidden 8 --weight-decay 0.1 --epochs 20 --restarts 50 --json").json();
     let (done, last) = (&lines[20], &lines[19]);
     assert!(number(done, "seconds") > number(last, "seconds"), "{done} after {last}");
 }

@@ -45,13 +45,13 @@ fn features_that_give_the_target_away_are_named() {
     let folder = Folder::new();
     let rows: String = (0..40).map(|i| format!("{},{},{},{}\n", i % 7, 3 * (i % 5), i % 3, i % 5)).collect();
     folder.write("leak.csv", format!("a,copy,b,y\n{rows}"));
-    let run = folder.run("train leak.csv --epochs 1 --weight-decay 0 --task regress");
+    let run = folder.run("train leak.csv --fast --epochs 1 --weight-decay 0 --task regress");
     assert!(run.err.contains("warning: copy gives the target away"), "{}", run.err);
-    let run = folder.run("train leak.csv --epochs 1 --weight-decay 0");
+    let run = folder.run("train leak.csv --fast --epochs 1 --weight-decay 0");
     assert!(run.err.contains("warning: copy gives the target away"), "{}", run.err);
-    let run = folder.run("train leak.csv --epochs 1 --weight-decay 0 --ignore copy");
+    let run = folder.run("train leak.csv --fast --epochs 1 --weight-decay 0 --ignore copy");
     assert!(!run.err.contains("gives the target away"), "{}", run.err);
-    let run = folder.run("train leak.csv --test leak.csv --epochs 1 --weight-decay 0");
+    let run = folder.run("train leak.csv --fast --test leak.csv --epochs 1 --weight-decay 0");
     assert!(run.err.contains("40 of the 40 test examples are in the training data too"), "{}", run.err);
 }
 
@@ -144,5 +144,5 @@ fn decorated_twins_give_the_same_model() {
 fn a_line_without_end_is_an_error() {
     let folder = Folder::new();
     folder.write("line.csv", "1,".repeat(1_000_001));
-    folder.run("train line.csv").fails(1, &["line.csv, line 1", "1000002 cells", "end of the line"]);
+    folder.run("train line.csv --fast").fails(1, &["line.csv, line 1", "1000002 cells", "end of the line"]);
 }

@@ -7,14 +7,14 @@ use super::*;
 fn closed_pipe_does_not_stop_the_training() {
     let folder = Folder::of_irises();
     folder.write("many.csv", format!("{}{}", IRIS, IRIS.split_once('\n').unwrap().1.repeat(200)));
-    folder.run("train iris.csv --quiet --epochs 1").ok();
+    folder.run("train iris.csv --fast --quiet --epochs 1").ok();
     let words = "predict model.safetensors many.csv --json";
     for (words, model) in [
         (words, None),
-        ("train iris.csv --epochs 3000 --hidden 8 --weight-decay 0.1 --restarts 1 --json -o json", Some("json")),
-        ("train iris.csv --epochs 3000 --hidden 8 --weight-decay 0.1 --every 1000 -o text", Some("text")),
+        ("train iris.csv --fast --epochs 3000 --hidden 8 --weight-decay 0.1 --restarts 1 --json -o json", Some("json")),
+        ("train iris.csv --fast --epochs 3000 --hidden 8 --weight-decay 0.1 --every 1000 -o text", Some("text")),
         ("demo xor", Some("xor.safetensors")),
-        ("search iris.csv --epochs 3000 --hidden 8 --weight-decay 0.1 --trials 3 -o found", Some("found")),
+        ("search iris.csv --fast --epochs 3000 --hidden 8 --weight-decay 0.1 --trials 3 -o found", Some("found")),
     ] {
         let mut child = piped(&mut folder.command(words)).spawn().unwrap();
         let mut stdout = child.stdout.take().unwrap();
@@ -34,7 +34,9 @@ fn closed_pipe_does_not_stop_the_training() {
 #[test]
 fn full_disk_behind_standard_output_is_an_error() {
     let folder = Folder::of_irises();
-    for words in ["train iris.csv --epochs 5 --json", "train iris.csv --epochs 5", "demo xor -o model.safetensors"] {
+    for words in
+        ["train iris.csv --fast --epochs 5 --json", "train iris.csv --fast --epochs 5", "demo xor -o model.safetensors"]
+    {
         let full = fs::OpenOptions::new().write(true).open("/dev/full").unwrap();
         let _ = fs::remove_file(folder.path("model.safetensors"));
         let output = folder.command(words).stdout(full).stderr(Stdio::piped()).output().unwrap();
@@ -58,11 +60,11 @@ fn progress_on_a_terminal() {
         return eprintln!("progress on a terminal is not tested: there is no `script` that could start the command");
     }
     let text = |words: &str| String::from_utf8(run(words).unwrap().stdout).unwrap().replace("\r\n", "\n");
-    let progress = text("train iris.csv --epochs 40 --weight-decay 0.1");
+    let progress = text("train iris.csv --fast --epochs 40 --weight-decay 0.1");
     let last = progress.lines().find(|line| line.contains('\r')).unwrap().rsplit('\r').next().unwrap();
     assert!(last.starts_with("40/40 loss ") && last.ends_with("\x1b[K"), "{progress:?}");
     // The progress of trials is erased.
-    let trials = text("train iris.csv --epochs 40");
+    let trials = text("train iris.csv --fast --epochs 40");
     assert!(
         trials.starts_with("\rtuning the penalty: trial 1 of 6\x1b[K\rtuning the penalty: trial 2 of 6\x1b[K"),
         "{trials:?}"
@@ -70,9 +72,9 @@ fn progress_on_a_terminal() {
     assert!(trials.contains("\rtuning the penalty: trial 6 of 6\x1b[K\r\x1b[Kpalmnet train "), "{trials:?}");
     // An error after a redrawn line starts on a new line, and is wrapped.
     for options in ["--restarts 1", "--restarts 3"] {
-        let failed = text(&format!("train iris.csv --quiet --lr 1e30 {options}"));
+        let failed = text(&format!("train iris.csv --fast --quiet --lr 1e30 {options}"));
         assert!(failed.contains("\npalmnet: training diverged in epoch 1"), "{failed:?}");
-        let failed = text(&format!("train iris.csv --lr 1e30 {options}"));
+        let failed = text(&format!("train iris.csv --fast --lr 1e30 {options}"));
         assert!(failed.contains("\x1b[K\npalmnet: training diverged in epoch 1"), "{failed:?}");
         let message: Vec<&str> = failed[failed.find("palmnet:").unwrap()..].lines().collect();
         assert!(message.len() > 1 && message.iter().all(|line| line.chars().count() <= 50), "{failed:?}");
@@ -83,7 +85,9 @@ fn progress_on_a_terminal() {
 #[test]
 fn closed_standard_error_does_not_stop_the_training() {
     let folder = Folder::of_irises();
-    for words in ["train iris.csv --epochs 200 --hidden 8 --weight-decay 0.1 --every 1", "train none.csv", "trian"] {
+    for words in
+        ["train iris.csv --fast --epochs 200 --hidden 8 --weight-decay 0.1 --every 1", "train none.csv --fast", "trian"]
+    {
         let mut child = piped(&mut folder.command(words)).spawn().unwrap();
         drop(child.stderr.take());
         let mut out = String::new();
@@ -118,20 +122,20 @@ fn output_fits_40_columns() {
     write_digits(&table);
     if emulated() {
         eprintln!("digits are trained for one epoch, moons and spirals are not tested: they would take minutes");
-        run("train digits.csv --epochs 1 --hidden 128 -o digits.safetensors");
+        run("train digits.csv --fast --epochs 1 --hidden 128 -o digits.safetensors");
     } else {
         ["demo", "demo moons", "demo spirals --every 50"].into_iter().for_each(|words| drop(run(words)));
     }
-    run("train iris.csv --weight-decay 0.1 --epochs 25 --every 1 --hidden 30,30,30,30,30,30 --patience 20 \
+    run("train iris.csv --fast --weight-decay 0.1 --epochs 25 --every 1 --hidden 30,30,30,30,30,30 --patience 20 \
          --dropout 0.1");
     run("info model.safetensors");
     run("eval model.safetensors iris.csv");
-    run("train sums.csv --target sum,difference_of_the_two --epochs 3 -o s");
+    run("train sums.csv --fast --target sum,difference_of_the_two --epochs 3 -o s");
     run("info s");
     run("eval s sums.csv");
-    run("train iris.csv --folds 12 --epochs 2");
-    run("train sums.csv --hidden 8 --target sum,difference_of_the_two --folds 3");
-    assert!(run("search sums.csv --trials 101 --epochs 1").matches('×').count() > 20);
+    run("train iris.csv --fast --folds 12 --epochs 2");
+    run("train sums.csv --fast --hidden 8 --target sum,difference_of_the_two --folds 3");
+    assert!(run("search sums.csv --fast --trials 101 --epochs 1").matches('×').count() > 20);
     // The confusion matrix of ten classes.
     let info = run("info digits.safetensors");
     assert!(info.contains("dense(64,128)"), "{info}");

@@ -5,7 +5,7 @@ use super::*;
 #[test]
 fn train_eval_predict_and_info_in_text() {
     let folder = Folder::of_irises();
-    let out = folder.run("train iris.csv --hidden 16 --epochs 60 --every 20").ok();
+    let out = folder.run("train iris.csv --fast --hidden 16 --epochs 60 --every 20").ok();
     for part in ["4 features → species (3 classes)", "train 120, test 30 examples", "saved model.safetensors"] {
         assert!(out.contains(part), "{out:?} lacks {part:?}");
     }
@@ -46,7 +46,7 @@ fn train_eval_predict_and_info_in_text() {
 /// A folder with a classifier of the irises, and how it was trained.
 fn trained_classifier() -> (Folder, Run) {
     let folder = Folder::of_irises();
-    let run = folder.run("train iris.csv --epochs 50 --hidden 16,8 --json -o a.safetensors");
+    let run = folder.run("train iris.csv --fast --epochs 50 --hidden 16,8 --json -o a.safetensors");
     assert_eq!(run.status, Some(0), "{}", run.err);
     (folder, run)
 }
@@ -68,7 +68,7 @@ fn train_json_of_a_classifier() {
     assert_eq!(names(done), ["event", "epochs", "seconds", "train", "test", "model", "settings"]);
     assert_eq!((text(done, "event"), number(done, "epochs")), ("done", 50.0));
     assert_eq!(text(done, "model"), "a.safetensors");
-    assert!(text(done, "settings").starts_with("palmnet train iris.csv --hidden 16,8 "), "{done}");
+    assert!(text(done, "settings").starts_with("palmnet train iris.csv --fast --hidden 16,8 "), "{done}");
     for part in ["train", "test"] {
         assert_eq!(names(member(done, part)), ["loss", "accuracy"]);
         assert!(number(done, &format!("{part}.loss")) > 0.0);
@@ -133,7 +133,7 @@ fn regression_in_text_and_json() {
     let folder = Folder::new();
     folder.write("sums.csv", sums(400));
     folder.write("new.csv", "b,a\n3,5\n1,9\n");
-    let line = "train sums.csv --target sum,difference --epochs 100 --hidden 32,32 --weight-decay 0.03 \
+    let line = "train sums.csv --fast --target sum,difference --epochs 100 --hidden 32,32 --weight-decay 0.03 \
                 --validation 0.1 --json";
     let lines = folder.run(line).json();
     let (done, epochs) = lines.split_last().unwrap();
@@ -176,7 +176,7 @@ fn regression_in_text_and_json() {
 fn target_option() {
     let folder = Folder::of_irises();
     let target = |options: &str| {
-        folder.run(&format!("train iris.csv --quiet --epochs 1 --restarts 1 {options}")).ok();
+        folder.run(&format!("train iris.csv --fast --quiet --epochs 1 --restarts 1 {options}")).ok();
         let info = folder.run("info model.safetensors --json").json().remove(0);
         let kind = if info.get("classes").is_some() { "classes" } else { "values" };
         (strings(member(&info, "target")).join(","), kind)
@@ -196,24 +196,26 @@ fn target_option() {
     // Few different whole numbers are classes unless `--task` says otherwise.
     folder.write("dice.csv", "x,y\n".to_string() + &"1,1\n2,2\n3,1\n4,2\n".repeat(10));
     let kind = |options: &str| {
-        folder.run(&format!("train dice.csv --quiet --epochs 1 {options}")).ok();
+        folder.run(&format!("train dice.csv --fast --quiet --epochs 1 {options}")).ok();
         folder.run("info model.safetensors --json").json()[0].get("classes").is_some()
     };
     assert!(kind("") && kind("--task classify"));
     assert!(!kind("--task regress"));
 
-    folder.run("train iris.csv --target color").fails(1, &["iris.csv", "`color`", "it has `sepal_length`"]);
-    folder.run("train iris.csv --target 6").fails(1, &["no column `6`"]);
-    folder.run("train iris.csv --target 1,2 --task classify").fails(2, &["one column"]);
-    folder.run("train iris.csv --task regress").fails(1, &["iris.csv, line 2, column species", "not a number"]);
-    folder.run("train iris.csv --task cluster").fails(2, &["--task cluster", "expected one of classify, regress"]);
+    folder.run("train iris.csv --fast --target color").fails(1, &["iris.csv", "`color`", "it has `sepal_length`"]);
+    folder.run("train iris.csv --fast --target 6").fails(1, &["no column `6`"]);
+    folder.run("train iris.csv --fast --target 1,2 --task classify").fails(2, &["one column"]);
+    folder.run("train iris.csv --fast --task regress").fails(1, &["iris.csv, line 2, column species", "not a number"]);
+    folder
+        .run("train iris.csv --fast --task cluster")
+        .fails(2, &["--task cluster", "expected one of classify, regress"]);
 }
 
 #[test]
 fn test_option() {
     let folder = Folder::of_irises();
     let done = |options: &str| {
-        let lines = folder.run(&format!("train iris.csv --epochs 3 --restarts 1 --json {options}")).json();
+        let lines = folder.run(&format!("train iris.csv --fast --epochs 3 --restarts 1 --json {options}")).json();
         lines.last().unwrap().clone()
     };
     let trained_on = || {
@@ -237,17 +239,17 @@ fn test_option() {
     assert_eq!(accuracy, number(&folder.run("eval model.safetensors setosa.csv --json").json()[0], "accuracy"));
     for fraction in ["1", "1.5", "-0.1", "nan", "inf"] {
         folder
-            .run(&format!("train iris.csv --hidden 8 --test {fraction}"))
+            .run(&format!("train iris.csv --fast --hidden 8 --test {fraction}"))
             .fails(2, &["--test", "at least 0 and less than 1"]);
     }
-    folder.run("train iris.csv --test no.csv").fails(1, &["no.csv"]);
+    folder.run("train iris.csv --fast --test no.csv").fails(1, &["no.csv"]);
 }
 
 #[test]
 fn seed_determines_every_byte_of_the_model() {
     let folder = Folder::of_irises();
     let model = |options: &str| {
-        folder.run(&format!("train iris.csv --epochs 5 --restarts 3 --dropout 0.1 --quiet {options}")).ok();
+        folder.run(&format!("train iris.csv --fast --epochs 5 --restarts 3 --dropout 0.1 --quiet {options}")).ok();
         folder.bytes("model.safetensors")
     };
     let first = model("--seed 7");
@@ -256,7 +258,7 @@ fn seed_determines_every_byte_of_the_model() {
     assert_eq!(model(""), model("--seed 0"));
     // The form of the progress report makes no difference.
     assert_eq!(first, model("--seed 7 --json"));
-    folder.run("train iris.csv --epochs 5 --restarts 3 --dropout 0.1 --seed 7 --every 1 -o other").ok();
+    folder.run("train iris.csv --fast --epochs 5 --restarts 3 --dropout 0.1 --seed 7 --every 1 -o other").ok();
     assert_eq!(first, folder.bytes("other"));
     folder.run("demo xor --quiet --seed 3").ok();
     let first = folder.bytes("xor.safetensors");
@@ -267,7 +269,7 @@ fn seed_determines_every_byte_of_the_model() {
 #[test]
 fn early_stopping() {
     let folder = Folder::of_irises();
-    let lines = folder.run("train iris.csv --epochs 500 --hidden 16,16 --lr 0.02 --patience 3 --json").json();
+    let lines = folder.run("train iris.csv --fast --epochs 500 --hidden 16,16 --lr 0.02 --patience 3 --json").json();
     let (done, epochs) = lines.split_last().unwrap();
     let losses: Vec<f64> = epochs.iter().map(|line| number(line, "validation_loss")).collect();
     let best = (0..losses.len()).min_by(|&a, &b| losses[a].total_cmp(&losses[b])).unwrap();
@@ -277,7 +279,7 @@ fn early_stopping() {
     assert_eq!(text(info, "notes.epochs"), format!("{}, weights of epoch {}", losses.len(), best + 1));
     // `--patience 0` turns early stopping off.
     assert_eq!(
-        folder.run("train iris.csv --epochs 30 --lr 0.02 --validation 0.2 --patience 0 --json").json().len(),
+        folder.run("train iris.csv --fast --epochs 30 --lr 0.02 --validation 0.2 --patience 0 --json").json().len(),
         31
     );
 }
@@ -285,7 +287,7 @@ fn early_stopping() {
 #[test]
 fn swapped_arguments_are_recognized() {
     let folder = Folder::of_irises();
-    folder.run("train iris.csv --quiet --epochs 1").ok();
+    folder.run("train iris.csv --fast --quiet --epochs 1").ok();
     for command in ["predict", "eval"] {
         let words = format!("{command} iris.csv model.safetensors");
         folder.run(&words).fails(2, &["iris.csv is not a model", "MODEL DATA"]);
@@ -297,7 +299,7 @@ fn warnings_about_the_data() {
     let folder = Folder::new();
     let warnings = |data: &str, options: &str| {
         folder.write("data.csv", data);
-        let run = folder.run(&format!("train data.csv --epochs 1 {options}"));
+        let run = folder.run(&format!("train data.csv --fast --epochs 1 {options}"));
         let notes = run.err.split_whitespace().collect::<Vec<_>>().join(" ");
         (run.ok(), notes)
     };
@@ -324,7 +326,7 @@ fn warnings_about_the_data() {
     }
     let rows: String = (0..60).map(|i| format!("{i},7,{}\n", if i < 57 { "often" } else { "rare" })).collect();
     folder.write("odd.csv", format!("x,same,y\n{rows}"));
-    let run = folder.run("train odd.csv --epochs 1 --scale none");
+    let run = folder.run("train odd.csv --fast --epochs 1 --scale none");
     assert!(run.err.contains("same") && run.err.contains("imbalanced"), "{}", run.err);
     run.ok();
 }

@@ -8,9 +8,9 @@ fn learning_rate_is_found_automatically() {
     let folder = Folder::of_irises();
     folder.write("sums.csv", sums(400));
     for words in [
-        "train iris.csv --hidden 16,16 --optimizer adam",
-        "train iris.csv --hidden 16,16 --optimizer sgd --seed 3",
-        "train sums.csv --hidden 32,32 --target sum,difference --optimizer adam",
+        "train iris.csv --fast --hidden 16,16 --optimizer adam",
+        "train iris.csv --fast --hidden 16,16 --optimizer sgd --seed 3",
+        "train sums.csv --fast --hidden 32,32 --target sum,difference --optimizer adam",
     ] {
         let lines = folder.run(&format!("{words} --lr auto --json -o first")).json();
         assert_eq!((names(&lines[0]), text(&lines[0], "event")), (vec!["event", "learning_rate"], "rate"));
@@ -40,7 +40,7 @@ fn weight_decay_is_found_automatically() {
     let noise: String = (0..400).map(|_| numbers() + "\n").collect();
     folder.write("noise.csv", format!("a,b,c,d,noise\n{noise}"));
     let mut decays = Vec::new();
-    for words in ["train exact.csv --target sum", "train noise.csv"] {
+    for words in ["train exact.csv --fast --target sum", "train noise.csv --fast"] {
         let words = format!("{words} --epochs 60 --hidden 32,32 --batch 16");
         let lines = folder.run(&format!("{words} --weight-decay auto --json -o first")).json();
         assert_eq!(names(&lines[0]), ["event", "weight_decay", "l1", "trials"]);
@@ -64,14 +64,17 @@ fn weight_decay_is_found_automatically() {
     }
     assert!(decays[0] < 0.5 && decays[1] > 0.5, "{decays:?}");
     // The decays tried scale with the inverse of the rate.
-    let words = "train exact.csv --target sum --epochs 2 --lr 0.03 --optimizer momentum --weight-decay auto --json";
+    let words =
+        "train exact.csv --fast --target sum --epochs 2 --lr 0.03 --optimizer momentum --weight-decay auto --json";
     let lines = folder.run(words).json();
     let tried = member(&lines[0], "trials").as_array().unwrap();
     assert_eq!([0, 4].map(|i| number(&tried[i], "weight_decay") as f32), [0.0033, 0.33]);
     // With too few examples for trials, the middle decay is used.
     folder.write("few.csv", sums(40));
-    let out = folder.run("train few.csv --target sum --epochs 2").ok();
+    let out = folder.run("train few.csv --fast --target sum --epochs 2").ok();
     assert!(out.contains("weight decay 0.33 (default: too few examples to tune it)\n"), "{out}");
-    assert!(folder.run("train exact.csv --target sum --epochs 2").err.contains("tuning the penalty: trial 6 of 6\n"));
-    assert_eq!(folder.run("train exact.csv --target sum --epochs 2 --quiet").err, "");
+    assert!(
+        folder.run("train exact.csv --fast --target sum --epochs 2").err.contains("tuning the penalty: trial 6 of 6\n")
+    );
+    assert_eq!(folder.run("train exact.csv --fast --target sum --epochs 2 --quiet").err, "");
 }

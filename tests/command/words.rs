@@ -204,7 +204,7 @@ fn learning_rates_in_the_help_are_the_defaults() {
     let mut named = Vec::new();
     for part in rates.split(", ") {
         let (rate, optimizer) = part.split_once(" for ").unwrap();
-        let words = format!("train iris.csv --optimizer {optimizer} --epochs 1 --hidden 4 --restarts 1 --quiet");
+        let words = format!("train iris.csv --fast --optimizer {optimizer} --epochs 1 --hidden 4 --restarts 1 --quiet");
         let out = folder.run(&words).ok();
         let settings = out.split_whitespace().collect::<Vec<_>>().join(" ");
         assert!(settings.contains(&format!(" --lr {rate} ")), "{optimizer}: {out}");
