@@ -23,7 +23,7 @@ pub struct Fold {
 /// use palmnet::{Hyperparameters, generate, tune::cross_validate};
 /// let moons = generate::moons(200, 0.2, 1);
 /// let mut hyperparameters = Hyperparameters::for_data(&moons);
-/// (hyperparameters.epochs, hyperparameters.tune_penalty) = (40, false);
+/// (hyperparameters.epochs, hyperparameters.tune_epochs) = (20, false);
 /// let mut accuracies = Vec::new();
 /// for fold in cross_validate(&hyperparameters, &moons, 4)? {
 ///     accuracies.push(fold?.test.value());

@@ -11,7 +11,7 @@ use crate::optim::{Penalty, Rule, Schedule};
 /// The ensemble that tables get, and the number of steps that is enough for most of them.
 const MEMBERS: usize = 16;
 /// The rows for each bin of a column, and the fewest and the most bins.
-const ROWS_OF_BIN: usize = 250;
+const ROWS_OF_BIN: usize = 100;
 const BINS: (usize, usize) = (16, 64);
 const EMBEDDING: usize = 8;
 const ENSEMBLE_STEPS: usize = 4_000;
@@ -35,7 +35,7 @@ const FEW_PARAMETERS: usize = 300;
 /// let given = Overrides { batch_size: Some(64), ..Overrides::default() };
 /// let hyperparameters = given.for_data(&moons);
 /// assert_eq!(hyperparameters.batch_size, 64);
-/// assert_eq!(hyperparameters.epochs, 200);
+/// assert_eq!(hyperparameters.epochs, 150);
 /// ```
 #[derive(Clone, Debug, Default, PartialEq)]
 #[expect(missing_docs, reason = "each field is documented in Hyperparameters")]
@@ -82,10 +82,16 @@ pub struct Overrides {
 impl Hyperparameters {
     /// Returns the defaults of `palmnet train` for this data, before tuning.
     ///
-    /// Tables get three hidden layers of 64 ReLU units, images (features kept as bytes) two of 128. AdamW takes about
+    /// Tables get an ensemble of 16 members that share three hidden layers of 64 ReLU units, with columns encoded in up to
+    /// 64 bins and embedded as 8 numbers each. AdamW takes about 4,000 steps at most, in mini-batches of 32 (below 2,000
+    /// examples), 64 (below 6,000), 128 (below 25,000) or 256; from 15 to 150 epochs, a third or a ninth of them if trials
+    /// show that to be better.
+    ///
+    /// Images (features kept as bytes) get a plain network of two hidden layers of 128 units.
+    /// [`Overrides::fast`](crate::tune::Overrides::fast) gives tables a plain network too, of three layers of 64: about
     /// 6,000 steps in mini-batches of 16 (below 1,000 examples), 32 (below 10,000) or 64; from 40 to 200 epochs, for
-    /// images from 10. The penalty is tuned, except for 10,000 images or more. Networks of fewer than 300 parameters
-    /// are started five times.
+    /// images from 10. Its penalty is tuned, except for 10,000 images or more. Plain networks of fewer than 300
+    /// parameters are started five times.
     #[must_use]
     pub fn for_data(train: &Dataset) -> Self {
         Overrides::default().for_data(train)
@@ -191,20 +197,25 @@ impl Overrides {
     pub fn default_text(field: &str) -> String {
         match field {
             "hidden" => "64,64,64 for tables, 128,128 for images".into(),
-            "members" => "1".into(),
-            "bins" | "embedding" => "0".into(),
+            "members" => format!("{MEMBERS} for tables, else 1; 1 with --fast, --from, --batch-norm, rprop and lbfgs"),
+            "bins" => format!("one for {ROWS_OF_BIN} examples, from {} to {}; 0 if --members is 1", BINS.0, BINS.1),
+            "embedding" => format!("{EMBEDDING}; 0 if --members is 1"),
+            "dropout" => "0, or 0.2 for a third of the epochs, if that is the best of some trials".into(),
             "batch_size" => {
-                "16 for fewer than 1000 training examples, 32 for fewer than 10000, else 64; 64 for images; \
-                 all examples for rprop and lbfgs"
+                "32 for fewer than 2000 training examples, 64 for fewer than 6000, 128 for fewer than 25000, else 256; \
+                 with --fast 16 for fewer than 1000, 32 for fewer than 10000, else 64; 64 for images; all examples for \
+                 rprop and lbfgs"
                     .into()
             }
             "epochs" => {
-                format!("as many as make about {STEPS} steps, from 40 to 200; from 10 for images; 500 for lbfgs")
+                format!(
+                    "as many as make about {ENSEMBLE_STEPS} steps, from 15 to 150, a third or a ninth, the best of \
+                     some trials; with --fast about {STEPS} steps, from 40 to 200; from 10 for images; 500 for lbfgs"
+                )
             }
             "weight_decay" => format!(
-                "auto, or {} for {MANY_IMAGES} images or more; {} for adamw and 0 for others if --optimizer or --from \
-                 is given",
-                MANY_IMAGES_DECAY,
+                "{ENSEMBLE_DECAY}; auto with --fast, or {MANY_IMAGES_DECAY} for {MANY_IMAGES} images or more; {} for \
+                 adamw and 0 for others if --optimizer or --from is given",
                 "adamw".parse().map_or(0.0, |rule: Rule| rule.usual_weight_decay())
             ),
             "restarts" => {

@@ -82,7 +82,7 @@ type Observer<'r> = Box<dyn FnMut(FitEvent<'_>) -> ControlFlow<()> + 'r>;
 /// });
 /// Hyperparameters::for_data(&moons).fit_with(&moons, &mut run)?;
 /// drop(run);
-/// assert_eq!(trials, 6);
+/// assert_eq!(trials, 4);
 /// # Ok::<(), palmnet::Error>(())
 /// ```
 #[derive(Default)]

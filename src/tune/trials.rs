@@ -19,6 +19,8 @@ const SCORED: f64 = 0.2;
 const FEWEST: usize = 50;
 /// The numbers of epochs that are tried, as divisors of the largest.
 const EPOCH_DIVISORS: [usize; 3] = [1, 3, 9];
+/// The dropout of the last trial, which has the second number of epochs: some tables are overfitted without.
+const DROPOUT: f64 = 0.2;
 /// With fewer examples, those that a single division would hold out say too little: trials are in folds.
 const FEW: usize = 500;
 const FOLDS: usize = 5;
@@ -68,7 +70,10 @@ pub(super) fn candidates(start: &Hyperparameters, examples: usize) -> Vec<Hyperp
     } else if start.tune_epochs {
         let mut epochs = EPOCH_DIVISORS.map(|divisor| start.epochs.div_ceil(divisor)).to_vec();
         epochs.dedup();
-        candidates.extend(epochs.into_iter().map(|epochs| Hyperparameters { epochs, ..start.clone() }));
+        candidates.extend(epochs.iter().map(|&epochs| Hyperparameters { epochs, ..start.clone() }));
+        if let (Some(&epochs), true) = (epochs.get(1), start.dropout == 0.0) {
+            candidates.push(Hyperparameters { epochs, dropout: DROPOUT, ..start.clone() });
+        }
     } else {
         candidates.push(start.clone());
     }
@@ -90,7 +95,7 @@ pub(super) fn choose(start: &Hyperparameters, best: Option<&Hyperparameters>) ->
     let mut chosen = start.resolved();
     match best {
         Some(best) if start.tune_penalty => chosen.penalty = best.penalty,
-        Some(best) => chosen.epochs = best.epochs,
+        Some(best) => (chosen.epochs, chosen.dropout) = (best.epochs, best.dropout),
         None if start.tune_penalty => {
             chosen.penalty = start.penalty.weight_decay(decay(DEFAULT_SHRINKAGE, start));
         }

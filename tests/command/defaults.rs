@@ -29,7 +29,7 @@ fn csv(data: &Dataset) -> String {
 fn fit_gives_the_weights_of_the_command() {
     let folder = Folder::of_irises();
     let path = folder.path("iris.csv");
-    folder.run("train iris.csv --fast --quiet").ok();
+    folder.run("train iris.csv --quiet").ok();
     let (train, test) = Dataset::from_csv(&path, Target::Last).unwrap().split(0.8, 0);
     let model = palmnet::fit(&train).unwrap();
     same_weights(&folder, "model.safetensors", &model);
@@ -42,7 +42,7 @@ fn fit_of_values_gives_the_weights_of_the_command() {
     let path = folder.path("sums.csv");
     folder.write("sums.csv", csv(&generate::sums(300, 1)));
     let target = Target::Values(&["sum", "difference", "distance"]);
-    folder.run("train sums.csv --fast --target sum,difference,distance --seed 3 --lr auto --epochs 30 --quiet").ok();
+    folder.run("train sums.csv --target sum,difference,distance --seed 3 --lr auto --epochs 30 --quiet").ok();
     let (train, _) = Dataset::from_csv(&path, target).unwrap().split(0.8, 3);
     let given = Overrides { seed: Some(3), epochs: Some(30), tune_learning_rate: Some(true), ..Overrides::default() };
     let fit = given.for_data(&train).fit(&train).unwrap();
@@ -57,7 +57,7 @@ fn fit_of_values_gives_the_weights_of_the_command() {
 fn cross_validation_gives_the_scores_of_the_command() {
     let folder = Folder::of_irises();
     let path = folder.path("iris.csv");
-    let out = folder.run("train iris.csv --fast --folds 3 --epochs 20 --json --quiet").ok();
+    let out = folder.run("train iris.csv --folds 3 --epochs 20 --json --quiet").ok();
     let lines: Vec<Json> = out.lines().map(|line| Json::parse(line).unwrap()).collect();
     let data = Dataset::from_csv(&path, Target::Last).unwrap();
     let given = Overrides { epochs: Some(20), ..Overrides::default() };
@@ -74,7 +74,7 @@ fn cross_validation_gives_the_scores_of_the_command() {
 fn random_search_gives_the_weights_of_the_command() {
     let folder = Folder::of_irises();
     let path = folder.path("iris.csv");
-    folder.run("search iris.csv --fast --trials 4 --epochs 20 --quiet").ok();
+    folder.run("search iris.csv --trials 4 --epochs 20 --quiet").ok();
     let (train, _) = Dataset::from_csv(&path, Target::Last).unwrap().split(0.8, 0);
     let given = Overrides { epochs: Some(20), ..Overrides::default() };
     let tuned = RandomSearch::new(given).trials(4).run(&train).unwrap();

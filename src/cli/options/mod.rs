@@ -34,8 +34,14 @@ pub const SCALE: Opt = Opt::new(
 )
 .aliases(&["--scaling"])
 .choices(|| Scaling::names().collect())
-.default(|| "standard; pixels for images".into())
-.sets(|given, text| set(&mut given.scaling, text.parse()), |found| Some(found.scaling.to_string()));
+.default(|| "robust; standard with --fast; pixels for images".into())
+.sets(
+    |given, text| set(&mut given.scaling, text.parse()),
+    |found| {
+        let usual = if is_plain(found) { Scaling::Standard } else { Scaling::Robust };
+        (found.scaling != usual).then(|| found.scaling.to_string())
+    },
+);
 
 pub const HIDDEN: Opt = Opt::new("--hidden", "N[,N...]", Network, "Units of each hidden layer; 0 for none.")
     .aliases(&["--units", "--hidden-units", "--hidden-layer-sizes"])
@@ -266,7 +272,7 @@ pub const L2: Opt = Opt::new("--l2", "X", Regularization, "L2 penalty: X times h
 
 pub const DROPOUT: Opt =
     Opt::new("--dropout", "P", Regularization, "The probability that a hidden unit is left out of a step.")
-        .default(|| "0".into())
+        .default(|| Overrides::default_text("dropout"))
         .without_lbfgs(SMOOTH)
         .sets(|given, text| fraction(&mut given.dropout, text), |found| positive_fraction(found.dropout));
 
