@@ -3,6 +3,7 @@
 pub(crate) mod classification;
 pub(crate) mod evaluate;
 pub(crate) mod file;
+mod layer_file;
 pub(crate) mod metrics;
 #[expect(clippy::module_inception)]
 pub(crate) mod model;
