@@ -3,15 +3,17 @@
 
 use std::path::Path;
 
+use super::calibration::Calibration;
 use super::layer_file::{Tensors, layer, push_tensors};
 use super::model::Model;
 use super::preprocessing::Preprocessing;
 use super::schema_json;
 use crate::base::error::{Error, Result};
 use crate::base::text::quoted;
-use crate::data::{Imputer, Scaler, Schema};
+use crate::data::{Imputer, Scaler, Schema, TargetSchema};
 use crate::format::json::Json;
 use crate::format::safetensors::{MAX_HEADER, Safetensors, Tensor};
+use crate::linalg::matrix::Matrix;
 use crate::nn::layer::Layer;
 use crate::nn::loss::Loss;
 use crate::nn::network::Network;
@@ -221,6 +223,9 @@ impl Model {
         if let Some(imputer) = self.preprocessing().imputer() {
             file.tensors.push(Tensor::new(FILL, &[imputer.columns()], imputer.fill().to_vec()));
         }
+        if let Some(calibration) = self.calibration() {
+            push_calibration(&mut file, calibration);
+        }
         file.metadata.insert(SCHEMA.into(), schema_json::to_json(self.schema()).to_string());
         if let Some(loss) = self.known_loss() {
             file.metadata.insert("loss".into(), loss.to_string());
@@ -272,6 +277,10 @@ impl Model {
             }
             model = model.with_loss(loss);
         }
+        if let Some(rows) = file.metadata.get(CALIBRATION) {
+            let calibration = calibration(rows, &tensors, model.schema().target())?;
+            model = model.with_calibration(calibration).map_err(|error| error.to_string())?;
+        }
         for (name, text) in json("notes")?.as_object().unwrap_or_default() {
             model.notes.insert(name.clone(), text.as_str().unwrap_or_default().into());
         }
@@ -281,3 +290,37 @@ impl Model {
 
 /// The name of the tensor with the numbers that are filled in for missing features.
 const FILL: &str = "features.fill";
+
+/// The member with the number of held-out rows of a calibration, and the beginning of the names of its tensors.
+const CALIBRATION: &str = "calibration";
+
+fn push_calibration(file: &mut Safetensors, calibration: &Calibration) {
+    file.metadata.insert(CALIBRATION.into(), calibration.rows().to_string());
+    let mut push = |name: &str, shape: &[usize], data: &[f32]| {
+        file.tensors.push(Tensor::new(format!("{CALIBRATION}.{name}"), shape, data.to_vec()));
+    };
+    push("temperature", &[1], &[calibration.temperature()]);
+    let (floors, scores) = calibration.parts();
+    if !floors.is_empty() {
+        push("floors", &[floors.len()], floors);
+    }
+    if scores.rows() > 0 {
+        push("scores", &[scores.rows(), scores.columns()], scores.as_slice());
+    }
+}
+
+/// Reads the calibration on so many rows, for such targets.
+fn calibration(rows: &str, tensors: &Tensors<'_>, targets: &TargetSchema) -> std::result::Result<Calibration, String> {
+    let rows = rows.parse().map_err(|_| format!("`{CALIBRATION}` is {}: the file is damaged", quoted(rows)))?;
+    let tensor = |name: &str, shape: &[usize]| tensors.get(&format!("{CALIBRATION}.{name}"), shape);
+    let kept = Calibration::kept_scores(rows);
+    let scores = |count| Ok::<_, String>(Matrix::from_vec(count, kept, tensor("scores", &[count, kept])?));
+    let (floors, scores) = match targets {
+        TargetSchema::Classes { .. } => (Vec::new(), scores(1)?),
+        TargetSchema::Labels { .. } => (Vec::new(), Matrix::default()),
+        TargetSchema::Values { names } => (tensor("floors", &[names.len()])?, scores(names.len())?),
+    };
+    let temperature = tensor("temperature", &[1])?[0];
+    Calibration::from_parts(temperature, rows, floors, scores)
+        .map_err(|fault| format!("`{CALIBRATION}`: {fault}: the file is damaged"))
+}
