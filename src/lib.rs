@@ -211,10 +211,10 @@ pub mod fuzzing {
 /// # Ok::<(), palmnet::Error>(())
 /// ```
 pub mod metrics {
-    pub use crate::model::classification::{Classification, Scores};
+    pub use crate::model::classification::{Classification, Scores, calibration_error};
     pub use crate::model::metrics::Evaluation;
     pub use crate::model::multi_label::{LabelMetrics, MultiLabel};
-    pub use crate::model::ranking::{Ranking, Threshold, average_precision, brier_score, calibration_error, roc_auc};
+    pub use crate::model::ranking::{Ranking, Threshold, average_precision, brier_score, roc_auc};
     pub use crate::model::regression::{OutputErrors, Regression};
 }
 

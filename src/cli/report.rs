@@ -1,35 +1,81 @@
 //! Scores, networks and data as a line of text or JSON.
 
 use palmnet::data::Targets;
-use palmnet::metrics::{LabelMetrics, OutputErrors};
+use palmnet::metrics::{Classification, LabelMetrics, OutputErrors};
+use palmnet::model::Coverage;
 use palmnet::nn::Layer;
 use palmnet::train::Epoch;
 use palmnet::unversioned::{Json, printable};
-use palmnet::{Dataset, Network, Score};
+use palmnet::{Dataset, Model, Network, Score};
 
-use super::format::counted;
+use super::format::{counted, significant};
 use super::terminal::{width, wrap};
 
-/// Returns `{"loss":…,"accuracy":…}`, or with `"subset_accuracy"`, `"label_accuracy"` and `"macro_f1"` and the figures of
+/// The level of the intervals and sets whose coverage is reported.
+const LEVEL: f64 = 0.9;
+
+/// Returns `{"loss":…,"accuracy":…,"calibration_error":…}`, or with `"subset_accuracy"`, `"label_accuracy"` and `"macro_f1"` and the figures of
 /// each label in `"labels"`, or with `"rmse"`, `"mae"` and `"r2"`; of several such targets, those of each are in
-/// `"targets"`.
-pub fn score_json(score: &Score, targets: &[String]) -> Json {
+/// `"targets"`. The coverage of a target, if it is known, is in its `"interval"` or `"set"`.
+pub fn score_json(score: &Score, targets: &[String], coverage: &[Coverage]) -> Json {
     let mut members: Vec<(&str, Json)> =
         score.figures().into_iter().map(|(name, figure)| (name, figure.into())).collect();
     let each: Vec<(&str, Json)> = errors_of(score, targets)
-        .map(|(name, errors)| {
+        .enumerate()
+        .map(|(target, (name, errors))| {
             let figures = [("rmse", errors.rmse.into()), ("mae", errors.mae.into()), ("r2", errors.r2.into())];
-            (name.as_str(), Json::object(figures))
+            let interval = coverage.get(target).map(|found| coverage_json(score, found));
+            (name.as_str(), Json::object(figures.into_iter().chain(interval)))
         })
         .collect();
-    if !each.is_empty() {
-        members.push(("targets", Json::object(each)));
+    match coverage {
+        _ if !each.is_empty() => members.push(("targets", Json::object(each))),
+        [found] => members.push(coverage_json(score, found)),
+        _ => {}
     }
     if let Some(found) = score.evaluation.multi_label().filter(|_| !targets.is_empty()) {
         let labels = targets.iter().zip(&found.labels);
         members.push(("labels", Json::object(labels.map(|(name, label)| (name.as_str(), label_json(label))))));
     }
     Json::object(members)
+}
+
+/// Returns `"interval":{"level":0.9,"coverage":…,"width":…}` or, of classes, `"set":{"level":0.9,"coverage":…,"size":…}`.
+fn coverage_json(score: &Score, found: &Coverage) -> (&'static str, Json) {
+    let (name, size) = match score.evaluation.regression() {
+        Some(_) => ("interval", "width"),
+        None => ("set", "size"),
+    };
+    (name, Json::object([("level", found.level.into()), ("coverage", found.covered.into()), (size, found.size.into())]))
+}
+
+/// Returns how often 90 % intervals or sets hold the truth of the data, for each target; nothing if the model has no
+/// calibration for it.
+pub fn coverage(model: &Model, data: &Dataset) -> palmnet::Result<Vec<Coverage>> {
+    match (model.calibration(), data.targets()) {
+        (None, _) | (_, Targets::Labels(_)) => Ok(Vec::new()),
+        _ => model.coverage(data, LEVEL),
+    }
+}
+
+/// Returns the line `calibration error 0.0123`, if the predictions are probabilities of classes.
+pub fn calibration_line(score: &Score) -> String {
+    let error = score.evaluation.classification().and_then(Classification::calibration_error);
+    error.map_or(String::new(), |error| format!("calibration error {error:.4}\n"))
+}
+
+/// Returns a line for each target: `90 % intervals: coverage 0.912, mean width 1.234`.
+pub fn coverage_lines(score: &Score, coverage: &[Coverage], targets: &[String]) -> String {
+    let line = |(found, name): (&Coverage, &String)| {
+        let name = if coverage.len() > 1 { format!("{}: ", printable(name)) } else { String::new() };
+        let (percent, size) = (found.level * 100.0, significant(found.size, 4));
+        let (things, measure) = match score.evaluation.regression() {
+            Some(_) => ("intervals", "mean width"),
+            None => ("sets", "mean size"),
+        };
+        wrap(&format!("{name}{percent:.0} % {things}: coverage {:.3}, {measure} {size}", found.covered), 0)
+    };
+    coverage.iter().zip(targets).map(line).collect()
 }
 
 fn label_json(label: &LabelMetrics) -> Json {

@@ -5,6 +5,7 @@ use std::io::{self, Write};
 use std::ops::ControlFlow;
 use std::time::Instant;
 
+use palmnet::model::Coverage;
 use palmnet::tune::{FitEvent, FitRun, Trial};
 use palmnet::unversioned::{Json, check_length, write_atomic};
 use palmnet::{Dataset, Event, Fit, Hyperparameters, Model, Network, Score};
@@ -15,7 +16,9 @@ use super::files::OutputFiles;
 use super::format::{counted, duration, exact};
 use super::options::{EVERY, JSON, QUIET};
 use super::progress::Progress;
-use super::report::{columns, epoch_line, examples, network_line, score_json, target_lines};
+use super::report::{
+    calibration_line, columns, coverage, coverage_lines, epoch_line, examples, network_line, score_json, target_lines,
+};
 use super::terminal::{warn, wrap, write_error};
 
 /// The options for the output of a training: `--every`, `--quiet` and `--json`.
@@ -117,7 +120,7 @@ pub fn run(
     };
     // The time of a resumed training includes the time before.
     let seconds = announcer.began.elapsed().as_secs_f64().max(history.seconds());
-    let (train, test) = scores(job, &model)?;
+    let (train, test, coverage) = scores(job, &model)?;
     let (done, best) = (history.epochs.len(), history.best_epoch);
     let kept = if best < done { format!(", weights of epoch {best}") } else { String::new() };
     let (origin, line) = (job.origin.note, (job.origin.line)(hyperparameters.as_ref()));
@@ -147,8 +150,8 @@ pub fn run(
             ("event", "done".into()),
             ("epochs", done.into()),
             ("seconds", seconds.into()),
-            ("train", score_json(&train, targets)),
-            ("test", test.as_ref().map_or(Json::Null, |test| score_json(test, targets))),
+            ("train", score_json(&train, targets, &[])),
+            ("test", test.as_ref().map_or(Json::Null, |test| score_json(test, targets, &coverage))),
             ("model", job.files.model.as_str().into()),
         ];
         if origin == "settings" {
@@ -158,6 +161,9 @@ pub fn run(
     } else {
         let time = format!("{} in {}{kept}", counted(done, "epoch"), duration(seconds));
         results.write(&summary(&time, &train, test.as_ref(), targets));
+        if let Some(test) = &test {
+            results.write(&(calibration_line(test) + &coverage_lines(test, &coverage, targets)));
+        }
         let saved = [Some(&job.files.model), job.files.history.as_ref()].into_iter().flatten();
         results.write(&saved.map(|file| format!("saved {file}\n")).collect::<String>());
     }
@@ -165,9 +171,14 @@ pub fn run(
     Ok(model)
 }
 
-/// Returns the scores of the training and of the test set. If there is no memory for them, the model is saved first.
-fn scores(job: &Job<'_>, model: &Model) -> palmnet::Result<(Score, Option<Score>)> {
-    let score = || Ok((model.score(job.train)?, job.test.map(|test| model.score(test)).transpose()?));
+/// Returns the scores of the training and of the test set, and the coverage on the latter. If there is no memory for
+/// them, the model is saved first.
+fn scores(job: &Job<'_>, model: &Model) -> palmnet::Result<(Score, Option<Score>, Vec<Coverage>)> {
+    let score = || {
+        let test = job.test.map(|test| model.score(test)).transpose()?;
+        let coverage = job.test.map(|test| coverage(model, test)).transpose()?;
+        Ok((model.score(job.train)?, test, coverage.unwrap_or_default()))
+    };
     score().inspect_err(|_| match model.save(&job.files.model) {
         Ok(()) => warn(&format!("the model is saved as {}, without scores", job.files.model)),
         Err(error) => warn(&error.to_string()),

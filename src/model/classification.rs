@@ -2,6 +2,9 @@
 
 use crate::linalg::matrix::Matrix;
 
+/// The bins of the calibration error (Guo et al., 2017).
+const CALIBRATION_BINS: usize = 15;
+
 /// Metrics of predicted classes.
 ///
 /// They are those of scikit-learn. A quotient 0/0, such as the precision of a class that is never predicted, is 0. If
@@ -24,6 +27,7 @@ pub struct Classification {
     /// The examples of each true class for which no class is predicted.
     unpredicted: Vec<usize>,
     log_loss: f64,
+    calibration_error: Option<f64>,
 }
 
 /// Precision, recall and F1, averaged over classes.
@@ -50,7 +54,7 @@ impl Classification {
             assert!(truth.max(predicted) < classes as u32, "class {} of {classes}", truth.max(predicted));
             confusion[truth as usize][predicted as usize] += 1;
         }
-        Classification { confusion, unpredicted: vec![0; classes], log_loss }
+        Classification { confusion, unpredicted: vec![0; classes], log_loss, calibration_error: None }
     }
 
     /// Computes the metrics of predicted probabilities: examples × classes, or one column with the probability of class
@@ -82,6 +86,7 @@ impl Classification {
             1 if binary => -clip(row[0]).ln(),
             _ => -clip(row[truth as usize]).ln(),
         };
+        metrics.calibration_error = Some(calibration_error(probabilities, truth, CALIBRATION_BINS));
         metrics.log_loss = probabilities.iter_rows().zip(truth).map(loss).sum::<f64>() / truth.len() as f64;
         metrics
     }
@@ -146,6 +151,12 @@ impl Classification {
     /// guessing.
     pub fn log_loss(&self) -> f64 {
         self.log_loss
+    }
+
+    /// Returns the [expected calibration error](crate::metrics::calibration_error) in 15 bins, from 0 to 1; `None` for
+    /// metrics of predicted classes without probabilities.
+    pub fn calibration_error(&self) -> Option<f64> {
+        self.calibration_error
     }
 
     /// Returns the fraction of the examples predicted to be of `class` that are, from 0 to 1.
@@ -224,4 +235,47 @@ pub(crate) fn likeliest(probabilities: &[f32]) -> Option<usize> {
             (1..probabilities.len()).fold(0, |best, i| if probabilities[i] > probabilities[best] { i } else { best }),
         ),
     }
+}
+
+/// Returns the expected calibration error (Naeini, Cooper, Hauskrecht, 2015; Guo et al., 2017) of predicted
+/// probabilities: examples × classes, or one column with the probability of class 1 of two.
+///
+/// The probability of the predicted class is the confidence. The examples are put into `bins` bins by their confidence,
+/// ((b − 1) / `bins`, b / `bins`], and the error is Σ |accuracy − mean confidence| over the bins, each weighted with
+/// its fraction of the examples: 0 is perfect, and it is at most 1. 15 bins are usual. NaN if there are no examples, or
+/// if a probability is NaN.
+///
+/// # Panics
+/// If `bins` is zero, there are not as many rows as true classes, or a true class has no column.
+pub fn calibration_error(probabilities: &Matrix, truth: &[u32], bins: usize) -> f64 {
+    assert!(bins > 0, "calibration needs a bin");
+    check(probabilities, truth);
+    // Of each bin, the number of correct examples less the sum of the confidences.
+    let mut gaps = vec![0.0; bins];
+    for (row, &truth) in probabilities.iter_rows().zip(truth) {
+        let Some(predicted) = likeliest(row) else { return f64::NAN };
+        let confidence = f64::from(match row {
+            [second] => {
+                if predicted == 1 {
+                    *second
+                } else {
+                    1.0 - second
+                }
+            }
+            _ => row[predicted],
+        });
+        let bin = (confidence * bins as f64).ceil() as usize;
+        gaps[bin.clamp(1, bins) - 1] += f64::from(u8::from(predicted == truth as usize)) - confidence;
+    }
+    gaps.into_iter().map(f64::abs).sum::<f64>() / truth.len() as f64
+}
+
+/// Returns the number of classes after checking the shapes.
+pub(super) fn check(probabilities: &Matrix, truth: &[u32]) -> usize {
+    assert_eq!(truth.len(), probabilities.rows(), "the numbers of true classes and of predictions");
+    let classes = if probabilities.columns() == 1 { 2 } else { probabilities.columns() };
+    if let Some(&most) = truth.iter().max() {
+        assert!((most as usize) < classes, "class {most} of {classes}");
+    }
+    classes
 }

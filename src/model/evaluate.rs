@@ -14,6 +14,7 @@ use crate::model::metrics::Evaluation;
 use crate::model::multi_label::MultiLabel;
 use crate::model::regression::{OutputErrors, Regression};
 use crate::nn::activation::Activation;
+use crate::nn::layer::{mean, spread};
 use crate::nn::network::{Network, Scratch};
 
 /// Rows that are widened and predicted at once: enough to keep the products busy, few enough to stay in cache.
@@ -33,34 +34,83 @@ pub(crate) fn outputs(
     threads: usize,
     prepare: impl Fn(&mut Matrix) + Sync,
 ) -> Result<Matrix> {
+    let mut outputs = Matrix::default();
+    each_chunk(network, features, (threads, prepare), [&mut outputs], |x, scratch, [outputs]| {
+        outputs.copy_from_slice(network.predict_into(x, scratch).as_slice());
+    })?;
+    Ok(outputs)
+}
+
+/// Returns the [`outputs`], and the standard deviation of each among the network's members: zeros for a plain one.
+///
+/// # Errors
+/// Those of [`outputs`].
+pub(crate) fn outputs_and_spreads(
+    network: &Network,
+    features: &Features,
+    threads: usize,
+    prepare: impl Fn(&mut Matrix) + Sync,
+) -> Result<(Matrix, Matrix)> {
+    let (mut outputs, mut spreads) = (Matrix::default(), Matrix::default());
+    each_chunk(
+        network,
+        features,
+        (threads, prepare),
+        [&mut outputs, &mut spreads],
+        |x, scratch, [outputs, spreads]| {
+            let of_members = network.predict_members_into(x, scratch);
+            if network.members() == 1 {
+                return outputs.copy_from_slice(of_members.as_slice());
+            }
+            let mut means = Matrix::default();
+            mean(network.members(), of_members, &mut means);
+            spread(of_members, &means, spreads);
+            outputs.copy_from_slice(means.as_slice());
+        },
+    )?;
+    Ok((outputs, spreads))
+}
+
+/// Makes the `results` matrices of examples × outputs, and fills them in with `work`, chunk by chunk of the features
+/// after `prepare`, on at most so many threads.
+fn each_chunk<const N: usize>(
+    network: &Network,
+    features: &Features,
+    (threads, prepare): (usize, impl Fn(&mut Matrix) + Sync),
+    results: [&mut Matrix; N],
+    work: impl Fn(&Matrix, &mut Scratch, [&mut [f32]; N]) + Sync,
+) -> Result<()> {
     isa::check()?;
     network.check_features(features)?;
-    let work = network.parameter_count().saturating_mul(features.rows());
-    let threads = if work < SHARED_WORK { 1 } else { threads };
-    let threads = threads_in_memory(network, features.rows(), threads)?;
+    let multiplications = network.parameter_count().saturating_mul(features.rows());
+    let threads = if multiplications < SHARED_WORK { 1 } else { threads };
+    let threads = threads_in_memory(network, features.rows(), N, threads)?;
     let rows: Vec<usize> = (0..features.rows()).collect();
-    let mut outputs = Matrix::zeros(rows.len(), network.outputs());
-    let chunks = rows.chunks(CHUNK).zip(outputs.as_mut_slice().chunks_mut((CHUNK * network.outputs()).max(1)));
+    let mut parts = results.map(|result| {
+        *result = Matrix::zeros(rows.len(), network.outputs());
+        result.as_mut_slice().chunks_mut((CHUNK * network.outputs()).max(1))
+    });
+    let chunks = rows.chunks(CHUNK).map(|rows| (rows, parts.each_mut().map(|parts| parts.next().unwrap_or_default())));
     share(threads, chunks, |mine| {
         let (mut x, mut scratch) = (Matrix::default(), Scratch::default());
-        for (rows, outputs) in mine {
+        for (rows, results) in mine {
             features.gather(rows, &mut x);
             prepare(&mut x);
-            outputs.copy_from_slice(network.predict_into(&x, &mut scratch).as_slice());
+            work(&x, &mut scratch, results);
         }
     });
-    Ok(outputs)
+    Ok(())
 }
 
 /// Returns the number of threads, at most so many, that there is memory for: each has a chunk of the rows.
 ///
 /// # Errors
-/// If there is not even memory for the outputs, and a chunk of one thread.
-fn threads_in_memory(network: &Network, rows: usize, threads: usize) -> Result<usize> {
+/// If there is not even memory for the `results` of all rows, and a chunk of one thread.
+fn threads_in_memory(network: &Network, rows: usize, results: usize, threads: usize) -> Result<usize> {
     let bytes = |threads: usize| {
         let chunk = CHUNK.min(rows).saturating_mul(network.example_numbers());
         // The outputs, and an index for each row.
-        let outputs = rows.saturating_mul(network.outputs() + 2);
+        let outputs = rows.saturating_mul(results * network.outputs() + 2);
         chunk.saturating_mul(threads).saturating_add(outputs).saturating_mul(4)
     };
     let threads = threads_beside(bytes(threads), threads);
@@ -187,12 +237,15 @@ pub struct Score {
 }
 
 impl Score {
-    /// Returns the figures by name: `loss` and `accuracy`; of labels `loss`, `subset_accuracy`, `label_accuracy` and
+    /// Returns the figures by name: `loss`, `accuracy` and, of probabilities, `calibration_error`; of labels `loss`, `subset_accuracy`, `label_accuracy` and
     /// `macro_f1`; of values `loss`, `rmse`, `mae` and `r2`.
     pub fn figures(&self) -> Vec<(&'static str, f64)> {
         let mut figures = vec![("loss", self.loss)];
         match &self.evaluation {
-            Evaluation::Classification(metrics) => figures.push(("accuracy", metrics.accuracy())),
+            Evaluation::Classification(metrics) => {
+                figures.push(("accuracy", metrics.accuracy()));
+                figures.extend(metrics.calibration_error().map(|error| ("calibration_error", error)));
+            }
             Evaluation::MultiLabel(metrics) => figures.extend([
                 ("subset_accuracy", metrics.subset_accuracy),
                 ("label_accuracy", metrics.label_accuracy),

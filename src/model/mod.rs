@@ -1,8 +1,11 @@
 //! Models: networks with their preprocessing, their files, predictions and metrics.
 
+pub(crate) mod calibration;
 pub(crate) mod classification;
 pub(crate) mod evaluate;
 pub(crate) mod file;
+mod intervals;
+mod layer_file;
 pub(crate) mod metrics;
 #[expect(clippy::module_inception)]
 pub(crate) mod model;
@@ -14,7 +17,9 @@ pub(crate) mod regression;
 mod report;
 mod schema_json;
 
+pub use calibration::{Calibration, Intervals};
 pub use evaluate::Score;
+pub use intervals::Coverage;
 pub use model::Model;
 pub use predict::{Predictions, Predictor};
 pub use preprocessing::{Preprocessing, Scaling};

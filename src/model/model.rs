@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use super::calibration::Calibration;
 use super::classification::likeliest;
 use super::evaluate::{self, Score};
 use super::metrics::Evaluation;
@@ -53,6 +54,7 @@ pub struct Model {
     preprocessing: Preprocessing,
     schema: Schema,
     loss: Option<Loss>,
+    calibration: Option<Calibration>,
     /// The number of threads that predictions of many examples are shared among; the process's if none is set.
     threads: Option<usize>,
     /// Notes on how the model was made, by name: for people, not for programs.
@@ -93,7 +95,15 @@ impl Model {
         if !preprocessing.targets().is_none_or(scaled_values) {
             return Err(Error::Mismatch("a target scaler is for values, with one column per output".into()));
         }
-        Ok(Model { network, preprocessing, schema, loss: None, threads: None, notes: BTreeMap::new() })
+        Ok(Model {
+            network,
+            preprocessing,
+            schema,
+            loss: None,
+            calibration: None,
+            threads: None,
+            notes: BTreeMap::new(),
+        })
     }
 
     /// Sets the loss that the model was trained with, which [`score`](Self::score) computes and the file keeps. A model
@@ -117,6 +127,39 @@ impl Model {
                 _ => Loss::MeanSquaredError,
             }
         })
+    }
+
+    /// Gives the model a calibration of its predictions for rows that it was not trained on, which the file keeps, or
+    /// takes it away. From then on, probabilities are predicted with its temperature, and there are
+    /// [`intervals`](Self::intervals) of values or [sets](Self::prediction_sets) of classes.
+    ///
+    /// ```
+    /// use palmnet::model::Calibration;
+    /// use palmnet::{Hyperparameters, generate};
+    /// let (train, rest) = generate::moons(600, 0.3, 1).split(0.5, 1);
+    /// let (held_out, test) = rest.split(0.5, 1);
+    /// let mut hyperparameters = Hyperparameters::for_data(&train);
+    /// (hyperparameters.epochs, hyperparameters.tune_penalty) = (20, false);
+    /// let model = hyperparameters.fit(&train)?.model.with_calibration(None)?;
+    /// let (outputs, spreads) = model.predict_with_spread(held_out.features())?;
+    /// let model = model.with_calibration(Calibration::fit(&outputs, &spreads, held_out.targets()))?;
+    /// assert!(model.coverage(&test, 0.9)?[0].covered > 0.8);
+    /// # Ok::<(), palmnet::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    /// [`Error::Mismatch`] if the calibration is of other targets: values instead of classes, or another number of them.
+    pub fn with_calibration(self, calibration: impl Into<Option<Calibration>>) -> Result<Self> {
+        let calibration = calibration.into();
+        if !calibration.as_ref().is_none_or(|calibration| calibration.suits(self.schema.target())) {
+            return Err(Error::Mismatch(format!("the calibration is not one of {:?}", self.schema.target())));
+        }
+        Ok(Model { calibration, ..self })
+    }
+
+    /// Returns the calibration of the predictions, if there is one.
+    pub fn calibration(&self) -> Option<&Calibration> {
+        self.calibration.as_ref()
     }
 
     /// Returns the model with its network [`folded`](Network::folded), for prediction.
@@ -194,7 +237,8 @@ impl Model {
     }
 
     /// Returns loss and metrics on labeled data in the units of the training data, in one pass. The loss is that of
-    /// scaled targets, as in training; metrics are in the units of the targets.
+    /// scaled targets, as in training; metrics are in the units of the targets. A calibrated model has the loss of its
+    /// calibrated probabilities.
     ///
     /// # Errors
     /// Those of [`check`](Self::check), and if the loss that was set is not defined for the network's outputs.
@@ -204,11 +248,12 @@ impl Model {
         let mut outputs = evaluate::outputs(&self.network, data.features(), self.threads(), |x| {
             self.preprocessing.apply_to_features(x)
         })?;
+        self.temper(&mut outputs);
         let mut targets = Matrix::default();
         data.gather_targets(&(0..data.len()).collect::<Vec<_>>(), self.network.outputs(), &mut targets);
         self.preprocessing.apply_to_targets(&mut targets);
         let loss = self.loss().value(&outputs, &targets);
-        self.finish(&mut outputs);
+        self.finish_tempered(&mut outputs);
         let evaluation = match data.targets() {
             Targets::Classes(_) | Targets::Labels(_) => self.network.evaluate_outputs(&outputs, data)?,
             Targets::Values(_) => {

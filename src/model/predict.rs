@@ -1,5 +1,6 @@
 //! Predictions for a matrix, a dataset, a table, a row of named cells, and a slice.
 
+use super::calibration::temper;
 use super::evaluate;
 use super::model::Model;
 use crate::base::error::{Error, Result};
@@ -15,6 +16,8 @@ use crate::nn::network::Scratch;
 pub struct Predictions {
     /// The predictions, rows × outputs; those of a row that could not be read mean nothing.
     pub outputs: Matrix,
+    /// How far the members of an ensemble differ: see [`Model::predict_with_spread`]. Rows × outputs.
+    pub spreads: Matrix,
     /// The rows that could not be read, counted from 0, and why.
     pub failures: Vec<(usize, Error)>,
     /// Sentences about unknown categories, and about features that were constant in training.
@@ -63,6 +66,21 @@ impl Model {
         Ok(outputs)
     }
 
+    /// Returns the predictions for features without labels, and how far the members of an ensemble differ about them: the
+    /// standard deviation of each output among the members, both examples × outputs. It is in the units of the targets
+    /// for values, and that of the network's outputs for classes and labels; a plain network has zeros.
+    ///
+    /// # Errors
+    /// If the number of features is not that of the model.
+    pub fn predict_with_spread(&self, features: &Features) -> Result<(Matrix, Matrix)> {
+        let prepare = |x: &mut Matrix| self.preprocessing().apply_to_features(x);
+        let (mut outputs, mut spreads) =
+            evaluate::outputs_and_spreads(self.network(), features, self.threads(), prepare)?;
+        self.finish(&mut outputs);
+        self.preprocessing().invert_spreads(&mut spreads);
+        Ok((outputs, spreads))
+    }
+
     /// Returns the predictions for the rows of a table, labeled or not: rows × outputs, computed in chunks on all
     /// threads.
     ///
@@ -86,8 +104,8 @@ impl Model {
             notes.push(format!("{} {verb} filled in as in training", counted(missing, "missing cell")));
         }
         notes.extend(self.moved_constants(&features, &failures));
-        let outputs = self.predict_features(&features)?;
-        Ok(Predictions { outputs, failures, notes })
+        let (outputs, spreads) = self.predict_with_spread(&features)?;
+        Ok(Predictions { outputs, spreads, failures, notes })
     }
 
     /// Returns a sentence for each column with a feature that was constant in training and is not in `x`.
@@ -157,6 +175,28 @@ impl Model {
 
     /// Turns the outputs of the network into predictions, in place.
     pub(super) fn finish(&self, outputs: &mut Matrix) {
+        self.temper(outputs);
+        self.finish_tempered(outputs);
+    }
+
+    /// Applies the temperature of the calibration, if there is one, to outputs of the network, in place. They stay what
+    /// they are, probabilities or logits.
+    pub(super) fn temper(&self, outputs: &mut Matrix) {
+        let Some(calibration) = self.calibration() else { return };
+        let link = self.network().output_activation();
+        let is_calibrated = match (link, self.schema().target()) {
+            (_, TargetSchema::Values { .. }) => false,
+            (Activation::Sigmoid | Activation::HardSigmoid, TargetSchema::Classes { .. }) => outputs.columns() == 1,
+            (Activation::Softmax, TargetSchema::Labels { .. }) => false,
+            _ => true,
+        };
+        if is_calibrated {
+            temper(outputs, calibration.temperature(), link);
+        }
+    }
+
+    /// Does the work of [`finish`](Self::finish) on outputs of the right temperature.
+    pub(super) fn finish_tempered(&self, outputs: &mut Matrix) {
         match self.schema().target() {
             TargetSchema::Classes { .. } => self.network().logits_to_probabilities(outputs, Activation::Softmax),
             TargetSchema::Labels { .. } => self.network().logits_to_probabilities(outputs, Activation::Sigmoid),

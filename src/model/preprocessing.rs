@@ -209,6 +209,16 @@ impl Preprocessing {
             scaler.invert(values);
         }
     }
+
+    /// Converts standard deviations of scaled values, examples × outputs, to the units of the targets, in place.
+    pub(super) fn invert_spreads(&self, spreads: &mut Matrix) {
+        let Some(scaler) = &self.targets else { return };
+        let unit = |factor: &f32| if *factor == 0.0 { 0.0 } else { 1.0 / factor.abs() };
+        let units: Vec<f32> = scaler.factor().iter().map(unit).collect();
+        for row in 0..spreads.rows() {
+            spreads.row_mut(row).iter_mut().zip(&units).for_each(|(spread, unit)| *spread *= unit);
+        }
+    }
 }
 
 /// Preprocessing of features alone: targets are not scaled.

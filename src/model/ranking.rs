@@ -1,6 +1,6 @@
-//! Metrics of probabilities: ranking and calibration.
+//! Metrics of probabilities: ranking and the Brier score.
 
-use super::classification::likeliest;
+use super::classification::check;
 use crate::base::sort::order;
 use crate::linalg::matrix::Matrix;
 
@@ -225,39 +225,6 @@ pub fn brier_score(probabilities: &Matrix, truth: &[u32]) -> f64 {
     probabilities.iter_rows().zip(truth).map(score).sum::<f64>() / truth.len() as f64
 }
 
-/// Returns the expected calibration error (Naeini, Cooper, Hauskrecht, 2015; Guo et al., 2017) of predicted
-/// probabilities: examples × classes, or one column with the probability of class 1 of two.
-///
-/// The probability of the predicted class is the confidence. The examples are put into `bins` bins by their confidence,
-/// ((b − 1) / `bins`, b / `bins`], and the error is Σ |accuracy − mean confidence| over the bins, each weighted with
-/// its fraction of the examples: 0 is perfect, and it is at most 1. 15 bins are usual. NaN if there are no examples, or
-/// if a probability is NaN.
-///
-/// # Panics
-/// If `bins` is zero, there are not as many rows as true classes, or a true class has no column.
-pub fn calibration_error(probabilities: &Matrix, truth: &[u32], bins: usize) -> f64 {
-    assert!(bins > 0, "calibration needs a bin");
-    check(probabilities, truth);
-    // Of each bin, the number of correct examples less the sum of the confidences.
-    let mut gaps = vec![0.0; bins];
-    for (row, &truth) in probabilities.iter_rows().zip(truth) {
-        let Some(predicted) = likeliest(row) else { return f64::NAN };
-        let confidence = f64::from(match row {
-            [second] => {
-                if predicted == 1 {
-                    *second
-                } else {
-                    1.0 - second
-                }
-            }
-            _ => row[predicted],
-        });
-        let bin = (confidence * bins as f64).ceil() as usize;
-        gaps[bin.clamp(1, bins) - 1] += f64::from(u8::from(predicted == truth as usize)) - confidence;
-    }
-    gaps.into_iter().map(f64::abs).sum::<f64>() / truth.len() as f64
-}
-
 /// Returns the metric of class 1 of two, or its mean over more classes, each against the rest.
 fn one_vs_rest(probabilities: &Matrix, truth: &[u32], metric: impl Fn(&Ranking) -> f64) -> f64 {
     let classes = check(probabilities, truth);
@@ -275,14 +242,4 @@ fn one_vs_rest(probabilities: &Matrix, truth: &[u32], metric: impl Fn(&Ranking) 
         }
     }
     sum / count
-}
-
-/// Returns the number of classes after checking the shapes.
-fn check(probabilities: &Matrix, truth: &[u32]) -> usize {
-    assert_eq!(truth.len(), probabilities.rows(), "the numbers of true classes and of predictions");
-    let classes = if probabilities.columns() == 1 { 2 } else { probabilities.columns() };
-    if let Some(&most) = truth.iter().max() {
-        assert!((most as usize) < classes, "class {most} of {classes}");
-    }
-    classes
 }

@@ -45,6 +45,9 @@ impl Classification {
         line("macro mean", self.macro_average(), examples);
         line("weighted mean", self.weighted_average(), examples);
         table += &format!("accuracy {:.4}, log loss {:.4}\n", self.accuracy(), self.log_loss());
+        if let Some(error) = self.calibration_error() {
+            table += &format!("calibration error {error:.4}\n");
+        }
         match self.unpredicted() {
             0 => table,
             count => table + &format!("without a prediction (NaN): {count}\n"),

@@ -157,6 +157,29 @@ impl Network {
         self.run(x, scratch, false)
     }
 
+    /// Returns the outputs of every member for `x`: a matrix of (examples · members) × outputs, the members of an example
+    /// one after the other. [`predict`](Self::predict) returns their mean; those of a plain network are the same.
+    ///
+    /// ```
+    /// use palmnet::{Activation::*, Matrix, Network};
+    /// let network = Network::builder(4).members(8).dense(16, Relu).heads(3, Softmax).build()?;
+    /// assert_eq!(network.predict_members(&Matrix::zeros(2, 4)).shape(), (2 * 8, 3));
+    /// # Ok::<(), palmnet::Error>(())
+    /// ```
+    ///
+    /// # Panics
+    /// If `x` has not as many columns as the network has inputs.
+    pub fn predict_members(&self, x: &Matrix) -> Matrix {
+        let mut scratch = Scratch::default();
+        self.predict_members_into(x, &mut scratch);
+        scratch.output
+    }
+
+    /// Returns the outputs of every member for `x`, in memory that is kept for the next call.
+    pub(crate) fn predict_members_into<'s>(&self, x: &Matrix, scratch: &'s mut Scratch) -> &'s Matrix {
+        self.run_layers(self.member_layers(), x, scratch, false)
+    }
+
     /// Returns the mean loss of the outputs for `x` against `target`, as in prediction: nothing is dropped. Softmax and
     /// cross-entropy, or sigmoid and binary cross-entropy, are computed together from the logits.
     ///

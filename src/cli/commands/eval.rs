@@ -9,7 +9,7 @@ use crate::cli::arguments::{Arguments, Command, Group, Opt};
 use crate::cli::format::counted;
 use crate::cli::input;
 use crate::cli::options::{HEADER, JSON, SEPARATOR, THREADS, UNKNOWN};
-use crate::cli::report::{score_json, target_lines};
+use crate::cli::report::{coverage, coverage_lines, score_json, target_lines};
 use crate::cli::terminal::{warn, width, wrap};
 
 pub const COMMAND: Command = Command {
@@ -42,10 +42,10 @@ pub fn run(arguments: &Arguments, out: &mut dyn Write) -> Result<(), Failure> {
     }
     let (examples, names) = (data.len(), data.class_names().to_vec());
     let targets = model.schema().target().names().to_vec();
-    let score = model.score(&data)?;
+    let (score, coverage) = (model.score(&data)?, coverage(&model, &data)?);
     if arguments.has("--json") {
         let mut members = vec![("examples".to_string(), Json::from(examples))];
-        members.extend(score_json(&score, &targets).as_object().unwrap_or_default().iter().cloned());
+        members.extend(score_json(&score, &targets, &coverage).as_object().unwrap_or_default().iter().cloned());
         if let Some(found) = score.evaluation.classification() {
             let row = |row: &Vec<usize>| Json::Array(row.iter().map(|&count| count.into()).collect());
             let classes = names.iter().enumerate().map(|(class, name)| {
@@ -66,10 +66,12 @@ pub fn run(arguments: &Arguments, out: &mut dyn Write) -> Result<(), Failure> {
         None => {
             write!(out, "{}", wrap(&format!("{}: {score}", counted(examples, "example")), 0))?;
             write!(out, "{}", target_lines(&score, &targets))?;
+            write!(out, "{}", coverage_lines(&score, &coverage, &targets))?;
         }
         Some(found) => {
             writeln!(out, "{}\n", counted(examples, "example"))?;
-            writeln!(out, "{}\n", found.report(&names, width()).trim_end())?;
+            write!(out, "{}", found.report(&names, width()))?;
+            writeln!(out, "{}", coverage_lines(&score, &coverage, &targets))?;
             writeln!(out, "{}", found.confusion_table(&names, width()).trim_end())?;
         }
     }

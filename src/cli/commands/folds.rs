@@ -52,8 +52,8 @@ impl Folds {
                     ("event", "fold".into()),
                     ("fold", number.into()),
                     ("seconds", clock.elapsed().as_secs_f64().into()),
-                    ("train", score_json(&fold.train, &[])),
-                    ("test", score_json(&fold.test, &[])),
+                    ("train", score_json(&fold.train, &[], &[])),
+                    ("test", score_json(&fold.test, &[], &[])),
                 ]);
                 writeln!(out, "{line}")?;
             } else {
@@ -91,7 +91,9 @@ impl Folds {
 fn figure_text(figure: &Figure) -> String {
     let Figure { name, mean, standard_deviation, .. } = *figure;
     let number = |x| match name {
-        "accuracy" | "subset_accuracy" | "label_accuracy" | "macro_f1" | "r2" => format!("{x:.4}"),
+        "accuracy" | "subset_accuracy" | "label_accuracy" | "macro_f1" | "r2" | "calibration_error" => {
+            format!("{x:.4}")
+        }
         _ => significant(x, 4),
     };
     let name = match name {
@@ -99,6 +101,7 @@ fn figure_text(figure: &Figure) -> String {
         "subset_accuracy" => "exact match",
         "label_accuracy" => "label accuracy",
         "macro_f1" => "macro F1",
+        "calibration_error" => "calibration error",
         name => name,
     };
     format!("{name} {} ± {}", number(mean), number(standard_deviation))

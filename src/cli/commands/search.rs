@@ -178,6 +178,6 @@ fn json(index: usize, trial: &Trial, seconds: f64) -> Json {
         ("weight_decay", penalty.weight_decay.into()),
         ("l1", penalty.l1.into()),
         ("seconds", seconds.into()),
-        ("validation", trial.score.as_ref().map_or(Json::Null, |score| score_json(score, &[]))),
+        ("validation", trial.score.as_ref().map_or(Json::Null, |score| score_json(score, &[], &[]))),
     ])
 }

@@ -170,7 +170,7 @@ vectorized! {
 }
 
 /// Makes `output` the mean of each example's `members` consecutive rows.
-pub(super) fn mean(members: usize, input: &Matrix, output: &mut Matrix) {
+pub(crate) fn mean(members: usize, input: &Matrix, output: &mut Matrix) {
     let columns = input.columns();
     output.reshape(input.rows() / members, columns);
     let examples = output.as_mut_slice().chunks_exact_mut(columns);
@@ -180,5 +180,22 @@ pub(super) fn mean(members: usize, input: &Matrix, output: &mut Matrix) {
             output.iter_mut().zip(row).for_each(|(mean, x)| *mean += x);
         }
         output.iter_mut().for_each(|mean| *mean /= members as f32);
+    }
+}
+
+/// Makes each entry of `spread`, examples × columns, the (population) standard deviation of that column among the
+/// `members` rows of the example in `input`, whose means are in `mean`.
+pub(crate) fn spread(input: &Matrix, mean: &Matrix, spread: &mut [f32]) {
+    let columns = input.columns();
+    let members = input.rows() / mean.rows().max(1);
+    let examples = spread.chunks_exact_mut(columns).zip(mean.iter_rows());
+    for ((spread, mean), rows) in examples.zip(input.as_slice().chunks_exact(members * columns)) {
+        spread.fill(0.0);
+        for row in rows.chunks_exact(columns) {
+            for ((sum, x), mean) in spread.iter_mut().zip(row).zip(mean) {
+                *sum += (x - mean) * (x - mean);
+            }
+        }
+        spread.iter_mut().for_each(|sum| *sum = (*sum / members as f32).sqrt());
     }
 }

@@ -32,6 +32,7 @@ pub use embedding::{Embedding, Role};
 pub use heads::Heads;
 pub use layer_norm::LayerNorm;
 pub use members::Members;
+pub(crate) use members::{mean, spread};
 pub use noise::Noise;
 pub use piecewise::Piecewise;
 
