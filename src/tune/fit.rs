@@ -16,11 +16,13 @@ use std::sync::atomic::AtomicBool;
 
 use super::hyperparameters::{Hyperparameters, Normalization};
 use super::recipe::{Fit, FitEvent, FitRun, Recipe};
-use super::trials::{self, Trial};
+use super::trials::{self, Division, Trial};
 use crate::base::error::{Error, Result};
 use crate::base::rng::Rng;
 use crate::base::text::printable;
 use crate::data::{Dataset, Imputer};
+use crate::linalg::matrix::Matrix;
+use crate::model::calibration::Calibration;
 use crate::model::model::Model;
 use crate::model::preprocessing::Preprocessing;
 use crate::train::{CheckpointInfo, Checkpoints, Event, Run};
@@ -60,9 +62,14 @@ impl Hyperparameters {
             }
             None => Preprocessing::fit(train, self.scaling),
         };
-        let tuned = Tuning::new(&hyperparameters, train, &preprocessing, run)?.run()?;
-        let recipe = tuned.recipe(train, preprocessing);
-        recipe.fit_as(train, Some(&tuned), run)
+        let Tuned { hyperparameters, calibration } =
+            Tuning::new(&hyperparameters, train, &preprocessing, run)?.run()?;
+        let recipe = hyperparameters.recipe(train, preprocessing);
+        let mut fit = recipe.fit_as(train, Some(&hyperparameters), run)?;
+        if let Some(calibration) = calibration {
+            fit.model = fit.model.with_calibration(calibration)?;
+        }
+        Ok(fit)
     }
 
     /// Returns the hyperparameters with the learning rate and the penalty tuned on `train`, which is not yet scaled.
@@ -77,7 +84,7 @@ impl Hyperparameters {
     pub(super) fn tuned_with(&self, train: &Dataset, run: &mut FitRun<'_>) -> Result<Self> {
         self.check(train, false)?;
         let preprocessing = Preprocessing::fit(train, self.scaling);
-        Tuning::new(self, train, &preprocessing, run)?.run()
+        Ok(Tuning::new(self, train, &preprocessing, run)?.run()?.hyperparameters)
     }
 
     /// Returns the network and the trainer for `train`, with preprocessing that is already fitted.
@@ -129,6 +136,20 @@ struct Tuning<'t, 'r> {
     found: Option<CheckpointInfo>,
 }
 
+/// The result of the tuning.
+struct Tuned {
+    hyperparameters: Hyperparameters,
+    calibration: Option<Calibration>,
+}
+
+/// Trials, and the networks of the best of them for each division: `None` for those that ended before the run was
+/// resumed.
+#[derive(Default)]
+struct Tried {
+    trials: Vec<Trial>,
+    models: Vec<Option<Model>>,
+}
+
 impl<'t, 'r> Tuning<'t, 'r> {
     fn new(
         start: &Hyperparameters,
@@ -151,7 +172,7 @@ impl<'t, 'r> Tuning<'t, 'r> {
         Ok(Tuning { start, train, preprocessing, run, found })
     }
 
-    fn run(mut self) -> Result<Hyperparameters> {
+    fn run(mut self) -> Result<Tuned> {
         let mut tuned = self.start.clone();
         if tuned.tune_learning_rate {
             let rate = match self.kept("learning rate") {
@@ -160,26 +181,75 @@ impl<'t, 'r> Tuning<'t, 'r> {
             };
             tuned.optimizer = rate.map_or(tuned.optimizer, |rate| tuned.optimizer.with_learning_rate(rate));
         }
-        if tuned.tunes() {
-            let candidates = trials::candidates(&tuned, self.train.len());
-            let chosen = self.found.as_ref().and_then(|found| found.note(CHOSEN));
-            tuned = match chosen {
-                Some(index) => {
-                    trials::choose(&tuned, index.parse().ok().and_then(|index: usize| candidates.get(index)))
-                }
+        if !tuned.tunes() {
+            return Ok(Tuned { hyperparameters: tuned.resolved(), calibration: None });
+        }
+        let candidates = trials::candidates(&tuned, self.train.len());
+        let divisions = self.divisions(&candidates)?;
+        let (best, models) = match self.found.as_ref().and_then(|found| found.note(CHOSEN)) {
+            Some(index) => (index.parse().ok(), Vec::new()),
+            None => {
+                let Tried { trials, models } = self.trials(&candidates, &divisions)?;
+                let best = trials::best(&trials);
+                let chosen = trials::choose(&tuned, best.map(|best| &candidates[best]));
+                let _ = self.run.event(FitEvent::Tuned { hyperparameters: &chosen, trials: &trials });
+                let note = best.map_or("none".into(), |best| best.to_string());
+                // The file is that of the last trial; the training proper has none yet.
+                self.run.active = self.run.active.take().map(|file| file.start_over().note(CHOSEN, note));
+                (best, models)
+            }
+        };
+        let best = best.and_then(|best: usize| candidates.get(best));
+        let calibration = match best.filter(|_| tuned.calibrate) {
+            Some(best) => self.calibration(best, &divisions, models)?,
+            None => None,
+        };
+        Ok(Tuned { hyperparameters: trials::choose(&tuned, best), calibration })
+    }
+
+    /// Returns the divisions of the data for trials; none if there are no candidates.
+    fn divisions(&self, candidates: &[Hyperparameters]) -> Result<Vec<Division>> {
+        if candidates.is_empty() {
+            return Ok(Vec::new());
+        }
+        self.train.check_memory(2, 0)?;
+        trials::divisions(&self.start, self.train)
+    }
+
+    /// Measures a calibration on the examples that were held out of the trial that was chosen. Networks that are not
+    /// there are trained again: a checkpoint does not keep them.
+    fn calibration(
+        &mut self,
+        chosen: &Hyperparameters,
+        divisions: &[Division],
+        models: Vec<Option<Model>>,
+    ) -> Result<Option<Calibration>> {
+        let (mut outputs, mut spreads) = (Vec::new(), Vec::new());
+        let mut held_out: Option<Dataset> = None;
+        let mut models = models.into_iter();
+        let active = self.run.active.take();
+        for (index, division) in divisions.iter().enumerate() {
+            let model = match models.next().flatten() {
+                Some(model) => Some(model),
                 None => {
-                    let trials = self.trials(&candidates)?;
-                    let best = trials::best(&trials);
-                    let chosen = trials::choose(&tuned, best.map(|best| &candidates[best]));
-                    let _ = self.run.event(FitEvent::Tuned { hyperparameters: &chosen, trials: &trials });
-                    let note = best.map_or("none".into(), |best| best.to_string());
-                    // The file is that of the last trial; the training proper has none yet.
-                    self.run.active = self.run.active.take().map(|file| file.start_over().note(CHOSEN, note));
-                    chosen
+                    let attempt = Attempt { index, attempts: divisions.len(), hyperparameters: chosen, ended: &[] };
+                    self.attempt(&attempt, &division.learned, false)?
                 }
             };
+            let Some(model) = model else { return Ok(None) };
+            let (of_rows, differences) = model.predict_with_spread(division.scored.features())?;
+            outputs.extend_from_slice(of_rows.as_slice());
+            spreads.extend_from_slice(differences.as_slice());
+            match &mut held_out {
+                None => held_out = Some(division.scored.clone()),
+                Some(before) => before.append(&division.scored)?,
+            }
         }
-        Ok(tuned.resolved())
+        self.run.active = active;
+        let Some(held_out) = held_out else { return Ok(None) };
+        let columns = outputs.len() / held_out.len();
+        let [outputs, spreads] = [outputs, spreads].map(|values| Matrix::from_vec(held_out.len(), columns, values));
+        Ok(Calibration::fit(&outputs, &spreads, held_out.targets()))
     }
 
     /// Returns a number among the settings in the checkpoint.
@@ -212,36 +282,38 @@ impl<'t, 'r> Tuning<'t, 'r> {
     }
 
     /// Trains a network with each candidate, on a part of the examples, and scores it on the others.
-    fn trials(&mut self, candidates: &[Hyperparameters]) -> Result<Vec<Trial>> {
-        if candidates.is_empty() {
-            return Ok(Vec::new());
-        }
-        self.train.check_memory(2, 0)?;
-        let divisions = trials::divisions(&self.start, self.train)?;
-        if divisions.is_empty() {
-            return Ok(Vec::new());
-        }
+    fn trials(&mut self, candidates: &[Hyperparameters], divisions: &[Division]) -> Result<Tried> {
         let attempts = candidates.len() * divisions.len();
+        if attempts == 0 {
+            return Ok(Tried::default());
+        }
         let mut losses = self.ended_trials().unwrap_or_default();
         losses.truncate(attempts - 1);
         let resumed = losses.len();
-        let mut trials = Vec::new();
+        let mut tried = Tried::default();
         for (i, hyperparameters) in candidates.iter().enumerate() {
-            let mut score = None;
+            let (mut score, mut models) = (None, Vec::new());
             for (j, division) in divisions.iter().enumerate() {
                 let index = i * divisions.len() + j;
-                if index >= resumed {
+                let model = if index < resumed {
+                    None
+                } else {
                     let attempt = Attempt { index, attempts, hyperparameters, ended: &losses };
-                    let trained = self.attempt(&attempt, &division.learned, index == resumed)?;
-                    score = trained.map(|model| model.score(&division.scored)).transpose()?;
+                    let model = self.attempt(&attempt, &division.learned, index == resumed)?;
+                    score = model.as_ref().map(|model| model.score(&division.scored)).transpose()?;
                     losses.push(score.as_ref().map(|score| score.loss).filter(|loss| loss.is_finite()));
-                }
+                    model
+                };
+                models.push(model);
             }
-            let loss = trials::mean_loss(&divisions, &losses[i * divisions.len()..]);
+            let loss = trials::mean_loss(divisions, &losses[i * divisions.len()..]);
             let score = score.filter(|_| divisions.len() == 1);
-            trials.push(Trial { hyperparameters: hyperparameters.clone(), score, loss });
+            tried.trials.push(Trial { hyperparameters: hyperparameters.clone(), score, loss });
+            if trials::best(&tried.trials) == Some(i) {
+                tried.models = models;
+            }
         }
-        Ok(trials)
+        Ok(tried)
     }
 
     /// Trains a network of a trial, from a checkpoint if it is that of this trial; `None` if it diverged.

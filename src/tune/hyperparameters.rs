@@ -70,6 +70,9 @@ pub struct Hyperparameters {
     /// of 0.2 if there is none, on 80 % of the examples (below 500 examples, on four fifths of them five times), and
     /// continues with those epochs and that dropout that gave the lowest loss on the others. Not with `tune_penalty`.
     pub tune_epochs: bool,
+    /// Whether [`fit`](Self::fit) measures a [`Calibration`](crate::model::Calibration) on the examples that trials are
+    /// scored on; without any trials, it trains once on the others for that.
+    pub calibrate: bool,
     /// The learning-rate schedule.
     pub schedule: Schedule,
     /// The fraction of the steps, in [0, 1], over which the learning rate increases from a tenth.
@@ -184,12 +187,13 @@ impl Hyperparameters {
 
     /// Returns whether [`fit`](Self::fit) begins with trials.
     pub(super) fn tunes(&self) -> bool {
-        self.tune_penalty || self.tune_epochs
+        self.tune_penalty || self.tune_epochs || self.calibrate
     }
 
     /// Returns the same hyperparameters with nothing left for trials.
     pub(super) fn resolved(&self) -> Self {
-        Hyperparameters { tune_learning_rate: false, tune_penalty: false, tune_epochs: false, ..self.clone() }
+        let (tune_learning_rate, tune_penalty, tune_epochs) = (false, false, false);
+        Hyperparameters { tune_learning_rate, tune_penalty, tune_epochs, ..self.clone() }
     }
 
     /// Returns the number of weights and biases in the dense layers of a network for `train`.
@@ -219,6 +223,7 @@ impl fmt::Display for Hyperparameters {
             penalty,
             tune_penalty,
             tune_epochs,
+            calibrate,
             schedule,
             warmup,
             epochs,
@@ -247,7 +252,7 @@ impl fmt::Display for Hyperparameters {
         write!(f, " members={members} bins={bins} embedding={embedding}")?;
         write!(f, " dropout={dropout} noise={noise} loss={loss} optimizer={optimizer} penalty={penalty}")?;
         write!(f, " tune_learning_rate={tune_learning_rate} tune_penalty={tune_penalty}")?;
-        write!(f, " tune_epochs={tune_epochs} schedule={schedule}")?;
+        write!(f, " tune_epochs={tune_epochs} calibrate={calibrate} schedule={schedule}")?;
         write!(f, " warmup={warmup} epochs={epochs} batch_size={batch_size} restarts={restarts}")?;
         write!(f, " clip_norm={clip_norm} clip_value={clip_value} max_norm={max_norm}")?;
         write!(f, " label_smoothing={label_smoothing} balanced={balanced} scaling={scaling}")?;

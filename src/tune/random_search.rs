@@ -146,7 +146,7 @@ impl RandomSearch {
         }
         let _ = observer(SearchEvent::Begin { train: &learned, validation: &scored });
         let mut run = FitRun::default().observe(|event| observer(SearchEvent::Fit { index: None, event }));
-        let usual = usual.tuned_with(&learned, &mut run)?;
+        let usual = Hyperparameters { calibrate: false, ..usual }.tuned_with(&learned, &mut run)?;
         drop(run);
         let (mut trials, mut overrides, mut failure) = (Vec::new(), Vec::new(), None);
         for index in 0..self.trials {
@@ -187,7 +187,8 @@ impl RandomSearch {
             let nothing = || Error::Mismatch("no trial has a finite loss: check the data for extreme values".into());
             return Err(failure.unwrap_or_else(nothing));
         };
-        Ok(Tuned { best: overrides[best_trial].for_data(train), best_trial, trials })
+        let best = Overrides { calibrate: self.given.calibrate, ..overrides.swap_remove(best_trial) };
+        Ok(Tuned { best: best.for_data(train), best_trial, trials })
     }
 
     /// Returns the tuned defaults as overrides, without the epochs, which follow from the number of examples.
@@ -226,6 +227,8 @@ impl RandomSearch {
             dropout: given.dropout.or(Some(drawn.dropout)),
             weight_decay: given.weight_decay.or(Some(weight_decay)),
             tune_penalty: Some(false),
+            tune_epochs: Some(false),
+            calibrate: Some(false),
             ..given
         }
     }
