@@ -259,7 +259,8 @@ fn check_members(layers: &[Layer]) -> Result<()> {
         };
         if !fits {
             return Err(Error::Mismatch(format!(
-                "layer {i}, {layer}, does not fit {members} members: `members` is there once, for two or more, `mean` is                  the last layer, all have the same number, and batch normalization is before them"
+                "layer {i}, {layer}, does not fit {members} members: `members` is there once, for two or more, `mean` is \
+                 the last layer, all have the same number, and batch normalization is before them"
             )));
         }
         members = next;
