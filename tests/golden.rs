@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
-use palmnet::nn::{BatchNorm, Dense, Layer};
+use palmnet::nn::{BatchNorm, Dense, Embedding, Heads, Layer, Members, Piecewise, Role};
 use palmnet::optim::{AdaGrad, NAdam, Optimizer, RmsProp, Rprop, Rule, Scheduler};
 use palmnet::{Activation, Adam, Loss, Matrix, Network, Penalty, Schedule, Sgd, Workspace};
 
@@ -30,8 +30,9 @@ impl Golden {
             let (shape, offsets) = (integers(shape), integers(offsets));
             let values = numbers[offsets[0]..offsets[1]].chunks_exact(4);
             let values = values.map(|b| f32::from_le_bytes(b.try_into().unwrap())).collect();
-            // A vector becomes a matrix of one row.
-            let (rows, columns) = if let [n] = shape[..] { (1, n) } else { (shape[0], shape[1]) };
+            // A vector becomes a matrix of one row, the matrices of several members one below the other.
+            let (&columns, others) = shape.split_last().unwrap();
+            let rows = others.iter().product();
             let tensor = name_in_front.rsplit('"').next().unwrap();
             tensors.insert(tensor.to_string(), Matrix::from_vec(rows, columns, values));
             name_in_front = rest;
@@ -46,6 +47,17 @@ impl Golden {
     /// Compares `got` with a tensor: within 10⁻⁵ relative plus 10⁻⁶ absolute.
     fn expect(&self, tensor: &str, got: &[f32]) {
         agree(&format!("{}: {tensor}", self.name), got, self.get(tensor).as_slice());
+    }
+
+    /// Compares the numbers of all tensors of these names, which `got` has one after the other, with `kind.name`.
+    fn expect_all(&self, kind: &str, names: &[String], mut got: &[f32]) {
+        for name in names {
+            let name = format!("{kind}.{name}");
+            let (of_tensor, rest) = got.split_at(self.get(&name).as_slice().len());
+            self.expect(&name, of_tensor);
+            got = rest;
+        }
+        assert!(got.is_empty(), "{}: {kind}", self.name);
     }
 }
 
@@ -157,20 +169,11 @@ fn network(name: &str, activations: &[Activation], loss: Loss) {
         }
         golden.expect(&format!("loss{step}"), &[workspace.backward(&network, loss, target).unwrap() as f32]);
         if step == 0 {
-            let mut rest = workspace.gradient();
-            for name in &names {
-                let name = format!("gradient.{name}");
-                let (gradient, after) = rest.split_at(golden.get(&name).as_slice().len());
-                golden.expect(&name, gradient);
-                rest = after;
-            }
-            assert!(rest.is_empty());
+            golden.expect_all("gradient", &names, workspace.gradient());
         }
         optimizer.step(&mut network, workspace.gradient());
     }
-    for (name, parameters) in names.iter().zip(network.parameters()) {
-        golden.expect(&format!("after3.{name}"), parameters);
-    }
+    golden.expect_all("after3", &names, &network.parameters().collect::<Vec<_>>().concat());
 }
 
 #[test]
@@ -184,6 +187,93 @@ fn networks_match_pytorch() {
     network("relu_cross_entropy", &[Relu, Relu, Softmax], Loss::CrossEntropy);
     network("elu_leaky_bce", &[Elu(1.0), LeakyRelu(0.01), Identity], Loss::BinaryCrossEntropyLogits);
     network("elu_leaky_bce", &[Elu(1.0), LeakyRelu(0.01), Sigmoid], Loss::BinaryCrossEntropy);
+}
+
+/// The encoding of an ensemble's file: edges of each column, and roles of the inputs and of the codes after them.
+fn encoding(golden: &Golden) -> (Piecewise, Embedding) {
+    let mut edges = golden.get("piecewise.edges").as_slice();
+    let mut column = |&bins: &f32| {
+        let count = if bins > 0.0 { bins as usize + 1 } else { 0 };
+        let of_column;
+        (of_column, edges) = edges.split_at(count);
+        (bins >= 0.0).then(|| of_column.to_vec())
+    };
+    let columns = golden.get("piecewise.bins").as_slice().iter().map(&mut column).collect();
+    let role = |&role: &f32| match role {
+        -1.0 => Role::Kept,
+        -2.0 => Role::Dropped,
+        group => Role::Group(group as u32),
+    };
+    let roles = golden.get("embedding.roles").as_slice().iter().map(role).collect();
+    let (weights, bias) = (golden.get("embedding.embeddings").clone(), golden.get("embedding.bias"));
+    let embedding = Embedding::from_parts(roles, weights, bias.as_slice().to_vec()).unwrap();
+    (Piecewise::new(columns).unwrap(), embedding)
+}
+
+/// Three steps on an ensemble with an encoding: `last` is the activation of the heads.
+fn ensemble(name: &str, last: Activation, loss: Loss, rule: impl Into<Rule>, penalty: Penalty) {
+    let golden = Golden::read(&format!("ensemble_{name}"));
+    let (x, target) = (golden.get("x"), golden.get("target"));
+    let pair = |layer: &str, first: &str, second: &str| {
+        let [first, second] = [first, second].map(|tensor| golden.get(&format!("{layer}.{tensor}")).clone());
+        (first, second.as_slice().to_vec())
+    };
+    let dense = |layer| {
+        let (weights, bias) = pair(layer, "weights", "bias");
+        Layer::Dense(Dense::new(weights, bias))
+    };
+    let members = |layer, spreads| {
+        let (scale, shift) = pair(layer, "scale", "shift");
+        Layer::Members(Members::from_parts(scale, shift, spreads))
+    };
+    let (piecewise, embedding) = encoding(&golden);
+    let (weights, bias) = pair("heads", "weights", "bias");
+    let count = golden.get("members.scale").rows();
+    let layers = vec![
+        Layer::Piecewise(piecewise),
+        Layer::Embedding(embedding),
+        members("members", true),
+        dense("dense0"),
+        members("adapter", false),
+        Layer::Activation(Activation::Relu),
+        dense("dense1"),
+        Layer::Heads(Heads::from_parts(count, weights, bias)),
+        Layer::Activation(last),
+        Layer::Mean(count),
+    ];
+    let names = [
+        ("embedding", ["embeddings", "bias"]),
+        ("members", ["scale", "shift"]),
+        ("dense0", ["weights", "bias"]),
+        ("adapter", ["scale", "shift"]),
+        ("dense1", ["weights", "bias"]),
+        ("heads", ["weights", "bias"]),
+    ];
+    let names: Vec<String> =
+        names.iter().flat_map(|(layer, tensors)| tensors.map(|tensor| format!("{layer}.{tensor}"))).collect();
+    let mut network = Network::from_layers(x.columns(), layers).unwrap();
+    golden.expect("output", network.predict(x).as_slice());
+    let mut workspace = Workspace::new(&network, 0);
+    let mut optimizer = Optimizer::new(rule, &network).penalty(penalty);
+    for step in 0..3 {
+        workspace.forward(&network, x);
+        golden.expect(&format!("loss{step}"), &[workspace.backward(&network, loss, target).unwrap() as f32]);
+        if step == 0 {
+            golden.expect_all("gradient", &names, workspace.gradient());
+        }
+        optimizer.step(&mut network, workspace.gradient());
+    }
+    golden.expect_all("after3", &names, &network.parameters().collect::<Vec<_>>().concat());
+}
+
+#[test]
+fn ensembles_match_pytorch() {
+    use Activation::{Identity, Softmax};
+    let none = Penalty::default();
+    ensemble("cross_entropy", Softmax, Loss::CrossEntropy, Sgd::new(0.1), none);
+    ensemble("mse", Identity, Loss::MeanSquaredError, Sgd::new(0.1), none);
+    // Only weights decay: embeddings, scales, shifts and biases do not.
+    ensemble("adamw", Softmax, Loss::CrossEntropy, Adam::new(0.01), none.weight_decay(0.5));
 }
 
 /// The parameters after each step of the first `steps` against the gradients of a file, which are taken in turn.

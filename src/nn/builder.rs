@@ -176,7 +176,7 @@ impl NetworkBuilder {
     }
 
     /// Makes an ensemble of `members` of all layers from here on, which [`heads`](Self::heads) end (Gorishniy, Kotelnikov,
-    /// Babenko, 2024): two or more rows for each example, scaled by random signs at first.
+    /// Babenko, 2024): 2 to 256 rows for each example, scaled by random signs at first.
     ///
     /// ```
     /// use palmnet::{Activation::*, Matrix, Network};

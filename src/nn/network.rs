@@ -9,6 +9,10 @@ use crate::nn::activation::Activation;
 use crate::nn::layer::Layer;
 use crate::nn::loss::Loss;
 
+/// The most members of an ensemble. Each is a row of every example, as wide as the widest layer: with more of them, a
+/// small file could ask for any amount of memory.
+const MAX_MEMBERS: usize = 256;
+
 /// A multilayer perceptron.
 ///
 /// ```
@@ -250,7 +254,9 @@ fn check_members(layers: &[Layer]) -> Result<()> {
     let mut members = 1;
     for (i, layer) in layers.iter().enumerate() {
         let (fits, next) = match layer {
-            Layer::Members(layer) if layer.spreads() => (members == 1 && layer.members() > 1, layer.members()),
+            Layer::Members(layer) if layer.spreads() => {
+                (members == 1 && (2..=MAX_MEMBERS).contains(&layer.members()), layer.members())
+            }
             Layer::Members(layer) => (members > 1 && layer.members() == members, members),
             Layer::Heads(heads) => (members > 1 && heads.members() == members, members),
             Layer::Mean(count) => (members > 1 && *count == members && i + 1 == layers.len(), 1),
@@ -259,7 +265,8 @@ fn check_members(layers: &[Layer]) -> Result<()> {
         };
         if !fits {
             return Err(Error::Mismatch(format!(
-                "layer {i}, {layer}, does not fit {members} members: `members` is there once, for two or more, `mean` is                  the last layer, all have the same number, and batch normalization is before them"
+                "layer {i}, {layer}, does not fit {members} members: `members` is there once, for 2 to {MAX_MEMBERS}, \
+                 `mean` is the last layer, all have the same number, and batch normalization is before them"
             )));
         }
         members = next;

@@ -42,7 +42,7 @@ pub struct Hyperparameters {
     pub init: Option<Init>,
     /// The normalization before each hidden activation.
     pub normalization: Option<Normalization>,
-    /// The number of members of the ensemble that the network is, at least 1; 1 for a plain network. Members share the
+    /// The number of members of the ensemble that the network is, from 1 to 256; 1 for a plain network. Members share the
     /// weights of the hidden layers (Gorishniy, Kotelnikov, Babenko, 2024).
     pub members: usize,
     /// The number of bins, two or more, in which each column of numbers is encoded (Gorishniy, Rubachev, Babenko,

@@ -210,6 +210,7 @@ fn layers_of_members_that_do_not_go_together_are_refused() {
         Network::builder(3).adapter().dense(2, Identity),
         Network::builder(3).members(4).dense(2, Identity).batch_norm().heads(2, Identity),
         Network::builder(3).members(4).heads(2, Identity).dense(2, Identity),
+        Network::builder(3).members(257).heads(2, Identity),
         Network::builder(3).members(usize::MAX).heads(2, Identity),
     ];
     for builder in wrong {
