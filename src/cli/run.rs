@@ -124,19 +124,16 @@ pub fn run(
     let (done, best) = (history.epochs.len(), history.best_epoch);
     let kept = if best < done { format!(", weights of epoch {best}") } else { String::new() };
     let (origin, line) = (job.origin.note, (job.origin.line)(hyperparameters.as_ref()));
-    for (name, text) in [
+    let notes = [
         (origin, line.clone()),
         ("palmnet", env!("CARGO_PKG_VERSION").to_string()),
         ("loss", model.loss().to_string()),
         ("epochs", format!("{done}{kept}")),
         ("trained on", counted(job.train.len(), "example")),
         ("train", train.to_string()),
-    ] {
-        model.notes.insert(name.into(), text);
-    }
-    if let Some(score) = &test {
-        model.notes.insert("test".into(), score.to_string());
-    }
+    ];
+    model.notes.extend(notes.map(|(name, text)| (name.into(), text)));
+    model.notes.extend(test.iter().map(|score| ("test".into(), score.to_string())));
     model.save(&job.files.model)?;
     if let Some(file) = &job.files.history {
         write_atomic(file, history.to_csv().as_bytes())?;

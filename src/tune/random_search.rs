@@ -191,7 +191,8 @@ impl RandomSearch {
         Ok(Tuned { best: best.for_data(train), best_trial, trials })
     }
 
-    /// Returns the tuned defaults as overrides, without the epochs, which follow from the number of examples.
+    /// Returns the tuned defaults as overrides; without the epochs of a plain network, which follow from the number of
+    /// examples.
     fn unchanged(&self, usual: &Hyperparameters) -> Overrides {
         Overrides { l1: Some(usual.penalty.l1), ..self.with(usual.clone(), usual.penalty.weight_decay) }
     }
@@ -220,7 +221,9 @@ impl RandomSearch {
     /// Returns the given hyperparameters, with those that are not given taken from `drawn`.
     fn with(&self, drawn: Hyperparameters, weight_decay: f32) -> Overrides {
         let given = self.given.clone();
+        let epochs = (drawn.members > 1).then_some(drawn.epochs);
         Overrides {
+            epochs: given.epochs.or(epochs),
             hidden: given.hidden.or(Some(drawn.hidden)),
             learning_rate: given.learning_rate.or(Some(drawn.optimizer.learning_rate())),
             batch_size: given.batch_size.or(Some(drawn.batch_size)),

@@ -1,6 +1,6 @@
 //! The defaults of the library are those of the command: the same weights, bit by bit.
 
-use palmnet::tune::{Overrides, RandomSearch, cross_validate};
+use palmnet::tune::{Normalization, Overrides, RandomSearch, cross_validate};
 use palmnet::{Dataset, Hyperparameters, Model, Target, generate};
 
 use super::*;
@@ -85,17 +85,29 @@ fn random_search_gives_the_weights_of_the_command() {
 #[test]
 fn defaults_depend_on_the_data() {
     let table = generate::moons(100, 0.2, 1);
-    let hyperparameters = Hyperparameters::for_data(&table);
+    let ensemble = Hyperparameters::for_data(&table);
+    assert_eq!((&ensemble.hidden[..], ensemble.batch_size, ensemble.epochs), (&[64, 64, 64][..], 32, 150));
+    assert_eq!((ensemble.members, ensemble.bins, ensemble.embedding, ensemble.restarts), (16, 16, 8, 1));
+    assert!(ensemble.tune_epochs && ensemble.calibrate && !ensemble.tune_penalty);
+    // A bin for a hundred examples, and 4,000 steps of 128 in 12,000 of them.
+    let large = Hyperparameters::for_data(&generate::moons(12_000, 0.2, 1));
+    assert_eq!((large.bins, large.batch_size, large.epochs), (64, 128, 42));
+    let fast = Overrides { fast: true, ..Overrides::default() };
+    let hyperparameters = fast.for_data(&table);
     assert_eq!(
         (&hyperparameters.hidden[..], hyperparameters.batch_size, hyperparameters.epochs),
         (&[64, 64, 64][..], 16, 200)
     );
-    assert!(hyperparameters.tune_penalty);
+    assert_eq!((hyperparameters.members, hyperparameters.bins, hyperparameters.embedding), (1, 0, 0));
+    assert!(hyperparameters.tune_penalty && !hyperparameters.tune_epochs && !hyperparameters.calibrate);
     assert_eq!(hyperparameters.optimizer.name(), "adamw");
     let images = Hyperparameters::for_data(&generate::digits());
     // 6,000 steps of 64 in 1,797 examples.
     assert_eq!((&images.hidden[..], images.batch_size, images.epochs), (&[128, 128][..], 64, 200));
     // 2·4 + 4 + 4·2 + 2 = 22 parameters are few: a bad start could spoil them.
-    let small = Overrides { hidden: Some(vec![4]), ..Overrides::default() }.for_data(&table);
+    let small = Overrides { hidden: Some(vec![4]), fast: true, ..Overrides::default() }.for_data(&table);
     assert_eq!(small.restarts, 5);
+    // Batch normalization and methods of all examples are not for members.
+    let normalized = Overrides { normalization: Some(Normalization::Batch), ..Overrides::default() };
+    assert_eq!(normalized.for_data(&table).members, 1);
 }

@@ -6,7 +6,7 @@ const TABLES: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/data/tables/");
 
 /// Trains on a table; returns the report and the warnings, each without line breaks.
 fn train(folder: &Folder, words: &str) -> Run {
-    let mut run = folder.run(&format!("train {TABLES}{words} --hidden 8"));
+    let mut run = folder.run(&format!("train {TABLES}{words} --fast --hidden 8"));
     run.err = run.err.split_whitespace().collect::<Vec<_>>().join(" ");
     run
 }
@@ -70,7 +70,7 @@ fn numbers_are_learned_wherever_they_lie() {
         ("const_feature.csv", 0.999),
         ("near_const.csv", 0.99),
     ] {
-        let run = folder.run(&format!("train {TABLES}{words} --quiet"));
+        let run = folder.run(&format!("train {TABLES}{words} --fast --quiet"));
         assert!(r2(&run) >= least, "{words}: {}", run.out);
     }
     // Predictions are in the units of the file, to the decimals that the network has.
@@ -87,7 +87,7 @@ fn numbers_are_learned_wherever_they_lie() {
 fn constant_features_move_no_prediction_later() {
     let folder = Folder::new();
     for scale in ["standard", "minmax", "none"] {
-        folder.run(&format!("train {TABLES}const_feature.csv --quiet --scale {scale}")).ok();
+        folder.run(&format!("train {TABLES}const_feature.csv --fast --quiet --scale {scale}")).ok();
         folder.write("later.csv", "a,k\n1,14.62\n1,100\n1,-1e6\n");
         let run = folder.run("predict model.safetensors later.csv");
         let predictions: Vec<f64> = run.out.lines().map(|line| line.parse().unwrap()).collect();
@@ -118,7 +118,7 @@ fn decorated_twins_give_the_same_model() {
     };
     let train = |name: &str, text: String| {
         folder.write(&format!("{name}.csv"), text);
-        folder.run(&format!("train {name}.csv --quiet --hidden 4 --epochs 3 -o {name}")).ok();
+        folder.run(&format!("train {name}.csv --fast --quiet --hidden 4 --epochs 3 -o {name}")).ok();
         let bytes = folder.bytes(name);
         let header = u64::from_le_bytes(bytes[..8].try_into().unwrap()) as usize;
         bytes[8 + header..].to_vec()

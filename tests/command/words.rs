@@ -363,12 +363,12 @@ fn extreme_settings() {
     let folder = Folder::of_irises();
     let most = usize::MAX;
     for hidden in [format!("{most}"), format!("{}", most / 8), "3000000000,4000000000".to_string()] {
-        folder.run(&format!("train iris.csv --hidden {hidden}")).fails(1, &["does not fit into memory", "fewer units"]);
+        folder.run(&format!("train iris.csv --fast --hidden {hidden}")).fails(1, &["does not fit into memory", "fewer units"]);
     }
-    let lines = folder.run(&format!("train iris.csv --batch {most} --epochs 2 --json")).json();
+    let lines = folder.run(&format!("train iris.csv --fast --batch {most} --epochs 2 --json")).json();
     assert_eq!(lines.len(), 3);
     // Early stopping and divergence end these at once.
-    folder.run(&format!("train iris.csv --epochs {most} --lr 0.1 --validation 0.3 --patience 1 --quiet")).ok();
+    folder.run(&format!("train iris.csv --fast --epochs {most} --lr 0.1 --validation 0.3 --patience 1 --quiet")).ok();
     folder
         .run("train iris.csv --lr 1e38 --restarts 1")
         .fails(1, &["training diverged in epoch 1, batch ", "learning rate"]);

@@ -35,7 +35,9 @@ fn unusual() -> [Vec<(&'static str, &'static str)>; 2] {
         ("--seed", "9"),
     ];
     let with = |more: &[(&'static str, &'static str)]| common.into_iter().chain(more.iter().copied()).collect();
-    [with(&[("--batch-norm", ""), ("--optimizer", "nadam")]), with(&[("--layer-norm", ""), ("--optimizer", "sgd")])]
+    let plain = [("--fast", ""), ("--batch-norm", ""), ("--optimizer", "nadam")];
+    let members = [("--members", "4"), ("--bins", "5"), ("--embedding", "3")];
+    [with(&plain), with(&[&members[..], &[("--layer-norm", ""), ("--optimizer", "sgd")]].concat())]
 }
 
 fn option(name: &str) -> &'static Opt {

@@ -74,6 +74,7 @@ pub(crate) fn add_product(a: MatrixView<'_>, b: MatrixView<'_>, c: &mut [f32]) {
 /// If the shapes do not fit, or there is no depth.
 pub(crate) fn product_apart(a: MatrixView<'_>, b: MatrixView<'_>, c: &mut [f32], stride: usize) {
     let needed = a.rows.checked_sub(1).map_or(0, |before| before * stride + b.columns);
+    assert!(a.columns > 0 || stride == b.columns, "a product without depth leaves nothing between its rows");
     assert!(stride >= b.columns && c.len() >= needed, "a product of {} × {}, {stride} apart", a.rows, b.columns);
     product_on(isa(), Product { a, b, c, stride, epilogue: &nothing, resume: false });
 }
