@@ -146,8 +146,8 @@ impl Calibration {
         if !(coldest..=hottest).contains(&temperature) {
             return Err("its temperature is not between 0.2 and 5");
         }
-        if rows == 0 {
-            return Err("it has no rows");
+        if (rows as usize) < FEWEST_ROWS {
+            return Err("it has fewer than 30 rows");
         }
         if !floors.iter().all(|&floor| floor > 0.0) {
             return Err("a floor is not above zero");

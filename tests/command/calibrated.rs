@@ -63,6 +63,8 @@ fn intervals_of_predictions() {
     assert_eq!(names(&lines[0]), ["prediction", "interval"]);
     close(&numbers(member(&lines[0], "interval.y")), &[1.61, 2.39]);
     close(&numbers(member(&lines[1], "interval.z, too")), &[-1.9, 5.9]);
+    assert!(folder.run("info model").ok().contains("\ncalibrated on 39 held-out rows\n"));
+    assert_eq!(number(&folder.run("info model --json").json()[0], "calibration.rows"), 39.0);
     // Without the option, nothing changes.
     assert_eq!(folder.run("predict model x.csv").ok(), folder.run("predict plain x.csv").ok());
     // A row that cannot be read has as many cells as the others.
@@ -85,6 +87,7 @@ fn sets_of_predictions() {
     assert_eq!(names(&lines[0]), ["prediction", "probabilities", "set"]);
     assert_eq!(strings(member(&lines[0], "set")), ["c,d", "b"]);
     assert_eq!(strings(member(&lines[1], "set")), ["b", "a"]);
+    assert!(folder.run("info model").ok().contains("\ncalibrated on 99 held-out rows, temperature 1.00\n"));
     folder.write("bad.csv", "x\n0\nwide\n");
     let run = folder.run("predict model bad.csv --set 90");
     assert_eq!((run.status, run.out.lines().nth(2)), (Some(1), Some(",")));
