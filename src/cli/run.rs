@@ -157,10 +157,7 @@ pub fn run(
         results.line(&Json::object(members));
     } else {
         let time = format!("{} in {}{kept}", counted(done, "epoch"), duration(seconds));
-        results.write(&summary(&time, &train, test.as_ref(), targets));
-        if let Some(test) = &test {
-            results.write(&(calibration_line(test) + &coverage_lines(test, &coverage, targets)));
-        }
+        results.write(&summary(&time, &train, test.as_ref(), targets, &coverage));
         let saved = [Some(&job.files.model), job.files.history.as_ref()].into_iter().flatten();
         results.write(&saved.map(|file| format!("saved {file}\n")).collect::<String>());
     }
@@ -182,13 +179,15 @@ fn scores(job: &Job<'_>, model: &Model) -> palmnet::Result<(Score, Option<Score>
     })
 }
 
-/// Returns the scores; several targets have a line each, for the test set if there is one.
-fn summary(time: &str, train: &Score, test: Option<&Score>, targets: &[String]) -> String {
+/// Returns the scores; several targets have a line each, for the test set if there is one. The calibration is that of the
+/// test set: on the rows of the training it would not be honest.
+fn summary(time: &str, train: &Score, test: Option<&Score>, targets: &[String], coverage: &[Coverage]) -> String {
     let mut text = format!("{time}\n{}", wrap(&format!("train {train}"), 0));
     if let Some(test) = test {
-        text += &wrap(&format!("test  {test}"), 0);
+        text += &(wrap(&format!("test  {test}"), 0) + &calibration_line(test));
     }
-    text + &target_lines(test.unwrap_or(train), targets)
+    let scored = test.unwrap_or(train);
+    text + &target_lines(scored, targets) + &coverage_lines(scored, coverage, targets)
 }
 
 /// Saves the last good weights and the history of a training that diverged. Its own failures are only warnings, so that

@@ -18,8 +18,8 @@
 //! Wasserman, 2018).
 //!
 //! - Values: the score is |y − ŷ| / (s + c) with the standard deviation s among the members for this row, so that the
-//!   interval ŷ ± q · (s + c) is wide where they disagree. The floor c is the one of a few with the narrowest intervals;
-//!   for a plain network, whose s is 0, the width is constant.
+//!   interval ŷ ± q · (s + c) is wide where they disagree. The floor c is the one of a few that makes the errors
+//!   likeliest; for a plain network, whose s is 0, the width is constant.
 //! - Classes: the score is 1 − p_true (Sadinle, Lei, Wasserman, 2019), which gives the smallest sets for a level, where
 //!   adaptive sets (Romano, Sesia, Candès, 2020) give larger ones that are as good for easy rows as for hard ones. The
 //!   likeliest class is always in the set: an empty set would help nobody, and a level below the accuracy is exceeded.
@@ -41,7 +41,7 @@ const TEMPERATURES: (f64, f64) = (0.2, 5.0);
 /// 1 / σ² of the prior of ln T.
 const PRIOR: f64 = 4.0;
 /// The floors that are tried, as multiples of the mean spread.
-const FLOORS: [f64; 4] = [0.25, 1.0, 4.0, 16.0];
+const FLOORS: [f64; 6] = [1.0 / 64.0, 1.0 / 16.0, 0.25, 1.0, 4.0, 16.0];
 
 /// The calibration of a model on held-out rows: see [`Model::with_calibration`](crate::Model::with_calibration).
 ///
@@ -146,8 +146,8 @@ impl Calibration {
         if !(coldest..=hottest).contains(&temperature) {
             return Err("its temperature is not between 0.2 and 5");
         }
-        if rows == 0 {
-            return Err("it has no rows");
+        if (rows as usize) < FEWEST_ROWS {
+            return Err("it has fewer than 30 rows");
         }
         if !floors.iter().all(|&floor| floor > 0.0) {
             return Err("a floor is not above zero");
@@ -341,16 +341,16 @@ fn value_scores(outputs: &Matrix, spreads: &Matrix, values: &Matrix, column: usi
         let score = |(at, error): ((usize, usize), &f64)| (error / f64::from(spreads[at] + floor)) as f32;
         pairs().zip(&errors).map(score).collect()
     };
-    // The mean half width of intervals that hold 90 %.
-    let width = |(floor, scores): &(f32, Vec<f32>)| {
-        let mut sorted = scores.clone();
-        sorted.sort_unstable_by(f32::total_cmp);
-        f64::from(sorted[(sorted.len() * 9).div_ceil(10) - 1]) * (mean_spread + f64::from(*floor))
+    // The negative logarithm of the likelihood of errors with a Laplace distribution of scale b · (s + c), per row and up
+    // to a constant: b is the mean of the scores.
+    let unlikelihood = |(floor, scores): &(f32, Vec<f32>)| {
+        let scales = pairs().map(|at| f64::from(ln(spreads[at] + floor))).sum::<f64>() / rows;
+        scales + f64::from(ln((scores.iter().map(|&score| f64::from(score)).sum::<f64>() / rows) as f32))
     };
     let usable = |floor: f64| Some(floor as f32).filter(|floor| *floor > 0.0 && floor.is_finite());
     let floors = FLOORS.iter().filter_map(|factor| usable(factor * mean_spread));
     let tried = floors.map(|floor| (floor, scores(floor)));
-    let best = tried.min_by(|a, b| width(a).total_cmp(&width(b)));
+    let best = tried.min_by(|a, b| unlikelihood(a).total_cmp(&unlikelihood(b)));
     best.unwrap_or_else(|| {
         let floor = usable(mean_error).unwrap_or(1.0);
         (floor, scores(floor))

@@ -58,13 +58,13 @@ fn json_text_of_eval() {
     let out = with_example().run("eval model iris.csv --json").ok();
     let class = |name: &str| format!(r##"{{"class":"{name}","precision":#,"recall":#,"f1":#,"examples":#}}"##);
     let classes = ["setosa", "versicolor", "virginica"].map(class).join(",");
-    let shape = r##"{"examples":#,"loss":#,"accuracy":#,"classes":[CLASSES],"confusion":[[#,#,#],[#,#,#],[#,#,#]]}"##;
+    let shape = r##"{"examples":#,"loss":#,"accuracy":#,"calibration_error":#,"classes":[CLASSES],"confusion":[[#,#,#],[#,#,#],[#,#,#]]}"##;
     let found = numbers_in(&out, &format!("{}\n", shape.replace("CLASSES", &classes)));
     assert!((found[1] - 0.033123641).abs() < 1e-6, "{out}");
     let f1 = [98.0 / 99.0, 100.0 / 101.0];
     let classes = [1.0, 1.0, 1.0, 50.0, 1.0, 0.98, f1[0], 50.0, 50.0 / 51.0, 1.0, f1[1], 50.0];
     let confusion = [50.0, 0.0, 0.0, 0.0, 49.0, 1.0, 0.0, 0.0, 50.0];
-    let expected = [&[150.0, found[1], 149.0 / 150.0], &classes[..], &confusion[..]].concat();
+    let expected = [&[150.0, found[1], 149.0 / 150.0, found[3]], &classes[..], &confusion[..]].concat();
     assert!(found.iter().zip(&expected).all(|(a, b)| (a - b).abs() < 1e-12), "{found:?} for {expected:?}");
     assert_eq!(found.len(), expected.len());
 }
@@ -82,7 +82,7 @@ fn json_text_of_train() {
             assert_eq!(numbers_in(line, &epoch.replace("VALIDATION", validation))[0], number);
         }
         let (done, settings) = lines[2].split_once(r#","model":"m","settings":"palmnet train iris.csv "#).unwrap();
-        let score = r##"{"loss":#,"accuracy":#}"##;
+        let score = r##"{"loss":#,"accuracy":#,"calibration_error":#}"##;
         let shape = format!(r##"{{"event":"done","epochs":#,"seconds":#,"train":{score},"test":{score}"##);
         assert_eq!(numbers_in(done, &shape)[0], 2.0);
         assert!(settings.ends_with(r#" --seed 0"}"#), "{settings}");

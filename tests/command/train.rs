@@ -70,7 +70,7 @@ fn train_json_of_a_classifier() {
     assert_eq!(text(done, "model"), "a.safetensors");
     assert!(text(done, "settings").starts_with("palmnet train iris.csv --hidden 16,8 "), "{done}");
     for part in ["train", "test"] {
-        assert_eq!(names(member(done, part)), ["loss", "accuracy"]);
+        assert_eq!(names(member(done, part)), ["loss", "accuracy", "calibration_error"]);
         assert!(number(done, &format!("{part}.loss")) > 0.0);
     }
     assert!(number(done, "train.accuracy") > 0.9);
@@ -81,7 +81,7 @@ fn eval_json_of_a_classifier() {
     let (folder, _) = trained_classifier();
     let evaluation = &folder.run("eval a.safetensors iris.csv --json").json()[..];
     let [evaluation] = evaluation else { panic!("{evaluation:?}") };
-    assert_eq!(names(evaluation), ["examples", "loss", "accuracy", "classes", "confusion"]);
+    assert_eq!(names(evaluation), ["examples", "loss", "accuracy", "calibration_error", "classes", "confusion"]);
     assert_eq!(number(evaluation, "examples"), 150.0);
     let classes = member(evaluation, "classes").as_array().unwrap();
     let confusion: Vec<Vec<f64>> = member(evaluation, "confusion").as_array().unwrap().iter().map(numbers).collect();

@@ -363,7 +363,9 @@ fn extreme_settings() {
     let folder = Folder::of_irises();
     let most = usize::MAX;
     for hidden in [format!("{most}"), format!("{}", most / 8), "3000000000,4000000000".to_string()] {
-        folder.run(&format!("train iris.csv --fast --hidden {hidden}")).fails(1, &["does not fit into memory", "fewer units"]);
+        folder
+            .run(&format!("train iris.csv --fast --hidden {hidden}"))
+            .fails(1, &["does not fit into memory", "fewer units"]);
     }
     let lines = folder.run(&format!("train iris.csv --fast --batch {most} --epochs 2 --json")).json();
     assert_eq!(lines.len(), 3);

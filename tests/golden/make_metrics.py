@@ -1,4 +1,4 @@
-"""Prints the expectations of tests/model/probability_metrics.rs, computed by scikit-learn (1.9.1) and NumPy.
+"""Prints the expectations of tests/model/probability_metrics.rs and calibration.rs, computed by scikit-learn (1.9.1) and NumPy.
 
     python3 -m venv venv && venv/bin/pip install scikit-learn && venv/bin/python tests/golden/make_metrics.py
 
@@ -19,6 +19,22 @@ def calibration_error(confidence, correct, bins):
     return error
 
 
+def temperature(p, truth):
+    """Guo et al., 2017, with the prior of ln T and the clipping of the crate: the minimum by golden sections."""
+    logs = np.log(np.maximum(p, 2.0**-23))
+
+    def loss(u):
+        z = logs * np.exp(-u)
+        z -= z.max(axis=1, keepdims=True)
+        return (np.log(np.exp(z).sum(axis=1)) - z[np.arange(len(truth)), truth]).sum() + 2 * u * u
+
+    low, high, golden = np.log(0.2), np.log(5), (5**0.5 - 1) / 2
+    for _ in range(100):
+        a, b = high - golden * (high - low), low + golden * (high - low)
+        low, high = (low, b) if loss(a) < loss(b) else (a, high)
+    return np.exp(low)
+
+
 def multiples(seed, rows, columns):
     """A linear congruential generator, whose numbers no version of NumPy changes."""
     state, values = seed, []
@@ -37,6 +53,7 @@ print("binary truth", truth.tolist())
 print("binary roc_auc", repr(float(m.roc_auc_score(truth, p))))
 print("binary average_precision", repr(float(m.average_precision_score(truth, p))))
 print("binary brier", repr(float(m.brier_score_loss(truth, p))))
+print("binary temperature", repr(float(temperature(np.stack([1 - p, p], axis=1), truth))))
 predicted = p > 0.5
 print("binary calibration", repr(float(calibration_error(np.maximum(p, 1 - p), predicted == truth, 10))))
 print("binary balanced_accuracy", repr(float(m.balanced_accuracy_score(truth, predicted))))
@@ -60,6 +77,8 @@ print("multi roc_auc", repr(float(m.roc_auc_score(truth, p, multi_class="ovr", a
 one_hot = np.eye(4)[truth]
 print("multi average_precision", repr(float(m.average_precision_score(one_hot, p, average="macro"))))
 print("multi brier", repr(float(m.brier_score_loss(truth, p))))
+print("multi temperature", repr(float(temperature(p, truth))))
+print("sure temperature", repr(float(temperature(np.full((30, 2), [0.98, 0.02]), np.zeros(30, int)))))
 predicted = p.argmax(axis=1)
 print("multi calibration", repr(float(calibration_error(p.max(axis=1), predicted == truth, 15))))
 print("multi balanced_accuracy", repr(float(m.balanced_accuracy_score(truth, predicted))))

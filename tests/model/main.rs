@@ -1,6 +1,7 @@
 //! Models: their files, from JSON up, their predictions and their metrics.
 
 mod atomic;
+mod calibration;
 mod damaged;
 mod json;
 mod metrics;

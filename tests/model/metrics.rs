@@ -95,7 +95,7 @@ fn metrics_without_examples() {
     assert!(metrics.accuracy().is_nan() && metrics.log_loss().is_nan());
     assert_scores(metrics.macro_average(), [0.0; 3]);
     assert_scores(metrics.weighted_average(), [0.0; 3]);
-    assert!(metrics.report(&[], 40).ends_with("accuracy NaN, log loss NaN\n"));
+    assert!(metrics.report(&[], 40).ends_with("accuracy NaN, log loss NaN\ncalibration error NaN\n"));
     metrics.confusion_table(&[], 40);
     Classification::from_probabilities(&Matrix::zeros(0, 0), &[]).confusion_table(&[], 40);
     for (rows, columns) in [(0, 1), (1, 0), (0, 0)] {

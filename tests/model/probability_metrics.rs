@@ -17,7 +17,7 @@ const BINARY: [u8; 40] = [
     46, 31, 55, 43, 52, 22, 21, 4, 46, 22, 37, 4, 28, 18, 6, 18, 16, 43, 3, 18, 15, 34, 34, 19, 13, 18, 25, 52, 34, 18,
     22, 40, 1, 21, 43, 40, 39, 10, 30, 10,
 ];
-const BINARY_TRUTH: [u32; 40] = [
+pub const BINARY_TRUTH: [u32; 40] = [
     0, 0, 1, 0, 1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1, 0, 0, 1, 1, 0, 0, 0, 0, 1, 0, 1, 1, 0,
     0, 0,
 ];
@@ -83,21 +83,21 @@ const MULTI: [[u8; 4]; 60] = [
     [20, 21, 14, 9],
     [31, 16, 8, 9],
 ];
-const MULTI_TRUTH: [u32; 60] = [
+pub const MULTI_TRUTH: [u32; 60] = [
     2, 1, 0, 0, 2, 2, 2, 0, 3, 1, 0, 1, 2, 2, 3, 1, 2, 2, 3, 0, 0, 1, 3, 1, 1, 3, 3, 0, 0, 1, 0, 0, 0, 1, 1, 1, 2, 0,
     2, 0, 0, 3, 1, 2, 2, 2, 2, 1, 1, 1, 2, 2, 3, 1, 2, 0, 1, 2, 2, 0,
 ];
 
-fn binary() -> Matrix {
+pub fn binary() -> Matrix {
     Matrix::from_rows(&BINARY.map(|p| [f32::from(p) / 64.0]))
 }
 
-fn multi() -> Matrix {
+pub fn multi() -> Matrix {
     Matrix::from_rows(&MULTI.map(|row| row.map(|p| f32::from(p) / 64.0)))
 }
 
 /// The same probabilities, with a column for each of the two classes.
-fn two_columns(column: &Matrix) -> Matrix {
+pub fn two_columns(column: &Matrix) -> Matrix {
     let rows: Vec<[f32; 2]> = column.as_slice().iter().map(|p| [1.0 - p, *p]).collect();
     Matrix::from_rows(&rows)
 }
@@ -123,6 +123,8 @@ fn multiclass_metrics_as_scikit_learn() {
     close(brier_score(&p, &MULTI_TRUTH), 0.5492350260416666);
     close(calibration_error(&p, &MULTI_TRUTH, 15), 0.29713541666666665);
     let metrics = Classification::from_probabilities(&p, &MULTI_TRUTH);
+    close(metrics.calibration_error().unwrap(), 0.29713541666666665);
+    assert_eq!(Classification::new(2, &[0, 1], &[0, 1], 0.0).calibration_error(), None);
     close(metrics.balanced_accuracy(), 0.6977554179566563);
     close(metrics.matthews_correlation(), 0.5752195060585763);
 }

@@ -8,6 +8,7 @@ use palmnet::unversioned::Json;
 
 use crate::cli::Failure;
 use crate::cli::arguments::{Arguments, Command};
+use crate::cli::format::counted;
 use crate::cli::options::JSON;
 use crate::cli::report::shape;
 use crate::cli::terminal::wrap;
@@ -52,6 +53,10 @@ pub fn run(arguments: &Arguments, out: &mut dyn Write) -> Result<(), Failure> {
         if let Some(imputer) = model.preprocessing().imputer() {
             members.insert(3, ("fill", numbers(imputer.fill())));
         }
+        if let Some(found) = model.calibration() {
+            let calibration = [("rows", found.rows().into()), ("temperature", found.temperature().into())];
+            members.push(("calibration", Json::object(calibration)));
+        }
         return Ok(writeln!(out, "{}", Json::object(members))?);
     }
     writeln!(out, "network {}\n\n{network}\n", shape(network))?;
@@ -74,6 +79,14 @@ pub fn run(arguments: &Arguments, out: &mut dyn Write) -> Result<(), Failure> {
         TargetSchema::Values { names } => format!("predicts: {}", names.join(", ")),
     };
     write!(out, "{}", wrap(&target, 0))?;
+    if let Some(found) = model.calibration() {
+        let temperature = match schema.target() {
+            TargetSchema::Values { .. } => String::new(),
+            _ => format!(", temperature {:.2}", found.temperature()),
+        };
+        let rows = counted(found.rows(), "held-out row");
+        write!(out, "{}", wrap(&format!("calibrated on {rows}{temperature}"), 0))?;
+    }
     for (name, text) in &model.notes {
         write!(out, "{}", wrap(&format!("{name}: {text}"), 0))?;
     }
