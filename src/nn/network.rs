@@ -230,6 +230,10 @@ impl Network {
     fn run_layers<'s>(&self, layers: &[Layer], x: &Matrix, scratch: &'s mut Scratch, to_logits: bool) -> &'s Matrix {
         assert_eq!(x.columns(), self.inputs, "the network has {} inputs, the data {}", self.inputs, x.columns());
         let Scratch { output, input } = scratch;
+        // An even number of exchanges leaves both where they were, and the next call finds them large enough.
+        if !count_steps(layers, to_logits).is_multiple_of(2) {
+            std::mem::swap(input, output);
+        }
         let (mut layer, mut first) = (0, true);
         while layer < layers.len() {
             let (step, next) = Step::of_prediction(layers, layer, to_logits);
@@ -247,6 +251,17 @@ impl Network {
         }
         output
     }
+}
+
+/// Returns the number of steps that prediction takes.
+fn count_steps(layers: &[Layer], to_logits: bool) -> usize {
+    let (mut layer, mut count) = (0, 0);
+    while layer < layers.len() {
+        let (step, next) = Step::of_prediction(layers, layer, to_logits);
+        layer = next;
+        count += usize::from(!step.is_only_for_training());
+    }
+    count
 }
 
 /// Refuses layers of members without the others that they need.
