@@ -23,6 +23,7 @@ use crate::base::text::printable;
 use crate::data::{Dataset, Imputer};
 use crate::linalg::matrix::Matrix;
 use crate::model::calibration::Calibration;
+use crate::model::evaluate::Score;
 use crate::model::model::Model;
 use crate::model::preprocessing::Preprocessing;
 use crate::train::{CheckpointInfo, Checkpoints, Event, Run};
@@ -300,7 +301,8 @@ impl<'t, 'r> Tuning<'t, 'r> {
                 } else {
                     let attempt = Attempt { index, attempts, hyperparameters, ended: &losses };
                     let model = self.attempt(&attempt, &division.learned, index == resumed)?;
-                    score = model.as_ref().map(|model| model.score(&division.scored)).transpose()?;
+                    score =
+                        model.as_ref().map(|model| score_of(model, hyperparameters, &division.scored)).transpose()?;
                     losses.push(score.as_ref().map(|score| score.loss).filter(|loss| loss.is_finite()));
                     model
                 };
@@ -373,6 +375,16 @@ impl<'t, 'r> Tuning<'t, 'r> {
             }
         }
     }
+}
+
+/// Returns the score of a trial. A network that has been trained for longer is surer of itself, right or wrong, which a
+/// calibration mends: if there will be one, it does not count.
+fn score_of(model: &Model, hyperparameters: &Hyperparameters, scored: &Dataset) -> Result<Score> {
+    if !hyperparameters.calibrate {
+        return model.score(scored);
+    }
+    let (outputs, spreads) = model.predict_with_spread(scored.features())?;
+    model.clone().with_calibration(Calibration::fit(&outputs, &spreads, scored.targets()))?.score(scored)
 }
 
 /// A training of one of several trials, on one of its divisions.
