@@ -6,7 +6,7 @@ use crate::base::error::Result;
 use crate::base::rng::{Rng, purpose};
 use crate::data::Dataset;
 use crate::model::evaluate::Score;
-use crate::optim::Penalty;
+use crate::optim::{Penalty, Rule};
 
 /// The fractions by which a step shrinks a weight in the trials: the learning rate times the weight decay.
 const SHRINKAGES: [f32; 5] = [1e-4, 3e-4, 1e-3, 3e-3, 1e-2];
@@ -71,7 +71,9 @@ pub(super) fn candidates(start: &Hyperparameters, examples: usize) -> Vec<Hyperp
         let mut epochs = EPOCH_DIVISORS.map(|divisor| start.epochs.div_ceil(divisor)).to_vec();
         epochs.dedup();
         candidates.extend(epochs.iter().map(|&epochs| Hyperparameters { epochs, ..start.clone() }));
-        if let (Some(&epochs), true) = (epochs.get(1), start.dropout == 0.0) {
+        // L-BFGS needs the same loss at every step.
+        let may_drop = start.dropout == 0.0 && !matches!(start.optimizer, Rule::Lbfgs(_));
+        if let (Some(&epochs), true) = (epochs.get(1), may_drop) {
             candidates.push(Hyperparameters { epochs, dropout: DROPOUT, ..start.clone() });
         }
     } else {

@@ -46,6 +46,7 @@ fn trainings_repeat_with_their_columns_about_rows() {
         let data = palmnet::Dataset::from_table(table, palmnet::Target::Column("y"), palmnet::data::Missing::Fill);
         let (train, test) = data.unwrap().split(0.8, 0);
         let overrides = palmnet::tune::Overrides {
+            fast: true,
             hidden: Some(vec![4]),
             epochs: Some(5),
             weight_decay: Some(0.0),

@@ -185,7 +185,8 @@ fn help_of_train_states_the_defaults() {
         "0.01 for adamw and 0 for others if --optimizer or --from is given",
         "20 with --validation",
         "0.1 with --patience",
-        "16 for fewer than 1000 training examples",
+        "32 for fewer than 2000 training examples",
+        "with --fast 16 for fewer than 1000",
         "at least 5 rows each on average",
         "hard_sigmoid, softmax,",
         "normal:DEVIATION, truncated_normal:DEVIATION, uniform:LOW:HIGH, constant:VALUE",
@@ -296,7 +297,7 @@ fn wrong_command_lines_are_explained() {
         ("train iris.csv --weight-decay much", &["--weight-decay much", "at least 0, or auto"]),
         (
             "train iris.csv --scale log",
-            &["--scale log", "unknown scaling `log`; known are standard, minmax, pixels, none"],
+            &["--scale log", "unknown scaling `log`; known are standard, robust, minmax, pixels, none"],
         ),
         ("train iris.csv --seed 1 --seed 2", &["--seed is given twice"]),
         ("train iris.csv -o a --out b", &["--out is given twice"]),

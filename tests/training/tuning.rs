@@ -10,9 +10,55 @@ use crate::support::{Folder, network_bits};
 
 fn moons() -> (Dataset, Hyperparameters) {
     let data = generate::moons(120, 0.2, 1);
-    let given = Overrides { hidden: Some(vec![8]), epochs: Some(30), restarts: Some(2), ..Overrides::default() };
+    let given =
+        Overrides { hidden: Some(vec![8]), epochs: Some(30), restarts: Some(2), fast: true, ..Overrides::default() };
     let hyperparameters = given.for_data(&data);
     (data, hyperparameters)
+}
+
+/// An ensemble stopped in any of its trials, which are in five folds, and in the training proper, and resumed: the model,
+/// with its calibration, is that of an undisturbed run.
+#[test]
+fn stopped_ensemble_resumes_with_the_same_model() {
+    let data = generate::moons(120, 0.2, 1);
+    let given = Overrides { hidden: Some(vec![8]), members: Some(3), ..Overrides::default() };
+    let mut hyperparameters = given.for_data(&data);
+    hyperparameters.epochs = 18;
+    let fit = hyperparameters.fit(&data).unwrap();
+    let undisturbed = fit.model.to_bytes();
+    assert_eq!(fit.model.calibration().map(|calibration| calibration.rows()), Some(120));
+    // All epochs, a third, a ninth, and a third with dropout.
+    let mut losses = Vec::new();
+    let mut run = FitRun::default().observe(|event| {
+        if let FitEvent::Tuned { trials, .. } = event {
+            losses = trials.iter().map(|trial| trial.loss.unwrap()).collect();
+        }
+        Continue(())
+    });
+    hyperparameters.fit_with(&data, &mut run).unwrap();
+    drop(run);
+    let best = (0..4).min_by(|&a, &b| losses[a].total_cmp(&losses[b])).unwrap();
+    let resolved = fit.hyperparameters.unwrap();
+    assert_eq!((resolved.epochs, resolved.dropout), [(18, 0.0), (6, 0.0), (2, 0.0), (6, 0.2)][best]);
+    assert!(!resolved.tune_epochs);
+    assert_eq!(resolved.fit(&data).unwrap().model.network(), fit.model.network());
+    for stop in [Some((0, 0.5)), Some((7, 0.2)), Some((19, 0.6)), None] {
+        let folder = Folder::new();
+        let checkpoints = || Checkpoints::new(folder.path("tuning.checkpoint")).every_epochs(1).resume();
+        let mut run = FitRun::default().checkpoints(checkpoints()).observe(|event| match (event, stop) {
+            (FitEvent::Trial { index, fraction, .. }, Some((trial, part))) if index == trial && fraction >= part => {
+                Break(())
+            }
+            (FitEvent::Training(Event::Batch { epoch: 2, batch: 2, .. }), None) => Break(()),
+            _ => Continue(()),
+        });
+        let stopped = hyperparameters.fit_with(&data, &mut run);
+        assert!(stop.is_none() || stopped.unwrap_err().kind() == ErrorKind::Stopped, "{stop:?}");
+        let mut run = FitRun::default().checkpoints(checkpoints());
+        let fit = hyperparameters.fit_with(&data, &mut run).unwrap();
+        drop(run);
+        assert_eq!(fit.model.to_bytes(), undisturbed, "{stop:?}");
+    }
 }
 
 #[test]
@@ -192,7 +238,8 @@ fn run_writes_checkpoints_in_every_call() {
 #[test]
 fn random_search_is_observed_and_stopped() {
     let (data, hyperparameters) = moons();
-    let given = Overrides { hidden: Some(hyperparameters.hidden.clone()), epochs: Some(5), ..Overrides::default() };
+    let hidden = Some(hyperparameters.hidden);
+    let given = Overrides { hidden, epochs: Some(5), fast: true, ..Overrides::default() };
     let search = RandomSearch::new(given.clone()).trials(5);
     let mut tuning = 0;
     let tuned = search.run_with(&data, &mut |event| match event {

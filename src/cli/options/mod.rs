@@ -166,7 +166,8 @@ pub const LR: Opt = Opt::new(
     "--lr",
     "X|auto",
     Optimization,
-    "The learning rate, or auto to find one by training a copy of the network for a hundred steps.",
+    "The learning rate, or auto to find one by training a copy of the network for a hundred steps; 0.01 for adamw in \
+     an ensemble.",
 )
 .aliases(&["--learning-rate"])
 .default(|| {
