@@ -68,7 +68,7 @@ fn train_json_of_a_classifier() {
     assert_eq!(names(done), ["event", "epochs", "seconds", "train", "test", "model", "settings"]);
     assert_eq!((text(done, "event"), number(done, "epochs")), ("done", 50.0));
     assert_eq!(text(done, "model"), "a.safetensors");
-    assert!(text(done, "settings").starts_with("palmnet train iris.csv --hidden 16,8 "), "{done}");
+    assert!(text(done, "settings").starts_with("palmnet train iris.csv --fast --hidden 16,8 "), "{done}");
     for part in ["train", "test"] {
         assert_eq!(names(member(done, part)), ["loss", "accuracy", "calibration_error"]);
         assert!(number(done, &format!("{part}.loss")) > 0.0);
