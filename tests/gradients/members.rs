@@ -7,6 +7,7 @@ use proptest::prelude::*;
 use proptest::test_runner::TestRunner;
 
 use super::{agree, double, normals, oracle, targets, within};
+use crate::support::emulated;
 
 #[derive(Clone, Debug)]
 struct Case {
@@ -189,14 +190,15 @@ fn repeated(y: &[Vec<f64>], times: usize) -> Vec<Vec<f64>> {
 
 #[test]
 fn gradients_of_members() {
-    let config = ProptestConfig { failure_persistence: None, cases: 600, ..ProptestConfig::default() };
+    let tried = if emulated() { 60 } else { 600 };
+    let config = ProptestConfig { failure_persistence: None, cases: tried, ..ProptestConfig::default() };
     let compared = std::cell::Cell::new(0);
     let outcome = TestRunner::new(config).run(&cases(), |case| {
         compared.set(compared.get() + usize::from(check(&case).map_err(TestCaseError::fail)?));
         Ok(())
     });
     outcome.unwrap_or_else(|e| panic!("{e}"));
-    assert!(compared.get() >= 300, "{} compared", compared.get());
+    assert!(compared.get() >= tried as usize / 2, "{} compared", compared.get());
 }
 
 #[test]
