@@ -56,6 +56,10 @@ impl Embedding {
     /// # Errors
     /// If a group has no input, or the numbers of roles and bounds differ.
     pub fn random(roles: Vec<Role>, bounds: &[f32], size: usize, rng: &mut Rng) -> Result<Self> {
+        // Each group has an input, so that there are no more of them; and memory is not asked for before that is known.
+        if roles.iter().any(|role| matches!(role, Role::Group(group) if *group as usize >= roles.len())) {
+            return Err(unfit());
+        }
         let of_groups = roles.iter().zip(bounds).filter(|(role, _)| matches!(role, Role::Group(_)));
         let bounds: Vec<f64> = of_groups.map(|(_, &bound)| f64::from(bound)).collect();
         let count = roles.iter().map(|role| if let Role::Group(group) = role { *group as usize + 1 } else { 0 }).max();
@@ -84,8 +88,7 @@ impl Embedding {
         let inputs = roles.iter().filter(|role| matches!(role, Role::Group(_))).count();
         let fits = slots.len() == inputs && inputs == weights.rows() && bias.len() == has_input.len() * size;
         if !fits || inputs == 0 || has_input.contains(&false) {
-            let message = "the groups of an embedding do not fit its weights: each needs an input and a bias";
-            return Err(Error::Mismatch(message.into()));
+            return Err(unfit());
         }
         Ok(Embedding { roles, weights: weights.align(), bias, map: Map { kept, slots, size } })
     }
@@ -166,6 +169,10 @@ impl Embedding {
             }
         }
     }
+}
+
+fn unfit() -> Error {
+    Error::Mismatch("the groups of an embedding do not fit its weights: each needs an input and a bias".into())
 }
 
 vectorized! {
