@@ -52,6 +52,11 @@ pub fn counted(count: usize, noun: &str) -> String {
     format!("{count} {noun}{}", if count == 1 { "" } else { "s" })
 }
 
+/// Rounds a number to two significant digits.
+pub(crate) fn two_digits<T: std::str::FromStr<Err: std::fmt::Debug>>(x: f64) -> T {
+    format!("{x:.1e}").parse().expect("a number that was just written")
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

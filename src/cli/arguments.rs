@@ -144,6 +144,7 @@ impl Opt {
 }
 
 /// The options and words that were given.
+#[derive(Clone)]
 pub struct Arguments {
     command: &'static str,
     words: Vec<String>,
@@ -258,6 +259,16 @@ impl Arguments {
     /// Returns the word at this index, if it was given.
     pub fn word(&self, index: usize) -> Option<&str> {
         self.words.get(index).map(String::as_str)
+    }
+
+    /// Returns the arguments with `by` in the place of `option`, if its value is of another kind: `is_other` says so.
+    pub fn replaced(&self, option: &Opt, by: &'static Opt, is_other: fn(&str) -> bool) -> Arguments {
+        let mut arguments = self.clone();
+        let other = arguments.given.iter_mut().find(|(given, value)| given.name == option.name && is_other(value));
+        if let Some((given, _)) = other {
+            *given = by;
+        }
+        arguments
     }
 
     /// Returns whether an option was given.

@@ -268,8 +268,15 @@ impl<'j> Announcer<'j> {
                     None => format!("no learning rate decreased the loss: using {}", exact(used)),
                 });
             }
+            FitEvent::Plan { trials, time } => {
+                let about = if trials.is_some() { "at most about" } else { "at most" };
+                let trials = trials.map_or("as many trials as fit".into(), |most| format!("up to {most} trials"));
+                let time = duration(time.as_secs_f64().max(1.0).round());
+                self.progress.phase(&format!("{about} {time}: {trials}, then all examples"));
+            }
             FitEvent::Trial { index, trials, fraction: 0.0 } => {
-                self.progress.phase(&format!("tuning: trial {} of {trials}", index + 1));
+                let most = trials.map(|most| format!(" of {most}")).unwrap_or_default();
+                self.progress.phase(&format!("tuning: trial {}{most}", index + 1));
             }
             FitEvent::Tuned { hyperparameters, trials } => {
                 self.progress.wipe();
@@ -312,7 +319,7 @@ fn trials_line(trials: &[Trial], found: &Hyperparameters) -> String {
     let (decay, epochs) = (exact(found.penalty.weight_decay), found.epochs);
     let is_of_epochs = match trials {
         [] => found.members > 1,
-        trials => trials.iter().all(|trial| trial.hyperparameters.penalty == found.penalty),
+        trials => found.members > 1 || trials.iter().all(|trial| trial.hyperparameters.penalty == found.penalty),
     };
     if is_of_epochs {
         return match trials.iter().filter(|trial| trial.loss.is_some()).count() {

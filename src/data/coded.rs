@@ -99,6 +99,12 @@ impl Coded {
         }
     }
 
+    /// Returns the code of every example in the column that has these inputs, if there is one.
+    pub fn codes_of(&self, inputs: &Range<usize>) -> Option<impl Iterator<Item = u32> + '_> {
+        let column = self.categories.iter().position(|of_column| of_column == inputs)?;
+        Some((0..self.rows()).map(move |row| self.codes(row)[column]))
+    }
+
     /// Returns one input of every example.
     pub fn column(&self, input: usize) -> Box<dyn Iterator<Item = f32> + '_> {
         let column = self.categories.partition_point(|inputs| inputs.end <= input);

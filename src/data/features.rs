@@ -1,6 +1,7 @@
 //! The inputs of a set of examples: floats, or bytes and categories that are widened when they are used.
 
 use std::fmt;
+use std::ops::Range;
 use std::sync::Arc;
 
 use super::coded::{Coded, fill_nan};
@@ -130,6 +131,26 @@ impl Features {
             }
             Values::Coded(coded) => coded.column(column),
         }
+    }
+
+    /// Returns the examples of each category of a column, given its inputs.
+    pub(crate) fn examples_of_categories(&self, inputs: Range<usize>) -> Vec<Vec<u32>> {
+        let mut examples = vec![Vec::new(); inputs.len()];
+        if let Values::Coded(coded) = &self.values
+            && let Some(codes) = coded.codes_of(&inputs)
+        {
+            for (row, code) in codes.enumerate() {
+                // None, or missing.
+                if let Some(examples) = examples.get_mut(code as usize) {
+                    examples.push(row as u32);
+                }
+            }
+            return examples;
+        }
+        for (input, examples) in inputs.zip(&mut examples) {
+            examples.extend(self.column(input).enumerate().filter(|(_, x)| *x > 0.0).map(|(row, _)| row as u32));
+        }
+        examples
     }
 
     /// Returns the example, the column and the value of the first feature that is infinite or, unless it may be, NaN.

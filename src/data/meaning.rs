@@ -20,8 +20,8 @@ use crate::base::text::quoted;
 /// A text feature with more categories than the first is taken for an identifier, unless it has at most the second
 /// number of them, and the third number of rows for each on average.
 const MOST_CATEGORIES: usize = 100;
-const MOST_COMMON_CATEGORIES: usize = 300;
-const COMMON: usize = 10;
+const MOST_COMMON_CATEGORIES: usize = 10_000;
+const COMMON: usize = 2;
 /// Whole numbers with more different values than this are values, not classes; numbers and words together in a column
 /// with more are not categories; and texts, if they are mostly different, are an identifier.
 const FEW: usize = 20;

@@ -8,6 +8,7 @@ use super::layer_file::{Tensors, layer, push_tensors};
 use super::model::Model;
 use super::preprocessing::Preprocessing;
 use super::schema_json;
+use super::target_range::TargetRange;
 use crate::base::error::{Error, Result};
 use crate::base::text::quoted;
 use crate::data::{Imputer, Scaler, Schema, TargetSchema};
@@ -223,6 +224,11 @@ impl Model {
         if let Some(imputer) = self.preprocessing().imputer() {
             file.tensors.push(Tensor::new(FILL, &[imputer.columns()], imputer.fill().to_vec()));
         }
+        if let Some(range) = self.preprocessing().range() {
+            for (name, ends) in [(LOW, range.low()), (HIGH, range.high())] {
+                file.tensors.push(Tensor::new(name, &[ends.len()], ends.to_vec()));
+            }
+        }
         if let Some(calibration) = self.calibration() {
             push_calibration(&mut file, calibration);
         }
@@ -262,7 +268,14 @@ impl Model {
         let outputs = network.outputs();
         let features = scaler("features", network.inputs())?;
         let targets = if tensors.has("targets.offset") { Some(scaler("targets", outputs)?) } else { None };
-        let preprocessing = Preprocessing::new(features, targets).with_imputer(imputer);
+        let range = match tensors.has(LOW) {
+            true => {
+                let (low, high) = (tensors.get(LOW, &[outputs])?, tensors.get(HIGH, &[outputs])?);
+                Some(TargetRange::from_parts(low, high).map_err(|error| format!("{error}: the file is damaged"))?)
+            }
+            false => None,
+        };
+        let preprocessing = Preprocessing::new(features, targets).with_imputer(imputer).with_range(range);
         let mut model = Model::new(network, preprocessing, schema).map_err(|error| error.to_string())?;
         if let Some(name) = file.metadata.get("loss") {
             let loss = Loss::read(name).ok_or_else(|| {
@@ -290,6 +303,10 @@ impl Model {
 
 /// The name of the tensor with the numbers that are filled in for missing features.
 const FILL: &str = "features.fill";
+
+/// The names of the tensors with the ends of the range of predicted values.
+const LOW: &str = "targets.low";
+const HIGH: &str = "targets.high";
 
 /// The member with the number of held-out rows of a calibration, and the beginning of the names of its tensors.
 const CALIBRATION: &str = "calibration";

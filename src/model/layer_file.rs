@@ -141,11 +141,13 @@ fn role_number(role: &Role) -> f32 {
         Role::Kept => -1.0,
         Role::Dropped => -2.0,
         Role::Group(group) => *group as f32,
+        Role::Frozen(group) => -3.0 - *group as f32,
     }
 }
 
 fn role(number: &f32) -> Option<Role> {
-    let roles = [Role::Kept, Role::Dropped, Role::Group(number.max(0.0) as u32)];
+    let groups = [Role::Group(number.max(0.0) as u32), Role::Frozen((-number - 3.0).max(0.0) as u32)];
+    let roles = [Role::Kept, Role::Dropped].into_iter().chain(groups);
     roles.into_iter().find(|role| role_number(role) == *number)
 }
 

@@ -16,6 +16,7 @@ pub(crate) mod ranking;
 pub(crate) mod regression;
 mod report;
 mod schema_json;
+pub(crate) mod target_range;
 
 pub use calibration::{Calibration, Intervals};
 pub use evaluate::Score;
@@ -23,3 +24,4 @@ pub use intervals::Coverage;
 pub use model::Model;
 pub use predict::{Predictions, Predictor};
 pub use preprocessing::{Preprocessing, Scaling};
+pub use target_range::TargetRange;

@@ -8,6 +8,7 @@ use super::evaluate::{self, Score};
 use super::metrics::Evaluation;
 use super::preprocessing::Preprocessing;
 use super::regression::Regression;
+use super::target_range::TargetRange;
 use crate::base::error::{Error, Result};
 use crate::base::parallel::threads;
 use crate::data::{Dataset, Scaler, Schema, TargetSchema, Targets};
@@ -94,6 +95,11 @@ impl Model {
             |scaler: &Scaler| matches!(targets, TargetSchema::Values { .. }) && scaler.columns() == outputs;
         if !preprocessing.targets().is_none_or(scaled_values) {
             return Err(Error::Mismatch("a target scaler is for values, with one column per output".into()));
+        }
+        let is_of_values =
+            |range: &TargetRange| matches!(targets, TargetSchema::Values { .. }) && range.low().len() == outputs;
+        if !preprocessing.range().is_none_or(is_of_values) {
+            return Err(Error::Mismatch("a range of predictions is for values, with two ends per output".into()));
         }
         Ok(Model {
             network,
@@ -238,7 +244,7 @@ impl Model {
 
     /// Returns loss and metrics on labeled data in the units of the training data, in one pass. The loss is that of
     /// scaled targets, as in training; metrics are in the units of the targets. A calibrated model has the loss of its
-    /// calibrated probabilities.
+    /// calibrated probabilities, and one with a [range](Preprocessing::range) that of the values it predicts.
     ///
     /// # Errors
     /// Those of [`check`](Self::check), and if the loss that was set is not defined for the network's outputs.
@@ -252,8 +258,13 @@ impl Model {
         let mut targets = Matrix::default();
         data.gather_targets(&(0..data.len()).collect::<Vec<_>>(), self.network.outputs(), &mut targets);
         self.preprocessing.apply_to_targets(&mut targets);
-        let loss = self.loss().value(&outputs, &targets);
+        let mut loss = self.loss().value(&outputs, &targets);
         self.finish_tempered(&mut outputs);
+        if self.preprocessing.range().is_some() {
+            let mut scaled = outputs.clone();
+            self.preprocessing.apply_to_targets(&mut scaled);
+            loss = self.loss().value(&scaled, &targets);
+        }
         let evaluation = match data.targets() {
             Targets::Classes(_) | Targets::Labels(_) => self.network.evaluate_outputs(&outputs, data)?,
             Targets::Values(_) => {

@@ -200,7 +200,7 @@ impl Model {
         match self.schema().target() {
             TargetSchema::Classes { .. } => self.network().logits_to_probabilities(outputs, Activation::Softmax),
             TargetSchema::Labels { .. } => self.network().logits_to_probabilities(outputs, Activation::Sigmoid),
-            TargetSchema::Values { .. } => self.preprocessing().invert_targets(outputs),
+            TargetSchema::Values { .. } => self.preprocessing().finish_values(outputs),
         }
     }
 }

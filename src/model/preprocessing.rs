@@ -3,6 +3,7 @@
 use std::fmt;
 use std::str::FromStr;
 
+use super::target_range::TargetRange;
 use crate::base::error::{Error, Result};
 use crate::base::names::{Names, named};
 use crate::data::{ColumnKind, Dataset, Features, Imputer, Rows, Scaler, Targets};
@@ -111,7 +112,8 @@ impl FromStr for Scaling {
 }
 
 /// The preprocessing of data for a network: an [`Imputer`] of missing features, if they may be missing, a [`Scaler`] of
-/// the features and, if the targets are values, one of the targets.
+/// the features and, if the targets are values, one of the targets; of values also the [`TargetRange`] that predictions
+/// stay in, if they are to.
 ///
 /// It is fitted on the training data alone and applied unchanged to all other data; a [`Model`](crate::Model) keeps it.
 ///
@@ -129,11 +131,12 @@ pub struct Preprocessing {
     imputer: Option<Imputer>,
     features: Scaler,
     targets: Option<Scaler>,
+    range: Option<TargetRange>,
 }
 
 impl Preprocessing {
     /// Fits an imputer if features may be missing ([`Schema::allows_missing`](crate::data::Schema::allows_missing)), a
-    /// scaler of the features, once they are filled in, and a standard scaler of the targets if these are values.
+    /// scaler of the features, once they are filled in, and a standard scaler of the targets if these are values. Predictions have no range.
     #[must_use]
     pub fn fit(train: &Dataset, scaling: Scaling) -> Self {
         let imputer = train.schema().allows_missing().then(|| Imputer::fit(train));
@@ -141,19 +144,30 @@ impl Preprocessing {
             Targets::Values(values) => Some(Scaler::standard(values)),
             Targets::Classes(_) | Targets::Labels(_) => None,
         };
-        Preprocessing { features: scaling.fit(train, imputer.as_ref()), imputer, targets }
+        Preprocessing { features: scaling.fit(train, imputer.as_ref()), imputer, targets, range: None }
     }
 
-    /// Returns the preprocessing with these scalers, and without an imputer.
+    /// Returns the preprocessing with these scalers, and without an imputer or a range.
     #[must_use]
     pub fn new(features: Scaler, targets: Option<Scaler>) -> Self {
-        Preprocessing { imputer: None, features, targets }
+        Preprocessing { imputer: None, features, targets, range: None }
     }
 
     /// Returns the preprocessing with this imputer instead of its own.
     #[must_use]
     pub fn with_imputer(self, imputer: impl Into<Option<Imputer>>) -> Self {
         Preprocessing { imputer: imputer.into(), ..self }
+    }
+
+    /// Returns the preprocessing with this range of predicted values instead of its own.
+    #[must_use]
+    pub fn with_range(self, range: impl Into<Option<TargetRange>>) -> Self {
+        Preprocessing { range: range.into(), ..self }
+    }
+
+    /// Returns the range that predicted values are moved into, if there is one.
+    pub fn range(&self) -> Option<&TargetRange> {
+        self.range.as_ref()
     }
 
     /// Returns the imputer of the features, if missing ones are filled in.
@@ -207,6 +221,15 @@ impl Preprocessing {
     pub fn invert_targets(&self, values: &mut Matrix) {
         if let Some(scaler) = &self.targets {
             scaler.invert(values);
+        }
+    }
+
+    /// Turns outputs of a network, examples × outputs, into predicted values: in the units of the targets, and in their
+    /// range if there is one.
+    pub(super) fn finish_values(&self, outputs: &mut Matrix) {
+        self.invert_targets(outputs);
+        if let Some(range) = &self.range {
+            range.clamp(outputs);
         }
     }
 

@@ -100,6 +100,7 @@ struct Embeddings {
     roles: Vec<Role>,
     bounds: Vec<f32>,
     size: usize,
+    means: Vec<Vec<f32>>,
 }
 
 #[derive(Clone, Debug)]
@@ -171,7 +172,15 @@ impl NetworkBuilder {
     /// Adds embeddings of `size` numbers for each group of inputs; the initial weights of an input are uniform between
     /// minus and plus its entry of `bounds`.
     pub fn embedding(mut self, roles: Vec<Role>, bounds: Vec<f32>, size: usize) -> Self {
-        self.plan.push(Plan::Embedding(Embeddings { roles, bounds, size }));
+        self.plan.push(Plan::Embedding(Embeddings { roles, bounds, size, means: Vec::new() }));
+        self
+    }
+
+    /// Sets the first initial weights of each input of the embedding that was added last.
+    pub(crate) fn embedding_means(mut self, means: Vec<Vec<f32>>) -> Self {
+        if let Some(Plan::Embedding(embeddings)) = self.plan.last_mut() {
+            embeddings.means = means;
+        }
         self
     }
 
@@ -236,9 +245,10 @@ impl NetworkBuilder {
                     width = layer.outputs();
                     layers.push(Layer::Piecewise(layer.clone()));
                 }
-                Plan::Embedding(Embeddings { ref roles, ref bounds, size }) => {
+                Plan::Embedding(Embeddings { ref roles, ref bounds, size, ref means }) => {
                     check_size(roles.len(), size)?;
-                    let layer = Embedding::random(roles.clone(), bounds, size, &mut rng)?;
+                    let mut layer = Embedding::random(roles.clone(), bounds, size, &mut rng)?;
+                    layer.set_first(means);
                     width = layer.outputs();
                     layers.push(Layer::Embedding(layer));
                 }

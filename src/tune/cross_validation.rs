@@ -20,10 +20,10 @@ pub struct Fold {
 /// Preprocessing and tuning use the training part of each fold alone. The iterator trains a model per item.
 ///
 /// ```
-/// use palmnet::{Hyperparameters, generate, tune::cross_validate};
+/// use palmnet::{Hyperparameters, generate, tune::{Tune, cross_validate}};
 /// let moons = generate::moons(200, 0.2, 1);
 /// let mut hyperparameters = Hyperparameters::for_data(&moons);
-/// (hyperparameters.epochs, hyperparameters.tune_epochs) = (20, false);
+/// (hyperparameters.epochs, hyperparameters.tune) = (20, Tune::NONE);
 /// let mut accuracies = Vec::new();
 /// for fold in cross_validate(&hyperparameters, &moons, 4)? {
 ///     accuracies.push(fold?.test.value());

@@ -41,7 +41,8 @@ pub fn diagnose(train: &Dataset, preprocessing: &Preprocessing, parameters: Opti
         named(&|i| {
             let mean = (spread.offset()[i] - scaler.offset()[i]) * scaler.factor()[i];
             let standard_deviation = scaler.factor()[i] / spread.factor()[i];
-            mean.abs().max(standard_deviation) > 10.0
+            // A category may have no example in this part of the data.
+            spread.factor()[i] != 0.0 && mean.abs().max(standard_deviation) > 10.0
         }),
     );
     // Near such a mean, single precision has fewer than two hundred values within a standard deviation.

@@ -1,5 +1,6 @@
 //! The encoding of a table's columns: bins of numbers, and embeddings.
 
+use super::target_means::TargetMeans;
 use crate::data::{ColumnKind, Dataset};
 use crate::model::preprocessing::Preprocessing;
 use crate::nn::builder::NetworkBuilder;
@@ -10,8 +11,19 @@ use crate::nn::layer::{Piecewise, Role};
 const OUTER: f32 = 1.0 / 64.0;
 /// The most categories of a column that have an input each, and no embedding.
 const FEW_CATEGORIES: usize = 10;
+/// The most categories of a column whose embedding is trained: there are few examples of each of more, which training
+/// would learn by heart. They get the means of the targets instead.
+const MOST_TRAINED: usize = 300;
 /// A category with fewer examples, as a fraction of all, is taken for one that is not known.
 const RARE: f64 = 1.0 / 5000.0;
+
+/// Returns the number of groups that a column of this kind has in an embedding, or `None` if it has none.
+pub(super) fn embedded_groups(kind: &ColumnKind) -> Option<usize> {
+    match kind {
+        ColumnKind::Number(_) | ColumnKind::Time(_) => Some(kind.width()),
+        ColumnKind::Categories(names) => (names.len() > FEW_CATEGORIES).then_some(1),
+    }
+}
 
 /// The layers before the hidden ones.
 pub(super) struct Encoding {
@@ -19,7 +31,11 @@ pub(super) struct Encoding {
     edges: Vec<Option<Vec<f32>>>,
     /// The inputs that are embedded together, and those that are left out: constants and rare categories.
     groups: Vec<Vec<usize>>,
+    /// The indices of the groups whose weights are not trained.
+    frozen: Vec<usize>,
     dropped: Vec<usize>,
+    /// The means of the targets, of inputs that are categories and embedded.
+    means: Vec<Vec<f32>>,
 }
 
 impl Encoding {
@@ -28,6 +44,9 @@ impl Encoding {
     pub fn new(train: &Dataset, preprocessing: &Preprocessing, bins: usize) -> Self {
         let schema = train.schema();
         let (mut edges, mut groups, mut dropped) = (vec![None; schema.width()], Vec::new(), Vec::new());
+        let mut frozen = Vec::new();
+        let mut means = vec![Vec::new(); schema.width()];
+        let target_means = TargetMeans::new(train);
         for (column, inputs) in schema.columns().iter().zip(schema.inputs()) {
             let own = inputs.start..inputs.start + column.kind.width();
             match &column.kind {
@@ -44,36 +63,57 @@ impl Encoding {
                         edges[input] = Some(if bins > 1 { edges_of(&numbers, bins) } else { Vec::new() });
                     }
                 }
-                ColumnKind::Categories(names) if names.len() > FEW_CATEGORIES => {
+                ColumnKind::Categories(names) if embedded_groups(&column.kind).is_some() => {
+                    let rows_of = train.features().examples_of_categories(own.clone());
                     let least = (train.len() as f64 * RARE).max(2.0);
-                    // Zero where the category is another: the others count.
-                    let count = |input: usize| train.features().column(input).filter(|&x| x > 0.0).count() as f64;
-                    let (frequent, rare): (Vec<usize>, Vec<usize>) = own.partition(|&input| count(input) >= least);
-                    dropped.extend(rare);
-                    groups.extend((!frequent.is_empty()).then_some(frequent));
+                    let is_frozen = names.len() > MOST_TRAINED;
+                    let found = if is_frozen { target_means.of(&rows_of) } else { Vec::new() };
+                    let mut group = Vec::new();
+                    for (i, input) in own.enumerate() {
+                        let says_much = found.get(i).is_some_and(|found| found.says_much);
+                        if rows_of[i].len() as f64 >= least || says_much {
+                            group.push(input);
+                            means[input] = found.get(i).map(|found| found.means.clone()).unwrap_or_default();
+                        } else {
+                            dropped.push(input);
+                        }
+                    }
+                    if !group.is_empty() {
+                        frozen.extend(is_frozen.then_some(groups.len()));
+                        groups.push(group);
+                    }
                 }
                 ColumnKind::Categories(_) => {}
             }
         }
-        Encoding { edges, groups, dropped }
+        Encoding { edges, groups, frozen, dropped, means }
     }
 
     /// Adds the layers to a network: the bins and, if `size` is not 0, embeddings of so many numbers.
     pub fn add_to(self, builder: NetworkBuilder, size: usize) -> NetworkBuilder {
-        let Encoding { edges, groups, dropped } = self;
+        let Encoding { edges, groups, frozen, dropped, means } = self;
         let width = edges.len();
         let (mut roles, mut bounds) = (vec![Role::Kept; width], vec![1.0; width]);
         for (group, inputs) in groups.iter().enumerate() {
-            inputs.iter().for_each(|&input| roles[input] = Role::Group(group as u32));
+            let role = if frozen.contains(&group) { Role::Frozen } else { Role::Group };
+            inputs.iter().for_each(|&input| roles[input] = role(group as u32));
         }
         dropped.iter().for_each(|&input| roles[input] = Role::Dropped);
+        for (bound, role) in bounds.iter_mut().zip(&roles) {
+            // The means of the targets take the place of random numbers.
+            *bound = if matches!(role, Role::Frozen(_)) { 0.0 } else { 1.0 };
+        }
         for (input, edges) in edges.iter().enumerate() {
             let bins = edges.as_ref().map_or(0, |edges| edges.len().saturating_sub(1));
             roles.extend(vec![roles[input]; bins]);
             bounds.extend(vec![1.0 / (bins as f32).sqrt(); bins]);
         }
         let builder = builder.piecewise(Piecewise::new(edges).expect("edges that increase"));
-        if size == 0 || groups.is_empty() { builder } else { builder.embedding(roles, bounds, size) }
+        if size == 0 || groups.is_empty() {
+            builder
+        } else {
+            builder.embedding(roles, bounds, size).embedding_means(means)
+        }
     }
 }
 

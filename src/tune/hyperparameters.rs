@@ -1,8 +1,10 @@
 //! Hyperparameters as plain data.
 
 use std::fmt;
+use std::time::Duration;
 
 use super::encoding::Encoding;
+use super::tunable::Tune;
 use crate::data::{Dataset, Targets};
 use crate::model::preprocessing::{Preprocessing, Scaling};
 use crate::nn::activation::Activation;
@@ -14,18 +16,21 @@ use crate::nn::network::Network;
 use crate::optim::{Penalty, Rule, Schedule};
 use crate::train::{ExampleWeights, Trainer};
 
+/// The most members of an ensemble in a trial.
+const TRIAL_MEMBERS: usize = 8;
+
 /// The hyperparameters of a network and its training, with every value resolved: the options of `palmnet train`.
 ///
 /// [`for_data`](Self::for_data) returns the defaults, which can be changed before [`fit`](Self::fit). The same
 /// hyperparameters, data and seed give the same bits.
 ///
 /// ```
-/// use palmnet::{Hyperparameters, generate};
+/// use palmnet::{Hyperparameters, generate, tune::Tune};
 /// let (train, test) = generate::moons(500, 0.2, 1).split(0.8, 1);
 /// let mut hyperparameters = Hyperparameters::for_data(&train);
 /// hyperparameters.hidden = vec![16, 16];
 /// hyperparameters.epochs = 30;
-/// hyperparameters.tune_epochs = false;
+/// hyperparameters.tune = Tune::NONE;
 /// let fit = hyperparameters.fit(&train)?;
 /// assert!(fit.model.score(&test)?.value() > 0.9);
 /// assert_eq!(fit.history.epochs.len(), 30);
@@ -66,13 +71,20 @@ pub struct Hyperparameters {
     /// Whether [`fit`](Self::fit) first trains six networks on 80 % of the examples, with five weight decays and with
     /// an L1 penalty, and continues with the penalty that gave the lowest loss on the other 20 %.
     pub tune_penalty: bool,
-    /// Whether [`fit`](Self::fit) first trains for all `epochs`, a third and a ninth of them, and for a third with dropout
-    /// of 0.2 if there is none, on 80 % of the examples (below 500 examples, on four fifths of them five times), and
-    /// continues with those epochs and that dropout that gave the lowest loss on the others. Not with `tune_penalty`.
-    pub tune_epochs: bool,
+    /// What [`fit`](Self::fit) chooses by trials on 80 % of the examples (below 1,000 examples, on four fifths of them five
+    /// times), by the loss on the others: a third, a ninth or all of the `epochs`; dropout of 0.2; columns without
+    /// encoding; on fewer than 6,000 examples a third of the learning rate. Each trial is a change of the best before it.
+    /// An ensemble has 8 members in a trial. Not with `tune_penalty`.
+    pub tune: Tune,
+    /// The time that [`fit`](Self::fit) may take, for as many trials as there is time for: after those that are usual,
+    /// rounds of successive halving (Jamieson, Talwalkar, 2016) of hyperparameters drawn at random; `None` for the usual
+    /// ones. It is kept to about a tenth. With it, the result depends on the speed of the device.
+    pub budget: Option<Duration>,
     /// Whether [`fit`](Self::fit) measures a [`Calibration`](crate::model::Calibration) on the examples that trials are
     /// scored on; without any trials, it trains once on the others for that.
     pub calibrate: bool,
+    /// Whether predicted values are moved into the range of the training data ([`TargetRange`](crate::model::TargetRange)).
+    pub clamp: bool,
     /// The learning-rate schedule.
     pub schedule: Schedule,
     /// The fraction of the steps, in [0, 1], over which the learning rate increases from a tenth.
@@ -187,13 +199,18 @@ impl Hyperparameters {
 
     /// Returns whether [`fit`](Self::fit) begins with trials.
     pub(super) fn tunes(&self) -> bool {
-        self.tune_penalty || self.tune_epochs || self.calibrate
+        self.tune_penalty || self.tune.any() || self.calibrate
     }
 
     /// Returns the same hyperparameters with nothing left for trials.
     pub(super) fn resolved(&self) -> Self {
-        let (tune_learning_rate, tune_penalty, tune_epochs) = (false, false, false);
-        Hyperparameters { tune_learning_rate, tune_penalty, tune_epochs, ..self.clone() }
+        let (tune_learning_rate, tune_penalty, tune, budget) = (false, false, Tune::NONE, None);
+        Hyperparameters { tune_learning_rate, tune_penalty, tune, budget, ..self.clone() }
+    }
+
+    /// Returns the same hyperparameters for a trial: more members cost time, and change little.
+    pub(super) fn for_trial(&self) -> Self {
+        Hyperparameters { members: self.members.min(TRIAL_MEMBERS), ..self.clone() }
     }
 
     /// Returns the number of weights and biases in the dense layers of a network for `train`.
@@ -222,8 +239,10 @@ impl fmt::Display for Hyperparameters {
             tune_learning_rate,
             penalty,
             tune_penalty,
-            tune_epochs,
+            tune,
+            budget,
             calibrate,
+            clamp,
             schedule,
             warmup,
             epochs,
@@ -252,7 +271,8 @@ impl fmt::Display for Hyperparameters {
         write!(f, " members={members} bins={bins} embedding={embedding}")?;
         write!(f, " dropout={dropout} noise={noise} loss={loss} optimizer={optimizer} penalty={penalty}")?;
         write!(f, " tune_learning_rate={tune_learning_rate} tune_penalty={tune_penalty}")?;
-        write!(f, " tune_epochs={tune_epochs} calibrate={calibrate} schedule={schedule}")?;
+        let budget = budget.map_or("none".into(), |budget| format!("{budget:?}"));
+        write!(f, " tune={tune} budget={budget} calibrate={calibrate} clamp={clamp} schedule={schedule}")?;
         write!(f, " warmup={warmup} epochs={epochs} batch_size={batch_size} restarts={restarts}")?;
         write!(f, " clip_norm={clip_norm} clip_value={clip_value} max_norm={max_norm}")?;
         write!(f, " label_smoothing={label_smoothing} balanced={balanced} scaling={scaling}")?;

@@ -4,14 +4,20 @@
 mod cross_validation;
 mod diagnose;
 mod encoding;
+mod estimate;
 mod fit;
 mod hyperparameters;
 mod overrides;
+mod proposals;
 mod random_search;
 mod recipe;
 mod suspicion;
+mod target_means;
 mod trials;
+mod tunable;
+mod tuning;
 mod warning;
+mod work;
 
 pub use cross_validation::{Figure, Fold, cross_validate, summarize};
 pub use diagnose::{diagnose, diagnose_split, diagnose_test};
@@ -20,6 +26,7 @@ pub use overrides::Overrides;
 pub use random_search::{RandomSearch, SearchEvent, Tuned};
 pub use recipe::{Fit, FitEvent, FitRun, Recipe};
 pub use trials::Trial;
+pub use tunable::Tune;
 pub use warning::Warning;
 
 use crate::base::error::Result;

@@ -1,6 +1,9 @@
 //! Hyperparameters that are given, and defaults for all others, which depend on these and on the data.
 
+use std::time::Duration;
+
 use super::hyperparameters::{Hyperparameters, Normalization, dense_parameters};
+use super::tunable::Tune;
 use crate::data::{Dataset, Targets};
 use crate::model::preprocessing::Scaling;
 use crate::nn::activation::Activation;
@@ -15,6 +18,10 @@ const ROWS_OF_BIN: usize = 100;
 const BINS: (usize, usize) = (16, 64);
 const EMBEDDING: usize = 8;
 const ENSEMBLE_STEPS: usize = 4_000;
+/// The most work of an ensemble, in multiplications and additions, but at least so many epochs: wide tables get fewer
+/// steps, so that they do not take minutes.
+const MOST_WORK: f64 = 6e11;
+const FEWEST_EPOCHS: usize = 9;
 const ENSEMBLE_RATE: f32 = 0.01;
 const ENSEMBLE_DECAY: f32 = 0.03;
 /// The number of steps of a plain network.
@@ -57,8 +64,10 @@ pub struct Overrides {
     pub l2: Option<f32>,
     pub weight_decay: Option<f32>,
     pub tune_penalty: Option<bool>,
-    pub tune_epochs: Option<bool>,
+    pub tune: Option<Tune>,
+    pub budget: Option<Duration>,
     pub calibrate: Option<bool>,
+    pub clamp: Option<bool>,
     pub schedule: Option<Schedule>,
     pub warmup: Option<f64>,
     pub epochs: Option<usize>,
@@ -125,7 +134,7 @@ impl Overrides {
         // images it is always about the same; an ensemble is trained for fewer epochs instead.
         let decay_matters = plain && self.is_free() && !(images && train.len() >= MANY_IMAGES);
         let tune_penalty = self.tune_penalty.unwrap_or(decay_matters);
-        Hyperparameters {
+        let mut hyperparameters = Hyperparameters {
             hidden,
             activation: self.activation.unwrap_or(Activation::Relu),
             init: self.init,
@@ -139,8 +148,14 @@ impl Overrides {
             tune_learning_rate: self.tune_learning_rate.unwrap_or(false),
             penalty: self.penalty(&optimizer, plain),
             tune_penalty,
-            tune_epochs: self.tune_epochs.unwrap_or(!plain && !tune_penalty && self.epochs.is_none() && patience == 0),
+            tune: self.tune.unwrap_or_else(|| {
+                let tunes = !plain && !tune_penalty && self.epochs.is_none() && patience == 0;
+                if tunes { self.free() } else { Tune::NONE }
+            }),
+            budget: self.budget,
             calibrate: self.calibrate.unwrap_or(!plain),
+            // A model that is trained further keeps its range, if it has one.
+            clamp: self.clamp.unwrap_or(!plain || self.warm_start),
             schedule: self.schedule.unwrap_or_default(),
             warmup: self.warmup.unwrap_or(0.0),
             epochs: self.epochs.unwrap_or_else(|| sizes.epochs(batch_size)),
@@ -157,6 +172,25 @@ impl Overrides {
             frozen: self.frozen.unwrap_or(0),
             seed: self.seed.unwrap_or(0),
             optimizer,
+        };
+        if !plain && self.epochs.is_none() {
+            let most = MOST_WORK / (hyperparameters.work_of_example(train) * train.len() as f64);
+            hyperparameters.epochs = hyperparameters.epochs.min(most as usize).max(FEWEST_EPOCHS);
+        }
+        hyperparameters
+    }
+
+    /// Returns what trials may change: that which is not given.
+    fn free(&self) -> Tune {
+        Tune {
+            epochs: self.epochs.is_none(),
+            dropout: self.dropout.is_none(),
+            encoding: self.bins.is_none() && self.embedding.is_none(),
+            learning_rate: self.learning_rate.is_none()
+                && self.optimizer.is_none()
+                && self.tune_learning_rate.is_none(),
+            hidden: self.hidden.is_none(),
+            weight_decay: self.weight_decay.is_none(),
         }
     }
 

@@ -7,9 +7,11 @@ use std::ops::ControlFlow;
 use super::hyperparameters::Hyperparameters;
 use super::overrides::Overrides;
 use super::recipe::{FitEvent, FitRun};
-use super::trials::{Trial, best, two_digits};
+use super::trials::{Trial, best};
+use super::tunable::Tune;
 use crate::base::error::{Error, Result};
 use crate::base::rng::{Rng, purpose};
+use crate::base::text::two_digits;
 use crate::data::Dataset;
 use crate::optim::Rule;
 
@@ -17,7 +19,8 @@ use crate::optim::Rule;
 /// win.
 ///
 /// The first trial has the defaults, tuned. The others draw one to three equal hidden layers, the learning rate, the
-/// batch size, dropout and the weight decay, unless they are given. The draws of one hyperparameter do not depend on
+/// batch size, dropout, the weight decay and, for an ensemble, the members, the bins and the size of the embedding, unless
+/// they are given. The draws of one hyperparameter do not depend on
 /// which others are given.
 ///
 /// ```
@@ -214,7 +217,13 @@ impl RandomSearch {
         // The fraction by which a step shrinks a weight: from 10⁻⁵ to 1/30.
         let decay = logarithmic(rng, -60, -18) / usual_rate;
         let optimizer = usual.optimizer.with_learning_rate(two_digits(rate));
-        let drawn = Hyperparameters { hidden, batch_size, dropout: two_digits(dropout), optimizer, ..usual.clone() };
+        let mut drawn = usual.clone();
+        if usual.members > 1 {
+            drawn.members = [8, 16, 32][rng.below(3)];
+            let encodings = [(0, 0), (16, 8), (64, 4), (usual.bins, 8), (usual.bins, 16)];
+            (drawn.bins, drawn.embedding) = encodings[rng.below(encodings.len())];
+        }
+        let drawn = Hyperparameters { hidden, batch_size, dropout: two_digits(dropout), optimizer, ..drawn };
         self.with(drawn, two_digits(decay))
     }
 
@@ -225,12 +234,16 @@ impl RandomSearch {
         Overrides {
             epochs: given.epochs.or(epochs),
             hidden: given.hidden.or(Some(drawn.hidden)),
+            members: given.members.or(Some(drawn.members)),
+            bins: given.bins.or(Some(drawn.bins)),
+            embedding: given.embedding.or(Some(drawn.embedding)),
             learning_rate: given.learning_rate.or(Some(drawn.optimizer.learning_rate())),
             batch_size: given.batch_size.or(Some(drawn.batch_size)),
             dropout: given.dropout.or(Some(drawn.dropout)),
             weight_decay: given.weight_decay.or(Some(weight_decay)),
             tune_penalty: Some(false),
-            tune_epochs: Some(false),
+            tune: Some(Tune::NONE),
+            budget: None,
             calibrate: Some(false),
             ..given
         }

@@ -2,11 +2,13 @@
 
 use super::hyperparameters::Hyperparameters;
 use super::overrides::STEPS;
+use super::proposals::Proposals;
 use crate::base::error::Result;
 use crate::base::rng::{Rng, purpose};
+use crate::base::text::two_digits;
 use crate::data::Dataset;
 use crate::model::evaluate::Score;
-use crate::optim::{Penalty, Rule};
+use crate::optim::Penalty;
 
 /// The fractions by which a step shrinks a weight in the trials: the learning rate times the weight decay.
 const SHRINKAGES: [f32; 5] = [1e-4, 3e-4, 1e-3, 3e-3, 1e-2];
@@ -17,12 +19,10 @@ const L1: f32 = 0.01;
 /// The fraction of the examples that trials are scored on, and the fewest examples for that.
 const SCORED: f64 = 0.2;
 const FEWEST: usize = 50;
-/// The numbers of epochs that are tried, as divisors of the largest.
-const EPOCH_DIVISORS: [usize; 3] = [1, 3, 9];
-/// The dropout of the last trial, which has the second number of epochs: some tables are overfitted without.
-const DROPOUT: f64 = 0.2;
+/// The trials of penalties.
+pub(super) const PENALTIES: usize = SHRINKAGES.len() + 1;
 /// With fewer examples, those that a single division would hold out say too little: trials are in folds.
-const FEW: usize = 500;
+const FEW: usize = 1000;
 const FOLDS: usize = 5;
 
 /// A trial of hyperparameters, with its result.
@@ -31,7 +31,8 @@ const FOLDS: usize = 5;
 pub struct Trial {
     /// The hyperparameters, with nothing left to be tuned.
     pub hyperparameters: Hyperparameters,
-    /// The mean loss on examples that were not trained on; `None` if training diverged.
+    /// The mean loss on examples that were not trained on, or what is compared instead: of classes, if a calibration will
+    /// be measured, the mean Brier score ([`brier_score`](crate::metrics::brier_score)). `None` if training diverged.
     pub loss: Option<f64>,
     /// The score on these examples; `None` if training diverged, if the trial ended before the run was resumed, and for
     /// trials in folds.
@@ -55,31 +56,53 @@ pub(super) fn best(trials: &[Trial]) -> Option<usize> {
     best.map(|(_, index)| index)
 }
 
-/// Returns the hyperparameters to try on so many `examples`, with nothing left to be tuned; none for too few.
-pub(super) fn candidates(start: &Hyperparameters, examples: usize) -> Vec<Hyperparameters> {
-    if examples < FEWEST || !start.tunes() {
-        return Vec::new();
-    }
-    let mut candidates = Vec::new();
-    if start.tune_penalty {
-        // About as many steps as on all examples.
-        let learned = (examples as f64 * (1.0 - SCORED)).round() as usize;
-        let epochs = (STEPS.saturating_mul(start.batch_size) / learned.max(1)).clamp(1, start.epochs.max(1));
-        let penalties = penalties(start).into_iter();
-        candidates.extend(penalties.map(|penalty| Hyperparameters { penalty, epochs, ..start.clone() }));
-    } else if start.tune_epochs {
-        let mut epochs = EPOCH_DIVISORS.map(|divisor| start.epochs.div_ceil(divisor)).to_vec();
-        epochs.dedup();
-        candidates.extend(epochs.iter().map(|&epochs| Hyperparameters { epochs, ..start.clone() }));
-        // L-BFGS needs the same loss at every step.
-        let may_drop = start.dropout == 0.0 && !matches!(start.optimizer, Rule::Lbfgs(_));
-        if let (Some(&epochs), true) = (epochs.get(1), may_drop) {
-            candidates.push(Hyperparameters { epochs, dropout: DROPOUT, ..start.clone() });
+/// The trials of one table.
+pub(super) enum Plan<'a> {
+    /// These, whatever their losses are.
+    Fixed(Vec<Hyperparameters>),
+    /// Of an ensemble: each depends on the losses of those before.
+    Proposed(Proposals<'a>),
+}
+
+impl<'a> Plan<'a> {
+    /// Returns the plan for hyperparameters in which nothing but the learning rate is resolved; it is empty for too few
+    /// examples.
+    pub fn new(start: &'a Hyperparameters, train: &Dataset) -> Self {
+        if train.len() < FEWEST || !start.tunes() {
+            return Plan::Fixed(Vec::new());
         }
-    } else {
-        candidates.push(start.clone());
+        if start.tune_penalty {
+            // About as many steps as on all examples.
+            let learned = (train.len() as f64 * (1.0 - SCORED)).round() as usize;
+            let epochs = (STEPS.saturating_mul(start.batch_size) / learned.max(1)).clamp(1, start.epochs.max(1));
+            let penalties = penalties(start).into_iter();
+            return Plan::Fixed(
+                penalties.map(|penalty| Hyperparameters { penalty, epochs, ..start.clone() }).collect(),
+            );
+        }
+        if start.tune.any() { Plan::Proposed(Proposals::new(start, train)) } else { Plan::Fixed(vec![start.clone()]) }
     }
-    candidates.iter().map(Hyperparameters::resolved).collect()
+
+    /// Returns whether there are no trials.
+    pub fn is_empty(&self) -> bool {
+        matches!(self, Plan::Fixed(all) if all.is_empty())
+    }
+
+    /// Returns the most trials; `None` if there are as many as time allows.
+    pub fn most(&self) -> Option<usize> {
+        match self {
+            Plan::Fixed(all) => Some(all.len()),
+            Plan::Proposed(proposals) => proposals.most(),
+        }
+    }
+
+    /// Returns what is tried after trials with these losses, with nothing left to be tuned; `None` for the end.
+    pub fn next(&self, losses: &[Option<f64>]) -> Option<Hyperparameters> {
+        match self {
+            Plan::Fixed(all) => all.get(losses.len()).map(Hyperparameters::resolved),
+            Plan::Proposed(proposals) => proposals.next(losses).map(|next| next.resolved()),
+        }
+    }
 }
 
 /// Returns the penalties to try.
@@ -94,16 +117,21 @@ fn penalties(start: &Hyperparameters) -> Vec<Penalty> {
 /// Returns the hyperparameters of the best trial, if there is one; else the default penalty for this learning rate, if it
 /// was to be tuned.
 pub(super) fn choose(start: &Hyperparameters, best: Option<&Hyperparameters>) -> Hyperparameters {
-    let mut chosen = start.resolved();
+    let resolved = start.resolved();
     match best {
-        Some(best) if start.tune_penalty => chosen.penalty = best.penalty,
-        Some(best) => (chosen.epochs, chosen.dropout) = (best.epochs, best.dropout),
+        Some(best) if start.tune_penalty => Hyperparameters { penalty: best.penalty, ..resolved },
+        Some(best) => best.clone(),
         None if start.tune_penalty => {
-            chosen.penalty = start.penalty.weight_decay(decay(DEFAULT_SHRINKAGE, start));
+            Hyperparameters { penalty: start.penalty.weight_decay(decay(DEFAULT_SHRINKAGE, start)), ..resolved }
         }
-        None => {}
+        None => resolved,
     }
-    chosen
+}
+
+/// Returns the number of divisions for trials, and the fraction of the examples that each is trained on.
+pub(super) fn division_of(start: &Hyperparameters, train: &Dataset) -> (usize, f64) {
+    let is_in_folds = train.len() < FEW && !start.tune_penalty && !train.is_indivisible();
+    (if is_in_folds { FOLDS } else { 1 }, 1.0 - SCORED)
 }
 
 /// Divides the examples into those that trials are trained on and those that they are scored on; in folds if they are
@@ -111,14 +139,14 @@ pub(super) fn choose(start: &Hyperparameters, best: Option<&Hyperparameters>) ->
 /// take a validation set from.
 pub(super) fn divisions(start: &Hyperparameters, train: &Dataset) -> Result<Vec<Division>> {
     let mut rng = Rng::stream(start.seed, purpose::TRIALS);
-    let divisions: Vec<Division> = match train.len() {
-        0..FEW if !start.tune_penalty && !train.is_indivisible() => {
-            let folds = train.folds(FOLDS, rng.next_u64())?;
-            folds.map(|(learned, scored)| Division { learned, scored }).collect()
-        }
-        _ => {
-            let (learned, scored) = train.split(1.0 - SCORED, rng.next_u64());
+    let divisions: Vec<Division> = match division_of(start, train) {
+        (1, fraction) => {
+            let (learned, scored) = train.split(fraction, rng.next_u64());
             vec![Division { learned, scored }]
+        }
+        (folds, _) => {
+            let folds = train.folds(folds, rng.next_u64())?;
+            folds.map(|(learned, scored)| Division { learned, scored }).collect()
         }
     };
     let is_whole = |division: &Division| !division.scored.is_empty() && !division.learned.is_indivisible();
@@ -137,9 +165,4 @@ pub(super) fn mean_loss(divisions: &[Division], losses: &[Option<f64>]) -> Optio
 fn decay(shrinkage: f32, start: &Hyperparameters) -> f32 {
     // At the smallest learning rates it would be infinite.
     two_digits(f64::from((shrinkage / start.optimizer.learning_rate()).min(1e9)))
-}
-
-/// Rounds a number to two significant digits.
-pub(super) fn two_digits<T: std::str::FromStr<Err: std::fmt::Debug>>(x: f64) -> T {
-    format!("{x:.1e}").parse().expect("a number that was just written")
 }

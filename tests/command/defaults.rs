@@ -88,7 +88,7 @@ fn defaults_depend_on_the_data() {
     let ensemble = Hyperparameters::for_data(&table);
     assert_eq!((&ensemble.hidden[..], ensemble.batch_size, ensemble.epochs), (&[64, 64, 64][..], 32, 150));
     assert_eq!((ensemble.members, ensemble.bins, ensemble.embedding, ensemble.restarts), (16, 16, 8, 1));
-    assert!(ensemble.tune_epochs && ensemble.calibrate && !ensemble.tune_penalty);
+    assert!(ensemble.tune.any() && ensemble.calibrate && !ensemble.tune_penalty);
     // A bin for a hundred examples, and 4,000 steps of 128 in 12,000 of them.
     let large = Hyperparameters::for_data(&generate::moons(12_000, 0.2, 1));
     assert_eq!((large.bins, large.batch_size, large.epochs), (64, 128, 42));
@@ -99,7 +99,7 @@ fn defaults_depend_on_the_data() {
         (&[64, 64, 64][..], 16, 200)
     );
     assert_eq!((hyperparameters.members, hyperparameters.bins, hyperparameters.embedding), (1, 0, 0));
-    assert!(hyperparameters.tune_penalty && !hyperparameters.tune_epochs && !hyperparameters.calibrate);
+    assert!(hyperparameters.tune_penalty && !hyperparameters.tune.any() && !hyperparameters.calibrate);
     assert_eq!(hyperparameters.optimizer.name(), "adamw");
     let images = Hyperparameters::for_data(&generate::digits());
     // 6,000 steps of 64 in 1,797 examples.

@@ -76,3 +76,29 @@ fn weight_decay_is_found_automatically() {
     assert!(folder.run("train exact.csv --fast --target sum --epochs 2").err.contains("tuning: trial 6 of 6\n"));
     assert_eq!(folder.run("train exact.csv --fast --target sum --epochs 2 --quiet").err, "");
 }
+
+/// How long it takes is not looked at: a slow machine has time for the shortest trial alone.
+#[test]
+fn budget_gives_a_model_that_its_line_repeats() {
+    let folder = Folder::new();
+    folder.write("exact.csv", sums(300));
+    for given in ["--budget 0.5s", "--time 0.5s"] {
+        let found = folder.run(&format!("train exact.csv --target sum {given} --hidden 8 --members 2 -o first"));
+        assert!(found.err.contains("at most 1.0s: as many trials as fit, then all examples\n"), "{}", found.err);
+        found.ok();
+        let note = &folder.run("info first --json").json()[0];
+        let line = text(note, "notes.settings").strip_prefix("palmnet ").unwrap().to_string();
+        assert!(!line.contains("--time") && !line.contains("--budget"), "{line}");
+        folder.run(&format!("{line} --quiet -o second")).ok();
+        let network = |name: &str| palmnet::Model::load(folder.path(name)).unwrap().network().clone();
+        assert!(network("first") == network("second"), "{line}");
+    }
+    for wrong in ["--budget 5", "--budget 0s", "--budget -1s", "--budget xs", "--budget 1e3s"] {
+        folder.run(&format!("train exact.csv {wrong}")).fails(2, &["--budget", "expected a time above 0"]);
+    }
+    for other in ["--fast", "--epochs 3", "--folds 3", "--optimizer lbfgs", "--patience 3", "--batch-norm"] {
+        folder.run(&format!("train exact.csv --time 1m {other}")).fails(2, &["--budget"]);
+    }
+    // Everything else is a column.
+    folder.run("train exact.csv --time 5x").fails(1, &["no column `5x`"]);
+}

@@ -73,6 +73,14 @@ fn benchmarks_of_inference() {
 }
 
 #[test]
+fn benchmark_of_members() {
+    let folder = Folder::new();
+    let lines = folder.run("bench members --json --threads 1").json();
+    assert_eq!(lines.iter().map(|line| number(line, "inputs")).collect::<Vec<_>>(), [64.0, 128.0, 256.0]);
+    lines.iter().for_each(|line| check(line, "members", &["step_ms", "plain_step_ms", "ratio"]));
+}
+
+#[test]
 fn benchmark_errors() {
     let folder = Folder::new();
     folder.run("bench infer --batch 9999999999999").fails(2, &["--batch", "to 100000"]);

@@ -126,10 +126,10 @@ fn too_many_categories_are_an_identifier() {
     // Mostly different texts are an identifier if there are more than 20.
     assert_eq!(width(&(0..20).map(|i| format!("name{i},{}\n", i % 2)).collect::<String>()), 20);
     assert_eq!(width(&(0..21).map(|i| format!("name{i},{}\n", i % 2)).collect::<String>()), 0);
-    // More than 100 are allowed where each is common, up to 300.
+    // More than 100 are allowed with two rows for each on average, up to 10,000.
     let rows = |n: usize, count: usize| (0..count).map(|i| format!("name{},{}\n", i % n, i % 2)).collect::<String>();
-    assert_eq!([width(&rows(101, 1010)), width(&rows(101, 1009))], [101, 0]);
-    assert_eq!([width(&rows(300, 3000)), width(&rows(301, 9000))], [300, 0]);
+    assert_eq!([width(&rows(101, 202)), width(&rows(101, 201))], [101, 0]);
+    assert_eq!([width(&rows(10_000, 20_000)), width(&rows(10_001, 30_000))], [10_000, 0]);
     says(load(&format!("b,a\n{}", "1,x\n".repeat(3)), Target::Class("a")), &["only one class"]);
     let rows: String = (0..30).map(|i| format!("1,name{i}\n")).collect();
     says(

@@ -116,6 +116,7 @@ fn copy(network: &Network) -> Vec<oracle::Layer> {
                     Role::Kept => -1,
                     Role::Dropped => -2,
                     Role::Group(group) => *group as i32,
+                    Role::Frozen(_) => unreachable!("none is made here"),
                 };
                 let roles = embedding.roles().iter().map(role).collect();
                 Some(oracle::Layer::Embedding(roles, all(embedding.size())))

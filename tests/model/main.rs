@@ -63,6 +63,7 @@ fn members() -> Network {
     let roles = [0, -1, 1, 0, -2, 0].map(|role| match role {
         -1 => Role::Kept,
         -2 => Role::Dropped,
+        -4 => Role::Frozen(1),
         group => Role::Group(group as u32),
     });
     let builder = Network::builder(3)

@@ -1,6 +1,7 @@
 //! Training: the trainer's promises, update rules, regularization, checkpoints, and problems that must be learned.
 
 mod checkpoints;
+mod ensembles;
 mod errors;
 mod labels;
 mod lbfgs;

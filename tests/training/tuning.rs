@@ -3,7 +3,7 @@
 use std::ops::ControlFlow::{Break, Continue};
 
 use palmnet::error::ErrorKind;
-use palmnet::tune::{FitEvent, FitRun, Overrides, RandomSearch, SearchEvent};
+use palmnet::tune::{FitEvent, FitRun, Overrides, RandomSearch, SearchEvent, Trial, Tune};
 use palmnet::{Checkpoints, Dataset, Event, Hyperparameters, Preprocessing, Scaling, generate};
 
 use crate::support::{Folder, network_bits};
@@ -27,20 +27,27 @@ fn stopped_ensemble_resumes_with_the_same_model() {
     let fit = hyperparameters.fit(&data).unwrap();
     let undisturbed = fit.model.to_bytes();
     assert_eq!(fit.model.calibration().map(|calibration| calibration.rows()), Some(120));
-    // All epochs, a third, a ninth, and a third with dropout.
-    let mut losses = Vec::new();
+    let mut all = Vec::new();
     let mut run = FitRun::default().observe(|event| {
         if let FitEvent::Tuned { trials, .. } = event {
-            losses = trials.iter().map(|trial| trial.loss.unwrap()).collect();
+            all = trials.to_vec();
         }
         Continue(())
     });
     hyperparameters.fit_with(&data, &mut run).unwrap();
     drop(run);
-    let best = (0..4).min_by(|&a, &b| losses[a].total_cmp(&losses[b])).unwrap();
+    // A ninth and a third of the epochs, dropout, no encoding, both; and then changes of the best.
+    let found = |trial: &Trial| {
+        let Hyperparameters { epochs, dropout, bins, embedding, .. } = trial.hyperparameters;
+        (epochs, dropout, bins, embedding)
+    };
+    let usual = [(2, 0.0, 16, 8), (6, 0.0, 16, 8), (6, 0.2, 16, 8), (6, 0.0, 0, 0), (6, 0.2, 0, 0)];
+    assert_eq!(all[..5].iter().map(found).collect::<Vec<_>>(), usual);
+    assert!((6..=8).contains(&all.len()));
     let resolved = fit.hyperparameters.unwrap();
-    assert_eq!((resolved.epochs, resolved.dropout), [(18, 0.0), (6, 0.0), (2, 0.0), (6, 0.2)][best]);
-    assert!(!resolved.tune_epochs);
+    let best = all.iter().min_by(|a, b| a.loss.unwrap().total_cmp(&b.loss.unwrap())).unwrap();
+    assert_eq!(resolved, best.hyperparameters);
+    assert_eq!((resolved.tune, resolved.members), (Tune::NONE, 3));
     assert_eq!(resolved.fit(&data).unwrap().model.network(), fit.model.network());
     for stop in [Some((0, 0.5)), Some((7, 0.2)), Some((19, 0.6)), None] {
         let folder = Folder::new();
@@ -67,7 +74,7 @@ fn trials_are_observed() {
     let (mut begun, mut fractions, mut tuned, mut epochs) = (Vec::new(), Vec::new(), None, 0);
     let mut run = FitRun::default().observe(|event| {
         match event {
-            FitEvent::Trial { index, trials: 6, fraction: 0.0, .. } => begun.push(index),
+            FitEvent::Trial { index, trials: Some(6), fraction: 0.0, .. } => begun.push(index),
             FitEvent::Trial { fraction, .. } => fractions.push(fraction),
             FitEvent::Tuned { hyperparameters, trials, .. } => tuned = Some((hyperparameters.clone(), trials.to_vec())),
             FitEvent::Training(Event::Epoch { .. }) => epochs += 1,

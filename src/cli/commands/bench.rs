@@ -9,7 +9,7 @@ use palmnet::compute::{Rng, threads};
 use palmnet::data::{Features, Scaler};
 use palmnet::nn::Scratch;
 use palmnet::unversioned::Json;
-use palmnet::{Activation::*, Dataset, Loss, Matrix, Network, Sgd, Trainer};
+use palmnet::{Activation::*, Adam, Dataset, Loss, Matrix, Network, Sgd, Trainer};
 
 use crate::cli::Failure;
 use crate::cli::arguments::{Arguments, Command, Group, Opt};
@@ -18,13 +18,15 @@ use crate::cli::options::{JSON, THREADS};
 
 pub const COMMAND: Command = Command {
     name: "bench",
-    usage: "bench [gemm|train|infer] [options]",
-    summary: "Measure how fast this device multiplies matrices, trains and predicts; all three if none is named.",
+    usage: "bench [gemm|train|members|infer] [options]",
+    summary: "Measure how fast this device multiplies matrices, trains and predicts; all of it if nothing is named.",
     details: &[
         "gemm: products C = A·B of m × k and k × n matrices, AᵀB and ABᵀ among them, compared with the peak of this \
          processor's arithmetic on registers alone. Those large enough to be shared are measured again with all \
          threads (×N).",
         "train: epochs of a 784-128-128-10 network, plain gradient descent at 0.1, rows shuffled every epoch.",
+        "members: steps of an ensemble of 16 members on 128 examples, compared with those of a plain network on 16 times \
+         as many, which have as many multiplications.",
         "infer: predictions of that network, by one thread.",
         "Figures are medians. Other programs that run at the same time slow them down.",
     ],
@@ -39,20 +41,25 @@ const BATCH: Opt = Opt::new("--batch", "N", Group::Training, "Examples in a trai
     .default(|| "64 in training, 1 and 1000 in prediction".into());
 const EPOCHS: Opt = Opt::new("--epochs", "N", Group::Training, "Epochs to train.").default(|| "5".into());
 
+const JOBS: [&str; 4] = ["gemm", "train", "members", "infer"];
+
 pub fn run(arguments: &Arguments, out: &mut dyn Write) -> Result<(), Failure> {
     // More examples at once would only fill the memory.
     let batch = arguments.value("--batch", "a whole number from 1 to 100000", |n| (1..=100_000).contains(n))?;
     let epochs = arguments.value("--epochs", "a whole number from 1", |&n: &usize| n > 0)?.unwrap_or(5);
     let jobs = match arguments.word(0) {
-        None => vec!["gemm", "train", "infer"],
-        Some(job @ ("gemm" | "train" | "infer")) => vec![job],
-        Some(other) => return Err(arguments.misuse(&format!("no benchmark \"{other}\"; there are gemm, train, infer"))),
+        None => JOBS.to_vec(),
+        Some(job) if JOBS.contains(&job) => vec![job],
+        Some(other) => {
+            return Err(arguments.misuse(&format!("no benchmark \"{other}\"; there are {}", JOBS.join(", "))));
+        }
     };
     let json = arguments.has("--json");
     for job in jobs {
         match job {
             "gemm" => gemm(json, out)?,
             "train" => train(arguments.text("--data"), batch.unwrap_or(64), epochs, json, out)?,
+            "members" => members(json, out)?,
             _ => infer(&batch.map_or(vec![1, 1000], |batch| vec![batch]), json, out)?,
         }
         out.flush()?;
@@ -210,6 +217,61 @@ fn train(folder: Option<&str>, batch: usize, epochs: usize, json: bool, out: &mu
         match accuracy {
             Some(accuracy) => writeln!(out, "test accuracy {accuracy:.4}")?,
             None => writeln!(out, "noise: --data FOLDER for MNIST")?,
+        }
+    }
+    Ok(())
+}
+
+/// Compares the steps of an ensemble and of a plain network that multiply as much, in turns.
+fn members(json: bool, out: &mut dyn Write) -> Result<(), Failure> {
+    const MEMBERS: usize = 16;
+    const EXAMPLES: usize = 128;
+    const STEPS: usize = 4;
+    const TURNS: usize = 7;
+    if !json {
+        writeln!(out, "steps of {MEMBERS} members, {EXAMPLES} examples")?;
+    }
+    let mut rng = Rng::new(0);
+    for inputs in [64, 128, 256] {
+        let mut data = |rows| {
+            let x = Matrix::from_fn(rows, inputs, |_, _| rng.uniform_in(-1.0, 1.0) as f32);
+            let y = Matrix::from_fn(rows, 1, |row, _| x[(row, 0)]);
+            Dataset::from_values(x, y)
+        };
+        let (of_members, plain) = (data(EXAMPLES * STEPS)?, data(EXAMPLES * STEPS * MEMBERS)?);
+        let hidden = |builder: palmnet::nn::NetworkBuilder| builder.dense(64, Relu).dense(64, Relu).dense(64, Relu);
+        let ensemble = hidden(Network::builder(inputs).members(MEMBERS)).heads(1, Identity).build()?;
+        let single = hidden(Network::builder(inputs)).dense(1, Identity).build()?;
+        let step = |network: &Network, data: &Dataset, batch: usize| -> palmnet::Result<f64> {
+            let trainer = Trainer::new(Loss::MeanSquaredError, Adam::new(0.001)).batch_size(batch);
+            let history = trainer.epochs(2).fit(&mut network.clone(), data)?;
+            // The first epoch asks for memory.
+            Ok((history.epochs[1].seconds - history.epochs[0].seconds) / STEPS as f64)
+        };
+        let (mut times, mut ratios) = ([Vec::new(), Vec::new()], Vec::new());
+        for _ in 0..TURNS {
+            let [members, plain] =
+                [step(&ensemble, &of_members, EXAMPLES)?, step(&single, &plain, EXAMPLES * MEMBERS)?];
+            times[0].push(members);
+            times[1].push(plain);
+            ratios.push(members / plain);
+        }
+        let ([members, plain], ratio) = (times.map(|times| 1e3 * median(&times)), median(&ratios));
+        if json {
+            let line = Json::object([
+                ("job", "members".into()),
+                ("inputs", inputs.into()),
+                ("members", MEMBERS.into()),
+                ("batch", EXAMPLES.into()),
+                ("threads", threads().into()),
+                ("isa", palmnet::compute::Isa::current()?.to_string().into()),
+                ("step_ms", members.into()),
+                ("plain_step_ms", plain.into()),
+                ("ratio", ratio.into()),
+            ]);
+            writeln!(out, "{line}")?;
+        } else {
+            writeln!(out, "{inputs:>3} inputs {members:>7.2} ms, plain {plain:>7.2} ms: {ratio:.2}")?;
         }
     }
     Ok(())

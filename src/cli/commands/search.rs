@@ -96,8 +96,8 @@ pub fn run(arguments: &Arguments, out: &mut dyn Write) -> Result<(), Failure> {
             progress.wipe();
         }
         match event {
-            SearchEvent::Fit { index: None, event: FitEvent::Trial { index, trials, fraction: 0.0 } } => {
-                progress.hint(&format!("tuning the defaults: trial {} of {trials}", index + 1));
+            SearchEvent::Fit { index: None, event: FitEvent::Trial { index, fraction: 0.0, .. } } => {
+                progress.hint(&format!("tuning the defaults: trial {}", index + 1));
             }
             SearchEvent::Fit { index: Some(index), event: FitEvent::Begin { .. } } => {
                 progress.hint(&format!("trial {} of {trials}", index + 1));

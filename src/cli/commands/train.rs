@@ -57,9 +57,11 @@ pub const OPTIONS: &[&Opt] = &[
     &MAX_NORM,
     &LABEL_SMOOTHING,
     &BALANCED,
+    &NO_CLAMP,
     &EPOCHS,
     &VALIDATION,
     &PATIENCE,
+    &BUDGET,
     &RESTARTS,
     &FROM,
     &FREEZE,
@@ -90,6 +92,7 @@ pub const COMMAND: Command = Command {
 
 pub fn run(arguments: &Arguments, out: &mut dyn Write) -> Result<(), Failure> {
     // Everything that does not depend on the data is checked before it is read.
+    let arguments = &arguments.replaced(&TIME, &BUDGET, |text| time(text).is_some());
     let mode = OutputMode::parse(arguments)?;
     let overrides = arguments.overrides()?;
     check_combinations(arguments, &overrides)?;

@@ -4,7 +4,7 @@ use palmnet::Hyperparameters;
 use palmnet::optim::Rule;
 use palmnet::tune::{Normalization, Overrides};
 
-use super::{FROM, FROM_EXCLUDES};
+use super::{BUDGET, FOLDS, FROM, FROM_EXCLUDES};
 use crate::cli::Failure;
 use crate::cli::arguments::Group::Data;
 use crate::cli::arguments::{Arguments, Opt};
@@ -22,6 +22,8 @@ pub fn repeating_line(arguments: &Arguments, options: &[&'static Opt], found: &H
         let given = || arguments.given_as(option).map(str::to_string);
         let value = match option.set {
             _ if warm && FROM_EXCLUDES.contains(&option.name) => None,
+            // It is spent: the line repeats the result.
+            _ if option.name == BUDGET.name => None,
             None if option.group == Data => given(),
             None => None,
             Some(_) => (option.show)(found).or_else(given),
@@ -51,6 +53,19 @@ pub fn check_combinations(arguments: &Arguments, overrides: &Overrides) -> Resul
     if overrides.batch_size == Some(1) && overrides.normalization == Some(Normalization::Batch) {
         let message = "--batch-norm learns nothing from --batch 1: use larger mini-batches, or --layer-norm";
         return Err(arguments.misuse(message));
+    }
+    if let Some(budget) = arguments.text(BUDGET.name) {
+        let plain = overrides.fast || overrides.warm_start || overrides.normalization == Some(Normalization::Batch);
+        let whole_batch = matches!(overrides.optimizer, Some(Rule::Lbfgs(_) | Rule::Rprop(_)));
+        if plain || whole_batch || overrides.epochs.is_some() || overrides.patience.is_some_and(|n| n > 0) {
+            return Err(arguments.misuse(&format!(
+                "--budget {budget} is for the trials of an ensemble: not with --epochs, --patience, --fast, --from, \
+                 --batch-norm, rprop or lbfgs, which have none"
+            )));
+        }
+        if arguments.has(FOLDS.name) {
+            return Err(arguments.misuse("--budget is for a single training, not for --folds"));
+        }
     }
     if overrides.frozen.is_some() && !overrides.warm_start {
         return Err(arguments.misuse("--freeze is for the layers of a model given by --from"));

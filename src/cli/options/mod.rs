@@ -20,6 +20,8 @@ use crate::cli::arguments::Opt;
 use crate::cli::format::exact;
 use values::{FRACTION, finite, fraction, limit, number, positive, positive_fraction, set, strength, whole};
 
+pub use values::time;
+
 /// The reasons why L-BFGS excludes an option.
 const STEPS: &str = "which finds the length of its steps on all of the data";
 const SMOOTH: &str = "which needs the same smooth loss at every step: use --l2";
@@ -306,6 +308,14 @@ pub const BALANCED: Opt =
         .aliases(&["--class-weight-balanced"])
         .sets(|given, _| set(&mut given.balanced, Ok(true)), |found| found.balanced.then(String::new));
 
+pub const NO_CLAMP: Opt = Opt::new(
+    "--no-clamp",
+    "",
+    Training,
+    "Predicted values may lie outside the range of the training data. Those of an ensemble otherwise do not.",
+)
+.sets(|given, _| set(&mut given.clamp, Ok(false)), |found| (!found.clamp && !is_plain(found)).then(String::new));
+
 pub const EPOCHS: Opt = Opt::new("--epochs", "N", Training, "Passes over the training data; at most for lbfgs.")
     .aliases(&["--max-iter", "--num-epochs"])
     .default(|| Overrides::default_text("epochs"))
@@ -367,6 +377,22 @@ pub const FROM: Opt = Opt::new(
 .sets(
     |given, _| {
         given.warm_start = true;
+        Ok(())
+    },
+    |_| None,
+);
+
+pub const BUDGET: Opt = Opt::new(
+    "--budget",
+    "TIME",
+    Training,
+    "The best model that trials find in about this time, as 60s, 5m or 1h; --time 60s is the same. The result depends on \
+     the speed of the device.",
+)
+.default(|| "the usual trials, about a minute for 20000 rows".into())
+.sets(
+    |given, text| {
+        given.budget = Some(time(text).ok_or("expected a time above 0, as 60s, 5m or 1h")?);
         Ok(())
     },
     |_| None,

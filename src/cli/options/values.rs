@@ -1,5 +1,7 @@
 //! Reading and showing values.
 
+use std::time::Duration;
+
 use crate::cli::format::exact;
 
 type Read = Result<(), String>;
@@ -34,6 +36,20 @@ pub fn strength(to: &mut Option<f32>, text: &str) -> Read {
 
 pub fn limit(to: &mut Option<f32>, text: &str) -> Read {
     number(to, text, |x| x > 0.0, "a number above 0")
+}
+
+/// Returns the time above 0 that a text such as `60s`, `5m` or `1h` names.
+pub fn time(text: &str) -> Option<Duration> {
+    let number = text.trim_end_matches(['s', 'm', 'h']);
+    let unit = match &text[number.len()..] {
+        "s" => 1.0,
+        "m" => 60.0,
+        "h" => 3600.0,
+        _ => return None,
+    };
+    let is_plain = number.chars().all(|c| c.is_ascii_digit() || c == '.');
+    let seconds = number.parse::<f64>().ok().filter(|&number| is_plain && number > 0.0)? * unit;
+    Duration::try_from_secs_f64(seconds).ok()
 }
 
 pub fn positive(x: f32) -> Option<String> {

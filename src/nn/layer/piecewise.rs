@@ -20,6 +20,8 @@ const LARGEST: f32 = 1e9;
 #[derive(Clone, Debug, PartialEq)]
 pub struct Piecewise {
     columns: Vec<Option<Vec<f32>>>,
+    /// The indices of those that do not stay as they are: of many categories, most do.
+    clipped: Vec<usize>,
 }
 
 impl Piecewise {
@@ -40,7 +42,8 @@ impl Piecewise {
                 )));
             }
         }
-        Ok(Piecewise { columns })
+        let clipped = (0..columns.len()).filter(|&i| columns[i].is_some()).collect();
+        Ok(Piecewise { columns, clipped })
     }
 
     /// Returns the layer of columns with so many bins each: -1 for a column whose numbers stay as they are, 0 for one
@@ -139,11 +142,11 @@ vectorized! {
     fn encode(layer: &Piecewise, input: &Matrix, output: &mut Matrix) {
         for (row, x) in input.iter_rows().enumerate() {
             let (kept, mut codes) = output.row_mut(row).split_at_mut(x.len());
-            for ((&x, kept), edges) in x.iter().zip(kept).zip(&layer.columns) {
-                *kept = x;
-                let Some(edges) = edges else { continue };
-                let y = Piecewise::clip(x);
-                *kept = y;
+            kept.copy_from_slice(x);
+            for &i in &layer.clipped {
+                let Some(edges) = &layer.columns[i] else { continue };
+                let y = Piecewise::clip(x[i]);
+                kept[i] = y;
                 let bins = edges.len().saturating_sub(1);
                 if bins == 0 {
                     continue;

@@ -1,0 +1,181 @@
+//! The hyperparameters that the trials of an ensemble try, one after the other: each depends on the losses of those before.
+
+use super::hyperparameters::Hyperparameters;
+use super::work::encoded_width;
+use crate::base::rng::{Rng, purpose};
+use crate::base::text::two_digits;
+use crate::data::Dataset;
+use crate::optim::Rule;
+
+/// The dropout of some trials: some tables are overfitted without.
+const DROPOUT: f64 = 0.2;
+/// The number of epochs is divided or multiplied by this from one trial to another.
+const STEP: usize = 3;
+/// With fewer examples, trials cost little: a smaller learning rate is tried too.
+const FEW_EXAMPLES: usize = 6_000;
+/// The trials of a round of successive halving: of so many with few epochs, so many get more, and one of these all.
+const DRAWN: usize = 9;
+const LONGER: usize = 3;
+
+/// The trials of an ensemble on one table.
+pub(super) struct Proposals<'a> {
+    start: &'a Hyperparameters,
+    examples: usize,
+    /// Whether the columns need no encoding: with many categories, the first layer would be wide.
+    is_narrow: bool,
+}
+
+impl<'a> Proposals<'a> {
+    pub fn new(start: &'a Hyperparameters, train: &Dataset) -> Self {
+        let is_narrow = train.features().columns() <= 2 * encoded_width(train, start.embedding);
+        Proposals { start, examples: train.len(), is_narrow }
+    }
+
+    /// Returns the most trials; `None` if there are as many as time allows.
+    pub fn most(&self) -> Option<usize> {
+        self.start.budget.is_none().then(|| self.usual().len() + self.refinements().len())
+    }
+
+    /// Returns what is tried if every change is for the better: the most work, without a budget.
+    pub fn longest(&self) -> Vec<Hyperparameters> {
+        let mut longest = self.usual();
+        longest.push(self.start.clone());
+        longest
+    }
+
+    /// Returns what is tried after trials with these losses, `None` for one that diverged; nothing at the end.
+    pub fn next(&self, losses: &[Option<f64>]) -> Option<Hyperparameters> {
+        self.all(losses).into_iter().nth(losses.len())
+    }
+
+    /// Returns what was tried, given the losses, and what is next.
+    pub fn all(&self, losses: &[Option<f64>]) -> Vec<Hyperparameters> {
+        let mut all = self.usual();
+        let loss = |i: usize| losses.get(i).copied().flatten().unwrap_or(f64::INFINITY);
+        let best_of = |all: &[Hyperparameters]| {
+            let first_best = (0..all.len()).min_by(|&a, &b| loss(a).total_cmp(&loss(b)));
+            all[first_best.unwrap_or(0)].clone()
+        };
+        for refine in self.refinements() {
+            if losses.len() < all.len() {
+                return all;
+            }
+            let refined = refine(self, &best_of(&all));
+            all.extend(refined.filter(|refined| !all.contains(refined)));
+        }
+        let mut round = 0;
+        while self.start.budget.is_some() && losses.len() >= all.len() {
+            self.add_round(round, &mut all, losses, &best_of);
+            round += 1;
+        }
+        all
+    }
+
+    /// The numbers of epochs that are tried.
+    fn lengths(&self) -> [usize; 3] {
+        [STEP * STEP, STEP, 1].map(|divisor| self.start.epochs.div_ceil(divisor))
+    }
+
+    /// What is tried on all tables.
+    fn usual(&self) -> Vec<Hyperparameters> {
+        let start = self.start;
+        let [few, middle, _] = self.lengths();
+        let with = |epochs: usize| Hyperparameters { epochs, ..start.clone() };
+        let mut usual = vec![with(few), with(middle)];
+        // L-BFGS needs the same loss at every step.
+        let may_drop = start.tune.dropout && !matches!(start.optimizer, Rule::Lbfgs(_));
+        let dropping = |start: Hyperparameters| Hyperparameters { dropout: DROPOUT, ..start };
+        usual.extend(may_drop.then(|| dropping(with(middle))));
+        if start.tune.encoding && self.is_narrow && (start.bins, start.embedding) != (0, 0) {
+            let plain = Hyperparameters { bins: 0, embedding: 0, ..with(middle) };
+            usual.push(plain.clone());
+            usual.extend(may_drop.then(|| dropping(plain)));
+        }
+        usual.dedup();
+        usual
+    }
+
+    /// What is tried after that: each a change of the best so far, if it has not been tried.
+    fn refinements(&self) -> Vec<fn(&Self, &Hyperparameters) -> Option<Hyperparameters>> {
+        let longer = |proposals: &Self, best: &Hyperparameters| {
+            let epochs = proposals.lengths().into_iter().find(|&epochs| epochs > best.epochs)?;
+            Some(Hyperparameters { epochs, ..best.clone() })
+        };
+        let shorter = |proposals: &Self, best: &Hyperparameters| {
+            let epochs = proposals.lengths().into_iter().rfind(|&epochs| epochs < best.epochs)?;
+            Some(Hyperparameters { epochs, ..best.clone() })
+        };
+        let slower = |proposals: &Self, best: &Hyperparameters| {
+            let rate = two_digits(f64::from(best.optimizer.learning_rate()) / STEP as f64);
+            let optimizer = best.optimizer.with_learning_rate(rate);
+            let is_tried = proposals.start.tune.learning_rate && proposals.examples < FEW_EXAMPLES;
+            is_tried.then(|| Hyperparameters { optimizer, ..best.clone() })
+        };
+        vec![longer, shorter, slower]
+    }
+
+    /// Adds the trials of a round of successive halving (Jamieson, Talwalkar, 2016) whose losses are there, and the next.
+    fn add_round(
+        &self,
+        round: usize,
+        all: &mut Vec<Hyperparameters>,
+        losses: &[Option<f64>],
+        best_of: &dyn Fn(&[Hyperparameters]) -> Hyperparameters,
+    ) {
+        let (best, first) = (best_of(all), all.len());
+        let [epochs, ..] = self.lengths();
+        let mut rng = Rng::stream(self.start.seed, purpose::SEARCH + 1000 + round as u64);
+        all.extend((0..DRAWN).map(|_| Hyperparameters { epochs, ..self.draw(&mut rng, &best) }));
+        for (count, of) in [(LONGER, DRAWN), (1, LONGER)] {
+            let rung = all.len() - of..all.len();
+            if losses.len() < rung.end {
+                return;
+            }
+            let loss = |i: usize| losses[i].unwrap_or(f64::INFINITY);
+            let mut order: Vec<usize> = rung.collect();
+            order.sort_by(|&a, &b| loss(a).total_cmp(&loss(b)));
+            for &i in &order[..count] {
+                let longer = self.lengths().into_iter().find(|&epochs| epochs > all[i].epochs);
+                let epochs = longer.unwrap_or(self.start.epochs);
+                all.push(Hyperparameters { epochs, ..all[i].clone() });
+            }
+        }
+        debug_assert!(all.len() == first + DRAWN + LONGER + 1);
+    }
+
+    /// Draws hyperparameters: each is that of the best so far or, as often, drawn anew, if trials may change it.
+    fn draw(&self, rng: &mut Rng, best: &Hyperparameters) -> Hyperparameters {
+        let (tune, mut drawn) = (self.start.tune, best.clone());
+        // All are drawn, so that the draws of one do not depend on which others are given.
+        let mut changes = |may_change: bool| rng.below(2) == 1 && may_change;
+        let changed = [tune.hidden, tune.dropout, tune.encoding, tune.encoding, tune.learning_rate, tune.weight_decay];
+        let changed = changed.map(&mut changes);
+        let units = [32, 64, 96, 128][rng.below(4)];
+        let layers = 2 + rng.below(2);
+        let dropout = [0.0, 0.1, 0.2, 0.3][rng.below(4)];
+        let bins = [16, 32, 48, 64][rng.below(4)].min(best.bins.max(16));
+        let embedding = [0, 4, 8, 16][rng.below(4)];
+        let rate = [0.001, 0.002, 0.003, 0.005, 0.01, 0.02][rng.below(6)];
+        let decay = [0.0, 0.03, 0.1, 0.3, 1.0][rng.below(5)];
+        if changed[0] {
+            drawn.hidden = vec![units; layers];
+        }
+        if changed[1] {
+            drawn.dropout = dropout;
+        }
+        if changed[2] {
+            drawn.bins = bins;
+        }
+        if changed[3] && (embedding > 0 || self.is_narrow) {
+            // Codes of all bins without an embedding would make the first layer wide.
+            (drawn.embedding, drawn.bins) = if embedding == 0 { (0, 0) } else { (embedding, drawn.bins) };
+        }
+        if changed[4] {
+            drawn.optimizer = drawn.optimizer.with_learning_rate(rate);
+        }
+        if changed[5] {
+            drawn.penalty = drawn.penalty.weight_decay(decay);
+        }
+        drawn
+    }
+}
