@@ -46,6 +46,15 @@ pub struct Opt {
     pub excludes: &'static [&'static str],
     /// The reason if it cannot be given together with L-BFGS.
     pub without_lbfgs: Option<&'static str>,
+    /// The option that is meant instead, where the command has it, if the value is of the kind of that one.
+    pub other: Option<Other>,
+}
+
+/// Another option, and the values that are meant for it.
+#[derive(Clone, Copy)]
+pub struct Other {
+    pub name: &'static str,
+    pub has: fn(&str) -> bool,
 }
 
 /// A paragraph of the help.
@@ -84,6 +93,7 @@ impl Opt {
             show: |_| None,
             excludes: &[],
             without_lbfgs: None,
+            other: None,
         }
     }
 
@@ -106,6 +116,10 @@ impl Opt {
 
     pub const fn excludes(self, excludes: &'static [&'static str]) -> Opt {
         Opt { excludes, ..self }
+    }
+
+    pub const fn or_if(self, name: &'static str, has: fn(&str) -> bool) -> Opt {
+        Opt { other: Some(Other { name, has }), ..self }
     }
 
     pub const fn without_lbfgs(self, reason: &'static str) -> Opt {
@@ -144,7 +158,6 @@ impl Opt {
 }
 
 /// The options and words that were given.
-#[derive(Clone)]
 pub struct Arguments {
     command: &'static str,
     words: Vec<String>,
@@ -202,7 +215,7 @@ impl Command {
             None => (word, None),
         };
         let find = |name: &str| self.options.iter().find(|option| option.is(name));
-        let Some(option) = find(name) else { return Err(self.unknown(name)) };
+        let Some(mut option) = find(name) else { return Err(self.unknown(name)) };
         let value = match (option.value, value) {
             ("", None) => String::new(),
             ("", Some(_)) => return Err(self.misuse(&format!("{name} takes no value"))),
@@ -213,6 +226,13 @@ impl Command {
                 None => return Err(self.misuse(&format!("{name} needs a value: {what}"))),
             },
         };
+        // Of two options with the same name, the value tells which is meant.
+        if let Some(other) = option.other
+            && (other.has)(&value)
+            && let Some(other) = self.options.iter().find(|option| option.name == other.name)
+        {
+            option = other;
+        }
         Ok((option, value))
     }
 
@@ -259,16 +279,6 @@ impl Arguments {
     /// Returns the word at this index, if it was given.
     pub fn word(&self, index: usize) -> Option<&str> {
         self.words.get(index).map(String::as_str)
-    }
-
-    /// Returns the arguments with `by` in the place of `option`, if its value is of another kind: `is_other` says so.
-    pub fn replaced(&self, option: &Opt, by: &'static Opt, is_other: fn(&str) -> bool) -> Arguments {
-        let mut arguments = self.clone();
-        let other = arguments.given.iter_mut().find(|(given, value)| given.name == option.name && is_other(value));
-        if let Some((given, _)) = other {
-            *given = by;
-        }
-        arguments
     }
 
     /// Returns whether an option was given.

@@ -271,7 +271,7 @@ impl<'j> Announcer<'j> {
             FitEvent::Plan { trials, time } => {
                 let about = if trials.is_some() { "at most about" } else { "at most" };
                 let trials = trials.map_or("as many trials as fit".into(), |most| format!("up to {most} trials"));
-                let time = duration(time.as_secs_f64().max(1.0).round());
+                let time = duration(time.as_secs_f64());
                 self.progress.phase(&format!("{about} {time}: {trials}, then all examples"));
             }
             FitEvent::Trial { index, trials, fraction: 0.0 } => {
@@ -317,9 +317,13 @@ impl<'j> Announcer<'j> {
 /// Returns the result of the tuning: `weight decay 0.33, the best of 6 trials`, `21 epochs, the best of 3 trials`.
 fn trials_line(trials: &[Trial], found: &Hyperparameters) -> String {
     let (decay, epochs) = (exact(found.penalty.weight_decay), found.epochs);
+    // Trials of penalties have nothing else that differs.
     let is_of_epochs = match trials {
         [] => found.members > 1,
-        trials => found.members > 1 || trials.iter().all(|trial| trial.hyperparameters.penalty == found.penalty),
+        [first, ..] => {
+            let differs = |trial: &Trial| trial.hyperparameters.epochs != first.hyperparameters.epochs;
+            trials.iter().any(differs) || trials.iter().all(|trial| trial.hyperparameters.penalty == found.penalty)
+        }
     };
     if is_of_epochs {
         return match trials.iter().filter(|trial| trial.loss.is_some()).count() {

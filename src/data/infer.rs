@@ -14,8 +14,7 @@
 //! ```text
 //! feature   all numbers, in one form                       → number
 //!           all dates or times of day                      → numbers: year, month, day of the week, hour, seconds
-//!           text, up to 100 different ones                 → categories, in alphabetical order
-//!           text, up to 10,000, in two rows on average     → categories
+//!           text, up to 10,000 different ones              → categories, in alphabetical order
 //!           more, or more than 20 and mostly different     → an identifier, left out with a note
 //!           mostly numbers, few different cells            → categories, with a note
 //!           mostly numbers otherwise                       → error: a text that is more likely a slip

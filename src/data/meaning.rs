@@ -17,11 +17,8 @@ use crate::base::error::{Error, Result};
 use crate::base::sort::order;
 use crate::base::text::quoted;
 
-/// A text feature with more categories than the first is taken for an identifier, unless it has at most the second
-/// number of them, and the third number of rows for each on average.
-const MOST_CATEGORIES: usize = 100;
-const MOST_COMMON_CATEGORIES: usize = 10_000;
-const COMMON: usize = 2;
+/// A text feature with more categories is taken for an identifier.
+const MOST_CATEGORIES: usize = 10_000;
 /// Whole numbers with more different values than this are values, not classes; numbers and words together in a column
 /// with more are not categories; and texts, if they are mostly different, are an identifier.
 const FEW: usize = 20;
@@ -362,7 +359,7 @@ impl Inference<'_> {
         let (count, filled) = (texts.len(), self.summaries[column].filled());
         let name = self.table.column_name(column);
         let is_declared = self.is_declared(column);
-        let many = count > MOST_CATEGORIES && (count > MOST_COMMON_CATEGORIES || count * COMMON > filled);
+        let many = count > MOST_CATEGORIES;
         let mostly_different = count > FEW && count * 2 > filled;
         if !is_declared && (many || mostly_different) {
             self.notes.push(format!(

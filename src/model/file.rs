@@ -268,7 +268,7 @@ impl Model {
         let outputs = network.outputs();
         let features = scaler("features", network.inputs())?;
         let targets = if tensors.has("targets.offset") { Some(scaler("targets", outputs)?) } else { None };
-        let range = match tensors.has(LOW) {
+        let range = match tensors.has(LOW) || tensors.has(HIGH) {
             true => {
                 let (low, high) = (tensors.get(LOW, &[outputs])?, tensors.get(HIGH, &[outputs])?);
                 Some(TargetRange::from_parts(low, high).map_err(|error| format!("{error}: the file is damaged"))?)

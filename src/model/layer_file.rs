@@ -135,7 +135,8 @@ fn embedding(
     }
 }
 
-/// Returns the number of a role in a file: the index of the group, -1 for an input that is kept, -2 for one that is not.
+/// Returns the number of a role in a file: the index of the group, -1 for an input that is kept, -2 for one that is not,
+/// and -3 less the index of the group of one whose weights are not trained.
 fn role_number(role: &Role) -> f32 {
     match role {
         Role::Kept => -1.0,

@@ -40,13 +40,12 @@ pub(super) struct Encoding {
 
 impl Encoding {
     /// Returns the encoding of the features of `train` after `preprocessing`: every column of numbers in at most `bins`
-    /// bins of about as many numbers each.
-    pub fn new(train: &Dataset, preprocessing: &Preprocessing, bins: usize) -> Self {
+    /// bins of about as many numbers each. Targets are looked at only if all of `train` is trained on.
+    pub fn new(train: &Dataset, preprocessing: &Preprocessing, bins: usize, validates: bool) -> Self {
         let schema = train.schema();
         let (mut edges, mut groups, mut dropped) = (vec![None; schema.width()], Vec::new(), Vec::new());
         let mut frozen = Vec::new();
         let mut means = vec![Vec::new(); schema.width()];
-        let target_means = TargetMeans::new(train);
         for (column, inputs) in schema.columns().iter().zip(schema.inputs()) {
             let own = inputs.start..inputs.start + column.kind.width();
             match &column.kind {
@@ -66,8 +65,8 @@ impl Encoding {
                 ColumnKind::Categories(names) if embedded_groups(&column.kind).is_some() => {
                     let rows_of = train.features().examples_of_categories(own.clone());
                     let least = (train.len() as f64 * RARE).max(2.0);
-                    let is_frozen = names.len() > MOST_TRAINED;
-                    let found = if is_frozen { target_means.of(&rows_of) } else { Vec::new() };
+                    let is_frozen = names.len() > MOST_TRAINED && !validates;
+                    let found = if is_frozen { TargetMeans::new(train).of(&rows_of) } else { Vec::new() };
                     let mut group = Vec::new();
                     for (i, input) in own.enumerate() {
                         let says_much = found.get(i).is_some_and(|found| found.says_much);

@@ -20,6 +20,7 @@ impl Hyperparameters {
     /// # Errors
     /// Those of [`fit`](Self::fit).
     pub fn estimate(&self, train: &Dataset) -> Result<Duration> {
+        self.check(train, false)?;
         let rows: Vec<usize> = (0..train.len().min(TIMED.saturating_mul(self.batch_size))).collect();
         let some = train.select(&rows);
         let preprocessing = Preprocessing::fit(&some, self.scaling);

@@ -50,7 +50,7 @@ impl Hyperparameters {
         Ok(fit)
     }
 
-    /// Returns the hyperparameters with the learning rate and the penalty tuned on `train`, which is not yet scaled.
+    /// Returns the hyperparameters with everything tuned on `train`, which is not yet scaled.
     ///
     /// # Errors
     /// Those of [`fit`](Self::fit).
@@ -87,7 +87,7 @@ impl Hyperparameters {
     }
 
     /// Checks everything that the network and the trainer do not check themselves.
-    fn check(&self, train: &Dataset, has_start: bool) -> Result<()> {
+    pub(super) fn check(&self, train: &Dataset, has_start: bool) -> Result<()> {
         let wrong = |message: &str| Err(Error::Setting(message.into()));
         if train.is_empty() {
             return Err(Error::Mismatch("there are no examples to train on".into()));
@@ -103,6 +103,9 @@ impl Hyperparameters {
         }
         if self.bins == 1 {
             return wrong("bins 1: an encoding has two or more, and 0 is for none");
+        }
+        if self.budget.is_some() && (self.tune_penalty || !self.tune.any()) {
+            return wrong("a budget is for the trials of an ensemble: images and plain networks have none of these");
         }
         if self.hidden.contains(&0) {
             return wrong("a hidden layer of 0 units: each needs at least 1; no hidden layers are an empty list");

@@ -22,7 +22,7 @@ const TRIAL_MEMBERS: usize = 8;
 /// The hyperparameters of a network and its training, with every value resolved: the options of `palmnet train`.
 ///
 /// [`for_data`](Self::for_data) returns the defaults, which can be changed before [`fit`](Self::fit). The same
-/// hyperparameters, data and seed give the same bits.
+/// hyperparameters, data and seed give the same bits, unless there is a [`budget`](Self::budget).
 ///
 /// ```
 /// use palmnet::{Hyperparameters, generate, tune::Tune};
@@ -73,12 +73,14 @@ pub struct Hyperparameters {
     pub tune_penalty: bool,
     /// What [`fit`](Self::fit) chooses by trials on 80 % of the examples (below 1,000 examples, on four fifths of them five
     /// times), by the loss on the others: a third, a ninth or all of the `epochs`; dropout of 0.2; columns without
-    /// encoding; on fewer than 6,000 examples a third of the learning rate. Each trial is a change of the best before it.
+    /// encoding, or with few bins and no embedding; on fewer than 6,000 examples a third of the learning rate. Some depend
+    /// on the best before them.
     /// An ensemble has 8 members in a trial. Not with `tune_penalty`.
     pub tune: Tune,
     /// The time that [`fit`](Self::fit) may take, for as many trials as there is time for: after those that are usual,
     /// rounds of successive halving (Jamieson, Talwalkar, 2016) of hyperparameters drawn at random; `None` for the usual
-    /// ones. It is kept to about a tenth. With it, the result depends on the speed of the device.
+    /// ones. It is kept to about a tenth; a run that is resumed has all of it again. With it, the result depends on the
+    /// speed of the device.
     pub budget: Option<Duration>,
     /// Whether [`fit`](Self::fit) measures a [`Calibration`](crate::model::Calibration) on the examples that trials are
     /// scored on; without any trials, it trains once on the others for that.
@@ -146,7 +148,7 @@ impl Hyperparameters {
             builder = builder.noise(self.noise);
         }
         if self.bins > 0 || self.embedding > 0 {
-            let encoding = Encoding::new(train, preprocessing, self.bins);
+            let encoding = Encoding::new(train, preprocessing, self.bins, self.validation > 0.0);
             builder = encoding.add_to(builder, self.embedding);
         }
         if self.members > 1 {

@@ -94,8 +94,8 @@ impl Hyperparameters {
     ///
     /// Tables get an ensemble of 16 members that share three hidden layers of 64 ReLU units, with columns encoded in up to
     /// 64 bins and embedded as 8 numbers each. AdamW takes about 4,000 steps at most, in mini-batches of 32 (below 2,000
-    /// examples), 64 (below 6,000), 128 (below 25,000) or 256; from 15 to 150 epochs, a third or a ninth of them if trials
-    /// show that to be better.
+    /// examples), 64 (below 6,000), 128 (below 25,000) or 256; from 15 to 150 epochs, fewer for wide tables. Trials may
+    /// change that: see [`Hyperparameters::tune`].
     ///
     /// Images (features kept as bytes) get a plain network of two hidden layers of 128 units.
     /// [`Overrides::fast`](crate::tune::Overrides::fast) gives tables a plain network too, of three layers of 64: about
@@ -234,9 +234,12 @@ impl Overrides {
         match field {
             "hidden" => "64,64,64 for tables, 128,128 for images".into(),
             "members" => format!("{MEMBERS} for tables, else 1; 1 with --fast, --from, --batch-norm, rprop and lbfgs"),
-            "bins" => format!("one for {ROWS_OF_BIN} examples, from {} to {}; 0 if --members is 1", BINS.0, BINS.1),
-            "embedding" => format!("{EMBEDDING}; 0 if --members is 1"),
-            "dropout" => "0, or 0.2 for a third of the epochs, if that is the best of some trials".into(),
+            "bins" => format!(
+                "one for {ROWS_OF_BIN} examples, from {} to {}, or fewer by trials; 0 with --fast",
+                BINS.0, BINS.1
+            ),
+            "embedding" => format!("{EMBEDDING}, or 0 by trials; 0 with --fast"),
+            "dropout" => "0, or 0.2 if that is the best of some trials".into(),
             "batch_size" => {
                 "32 for fewer than 2000 training examples, 64 for fewer than 6000, 128 for fewer than 25000, else 256; \
                  with --fast 16 for fewer than 1000, 32 for fewer than 10000, else 64; 64 for images; all examples for \
@@ -245,8 +248,8 @@ impl Overrides {
             }
             "epochs" => {
                 format!(
-                    "as many as make about {ENSEMBLE_STEPS} steps, from 15 to 150, a third or a ninth, the best of \
-                     some trials; with --fast about {STEPS} steps, from 40 to 200; from 10 for images; 500 for lbfgs"
+                    "as many as make about {ENSEMBLE_STEPS} steps, from 15 to 150, fewer for wide tables; a third or \
+                     a ninth of them, if that is the best of some trials; with --fast about {STEPS} steps, from 40 to 200; from 10 for images; 500 for lbfgs"
                 )
             }
             "weight_decay" => format!(

@@ -1,6 +1,7 @@
 //! The hyperparameters that the trials of an ensemble try, one after the other: each depends on the losses of those before.
 
 use super::hyperparameters::Hyperparameters;
+use super::tunable::Tune;
 use super::work::encoded_width;
 use crate::base::rng::{Rng, purpose};
 use crate::base::text::two_digits;
@@ -9,6 +10,9 @@ use crate::optim::Rule;
 
 /// The dropout of some trials: some tables are overfitted without.
 const DROPOUT: f64 = 0.2;
+/// The most bins of a trial without an embedding, and the most work of one.
+const FEW_BINS: usize = 16;
+const MOST_WORK: f64 = 3e11;
 /// The number of epochs is divided or multiplied by this from one trial to another.
 const STEP: usize = 3;
 /// With fewer examples, trials cost little: a smaller learning rate is tried too.
@@ -20,26 +24,38 @@ const LONGER: usize = 3;
 /// The trials of an ensemble on one table.
 pub(super) struct Proposals<'a> {
     start: &'a Hyperparameters,
-    examples: usize,
+    train: &'a Dataset,
     /// Whether the columns need no encoding: with many categories, the first layer would be wide.
     is_narrow: bool,
+    /// The codes of bins without an embedding, if the first layer is not too wide for them.
+    codes: Option<Hyperparameters>,
 }
 
 impl<'a> Proposals<'a> {
-    pub fn new(start: &'a Hyperparameters, train: &Dataset) -> Self {
-        let is_narrow = train.features().columns() <= 2 * encoded_width(train, start.embedding);
-        Proposals { start, examples: train.len(), is_narrow }
+    pub fn new(start: &'a Hyperparameters, train: &'a Dataset) -> Self {
+        let is_narrow = train.features().columns() <= 2 * encoded_width(train, start.bins, start.embedding);
+        let mut proposals = Proposals { start, train, is_narrow, codes: None };
+        let [_, epochs, _] = proposals.lengths();
+        let codes =
+            Hyperparameters { epochs, bins: start.bins.min(FEW_BINS), embedding: 0, dropout: DROPOUT, ..start.clone() };
+        let is_possible = is_narrow && start.tune.encoding && start.bins > 0 && start.embedding > 0;
+        if is_possible && proposals.may_drop() && proposals.work(&codes) <= MOST_WORK {
+            proposals.codes = Some(codes);
+        }
+        proposals
     }
 
     /// Returns the most trials; `None` if there are as many as time allows.
     pub fn most(&self) -> Option<usize> {
-        self.start.budget.is_none().then(|| self.usual().len() + self.refinements().len())
+        let refinements = self.refinements().len() - usize::from(!self.tries_slower());
+        self.start.budget.is_none().then(|| self.usual().len() + refinements)
     }
 
     /// Returns what is tried if every change is for the better: the most work, without a budget.
     pub fn longest(&self) -> Vec<Hyperparameters> {
         let mut longest = self.usual();
         longest.push(self.start.clone());
+        longest.extend(self.tries_slower().then(|| self.start.clone()));
         longest
     }
 
@@ -64,16 +80,31 @@ impl<'a> Proposals<'a> {
             all.extend(refined.filter(|refined| !all.contains(refined)));
         }
         let mut round = 0;
-        while self.start.budget.is_some() && losses.len() >= all.len() {
+        while self.start.budget.is_some() && self.draws() && losses.len() >= all.len() {
             self.add_round(round, &mut all, losses, &best_of);
             round += 1;
         }
         all
     }
 
+    /// Returns the work of a training on all examples.
+    fn work(&self, hyperparameters: &Hyperparameters) -> f64 {
+        hyperparameters.work(self.train, self.train.len() as f64)
+    }
+
+    fn tries_slower(&self) -> bool {
+        self.start.tune.learning_rate && self.train.len() < FEW_EXAMPLES
+    }
+
+    /// L-BFGS needs the same loss at every step.
+    fn may_drop(&self) -> bool {
+        self.start.tune.dropout && !matches!(self.start.optimizer, Rule::Lbfgs(_))
+    }
+
     /// The numbers of epochs that are tried.
     fn lengths(&self) -> [usize; 3] {
-        [STEP * STEP, STEP, 1].map(|divisor| self.start.epochs.div_ceil(divisor))
+        let divisors = if self.start.tune.epochs { [STEP * STEP, STEP, 1] } else { [1; 3] };
+        divisors.map(|divisor| self.start.epochs.div_ceil(divisor))
     }
 
     /// What is tried on all tables.
@@ -82,14 +113,14 @@ impl<'a> Proposals<'a> {
         let [few, middle, _] = self.lengths();
         let with = |epochs: usize| Hyperparameters { epochs, ..start.clone() };
         let mut usual = vec![with(few), with(middle)];
-        // L-BFGS needs the same loss at every step.
-        let may_drop = start.tune.dropout && !matches!(start.optimizer, Rule::Lbfgs(_));
+        let may_drop = self.may_drop();
         let dropping = |start: Hyperparameters| Hyperparameters { dropout: DROPOUT, ..start };
         usual.extend(may_drop.then(|| dropping(with(middle))));
         if start.tune.encoding && self.is_narrow && (start.bins, start.embedding) != (0, 0) {
             let plain = Hyperparameters { bins: 0, embedding: 0, ..with(middle) };
             usual.push(plain.clone());
             usual.extend(may_drop.then(|| dropping(plain)));
+            usual.extend(self.codes.clone());
         }
         usual.dedup();
         usual
@@ -99,7 +130,8 @@ impl<'a> Proposals<'a> {
     fn refinements(&self) -> Vec<fn(&Self, &Hyperparameters) -> Option<Hyperparameters>> {
         let longer = |proposals: &Self, best: &Hyperparameters| {
             let epochs = proposals.lengths().into_iter().find(|&epochs| epochs > best.epochs)?;
-            Some(Hyperparameters { epochs, ..best.clone() })
+            let longer = Hyperparameters { epochs, ..best.clone() };
+            (proposals.work(&longer) <= MOST_WORK.max(proposals.work(proposals.start))).then_some(longer)
         };
         let shorter = |proposals: &Self, best: &Hyperparameters| {
             let epochs = proposals.lengths().into_iter().rfind(|&epochs| epochs < best.epochs)?;
@@ -108,8 +140,7 @@ impl<'a> Proposals<'a> {
         let slower = |proposals: &Self, best: &Hyperparameters| {
             let rate = two_digits(f64::from(best.optimizer.learning_rate()) / STEP as f64);
             let optimizer = best.optimizer.with_learning_rate(rate);
-            let is_tried = proposals.start.tune.learning_rate && proposals.examples < FEW_EXAMPLES;
-            is_tried.then(|| Hyperparameters { optimizer, ..best.clone() })
+            proposals.tries_slower().then(|| Hyperparameters { optimizer, ..best.clone() })
         };
         vec![longer, shorter, slower]
     }
@@ -125,7 +156,18 @@ impl<'a> Proposals<'a> {
         let (best, first) = (best_of(all), all.len());
         let [epochs, ..] = self.lengths();
         let mut rng = Rng::stream(self.start.seed, purpose::SEARCH + 1000 + round as u64);
-        all.extend((0..DRAWN).map(|_| Hyperparameters { epochs, ..self.draw(&mut rng, &best) }));
+        for _ in 0..DRAWN {
+            let mut drawn = || Hyperparameters { epochs, ..self.draw(&mut rng, &best) };
+            let mut new = drawn();
+            // A few attempts: there may be nothing else.
+            for _ in 0..20 {
+                if !all.contains(&new) {
+                    break;
+                }
+                new = drawn();
+            }
+            all.push(new);
+        }
         for (count, of) in [(LONGER, DRAWN), (1, LONGER)] {
             let rung = all.len() - of..all.len();
             if losses.len() < rung.end {
@@ -143,6 +185,11 @@ impl<'a> Proposals<'a> {
         debug_assert!(all.len() == first + DRAWN + LONGER + 1);
     }
 
+    /// Returns whether there is anything to draw.
+    fn draws(&self) -> bool {
+        Tune { epochs: false, ..self.start.tune }.any()
+    }
+
     /// Draws hyperparameters: each is that of the best so far or, as often, drawn anew, if trials may change it.
     fn draw(&self, rng: &mut Rng, best: &Hyperparameters) -> Hyperparameters {
         let (tune, mut drawn) = (self.start.tune, best.clone());
@@ -155,20 +202,21 @@ impl<'a> Proposals<'a> {
         let dropout = [0.0, 0.1, 0.2, 0.3][rng.below(4)];
         let bins = [16, 32, 48, 64][rng.below(4)].min(best.bins.max(16));
         let embedding = [0, 4, 8, 16][rng.below(4)];
-        let rate = [0.001, 0.002, 0.003, 0.005, 0.01, 0.02][rng.below(6)];
+        let usual_rate = f64::from(self.start.optimizer.learning_rate());
+        let rate = two_digits(usual_rate * [0.1, 0.2, 0.3, 0.5, 1.0, 2.0][rng.below(6)]);
         let decay = [0.0, 0.03, 0.1, 0.3, 1.0][rng.below(5)];
         if changed[0] {
             drawn.hidden = vec![units; layers];
         }
-        if changed[1] {
+        if changed[1] && self.may_drop() {
             drawn.dropout = dropout;
-        }
-        if changed[2] {
-            drawn.bins = bins;
         }
         if changed[3] && (embedding > 0 || self.is_narrow) {
             // Codes of all bins without an embedding would make the first layer wide.
             (drawn.embedding, drawn.bins) = if embedding == 0 { (0, 0) } else { (embedding, drawn.bins) };
+        }
+        if changed[2] && drawn.embedding > 0 {
+            drawn.bins = bins;
         }
         if changed[4] {
             drawn.optimizer = drawn.optimizer.with_learning_rate(rate);

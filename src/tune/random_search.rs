@@ -9,6 +9,7 @@ use super::overrides::Overrides;
 use super::recipe::{FitEvent, FitRun};
 use super::trials::{Trial, best};
 use super::tunable::Tune;
+use super::work::encoded_width;
 use crate::base::error::{Error, Result};
 use crate::base::rng::{Rng, purpose};
 use crate::base::text::two_digits;
@@ -153,7 +154,7 @@ impl RandomSearch {
         drop(run);
         let (mut trials, mut overrides, mut failure) = (Vec::new(), Vec::new(), None);
         for index in 0..self.trials {
-            let drawn = self.draw(&mut rng, &usual, learned.len());
+            let drawn = self.draw(&mut rng, &usual, &learned);
             overrides.push(if index == 0 { self.unchanged(&usual) } else { drawn });
             let hyperparameters = overrides[index].for_data(&learned);
             let clock = Clock::start();
@@ -201,7 +202,8 @@ impl RandomSearch {
     }
 
     /// Draws hyperparameters around the usual ones.
-    fn draw(&self, rng: &mut Rng, usual: &Hyperparameters, rows: usize) -> Overrides {
+    fn draw(&self, rng: &mut Rng, usual: &Hyperparameters, train: &Dataset) -> Overrides {
+        let rows = train.len();
         let usual_units = usual.hidden.first().copied().unwrap_or(16).clamp(8, 128);
         let units = (usual_units / 2) << rng.below(4);
         let hidden = vec![units; 1 + rng.below(3)];
@@ -220,8 +222,13 @@ impl RandomSearch {
         let mut drawn = usual.clone();
         if usual.members > 1 {
             drawn.members = [8, 16, 32][rng.below(3)];
-            let encodings = [(0, 0), (16, 8), (64, 4), (usual.bins, 8), (usual.bins, 16)];
-            (drawn.bins, drawn.embedding) = encodings[rng.below(encodings.len())];
+            let encodings = [(16, 8), (64, 4), (usual.bins, 8), (usual.bins, 16), (0, 0)];
+            let encoding = encodings[rng.below(encodings.len())];
+            // Without an encoding, a column of many categories would make the first layer wide.
+            let is_wide = train.features().columns() > 2 * encoded_width(train, usual.bins, usual.embedding);
+            if self.given.bins.is_none() && self.given.embedding.is_none() && !(is_wide && encoding == (0, 0)) {
+                (drawn.bins, drawn.embedding) = encoding;
+            }
         }
         let drawn = Hyperparameters { hidden, batch_size, dropout: two_digits(dropout), optimizer, ..drawn };
         self.with(drawn, two_digits(decay))

@@ -61,13 +61,13 @@ pub(super) enum Plan<'a> {
     /// These, whatever their losses are.
     Fixed(Vec<Hyperparameters>),
     /// Of an ensemble: each depends on the losses of those before.
-    Proposed(Proposals<'a>),
+    Proposed(Box<Proposals<'a>>),
 }
 
 impl<'a> Plan<'a> {
     /// Returns the plan for hyperparameters in which nothing but the learning rate is resolved; it is empty for too few
     /// examples.
-    pub fn new(start: &'a Hyperparameters, train: &Dataset) -> Self {
+    pub fn new(start: &'a Hyperparameters, train: &'a Dataset) -> Self {
         if train.len() < FEWEST || !start.tunes() {
             return Plan::Fixed(Vec::new());
         }
@@ -80,7 +80,11 @@ impl<'a> Plan<'a> {
                 penalties.map(|penalty| Hyperparameters { penalty, epochs, ..start.clone() }).collect(),
             );
         }
-        if start.tune.any() { Plan::Proposed(Proposals::new(start, train)) } else { Plan::Fixed(vec![start.clone()]) }
+        if start.tune.any() {
+            Plan::Proposed(Box::new(Proposals::new(start, train)))
+        } else {
+            Plan::Fixed(vec![start.clone()])
+        }
     }
 
     /// Returns whether there are no trials.
@@ -115,12 +119,12 @@ fn penalties(start: &Hyperparameters) -> Vec<Penalty> {
 }
 
 /// Returns the hyperparameters of the best trial, if there is one; else the default penalty for this learning rate, if it
-/// was to be tuned.
-pub(super) fn choose(start: &Hyperparameters, best: Option<&Hyperparameters>) -> Hyperparameters {
+/// was to be tuned. `epochs` are those of the training proper, unless penalties were tried.
+pub(super) fn choose(start: &Hyperparameters, best: Option<&Hyperparameters>, epochs: usize) -> Hyperparameters {
     let resolved = start.resolved();
     match best {
         Some(best) if start.tune_penalty => Hyperparameters { penalty: best.penalty, ..resolved },
-        Some(best) => best.clone(),
+        Some(best) => Hyperparameters { epochs, ..best.clone() },
         None if start.tune_penalty => {
             Hyperparameters { penalty: start.penalty.weight_decay(decay(DEFAULT_SHRINKAGE, start)), ..resolved }
         }

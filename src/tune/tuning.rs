@@ -1,13 +1,13 @@
 //! The tuning of a run: a learning rate, trials, and a calibration.
 //!
 //! A checkpoint of a run that tunes has two notes besides the trainer's content: the identity of the tuning, so that it
-//! is not mistaken for another run, and, during the trials, the losses of those that have ended. So a run that is
-//! resumed is in one of three states:
+//! is not mistaken for another run; and, during the trials, the losses of those that have ended, later the trial that was
+//! chosen. So a run that is resumed is in one of three states:
 //!
 //! ```text
 //! no file, or an empty claim  tune everything
 //! a file with trials          the learning rate is in it; continue with the trial after those that have ended
-//! a file without trials       learning rate and penalty are in it; continue with the final training
+//! a file without trials       learning rate and choice are in it; continue with the final training
 //! ```
 
 use std::cell::Cell;
@@ -72,9 +72,11 @@ struct Tried {
     left: f64,
 }
 
-/// The hyperparameters that are chosen, if any trial succeeded, and the networks of that trial.
+/// The hyperparameters of the best trial, if any succeeded, the epochs that there is time for, and the networks of that
+/// trial.
 struct Chosen {
     best: Option<Hyperparameters>,
+    epochs: usize,
     models: Vec<Option<Model>>,
 }
 
@@ -114,39 +116,48 @@ impl<'t, 'r> Tuning<'t, 'r> {
         }
         let plan = Plan::new(&tuned, self.train);
         let divisions = self.divisions(&plan)?;
-        let Chosen { best, models } = match self.found.as_ref().and_then(|found| found.note(CHOSEN)) {
-            Some(note) => Chosen { best: read_chosen(&plan, note), models: Vec::new() },
+        let chosen = match self.found.as_ref().and_then(|found| found.note(CHOSEN)).map(str::to_string) {
+            Some(note) => {
+                // The run may be stopped again.
+                self.run.active = self.run.active.take().map(|file| file.note(CHOSEN, note.clone()));
+                read_chosen(&plan, &note)
+            }
             None => self.choose(&tuned, &plan, &divisions)?,
         };
-        let calibration = match best.as_ref().filter(|_| tuned.calibrate) {
-            Some(best) => self.calibration(best, &divisions, models)?,
+        let calibration = match chosen.best.as_ref().filter(|_| tuned.calibrate) {
+            Some(best) => self.calibration(best, &divisions, chosen.models)?,
             None => None,
         };
-        Ok(Tuned { hyperparameters: trials::choose(&tuned, best.as_ref()), calibration })
+        let hyperparameters = trials::choose(&tuned, chosen.best.as_ref(), chosen.epochs);
+        Ok(Tuned { hyperparameters, calibration })
     }
 
     /// Runs the trials and chooses the best.
     fn choose(&mut self, tuned: &Hyperparameters, plan: &Plan<'_>, divisions: &[Division]) -> Result<Chosen> {
-        if self.run.is_observed() && tuned.tune.any() && self.found.is_none() {
-            let time = tuned.budget.map_or_else(|| tuned.estimate(self.train), Ok)?;
-            let _ = self.run.event(FitEvent::Plan { trials: plan.most(), time });
+        let is_begun = self.found.is_some() || divisions.is_empty();
+        // A run that nobody watches needs no estimate; one that cannot be estimated may still succeed.
+        if self.run.is_observed()
+            && tuned.tune.any()
+            && !is_begun
+            && let Ok(time) = tuned.budget.map_or_else(|| tuned.estimate(self.train), Ok)
+        {
+            let trials = plan.most().map(|most| most * divisions.len());
+            let _ = self.run.event(FitEvent::Plan { trials, time });
         }
         let Tried { trials, models, index, losses, left } = self.trials(plan, divisions)?;
-        let mut best = trials::best(&trials).map(|best| trials[best].hyperparameters.clone());
-        if let Some(best) = &mut best {
+        let best = trials::best(&trials).map(|best| trials[best].hyperparameters.clone());
+        let epochs = best.as_ref().map_or(tuned.epochs, |best| {
             // A budget may be too short even for the shortest training.
             let fraction = (left / best.work(self.train, self.train.len() as f64)).min(1.0);
-            best.epochs = ((best.epochs as f64 * fraction) as usize).max(1);
-        }
-        let chosen = trials::choose(tuned, best.as_ref());
+            ((best.epochs as f64 * fraction) as usize).max(1)
+        });
+        let chosen = trials::choose(tuned, best.as_ref(), epochs);
         let _ = self.run.event(FitEvent::Tuned { hyperparameters: &chosen, trials: &trials });
-        let note = match &best {
-            Some(best) => format!("{index} {} {}", best.epochs, note_of_losses(&losses)),
-            None => "none".into(),
-        };
+        let index = best.as_ref().map_or("none".into(), |_| index.to_string());
+        let note = format!("{index} {epochs} {}", note_of_losses(&losses));
         // The file is that of the last trial; the training proper has none yet.
         self.run.active = self.run.active.take().map(|file| file.start_over().note(CHOSEN, note));
-        Ok(Chosen { best, models })
+        Ok(Chosen { best, epochs, models })
     }
 
     /// Returns the divisions of the data for trials; none if there are no trials.
@@ -267,7 +278,10 @@ impl<'t, 'r> Tuning<'t, 'r> {
                 losses.push(found.as_ref().map(|(_, loss)| *loss).filter(|loss| loss.is_finite()));
                 score = found.map(|(score, _)| score);
                 models.push(model);
-                pace.add(self.trial_work(&hyperparameters, division));
+                // The first after a stop was begun before.
+                if index > resumed || resumed == 0 {
+                    pace.add(self.trial_work(&hyperparameters, division));
+                }
             }
             let loss = trials::mean_loss(divisions, &losses[i * divisions.len()..]);
             let score = score.filter(|_| divisions.len() == 1);
@@ -354,13 +368,14 @@ fn losses_in(note: &str) -> Vec<Option<f64>> {
     note.split_whitespace().map(|loss| loss.parse().ok()).collect()
 }
 
-/// Returns the hyperparameters that a note names: `None` if no trial succeeded.
-fn read_chosen(plan: &Plan<'_>, note: &str) -> Option<Hyperparameters> {
-    let (index, rest) = note.split_once(' ')?;
-    let (epochs, losses) = rest.split_once(' ')?;
-    let losses = losses_in(losses);
-    let best = plan.next(losses.get(..index.parse().ok()?)?)?;
-    Some(Hyperparameters { epochs: epochs.parse().ok()?, ..best })
+/// Returns what a note says was chosen.
+fn read_chosen(plan: &Plan<'_>, note: &str) -> Chosen {
+    let mut words = note.splitn(3, ' ');
+    let index = words.next().and_then(|index| index.parse::<usize>().ok());
+    let epochs = words.next().and_then(|epochs| epochs.parse().ok()).unwrap_or(1);
+    let losses = losses_in(words.next().unwrap_or_default());
+    let best = index.and_then(|index| plan.next(losses.get(..index)?));
+    Chosen { best, epochs, models: Vec::new() }
 }
 
 /// Returns the score of a trial, and the number by which trials are compared: the loss or, if a calibration will be

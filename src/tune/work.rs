@@ -5,13 +5,15 @@ use std::time::Duration;
 use super::encoding::embedded_groups;
 use super::hyperparameters::Hyperparameters;
 use crate::base::clock::Clock;
-use crate::data::{Column, Dataset, Targets};
+use crate::data::{Column, ColumnKind, Dataset, Targets};
 
-/// Returns the number of inputs of the first dense layer, if each column that is embedded becomes so many numbers.
-pub(super) fn encoded_width(train: &Dataset, embedding: usize) -> usize {
-    let width = |column: &Column| match embedded_groups(&column.kind) {
-        Some(groups) if embedding > 0 => groups * embedding,
-        _ => column.width(),
+/// Returns the most inputs of the first dense layer, with so many bins for each number, and so many numbers for each
+/// embedded column.
+pub(super) fn encoded_width(train: &Dataset, bins: usize, embedding: usize) -> usize {
+    let width = |column: &Column| match (embedded_groups(&column.kind), &column.kind) {
+        (Some(groups), _) if embedding > 0 => groups * embedding,
+        (_, ColumnKind::Categories(_)) => column.width(),
+        _ => column.width() * (bins + 1),
     };
     train.schema().columns().iter().map(width).sum()
 }
@@ -23,7 +25,7 @@ impl Hyperparameters {
             Targets::Classes(_) => train.class_names().len(),
             Targets::Labels(values) | Targets::Values(values) => values.columns(),
         };
-        let inputs = [encoded_width(train, self.embedding)].into_iter().chain(self.hidden.iter().copied());
+        let inputs = [encoded_width(train, self.bins, self.embedding)].into_iter().chain(self.hidden.iter().copied());
         let outputs = self.hidden.iter().copied().chain([outputs]);
         let weights: f64 = inputs.zip(outputs).map(|(inputs, outputs)| inputs as f64 * outputs as f64).sum();
         // Every input is looked at a few times, however many are zero.

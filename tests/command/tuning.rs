@@ -84,7 +84,7 @@ fn budget_gives_a_model_that_its_line_repeats() {
     folder.write("exact.csv", sums(300));
     for given in ["--budget 0.5s", "--time 0.5s"] {
         let found = folder.run(&format!("train exact.csv --target sum {given} --hidden 8 --members 2 -o first"));
-        assert!(found.err.contains("at most 1.0s: as many trials as fit, then all examples\n"), "{}", found.err);
+        assert!(found.err.contains("at most 500ms: as many trials as fit, then all examples\n"), "{}", found.err);
         found.ok();
         let note = &folder.run("info first --json").json()[0];
         let line = text(note, "notes.settings").strip_prefix("palmnet ").unwrap().to_string();
@@ -99,6 +99,8 @@ fn budget_gives_a_model_that_its_line_repeats() {
     for other in ["--fast", "--epochs 3", "--folds 3", "--optimizer lbfgs", "--patience 3", "--batch-norm"] {
         folder.run(&format!("train exact.csv --time 1m {other}")).fails(2, &["--budget"]);
     }
+    folder.run("train exact.csv --time 1s --budget 1s").fails(2, &["--budget is given twice"]);
+    folder.run("train exact.csv --time 1s --weight-decay auto").fails(2, &["--budget"]);
     // Everything else is a column.
     folder.run("train exact.csv --time 5x").fails(1, &["no column `5x`"]);
 }

@@ -36,14 +36,14 @@ fn stopped_ensemble_resumes_with_the_same_model() {
     });
     hyperparameters.fit_with(&data, &mut run).unwrap();
     drop(run);
-    // A ninth and a third of the epochs, dropout, no encoding, both; and then changes of the best.
+    // A ninth and a third of the epochs, dropout, no encoding, both, bins alone; and then changes of the best.
     let found = |trial: &Trial| {
         let Hyperparameters { epochs, dropout, bins, embedding, .. } = trial.hyperparameters;
         (epochs, dropout, bins, embedding)
     };
-    let usual = [(2, 0.0, 16, 8), (6, 0.0, 16, 8), (6, 0.2, 16, 8), (6, 0.0, 0, 0), (6, 0.2, 0, 0)];
-    assert_eq!(all[..5].iter().map(found).collect::<Vec<_>>(), usual);
-    assert!((6..=8).contains(&all.len()));
+    let usual = [(2, 0.0, 16, 8), (6, 0.0, 16, 8), (6, 0.2, 16, 8), (6, 0.0, 0, 0), (6, 0.2, 0, 0), (6, 0.2, 16, 0)];
+    assert_eq!(all[..6].iter().map(found).collect::<Vec<_>>(), usual);
+    assert!((7..=9).contains(&all.len()));
     let resolved = fit.hyperparameters.unwrap();
     let best = all.iter().min_by(|a, b| a.loss.unwrap().total_cmp(&b.loss.unwrap())).unwrap();
     assert_eq!(resolved, best.hyperparameters);
@@ -61,6 +61,12 @@ fn stopped_ensemble_resumes_with_the_same_model() {
         });
         let stopped = hyperparameters.fit_with(&data, &mut run);
         assert!(stop.is_none() || stopped.unwrap_err().kind() == ErrorKind::Stopped, "{stop:?}");
+        // Once more, after the choice is made.
+        let mut run = FitRun::default().checkpoints(checkpoints()).observe(|event| match event {
+            FitEvent::Training(Event::Epoch { record, .. }) if record.epoch == 2 => Break(()),
+            _ => Continue(()),
+        });
+        hyperparameters.fit_with(&data, &mut run).unwrap();
         let mut run = FitRun::default().checkpoints(checkpoints());
         let fit = hyperparameters.fit_with(&data, &mut run).unwrap();
         drop(run);

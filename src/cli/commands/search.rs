@@ -32,8 +32,8 @@ pub const COMMAND: Command = Command {
     details: &[
         input::ABOUT,
         "The first trial has the defaults of train. The others draw at random, unless they are given: one to three \
-         equal hidden layers, learning rate, batch size, dropout and weight decay (Bergstra and Bengio, 2012). The \
-         lowest loss on a validation set wins.",
+         equal hidden layers, learning rate, batch size, dropout, weight decay and, of an ensemble, members, bins and \
+         embedding (Bergstra and Bengio, 2012). The lowest loss on a validation set wins.",
     ],
     words: (1, 1),
     options: &[

@@ -92,7 +92,6 @@ pub const COMMAND: Command = Command {
 
 pub fn run(arguments: &Arguments, out: &mut dyn Write) -> Result<(), Failure> {
     // Everything that does not depend on the data is checked before it is read.
-    let arguments = &arguments.replaced(&TIME, &BUDGET, |text| time(text).is_some());
     let mode = OutputMode::parse(arguments)?;
     let overrides = arguments.overrides()?;
     check_combinations(arguments, &overrides)?;

@@ -2,6 +2,7 @@
 
 use crate::cli::arguments::Group::Data;
 use crate::cli::arguments::Opt;
+use crate::cli::options::time;
 
 pub const TARGET: Opt = Opt::new(
     "--target",
@@ -128,8 +129,10 @@ pub const TIME: Opt = Opt::new(
     "COLUMN",
     Data,
     "The column of numbers or dates that orders the rows: the last ones are the test set, and the last of the others the \
-     validation set; folds are tested on what comes after their training data. It is no feature.",
+     validation set; folds are tested on what comes after their training data. It is no feature. A time such as 60s is \
+     that of --budget.",
 )
+.or_if("--budget", |text| time(text).is_some())
 .excludes(&["--group"]);
 
 pub const FOLDS: Opt = Opt::new(

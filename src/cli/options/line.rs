@@ -57,10 +57,13 @@ pub fn check_combinations(arguments: &Arguments, overrides: &Overrides) -> Resul
     if let Some(budget) = arguments.text(BUDGET.name) {
         let plain = overrides.fast || overrides.warm_start || overrides.normalization == Some(Normalization::Batch);
         let whole_batch = matches!(overrides.optimizer, Some(Rule::Lbfgs(_) | Rule::Rprop(_)));
-        if plain || whole_batch || overrides.epochs.is_some() || overrides.patience.is_some_and(|n| n > 0) {
+        let validates =
+            overrides.patience.is_some_and(|n| n > 0) || overrides.validation.is_some_and(|part| part > 0.0);
+        let tunes = overrides.tune_penalty == Some(true) || overrides.epochs.is_some();
+        if plain || whole_batch || validates || tunes {
             return Err(arguments.misuse(&format!(
-                "--budget {budget} is for the trials of an ensemble: not with --epochs, --patience, --fast, --from, \
-                 --batch-norm, rprop or lbfgs, which have none"
+                "--budget {budget} is for the trials of an ensemble: not with --epochs, --validation, --patience, \
+                 --weight-decay auto, --fast, --from, --batch-norm, rprop or lbfgs"
             )));
         }
         if arguments.has(FOLDS.name) {
