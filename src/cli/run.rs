@@ -272,7 +272,9 @@ impl<'j> Announcer<'j> {
                 let about = if trials.is_some() { "at most about" } else { "at most" };
                 let trials = trials.map_or("as many trials as fit".into(), |most| format!("up to {most} trials"));
                 let time = duration(time.as_secs_f64());
-                self.progress.phase(&format!("{about} {time}: {trials}, then all examples"));
+                if !self.job.mode.quiet && !self.job.mode.json {
+                    write_error(&wrap(&format!("{about} {time}: {trials}, then all examples"), 0));
+                }
             }
             FitEvent::Trial { index, trials, fraction: 0.0 } => {
                 let most = trials.map(|most| format!(" of {most}")).unwrap_or_default();
