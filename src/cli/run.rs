@@ -285,7 +285,7 @@ impl<'j> Announcer<'j> {
                 if self.job.reports_trials && self.job.mode.json {
                     results.line(&trials_json(trials, hyperparameters));
                 }
-                self.heading.push(trials_line(trials, hyperparameters));
+                self.heading.push(trials_line(trials, hyperparameters, self.job.reports_trials));
             }
             FitEvent::Begin { hyperparameters, network } => {
                 (self.began, self.resolved) = (Instant::now(), hyperparameters.cloned());
@@ -317,15 +317,12 @@ impl<'j> Announcer<'j> {
 }
 
 /// Returns the result of the tuning: `weight decay 0.33, the best of 6 trials`, `21 epochs, the best of 3 trials`.
-fn trials_line(trials: &[Trial], found: &Hyperparameters) -> String {
+fn trials_line(trials: &[Trial], found: &Hyperparameters, reports_penalty: bool) -> String {
     let (decay, epochs) = (exact(found.penalty.weight_decay), found.epochs);
-    // Trials of penalties have nothing else that differs.
     let is_of_epochs = match trials {
-        [] => found.members > 1,
-        [first, ..] => {
-            let differs = |trial: &Trial| trial.hyperparameters.epochs != first.hyperparameters.epochs;
-            trials.iter().any(differs) || trials.iter().all(|trial| trial.hyperparameters.penalty == found.penalty)
-        }
+        _ if found.members > 1 => !reports_penalty,
+        [] => false,
+        trials => trials.iter().all(|trial| trial.hyperparameters.penalty == found.penalty),
     };
     if is_of_epochs {
         return match trials.iter().filter(|trial| trial.loss.is_some()).count() {

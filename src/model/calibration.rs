@@ -40,6 +40,10 @@ const MOST_SCORES: usize = 1000;
 const TEMPERATURES: (f64, f64) = (0.2, 5.0);
 /// 1 / σ² of the prior of ln T.
 const PRIOR: f64 = 4.0;
+/// The mean spread from which on it says how large errors are, as a fraction of the mean absolute error. If members hardly
+/// differ, chance decides how much, in another training by another factor: then the floor is up to the mean error, and all
+/// intervals are about equally wide.
+const TELLING: f64 = 0.25;
 /// The floors that are tried, as multiples of the mean spread.
 const FLOORS: [f64; 6] = [1.0 / 64.0, 1.0 / 16.0, 0.25, 1.0, 4.0, 16.0];
 
@@ -348,7 +352,9 @@ fn value_scores(outputs: &Matrix, spreads: &Matrix, values: &Matrix, column: usi
         scales + f64::from(ln((scores.iter().map(|&score| f64::from(score)).sum::<f64>() / rows) as f32))
     };
     let usable = |floor: f64| Some(floor as f32).filter(|floor| *floor > 0.0 && floor.is_finite());
-    let floors = FLOORS.iter().filter_map(|factor| usable(factor * mean_spread));
+    let floors = FLOORS.iter().filter(|_| mean_spread > 0.0);
+    let least = (mean_error - mean_spread / TELLING).max(0.0);
+    let floors = floors.filter_map(|factor| usable((factor * mean_spread).max(least)));
     let tried = floors.map(|floor| (floor, scores(floor)));
     let best = tried.min_by(|a, b| unlikelihood(a).total_cmp(&unlikelihood(b)));
     best.unwrap_or_else(|| {

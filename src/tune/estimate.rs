@@ -5,7 +5,6 @@ use std::time::Duration;
 use super::hyperparameters::Hyperparameters;
 use super::proposals::Proposals;
 use super::trials;
-use crate::base::clock::Clock;
 use crate::base::error::Result;
 use crate::data::Dataset;
 use crate::model::preprocessing::Preprocessing;
@@ -27,14 +26,13 @@ impl Hyperparameters {
         let network = self.network(&some, &preprocessing);
         let mut scaled = some.clone();
         preprocessing.apply(&mut scaled);
-        let trainer = Hyperparameters { epochs: 1, validation: 0.0, patience: None, ..self.clone() }.trainer();
-        let mut network = network.build()?;
-        let clock = Clock::start();
+        let trainer = Hyperparameters { epochs: 2, validation: 0.0, patience: None, ..self.clone() }.trainer();
+        let history = trainer.fit(&mut network.build()?, &scaled)?;
         // The first steps ask for memory, which later ones do not.
-        trainer.fit(&mut network, &scaled)?;
-        let first = clock.elapsed();
-        trainer.fit(&mut network, &scaled)?;
-        let seconds = (clock.elapsed() - first).as_secs_f64();
+        let seconds = match history.epochs[..] {
+            [ref first, ref second] => second.seconds - first.seconds,
+            _ => history.seconds(),
+        };
         let unit = seconds / (self.work_of_example(train) * some.len() as f64);
         Ok(Duration::try_from_secs_f64(unit * self.work_of_all(train)).unwrap_or(Duration::MAX))
     }

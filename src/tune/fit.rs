@@ -95,8 +95,8 @@ impl Hyperparameters {
         if self.restarts == 0 {
             return wrong("restarts 0: it must be at least 1");
         }
-        if self.members == 0 {
-            return wrong("members 0: it must be at least 1");
+        if !(1..=256).contains(&self.members) {
+            return wrong(&format!("members {}: it must be from 1 to 256", self.members));
         }
         if self.members > 1 && self.normalization == Some(Normalization::Batch) {
             return wrong("batch normalization is not for members: use layer normalization");

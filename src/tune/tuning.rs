@@ -147,9 +147,10 @@ impl<'t, 'r> Tuning<'t, 'r> {
         let Tried { trials, models, index, losses, left } = self.trials(plan, divisions)?;
         let best = trials::best(&trials).map(|best| trials[best].hyperparameters.clone());
         let epochs = best.as_ref().map_or(tuned.epochs, |best| {
-            // A budget may be too short even for the shortest training.
+            // A budget may be too short for all epochs. Fewer than those of the shortest trial would be no result.
             let fraction = (left / best.work(self.train, self.train.len() as f64)).min(1.0);
-            ((best.epochs as f64 * fraction) as usize).max(1)
+            let shortest = trials.iter().map(|trial| trial.hyperparameters.epochs).min().unwrap_or(1);
+            ((best.epochs as f64 * fraction) as usize).max(shortest.min(best.epochs))
         });
         let chosen = trials::choose(tuned, best.as_ref(), epochs);
         let _ = self.run.event(FitEvent::Tuned { hyperparameters: &chosen, trials: &trials });

@@ -140,6 +140,21 @@ fn coverage_of_few_rows_is_exact() {
     close(covered as f64 / 40_000.0, 28.0 / 31.0, 0.005);
 }
 
+/// Members that hardly differ do so by chance: in another training of the same network, a few times less. Intervals that
+/// were widened by that would then hold far too little.
+#[test]
+fn spreads_that_say_little_change_little() {
+    let mut rng = Rng::new(12);
+    let scales: Vec<f64> = (0..3000).map(|_| rng.uniform_in(0.5, 1.5)).collect();
+    let errors: Vec<f32> = scales.iter().map(|scale| (scale * rng.normal()) as f32).collect();
+    let spreads = |mean: f64| -> Vec<f32> { scales.iter().map(|scale| (mean * scale) as f32).collect() };
+    let (before, after) = (spreads(0.05), spreads(0.01));
+    let calibration = of_errors(&errors, &before);
+    let held = |(error, &spread): (&f32, &f32)| error.abs() <= half_width(&calibration, spread, LEVEL);
+    let covered = errors.iter().zip(&after).filter(|&pair| held(pair)).count();
+    close(covered as f64 / 3000.0, 0.9, 0.03);
+}
+
 /// Half of the rows have ten times the noise of the others, and the members know it.
 #[test]
 fn spreads_make_intervals_local() {

@@ -129,8 +129,7 @@ pub const TIME: Opt = Opt::new(
     "COLUMN",
     Data,
     "The column of numbers or dates that orders the rows: the last ones are the test set, and the last of the others the \
-     validation set; folds are tested on what comes after their training data. It is no feature. A time such as 60s is \
-     that of --budget.",
+     validation set; folds are tested on what comes after their training data. It is no feature.",
 )
 .or_if("--budget", |text| time(text).is_some())
 .excludes(&["--group"]);

@@ -71,19 +71,29 @@ pub const FAST: Opt = Opt::new("--fast", "", Network, "A plain network, in a fra
         |found| is_plain(found).then(String::new),
     );
 
-/// Returns whether a network has no members and no encoding, so that `--fast` says all of that.
+/// The most members that a network can have.
+const MOST_MEMBERS: usize = 256;
+
+/// Returns whether a network has no members, no encoding and no calibration, so that `--fast` says all of that.
 fn is_plain(found: &Hyperparameters) -> bool {
-    (found.members, found.bins, found.embedding) == (1, 0, 0)
+    (found.members, found.bins, found.embedding) == (1, 0, 0) && !found.calibrate
 }
 
 pub const MEMBERS: Opt = Opt::new(
     "--members",
     "K",
     Network,
-    "Members of an ensemble that share the weights of the hidden layers; 1 for a plain network.",
+    "Members of an ensemble that share the weights of the hidden layers, at most 256; 1 for a plain network.",
 )
 .default(|| Overrides::default_text("members"))
-.sets(|given, text| whole(&mut given.members, text), |found| (!is_plain(found)).then(|| found.members.to_string()));
+.sets(
+    |given, text| {
+        let members = text.parse().ok().filter(|members| (1..=MOST_MEMBERS).contains(members));
+        given.members = Some(members.ok_or("expected a whole number from 1 to 256")?);
+        Ok(())
+    },
+    |found| (!is_plain(found)).then(|| found.members.to_string()),
+);
 
 pub const BINS: Opt = Opt::new(
     "--bins",
@@ -406,6 +416,9 @@ pub const FROM_EXCLUDES: &[&str] = &[
     "--hidden",
     "--activation",
     "--init",
+    "--members",
+    "--bins",
+    "--embedding",
     "--dropout",
     "--noise",
     "--batch-norm",
