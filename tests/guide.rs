@@ -25,7 +25,7 @@ fn block<'t>(text: &'t str, language: &str) -> &'t str {
 fn ensemble() -> Model {
     let columns = [vec![-1.0, 0.0, 1.0], Vec::new(), vec![-0.5, 0.25, 0.5, 2.0]].map(Some);
     let piecewise = Piecewise::new(columns.into_iter().chain([None]).collect()).unwrap();
-    let roles = vec![Role::Group(1), Role::Kept, Role::Group(0), Role::Dropped, Role::Group(1), Role::Group(1)];
+    let roles = vec![Role::Group(1), Role::Kept, Role::Group(0), Role::Dropped, Role::Frozen(1), Role::Group(1)];
     let roles = [roles, vec![Role::Group(0); 3]].concat();
     let builder = Network::builder(4).piecewise(piecewise).embedding(roles, vec![0.5; 9], 3).members(5);
     let builder = builder.dense(8, Identity).adapter().activation(Relu).dense(6, Relu).heads(3, Softmax);

@@ -17,6 +17,8 @@ pub(crate) mod purpose {
     pub(crate) const FOLDS: u64 = 12;
     pub(crate) const SEARCH: u64 = 1000;
     pub(crate) const TRIALS: u64 = 1001;
+    /// The first of many.
+    pub(crate) const ROUNDS: u64 = 2000;
 }
 
 /// A small, fast generator: xoshiro256++ (Blackman, Vigna, 2019), seeded through SplitMix64.

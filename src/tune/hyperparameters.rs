@@ -71,8 +71,8 @@ pub struct Hyperparameters {
     /// Whether [`fit`](Self::fit) first trains six networks on 80 % of the examples, with five weight decays and with
     /// an L1 penalty, and continues with the penalty that gave the lowest loss on the other 20 %.
     pub tune_penalty: bool,
-    /// What [`fit`](Self::fit) chooses by trials on 80 % of the examples (below 1,000 examples, on four fifths of them five
-    /// times), by the loss on the others: a third, a ninth or all of the `epochs`; dropout of 0.2; columns without
+    /// The choices that [`fit`](Self::fit) makes by trials on 80 % of the examples (below 1,000 examples, on four fifths of
+    /// them five times), by the loss on the others: a third, a ninth or all of the `epochs`; dropout of 0.2; columns without
     /// encoding, or with few bins and no embedding; on fewer than 6,000 examples a third of the learning rate. Some depend
     /// on the best before them.
     /// An ensemble has 8 members in a trial. Not with `tune_penalty`.

@@ -25,7 +25,7 @@ const LONGER: usize = 3;
 pub(super) struct Proposals<'a> {
     start: &'a Hyperparameters,
     train: &'a Dataset,
-    /// Whether the columns need no encoding: with many categories, the first layer would be wide.
+    /// Whether the first layer would not be much wider if every category had an input of its own.
     is_narrow: bool,
     /// The codes of bins without an embedding, if the first layer is not too wide for them.
     codes: Option<Hyperparameters>,
@@ -107,7 +107,7 @@ impl<'a> Proposals<'a> {
         divisors.map(|divisor| self.start.epochs.div_ceil(divisor))
     }
 
-    /// What is tried on all tables.
+    /// The trials of all tables.
     fn usual(&self) -> Vec<Hyperparameters> {
         let start = self.start;
         let [few, middle, _] = self.lengths();
@@ -126,7 +126,7 @@ impl<'a> Proposals<'a> {
         usual
     }
 
-    /// What is tried after that: each a change of the best so far, if it has not been tried.
+    /// The trials after that: each a change of the best so far, if it has not been tried.
     fn refinements(&self) -> Vec<fn(&Self, &Hyperparameters) -> Option<Hyperparameters>> {
         let longer = |proposals: &Self, best: &Hyperparameters| {
             let epochs = proposals.lengths().into_iter().find(|&epochs| epochs > best.epochs)?;
@@ -153,9 +153,9 @@ impl<'a> Proposals<'a> {
         losses: &[Option<f64>],
         best_of: &dyn Fn(&[Hyperparameters]) -> Hyperparameters,
     ) {
-        let (best, first) = (best_of(all), all.len());
+        let best = best_of(all);
         let [epochs, ..] = self.lengths();
-        let mut rng = Rng::stream(self.start.seed, purpose::SEARCH + 1000 + round as u64);
+        let mut rng = Rng::stream(self.start.seed, purpose::ROUNDS + round as u64);
         for _ in 0..DRAWN {
             let mut drawn = || Hyperparameters { epochs, ..self.draw(&mut rng, &best) };
             let mut new = drawn();
@@ -182,7 +182,6 @@ impl<'a> Proposals<'a> {
                 all.push(Hyperparameters { epochs, ..all[i].clone() });
             }
         }
-        debug_assert!(all.len() == first + DRAWN + LONGER + 1);
     }
 
     /// Returns whether there is anything to draw.
@@ -195,8 +194,9 @@ impl<'a> Proposals<'a> {
         let (tune, mut drawn) = (self.start.tune, best.clone());
         // All are drawn, so that the draws of one do not depend on which others are given.
         let mut changes = |may_change: bool| rng.below(2) == 1 && may_change;
-        let changed = [tune.hidden, tune.dropout, tune.encoding, tune.encoding, tune.learning_rate, tune.weight_decay];
-        let changed = changed.map(&mut changes);
+        let may_change =
+            [tune.hidden, tune.dropout, tune.encoding, tune.encoding, tune.learning_rate, tune.weight_decay];
+        let [new_hidden, new_dropout, new_bins, new_embedding, new_rate, new_decay] = may_change.map(&mut changes);
         let units = [32, 64, 96, 128][rng.below(4)];
         let layers = 2 + rng.below(2);
         let dropout = [0.0, 0.1, 0.2, 0.3][rng.below(4)];
@@ -205,23 +205,23 @@ impl<'a> Proposals<'a> {
         let usual_rate = f64::from(self.start.optimizer.learning_rate());
         let rate = two_digits(usual_rate * [0.1, 0.2, 0.3, 0.5, 1.0, 2.0][rng.below(6)]);
         let decay = [0.0, 0.03, 0.1, 0.3, 1.0][rng.below(5)];
-        if changed[0] {
+        if new_hidden {
             drawn.hidden = vec![units; layers];
         }
-        if changed[1] && self.may_drop() {
+        if new_dropout && self.may_drop() {
             drawn.dropout = dropout;
         }
-        if changed[3] && (embedding > 0 || self.is_narrow) {
+        if new_embedding && (embedding > 0 || self.is_narrow) {
             // Codes of all bins without an embedding would make the first layer wide.
             (drawn.embedding, drawn.bins) = if embedding == 0 { (0, 0) } else { (embedding, drawn.bins) };
         }
-        if changed[2] && drawn.embedding > 0 {
+        if new_bins && drawn.embedding > 0 {
             drawn.bins = bins;
         }
-        if changed[4] {
+        if new_rate {
             drawn.optimizer = drawn.optimizer.with_learning_rate(rate);
         }
-        if changed[5] {
+        if new_decay {
             drawn.penalty = drawn.penalty.weight_decay(decay);
         }
         drawn

@@ -1,4 +1,4 @@
-//! What the targets say about the categories of a column: the mean of each, shrunk towards that of all.
+//! Means of the targets for each category of a column, shrunk towards the mean of all.
 
 use crate::data::{Dataset, Targets};
 

@@ -1,4 +1,4 @@
-//! What trials may change.
+//! The hyperparameters that trials may change.
 
 use std::fmt;
 

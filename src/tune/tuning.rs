@@ -178,10 +178,22 @@ impl<'t, 'r> Tuning<'t, 'r> {
         divisions: &[Division],
         models: Vec<Option<Model>>,
     ) -> Result<Option<Calibration>> {
+        // The checkpoint is that of the training proper.
+        let active = self.run.active.take();
+        let found = self.held_out_calibration(chosen, divisions, models);
+        self.run.active = active;
+        found
+    }
+
+    fn held_out_calibration(
+        &mut self,
+        chosen: &Hyperparameters,
+        divisions: &[Division],
+        models: Vec<Option<Model>>,
+    ) -> Result<Option<Calibration>> {
         let (mut outputs, mut spreads) = (Vec::new(), Vec::new());
         let mut held_out: Option<Dataset> = None;
         let mut models = models.into_iter();
-        let active = self.run.active.take();
         for (index, division) in divisions.iter().enumerate() {
             let model = match models.next().flatten() {
                 Some(model) => Some(model),
@@ -200,7 +212,6 @@ impl<'t, 'r> Tuning<'t, 'r> {
                 Some(before) => before.append(&division.scored)?,
             }
         }
-        self.run.active = active;
         let Some(held_out) = held_out else { return Ok(None) };
         let columns = outputs.len() / held_out.len();
         let [outputs, spreads] = [outputs, spreads].map(|values| Matrix::from_vec(held_out.len(), columns, values));

@@ -116,6 +116,7 @@ fn fine_tuning_keeps_scaling_and_lowers_the_loss() {
     let out = folder.run("train some.csv --fast --quiet --epochs 60 --from first -o second").ok();
     let words = out.split_whitespace().collect::<Vec<_>>().join(" ");
     assert!(words.contains("--from first") && !words.contains("--hidden") && words.contains("network 4-12-3"), "{out}");
+    assert!(!words.contains("--fast"), "{out}");
     assert_eq!(member(&info("second"), "scaler").to_string(), member(&info("first"), "scaler").to_string());
     assert!(loss("second") < 0.8 * loss("first"), "{} {}", loss("second"), loss("first"));
 }
@@ -171,7 +172,11 @@ fn fine_tuning_errors() {
     ] {
         folder.run(&format!("train {words} --fast --quiet")).fails(1, parts);
     }
-    for option in ["--target 1", "--hidden 3", "--activation tanh", "--scale none", "--restarts 2", "--ignore 1"] {
+    let more = ["--members 3", "--bins 4", "--embedding 2"];
+    for option in ["--target 1", "--hidden 3", "--activation tanh", "--scale none", "--restarts 2", "--ignore 1"]
+        .into_iter()
+        .chain(more)
+    {
         let name = option.split(' ').next().unwrap();
         folder
             .run(&format!("train none.csv --fast --from none {option}"))

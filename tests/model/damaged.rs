@@ -4,9 +4,10 @@ use std::fs;
 
 use palmnet::Activation::*;
 use palmnet::data::{Column, ColumnKind, NumberForm, Scaler, Schema, TargetSchema};
+use palmnet::model::TargetRange;
 use palmnet::nn::{Dense, Dropout, Layer, Piecewise, Role};
 use palmnet::unversioned::{Safetensors, Tensor};
-use palmnet::{Matrix, Model, Network};
+use palmnet::{Matrix, Model, Network, Preprocessing};
 use proptest::prelude::*;
 
 use crate::support::{Folder, says, strings};
@@ -173,6 +174,34 @@ fn invalid_layers_of_members_are_refused() {
         let name = format!("layers.{tensor}");
         assert!(changed(&|file| tensor_of(file, &name).data[index] = value).is_err(), "{tensor} {index} {value}");
     }
+}
+
+#[test]
+fn invalid_ranges_are_refused() {
+    let target = TargetSchema::Values { names: strings(&["y"]) };
+    let network = Network::builder(1).dense(1, Identity).build().unwrap();
+    let range = TargetRange::from_parts(vec![-1.0], vec![2.0]).unwrap();
+    let preprocessing = Preprocessing::from(Scaler::identity(1)).with_range(range);
+    let good = Model::new(network, preprocessing, Schema::numbers(["x"], target).unwrap()).unwrap().to_bytes();
+    let changed = |change: &dyn Fn(&mut Safetensors)| {
+        let mut file = Safetensors::from_bytes(&good, "small").unwrap();
+        change(&mut file);
+        Model::from_bytes(&file.to_bytes(), "small.safetensors")
+    };
+    let far = changed(&|_| {}).unwrap().predict(&Matrix::filled(1, 1, 1e9));
+    assert!([-1.0, 2.0].contains(&far[(0, 0)]), "{far:?}");
+    says(changed(&|file| tensor_of(file, "targets.low").data[0] = 3.0), &["from 3 to 2", "the file is damaged"]);
+    says(changed(&|file| tensor_of(file, "targets.high").data[0] = f32::NAN), &["small.safetensors"]);
+    for name in ["targets.low", "targets.high"] {
+        says(changed(&|file| file.tensors.retain(|tensor| tensor.name != name)), &[name]);
+    }
+    // Classes have no range.
+    let error = self::changed(|file| {
+        for name in ["targets.low", "targets.high"] {
+            file.tensors.push(Tensor::new(name, &[2], vec![0.0; 2]));
+        }
+    });
+    says(error, &["a range of predictions is for values"]);
 }
 
 #[test]

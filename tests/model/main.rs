@@ -60,7 +60,7 @@ fn everything() -> Network {
 /// Every kind of layer that an ensemble has besides.
 fn members() -> Network {
     let encoding = Piecewise::new(vec![Some(vec![-1.0, -0.123_456_79, 0.5, 2.0]), None, Some(Vec::new())]).unwrap();
-    let roles = [0, -1, 1, 0, -2, 0].map(|role| match role {
+    let roles = [0, -1, 1, -4, -2, 0].map(|role| match role {
         -1 => Role::Kept,
         -2 => Role::Dropped,
         -4 => Role::Frozen(1),

@@ -64,6 +64,17 @@ fn training_on_more_data_joins_the_ranges() {
 }
 
 #[test]
+fn budgets_and_members_out_of_range_are_refused() {
+    let data = generate::moons(100, 0.1, 1);
+    let mut many = quick(&data);
+    many.members = 257;
+    assert!(many.fit(&data).unwrap_err().to_string().contains("members 257: it must be from 1 to 256"));
+    let mut without_trials = quick(&data);
+    without_trials.budget = Some(std::time::Duration::from_secs(1));
+    assert!(without_trials.fit(&data).unwrap_err().to_string().contains("a budget is for the trials"));
+}
+
+#[test]
 fn ranges_are_checked() {
     assert!(TargetRange::from_parts(vec![1.0], vec![1.0]).is_ok());
     for (low, high) in [(vec![1.0], vec![0.5]), (vec![f32::NAN], vec![1.0]), (vec![0.0], vec![1.0, 2.0])] {

@@ -4,7 +4,7 @@ use palmnet::Hyperparameters;
 use palmnet::optim::Rule;
 use palmnet::tune::{Normalization, Overrides};
 
-use super::{BUDGET, FOLDS, FROM, FROM_EXCLUDES};
+use super::{BUDGET, FAST, FOLDS, FROM, FROM_EXCLUDES};
 use crate::cli::Failure;
 use crate::cli::arguments::Group::Data;
 use crate::cli::arguments::{Arguments, Opt};
@@ -21,7 +21,7 @@ pub fn repeating_line(arguments: &Arguments, options: &[&'static Opt], found: &H
         // Another option of this name, such as the `--validation` of a search, does not count.
         let given = || arguments.given_as(option).map(str::to_string);
         let value = match option.set {
-            _ if warm && FROM_EXCLUDES.contains(&option.name) => None,
+            _ if warm && (FROM_EXCLUDES.contains(&option.name) || option.name == FAST.name) => None,
             // It is spent: the line repeats the result.
             _ if option.name == BUDGET.name => None,
             None if option.group == Data => given(),
