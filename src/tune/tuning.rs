@@ -141,8 +141,7 @@ impl<'t, 'r> Tuning<'t, 'r> {
             && !is_begun
             && let Ok(time) = tuned.budget.map_or_else(|| tuned.estimate(self.train), Ok)
         {
-            let trials = plan.most().map(|most| most * divisions.len());
-            let _ = self.run.event(FitEvent::Plan { trials, time });
+            let _ = self.run.event(FitEvent::Plan { trials: plan.most(), folds: divisions.len(), time });
         }
         let Tried { trials, models, index, losses, left } = self.trials(plan, divisions)?;
         let best = trials::best(&trials).map(|best| trials[best].hyperparameters.clone());
@@ -194,12 +193,12 @@ impl<'t, 'r> Tuning<'t, 'r> {
         let (mut outputs, mut spreads) = (Vec::new(), Vec::new());
         let mut held_out: Option<Dataset> = None;
         let mut models = models.into_iter();
-        for (index, division) in divisions.iter().enumerate() {
+        for (fold, division) in divisions.iter().enumerate() {
             let model = match models.next().flatten() {
                 Some(model) => Some(model),
                 None => {
-                    let attempt =
-                        Attempt { index, attempts: Some(divisions.len()), hyperparameters: chosen, ended: &[] };
+                    let (trials, folds) = (Some(1), divisions.len());
+                    let attempt = Attempt { trial: 0, trials, fold, folds, hyperparameters: chosen, ended: &[] };
                     self.attempt(&attempt, &division.learned, false)?
                 }
             };
@@ -215,7 +214,10 @@ impl<'t, 'r> Tuning<'t, 'r> {
         let Some(held_out) = held_out else { return Ok(None) };
         let columns = outputs.len() / held_out.len();
         let [outputs, spreads] = [outputs, spreads].map(|values| Matrix::from_vec(held_out.len(), columns, values));
-        Ok(Calibration::fit(&outputs, &spreads, held_out.targets()))
+        let learned: usize = divisions.iter().map(|division| division.learned.len()).sum();
+        let ratio = (self.train.len() * divisions.len()) as f64 / learned as f64;
+        let measured = Calibration::fit(&outputs, &spreads, held_out.targets());
+        Ok(measured.map(|measured| measured.for_final_training(ratio)))
     }
 
     /// Returns a number among the settings in the checkpoint.
@@ -254,9 +256,9 @@ impl<'t, 'r> Tuning<'t, 'r> {
         if divisions.is_empty() {
             return Ok(tried);
         }
-        let attempts = plan.most().map(|most| most * divisions.len());
+        let (most, folds) = (plan.most(), divisions.len());
         let mut losses = self.ended_trials().unwrap_or_default();
-        losses.truncate(attempts.map_or(losses.len(), |attempts| attempts.saturating_sub(1)));
+        losses.truncate(most.map_or(losses.len(), |most| (most * folds).saturating_sub(1)));
         let (resumed, mut skipped, mut pace) = (losses.len(), 0, Pace::new(self.start.budget));
         let all = self.train.len() as f64;
         while let Some(hyperparameters) = plan.next(&tried.losses) {
@@ -264,26 +266,26 @@ impl<'t, 'r> Tuning<'t, 'r> {
             let work: f64 = divisions.iter().map(|part| self.trial_work(&hyperparameters, part)).sum();
             let best = trials::best(&tried.trials).map(|best| &tried.trials[best].hyperparameters);
             let after = best.map_or(0.0, |best| best.work(self.train, all)).max(hyperparameters.work(self.train, all));
-            if i > 0 && i * divisions.len() >= resumed && pace.left() < MARGIN * (work + after) {
+            if i > 0 && i * folds >= resumed && pace.left() < MARGIN * (work + after) {
                 // Another may be shorter.
                 skipped += 1;
                 if skipped > MOST_SKIPPED {
                     break;
                 }
-                losses.extend(vec![None; divisions.len()]);
+                losses.extend(vec![None; folds]);
                 tried.losses.push(None);
                 continue;
             }
             skipped = 0;
             let (mut score, mut models) = (None, Vec::new());
-            for (j, division) in divisions.iter().enumerate() {
-                let index = i * divisions.len() + j;
+            for (fold, division) in divisions.iter().enumerate() {
+                let index = i * folds + fold;
                 if index < resumed {
                     models.push(None);
                     continue;
                 }
-                let number = tried.trials.len() * divisions.len() + j;
-                let attempt = Attempt { index: number, attempts, hyperparameters: &hyperparameters, ended: &losses };
+                let (trial, ended) = (tried.trials.len(), losses.as_slice());
+                let attempt = Attempt { trial, trials: most, fold, folds, hyperparameters: &hyperparameters, ended };
                 let model = self.attempt(&attempt, &division.learned, index == resumed)?;
                 let found =
                     model.as_ref().map(|model| score_of(model, &hyperparameters, &division.scored)).transpose()?;
@@ -295,8 +297,8 @@ impl<'t, 'r> Tuning<'t, 'r> {
                     pace.add(self.trial_work(&hyperparameters, division));
                 }
             }
-            let loss = trials::mean_loss(divisions, &losses[i * divisions.len()..]);
-            let score = score.filter(|_| divisions.len() == 1);
+            let loss = trials::mean_loss(divisions, &losses[i * folds..]);
+            let score = score.filter(|_| folds == 1);
             tried.trials.push(Trial { hyperparameters, score, loss });
             tried.losses.push(loss);
             if trials::best(&tried.trials) == Some(tried.trials.len() - 1) {
@@ -313,7 +315,7 @@ impl<'t, 'r> Tuning<'t, 'r> {
 
     /// Trains a network of a trial, from a checkpoint if it is that of this trial; `None` if it diverged.
     fn attempt(&mut self, attempt: &Attempt<'_>, learned: &Dataset, may_resume: bool) -> Result<Option<Model>> {
-        let Attempt { index, attempts, hyperparameters, ended } = *attempt;
+        let Attempt { trial: index, trials, fold, folds, hyperparameters, ended } = *attempt;
         let hyperparameters = &hyperparameters.for_trial();
         // Neither the imputer nor the range must see the examples that trials are scored on; a model to start from keeps its imputer.
         let mut preprocessing = self.preprocessing.clone();
@@ -333,7 +335,7 @@ impl<'t, 'r> Tuning<'t, 'r> {
         });
         let (start, run, stopped) = (self.run.start, &mut *self.run, Cell::new(false));
         let mut report = |fraction| {
-            let answer = run.event(FitEvent::Trial { index, trials: attempts, fraction });
+            let answer = run.event(FitEvent::Trial { index, trials, fold, folds, fraction });
             stopped.set(stopped.get() || answer.is_break());
             answer
         };
@@ -411,9 +413,11 @@ fn score_of(model: &Model, hyperparameters: &Hyperparameters, scored: &Dataset) 
 
 /// A training of one of several trials, on one of its divisions.
 struct Attempt<'a> {
-    index: usize,
-    /// The most of them, if that is known.
-    attempts: Option<usize>,
+    trial: usize,
+    /// The most trials, if that is known.
+    trials: Option<usize>,
+    fold: usize,
+    folds: usize,
     hyperparameters: &'a Hyperparameters,
     /// The losses of those before.
     ended: &'a [Option<f64>],

@@ -52,6 +52,22 @@ fn temperature_makes_confidence_the_accuracy() {
     }
 }
 
+/// 1.25^(-1/4) = 0.945742, by a calculator; the floors of the spread stay.
+#[test]
+fn final_training_has_smaller_errors_and_is_less_sure() {
+    let errors: Vec<f32> = (1..=200).map(|i| i as f32).collect();
+    let measured = of_errors(&errors, &[1.0; 200]);
+    let last = measured.clone().for_final_training(1.25);
+    for (spread, level) in [(0.0, 0.5), (1.0, LEVEL), (3.0, 0.95)] {
+        close((half_width(&last, spread, level) / half_width(&measured, spread, level)).into(), 0.945742, 1e-5);
+    }
+    let (probabilities, truth) = sure(0.9, 0.75);
+    let measured = of_classes(&probabilities, &truth);
+    let last = measured.clone().for_final_training(1.25);
+    close(last.temperature().into(), f64::from(measured.temperature()).sqrt(), 1e-6);
+    assert_eq!(last.sets(&probabilities, LEVEL).unwrap(), measured.sets(&probabilities, LEVEL).unwrap());
+}
+
 /// The minimum that `tests/golden/make_metrics.py` finds by golden sections.
 #[test]
 fn temperature_as_numpy() {

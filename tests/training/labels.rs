@@ -64,7 +64,7 @@ fn stopped_training_resumes_with_the_same_bits() {
         let folder = Folder::new();
         let checkpoints = || Checkpoints::new(folder.path("labels.checkpoint")).every_epochs(3).resume();
         let mut run = FitRun::default().checkpoints(checkpoints()).observe(|event| match event {
-            FitEvent::Trial { index: 2, fraction, .. } if in_trial && fraction > 0.4 => Break(()),
+            FitEvent::Trial { fold: 2, fraction, .. } if in_trial && fraction > 0.4 => Break(()),
             FitEvent::Training(Event::Batch { epoch: 11, batch: 2, .. }) if !in_trial => Break(()),
             _ => Continue(()),
         });

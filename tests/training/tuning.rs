@@ -49,11 +49,13 @@ fn stopped_ensemble_resumes_with_the_same_model() {
     assert_eq!(resolved, best.hyperparameters);
     assert_eq!((resolved.tune, resolved.members), (Tune::NONE, 3));
     assert_eq!(resolved.fit(&data).unwrap().model.network(), fit.model.network());
-    for stop in [Some((0, 0.5)), Some((7, 0.2)), Some((19, 0.6)), None] {
+    for stop in [Some((0, 0, 0.5)), Some((1, 2, 0.2)), Some((3, 4, 0.6)), None] {
         let folder = Folder::new();
         let checkpoints = || Checkpoints::new(folder.path("tuning.checkpoint")).every_epochs(1).resume();
         let mut run = FitRun::default().checkpoints(checkpoints()).observe(|event| match (event, stop) {
-            (FitEvent::Trial { index, fraction, .. }, Some((trial, part))) if index == trial && fraction >= part => {
+            (FitEvent::Trial { index, fold, folds: 5, fraction, .. }, Some((trial, of, part)))
+                if (index, fold) == (trial, of) && fraction >= part =>
+            {
                 Break(())
             }
             (FitEvent::Training(Event::Batch { epoch: 2, batch: 2, .. }), None) => Break(()),
