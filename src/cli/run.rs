@@ -330,6 +330,7 @@ fn trials_line(trials: &[Trial], found: &Hyperparameters, reports_penalty: bool)
         return match trials.iter().filter(|trial| trial.loss.is_some()).count() {
             _ if trials.is_empty() => format!("{epochs} epochs (default: too few examples to try others)"),
             0 => format!("every trial diverged; using the default, {epochs} epochs"),
+            _ if trials.len() == 1 => format!("{}, calibrated by a trial", counted(epochs, "epoch")),
             _ => format!("{}, the best of {} trials", counted(epochs, "epoch"), trials.len()),
         };
     }

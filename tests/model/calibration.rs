@@ -66,6 +66,9 @@ fn final_training_has_smaller_errors_and_is_less_sure() {
     let last = measured.clone().for_final_training(1.25);
     close(last.temperature().into(), f64::from(measured.temperature()).sqrt(), 1e-6);
     assert_eq!(last.sets(&probabilities, LEVEL).unwrap(), measured.sets(&probabilities, LEVEL).unwrap());
+    let (probabilities, truth) = sure(0.75, 0.9);
+    let measured = of_classes(&probabilities, &truth);
+    assert_eq!(measured.clone().for_final_training(1.25), measured);
 }
 
 /// The minimum that `tests/golden/make_metrics.py` finds by golden sections.
