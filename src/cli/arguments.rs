@@ -215,6 +215,13 @@ impl Command {
             None => (word, None),
         };
         let find = |name: &str| self.options.iter().find(|option| option.is(name));
+        // A value may follow a letter at once, as in -j4.
+        let (name, value) = match name.get(..2).filter(|letter| !letter.starts_with("--") && find(name).is_none()) {
+            Some(letter) if value.is_none() && find(letter).is_some_and(|option| !option.value.is_empty()) => {
+                (letter, Some(name[2..].to_string()))
+            }
+            _ => (name, value),
+        };
         let Some(mut option) = find(name) else { return Err(self.unknown(name)) };
         let value = match (option.value, value) {
             ("", None) => String::new(),

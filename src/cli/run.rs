@@ -270,11 +270,14 @@ impl<'j> Announcer<'j> {
             }
             FitEvent::Plan { trials, folds, time } => {
                 let about = if trials.is_some() { "at most about" } else { "at most" };
-                let trials = trials.map_or("as many trials as fit".into(), |most| format!("up to {most} trials"));
                 let folds = if folds > 1 { format!(" in {folds} folds") } else { String::new() };
+                let trials = match trials {
+                    Some(most) => format!("up to {most} trials{folds}"),
+                    None => format!("as many trials{folds} as fit"),
+                };
                 let time = duration(time.as_secs_f64());
                 if !self.job.mode.quiet && !self.job.mode.json {
-                    write_error(&wrap(&format!("{about} {time}: {trials}{folds}, then all examples"), 0));
+                    write_error(&wrap(&format!("{about} {time}: {trials}, then all examples"), 0));
                 }
             }
             FitEvent::Trial { index, trials, fold, folds, fraction: 0.0 } => {

@@ -107,6 +107,31 @@ impl Calibration {
     /// # Panics
     /// If outputs, spreads (of values) and targets do not have the same number of rows, or do not fit each other.
     pub fn fit(outputs: &Matrix, spreads: &Matrix, targets: &Targets) -> Option<Calibration> {
+        Calibration::measure(outputs, spreads, targets, None)
+    }
+
+    /// Measures the calibration of an ensemble that is trained again on `ratio` times as many rows as the networks whose
+    /// predictions these are, with twice as many members, as [`Hyperparameters::fit`](crate::Hyperparameters::fit) does:
+    /// intervals are narrower by the fourth root of `ratio`, and a temperature above 1 becomes its square root.
+    /// Otherwise as [`fit`](Self::fit).
+    ///
+    /// # Panics
+    /// As [`fit`](Self::fit), and if `ratio` is not at least 1 and finite.
+    pub fn fit_for_final_training(
+        outputs: &Matrix,
+        spreads: &Matrix,
+        targets: &Targets,
+        ratio: f64,
+    ) -> Option<Calibration> {
+        assert!(ratio >= 1.0 && ratio.is_finite(), "the ratio of the numbers of rows is {ratio}");
+        Calibration::measure(outputs, spreads, targets, Some(ratio))
+    }
+
+    fn measure(outputs: &Matrix, spreads: &Matrix, targets: &Targets, ratio: Option<f64>) -> Option<Calibration> {
+        let temperature_of = |outputs: &Matrix, classes: &[u32]| {
+            let found = class_temperature(outputs, classes);
+            if ratio.is_some() && found > 1.0 { found.sqrt() } else { found }
+        };
         assert_eq!(outputs.rows(), targets.rows(), "the numbers of predictions and of targets");
         let rows = u32::try_from(outputs.rows()).ok()?;
         let is_finite = |matrix: &Matrix| matrix.as_slice().iter().all(|x| x.is_finite());
@@ -115,7 +140,7 @@ impl Calibration {
         }
         let (temperature, floors, scores) = match targets {
             Targets::Classes(classes) => {
-                let temperature = class_temperature(outputs, classes);
+                let temperature = temperature_of(outputs, classes);
                 let mut outputs = outputs.clone();
                 let kind = if outputs.columns() == 1 { Activation::Sigmoid } else { Activation::Softmax };
                 temper(&mut outputs, temperature, kind);
@@ -127,7 +152,7 @@ impl Calibration {
                 assert_eq!(outputs.shape(), labels.shape(), "the shapes of the predictions and of the labels");
                 let classes: Vec<u32> = labels.as_slice().iter().map(|&label| u32::from(label == 1.0)).collect();
                 let column = Matrix::from_vec(classes.len(), 1, outputs.as_slice().to_vec());
-                (class_temperature(&column, &classes), Vec::new(), Vec::new())
+                (temperature_of(&column, &classes), Vec::new(), Vec::new())
             }
             Targets::Values(values) => {
                 assert_eq!(outputs.shape(), values.shape(), "the shapes of the predictions and of the values");
@@ -135,8 +160,12 @@ impl Calibration {
                 if !is_finite(values) || !is_finite(spreads) {
                     return None;
                 }
-                let (floors, scores) =
-                    (0..values.columns()).map(|column| value_scores(outputs, spreads, values, column)).unzip();
+                let narrower = 1.0 / ratio.unwrap_or(1.0).sqrt().sqrt() as f32;
+                let of_column = |column: usize| {
+                    let (floor, scores) = value_scores(outputs, spreads, values, column);
+                    (floor, scores.into_iter().map(|score| score * narrower).collect())
+                };
+                let (floors, scores) = (0..values.columns()).map(of_column).unzip();
                 (1.0, floors, scores)
             }
         };
@@ -146,25 +175,6 @@ impl Calibration {
             return None;
         }
         Some(Calibration { temperature, rows, floors, scores: Matrix::from_rows(&kept) })
-    }
-
-    /// Returns the calibration of an ensemble that is trained again on `ratio` times as many rows as the networks whose
-    /// predictions were measured, with twice as many members, as [`Hyperparameters::fit`](crate::Hyperparameters::fit)
-    /// does: intervals are narrower by the fourth root of `ratio`, and a temperature above 1 becomes its square root.
-    ///
-    /// # Panics
-    /// If `ratio` is not at least 1 and finite.
-    pub fn for_final_training(mut self, ratio: f64) -> Calibration {
-        assert!(ratio >= 1.0 && ratio.is_finite(), "the ratio of the numbers of rows is {ratio}");
-        // Scores of classes are differences of probabilities: they do not scale.
-        if !self.floors.is_empty() {
-            let narrower = (1.0 / ratio.sqrt().sqrt()) as f32;
-            self.scores.as_mut_slice().iter_mut().for_each(|score| *score *= narrower);
-        }
-        if self.temperature > 1.0 {
-            self.temperature = self.temperature.sqrt();
-        }
-        self
     }
 
     /// Returns the calibration of these parts, from a file: as many scores as are [kept](Self::kept_scores) of the rows.

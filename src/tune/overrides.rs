@@ -134,14 +134,18 @@ impl Overrides {
         // images it is always about the same; an ensemble is trained for fewer epochs instead.
         let decay_matters = plain && self.is_free() && !(images && train.len() >= MANY_IMAGES);
         let tune_penalty = self.tune_penalty.unwrap_or(decay_matters);
+        let members = self.members.unwrap_or(if plain { 1 } else { MEMBERS });
+        let bins = self.bins.unwrap_or(if plain { 0 } else { (train.len() / ROWS_OF_BIN).clamp(BINS.0, BINS.1) });
+        let embedding = self.embedding.unwrap_or(if plain { 0 } else { EMBEDDING });
+        let is_plain = plain && (members, bins, embedding) == (1, 0, 0);
         let mut hyperparameters = Hyperparameters {
             hidden,
             activation: self.activation.unwrap_or(Activation::Relu),
             init: self.init,
             normalization: self.normalization,
-            members: self.members.unwrap_or(if plain { 1 } else { MEMBERS }),
-            bins: self.bins.unwrap_or(if plain { 0 } else { (train.len() / ROWS_OF_BIN).clamp(BINS.0, BINS.1) }),
-            embedding: self.embedding.unwrap_or(if plain { 0 } else { EMBEDDING }),
+            members,
+            bins,
+            embedding,
             dropout: self.dropout.unwrap_or(0.0),
             noise: self.noise.unwrap_or(0.0),
             loss: self.loss.unwrap_or(loss),
@@ -155,7 +159,7 @@ impl Overrides {
             budget: self.budget,
             calibrate: self.calibrate.unwrap_or(!plain),
             // A model that is trained further keeps its range, if it has one.
-            clamp: self.clamp.unwrap_or(!plain || self.warm_start),
+            clamp: self.clamp.unwrap_or(!is_plain || self.warm_start),
             schedule: self.schedule.unwrap_or_default(),
             warmup: self.warmup.unwrap_or(0.0),
             epochs: self.epochs.unwrap_or_else(|| sizes.epochs(batch_size)),

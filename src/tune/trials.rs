@@ -16,9 +16,11 @@ const SHRINKAGES: [f32; 5] = [1e-4, 3e-4, 1e-3, 3e-3, 1e-2];
 const DEFAULT_SHRINKAGE: f32 = 1e-3;
 /// The L1 penalty of the last trial: it suits data most features of which carry no information.
 const L1: f32 = 0.01;
-/// The fraction of the examples that trials are scored on, and the fewest examples for that.
+/// The fraction of the examples that trials are scored on.
 const SCORED: f64 = 0.2;
+/// The fewest examples for trials of penalties, and for trials in folds.
 const FEWEST: usize = 50;
+const FEWEST_IN_FOLDS: usize = 20;
 /// The trials of penalties.
 pub(super) const PENALTIES: usize = SHRINKAGES.len() + 1;
 /// With fewer examples, those that a single division would hold out say too little: trials are in folds.
@@ -68,7 +70,8 @@ impl<'a> Plan<'a> {
     /// Returns the plan for hyperparameters in which nothing but the learning rate is resolved; it is empty for too few
     /// examples.
     pub fn new(start: &'a Hyperparameters, train: &'a Dataset) -> Self {
-        if train.len() < FEWEST || !start.tunes() {
+        let fewest = if start.tune_penalty { FEWEST } else { FEWEST_IN_FOLDS };
+        if train.len() < fewest || !start.tunes() {
             return Plan::Fixed(Vec::new());
         }
         if start.tune_penalty {

@@ -216,8 +216,7 @@ impl<'t, 'r> Tuning<'t, 'r> {
         let [outputs, spreads] = [outputs, spreads].map(|values| Matrix::from_vec(held_out.len(), columns, values));
         let learned: usize = divisions.iter().map(|division| division.learned.len()).sum();
         let ratio = (self.train.len() * divisions.len()) as f64 / learned as f64;
-        let measured = Calibration::fit(&outputs, &spreads, held_out.targets());
-        Ok(measured.map(|measured| measured.for_final_training(ratio)))
+        Ok(Calibration::fit_for_final_training(&outputs, &spreads, held_out.targets(), ratio))
     }
 
     /// Returns a number among the settings in the checkpoint.

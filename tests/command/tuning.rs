@@ -77,6 +77,35 @@ fn weight_decay_is_found_automatically() {
     assert_eq!(folder.run("train exact.csv --fast --target sum --epochs 2 --quiet").err, "");
 }
 
+/// 40 rows are trained on 32: enough to be divided into folds, and to be calibrated.
+#[test]
+fn few_rows_are_tuned_and_calibrated() {
+    let folder = Folder::new();
+    folder.write("few.csv", sums(40));
+    let found = folder.run("train few.csv --target sum --hidden 4 -j1");
+    assert!(found.err.contains("trials in 5 folds, then all examples\n"), "{}", found.err);
+    let out = found.ok();
+    assert!(out.contains(" trials\n") && out.contains("90 % intervals"), "{out}");
+    folder.run("predict model.safetensors few.csv --interval 90").ok();
+    folder.run("train few.csv --target sum -jx").fails(2, &["--threads x"]);
+}
+
+/// Few members without the rest of the defaults are clamped as well, and the line that is printed says nothing of it.
+#[test]
+fn small_ensembles_are_clamped() {
+    let folder = Folder::new();
+    folder.write("few.csv", sums(100));
+    folder.write("far.csv", "a,b,difference\n1e6,1e6,1e6\n");
+    let far = |options: &str| {
+        let out = folder.run(&format!("train few.csv --target sum --fast --hidden 4 --epochs 5 {options} -q")).ok();
+        let predicted = folder.run("predict model.safetensors far.csv").ok();
+        (out.contains("--no-clamp"), predicted.trim().parse::<f64>().unwrap().abs())
+    };
+    let ((said, clamped), (said_not, free)) = (far("--members 2"), far("--members 2 --no-clamp"));
+    assert!(!said && clamped < 20.0, "{clamped}");
+    assert!(said_not && free > 20.0, "{free}");
+}
+
 /// How long it takes is not looked at: a slow machine has time for the shortest trial alone.
 #[test]
 fn budget_gives_a_model_that_its_line_repeats() {
@@ -84,7 +113,11 @@ fn budget_gives_a_model_that_its_line_repeats() {
     folder.write("exact.csv", sums(300));
     for given in ["--budget 0.5s", "--time 0.5s"] {
         let found = folder.run(&format!("train exact.csv --target sum {given} --hidden 8 --members 2 -o first"));
-        assert!(found.err.contains("at most 500ms: as many trials as fit, then all examples\n"), "{}", found.err);
+        assert!(
+            found.err.contains("at most 500ms: as many trials in 5 folds as fit, then all examples\n"),
+            "{}",
+            found.err
+        );
         found.ok();
         let note = &folder.run("info first --json").json()[0];
         let line = text(note, "notes.settings").strip_prefix("palmnet ").unwrap().to_string();

@@ -55,20 +55,22 @@ fn temperature_makes_confidence_the_accuracy() {
 /// 1.25^(-1/4) = 0.945742, by a calculator; the floors of the spread stay.
 #[test]
 fn final_training_has_smaller_errors_and_is_less_sure() {
-    let errors: Vec<f32> = (1..=200).map(|i| i as f32).collect();
-    let measured = of_errors(&errors, &[1.0; 200]);
-    let last = measured.clone().for_final_training(1.25);
+    let errors = Matrix::from_fn(200, 1, |row, _| 1.0 + row as f32);
+    let (outputs, spreads, values) = (Matrix::zeros(200, 1), Matrix::filled(200, 1, 1.0), Targets::Values(errors));
+    let measured = Calibration::fit(&outputs, &spreads, &values).unwrap();
+    let last = Calibration::fit_for_final_training(&outputs, &spreads, &values, 1.25).unwrap();
     for (spread, level) in [(0.0, 0.5), (1.0, LEVEL), (3.0, 0.95)] {
         close((half_width(&last, spread, level) / half_width(&measured, spread, level)).into(), 0.945742, 1e-5);
     }
+    // Odds of 9 : 1 that should be 3 : 1: the temperature is 2, and √2 is left.
     let (probabilities, truth) = sure(0.9, 0.75);
-    let measured = of_classes(&probabilities, &truth);
-    let last = measured.clone().for_final_training(1.25);
-    close(last.temperature().into(), f64::from(measured.temperature()).sqrt(), 1e-6);
-    assert_eq!(last.sets(&probabilities, LEVEL).unwrap(), measured.sets(&probabilities, LEVEL).unwrap());
+    let truth = Targets::Classes(truth);
+    let last = Calibration::fit_for_final_training(&probabilities, &Matrix::default(), &truth, 1.25).unwrap();
+    close(last.temperature().into(), 2f64.sqrt(), 0.02);
     let (probabilities, truth) = sure(0.75, 0.9);
-    let measured = of_classes(&probabilities, &truth);
-    assert_eq!(measured.clone().for_final_training(1.25), measured);
+    let truth = Targets::Classes(truth);
+    let last = Calibration::fit_for_final_training(&probabilities, &Matrix::default(), &truth, 1.25);
+    assert_eq!(last, Calibration::fit(&probabilities, &Matrix::default(), &truth));
 }
 
 /// The minimum that `tests/golden/make_metrics.py` finds by golden sections.

@@ -37,8 +37,8 @@ const INTERVAL: Opt = Opt::new(
     "--interval",
     "P",
     Group::Output,
-    "After the values, the lower and the upper end of an interval for each, under a header: P % of the true values are \
-     inside, from 50 to 99. The model needs a calibration.",
+    "After the values, the lower and the upper end of an interval for each, under a header: on \
+     average over all rows, P % of the true values are inside, from 50 to 99. The model needs a calibration.",
 )
 .aliases(&["--intervals", "--prediction-interval"]);
 
@@ -46,8 +46,8 @@ const SET: Opt = Opt::new(
     "--set",
     "P",
     Group::Output,
-    "After the class, a set of classes separated by |, the likeliest first, under a header: it holds at least P % of the \
-     true classes, from 50 to 99. The model needs a calibration.",
+    "After the class, a set of classes separated by |, the likeliest first, under a header: on average over all rows, \
+     the true class is in it in P % of them or more, from 50 to 99. The model needs a calibration.",
 )
 .aliases(&["--sets", "--prediction-set"]);
 
@@ -137,8 +137,8 @@ fn check_kind(arguments: &Arguments, model: &Model) -> Result<(), Failure> {
         Some(option) => Err(Error::format(
             arguments.word(0).unwrap_or_default(),
             format!(
-                "the model has no calibration, which {option} needs: it is older, or was trained on few rows or with \
-                 --fast or --from. Train it again with palmnet train DATA"
+                "the model has no calibration, which {option} needs: it is older, or was trained on fewer than 30 rows or \
+                 with --fast or --from. Train it with palmnet train DATA on more rows"
             ),
         )
         .into()),
