@@ -215,11 +215,10 @@ impl Command {
             None => (word, None),
         };
         let find = |name: &str| self.options.iter().find(|option| option.is(name));
-        // A value may follow a letter at once, as in -j4.
-        let (name, value) = match name.get(..2).filter(|letter| !letter.starts_with("--") && find(name).is_none()) {
-            Some(letter) if value.is_none() && find(letter).is_some_and(|option| !option.value.is_empty()) => {
-                (letter, Some(name[2..].to_string()))
-            }
+        // A number may follow a letter at once, as in -j4; in -out, o is no option.
+        let digits = name.get(2..).filter(|rest| !rest.is_empty() && rest.bytes().all(|byte| byte.is_ascii_digit()));
+        let (name, value) = match digits {
+            Some(digits) if value.is_none() && find(&name[..2]).is_some() => (&name[..2], Some(digits.to_string())),
             _ => (name, value),
         };
         let Some(mut option) = find(name) else { return Err(self.unknown(name)) };

@@ -61,6 +61,12 @@ impl Dataset {
         self.len() < 2 || self.groups().is_some_and(single)
     }
 
+    /// Returns the most folds that the examples can be divided into.
+    pub(crate) fn most_folds(&self) -> usize {
+        let rows: Vec<usize> = (0..self.len()).collect();
+        self.grouped().map_or(self.len(), |grouped| grouped.count(&rows))
+    }
+
     fn grouped(&self) -> Option<Grouped<'_>> {
         self.groups().map(|groups| Grouped { groups, labels: self.labels() })
     }

@@ -80,7 +80,7 @@ impl Targets {
     }
 
     /// Appends the targets of `other`, which are of the same kind and as wide.
-    pub(super) fn append(&mut self, other: &Targets) {
+    pub(crate) fn append(&mut self, other: &Targets) {
         match (&mut *self, other) {
             (Targets::Classes(labels), Targets::Classes(more)) => labels.extend_from_slice(more),
             (Targets::Labels(values), Targets::Labels(more)) | (Targets::Values(values), Targets::Values(more)) => {

@@ -13,9 +13,8 @@ const DROPOUT: f64 = 0.2;
 /// The most bins of a trial without an embedding, and the most work of one.
 const FEW_BINS: usize = 16;
 const MOST_WORK: f64 = 3e11;
-/// The number of epochs is divided or multiplied by this from one trial to another. Each has the whole schedule: the weights
-/// of an epoch before the last are hardly ever better, since the learning rate has then not decreased to zero
-/// (`palmnet train TABLE --validation 0.2 --patience 0 --json` prints the loss after each epoch).
+/// The number of epochs is divided or multiplied by this from one trial to another. Each trial has the whole schedule, so
+/// that its last epoch is about its best: its rate has decreased to zero.
 const STEP: usize = 3;
 /// With fewer examples, trials cost little: a smaller learning rate is tried too.
 const FEW_EXAMPLES: usize = 6_000;

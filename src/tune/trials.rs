@@ -18,7 +18,7 @@ const DEFAULT_SHRINKAGE: f32 = 1e-3;
 const L1: f32 = 0.01;
 /// The fraction of the examples that trials are scored on.
 const SCORED: f64 = 0.2;
-/// The fewest examples for trials of penalties, and for trials in folds.
+/// The fewest examples for trials that are scored on one held-out part, and for trials in folds.
 const FEWEST: usize = 50;
 const FEWEST_IN_FOLDS: usize = 20;
 /// The trials of penalties.
@@ -70,7 +70,7 @@ impl<'a> Plan<'a> {
     /// Returns the plan for hyperparameters in which nothing but the learning rate is resolved; it is empty for too few
     /// examples.
     pub fn new(start: &'a Hyperparameters, train: &'a Dataset) -> Self {
-        let fewest = if start.tune_penalty { FEWEST } else { FEWEST_IN_FOLDS };
+        let fewest = if division_of(start, train).0 > 1 { FEWEST_IN_FOLDS } else { FEWEST };
         if train.len() < fewest || !start.tunes() {
             return Plan::Fixed(Vec::new());
         }
@@ -135,10 +135,11 @@ pub(super) fn choose(start: &Hyperparameters, best: Option<&Hyperparameters>, ep
     }
 }
 
-/// Returns the number of divisions for trials, and the fraction of the examples that each is trained on.
+/// Returns the number of divisions for trials, and the fraction of the examples that each is trained on. Of few groups,
+/// there are as many folds.
 pub(super) fn division_of(start: &Hyperparameters, train: &Dataset) -> (usize, f64) {
-    let is_in_folds = train.len() < FEW && !start.tune_penalty && !train.is_indivisible();
-    (if is_in_folds { FOLDS } else { 1 }, 1.0 - SCORED)
+    let folds = if train.len() < FEW && !start.tune_penalty { train.most_folds().min(FOLDS) } else { 1 };
+    if folds > 1 { (folds, 1.0 - 1.0 / folds as f64) } else { (1, 1.0 - SCORED) }
 }
 
 /// Divides the examples into those that trials are trained on and those that they are scored on; in folds if they are

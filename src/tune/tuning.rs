@@ -191,7 +191,7 @@ impl<'t, 'r> Tuning<'t, 'r> {
         models: Vec<Option<Model>>,
     ) -> Result<Option<Calibration>> {
         let (mut outputs, mut spreads) = (Vec::new(), Vec::new());
-        let mut held_out: Option<Dataset> = None;
+        let mut targets: Option<Targets> = None;
         let mut models = models.into_iter();
         for (fold, division) in divisions.iter().enumerate() {
             let model = match models.next().flatten() {
@@ -206,17 +206,17 @@ impl<'t, 'r> Tuning<'t, 'r> {
             let (of_rows, differences) = model.predict_with_spread(division.scored.features())?;
             outputs.extend_from_slice(of_rows.as_slice());
             spreads.extend_from_slice(differences.as_slice());
-            match &mut held_out {
-                None => held_out = Some(division.scored.clone()),
-                Some(before) => before.append(&division.scored)?,
+            match &mut targets {
+                None => targets = Some(division.scored.targets().clone()),
+                Some(before) => before.append(division.scored.targets()),
             }
         }
-        let Some(held_out) = held_out else { return Ok(None) };
-        let columns = outputs.len() / held_out.len();
-        let [outputs, spreads] = [outputs, spreads].map(|values| Matrix::from_vec(held_out.len(), columns, values));
+        let Some(targets) = targets else { return Ok(None) };
+        let (rows, columns) = (targets.rows(), outputs.len() / targets.rows());
+        let [outputs, spreads] = [outputs, spreads].map(|values| Matrix::from_vec(rows, columns, values));
         let learned: usize = divisions.iter().map(|division| division.learned.len()).sum();
         let ratio = (self.train.len() * divisions.len()) as f64 / learned as f64;
-        Ok(Calibration::fit_for_final_training(&outputs, &spreads, held_out.targets(), ratio))
+        Ok(Calibration::fit_for_final_training(&outputs, &spreads, &targets, ratio))
     }
 
     /// Returns a number among the settings in the checkpoint.

@@ -116,6 +116,20 @@ fn columns_about_rows_that_cannot_be_used_are_errors() {
     folder.run("train images --group who").fails(2, &["--group is for tables"]);
 }
 
+/// Trials and calibration keep groups together, however few there are; of two, none is left to score on.
+#[test]
+fn few_rows_in_groups_are_tuned() {
+    let folder = Folder::new();
+    for (rows, groups, folds) in [(75, 15, "5 folds"), (75, 4, "3 folds"), (40, 3, "")] {
+        let row =
+            |i: usize| format!("{},{},p{},{}\n", i % 7, i % 5, i % groups, if i % 7 > i % 5 { "yes" } else { "no" });
+        folder.write("few.csv", format!("a,b,who,y\n{}", (0..rows).map(row).collect::<String>()));
+        let found = folder.run("train few.csv --group who --hidden 4 --members 2");
+        assert_eq!(found.err.contains(&format!("trials in {folds}, then")), !folds.is_empty(), "{}", found.err);
+        assert_eq!(found.ok().contains("90 % sets"), !folds.is_empty());
+    }
+}
+
 /// Rows of a group on both sides of a split of files show nothing about new groups.
 #[test]
 fn groups_in_both_files_are_warned_about() {

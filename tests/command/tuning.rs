@@ -87,7 +87,9 @@ fn few_rows_are_tuned_and_calibrated() {
     let out = found.ok();
     assert!(out.contains(" trials\n") && out.contains("90 % intervals"), "{out}");
     folder.run("predict model.safetensors few.csv --interval 90").ok();
-    folder.run("train few.csv --target sum -jx").fails(2, &["--threads x"]);
+    folder.run("train few.csv --target sum -jx").fails(2, &["unknown option -jx"]);
+    // Not a file named ut.
+    folder.run("train few.csv --target sum -out model").fails(2, &["unknown option -out (did you mean --out?)"]);
 }
 
 /// Few members without the rest of the defaults are clamped as well, and the line that is printed says nothing of it.
