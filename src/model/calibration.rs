@@ -31,7 +31,8 @@
 //! would cover too much, and make probabilities too even. On the nine tables with values that defaults are tuned on,
 //! intervals of 90 % covered 91.8 %; errors that fall like n^(−1/4) with n rows explain it. On the ten with classes, about
 //! half of the logarithm of a temperature above 1 was left (√T has the mean calibration error 0.019 where T has 0.026 and
-//! 1 has 0.022); a temperature below 1, that of members who are surer than their mean, stays.
+//! 1 has 0.022); a temperature below 1, that of members who are surer than their mean, stays, and so does that of a network
+//! with no more members than in the trials.
 //! `tests/defaults.py --calibration` prints coverage and calibration error on these and on other tables.
 
 use super::classification::likeliest;
@@ -107,30 +108,40 @@ impl Calibration {
     /// # Panics
     /// If outputs, spreads (of values) and targets do not have the same number of rows, or do not fit each other.
     pub fn fit(outputs: &Matrix, spreads: &Matrix, targets: &Targets) -> Option<Calibration> {
-        Calibration::measure(outputs, spreads, targets, None)
+        Calibration::measure(outputs, spreads, targets, 1.0, false)
     }
 
-    /// Measures the calibration of an ensemble that is trained again on `ratio` times as many rows as the networks whose
-    /// predictions these are, with twice as many members, as [`Hyperparameters::fit`](crate::Hyperparameters::fit) does:
-    /// intervals are narrower by the fourth root of `ratio`, and a temperature above 1 becomes its square root.
-    /// Otherwise as [`fit`](Self::fit).
+    /// Measures the calibration of a network that is trained again, on `rows` times as many rows as the networks whose
+    /// predictions these are, and with `members` times as many members, as
+    /// [`Hyperparameters::fit`](crate::Hyperparameters::fit) does: intervals are narrower by the fourth root of `rows`, and
+    /// with more members, a temperature above 1 becomes its square root. Otherwise as [`fit`](Self::fit).
     ///
     /// # Panics
-    /// As [`fit`](Self::fit), and if `ratio` is not at least 1 and finite.
+    /// As [`fit`](Self::fit), and if `rows` or `members` is not at least 1 and finite.
     pub fn fit_for_final_training(
         outputs: &Matrix,
         spreads: &Matrix,
         targets: &Targets,
-        ratio: f64,
+        rows: f64,
+        members: f64,
     ) -> Option<Calibration> {
-        assert!(ratio >= 1.0 && ratio.is_finite(), "the ratio of the numbers of rows is {ratio}");
-        Calibration::measure(outputs, spreads, targets, Some(ratio))
+        for ratio in [rows, members] {
+            assert!(ratio >= 1.0 && ratio.is_finite(), "{ratio} times as many rows or members");
+        }
+        let narrower = (1.0 / rows.sqrt().sqrt()) as f32;
+        Calibration::measure(outputs, spreads, targets, narrower, members > 1.0)
     }
 
-    fn measure(outputs: &Matrix, spreads: &Matrix, targets: &Targets, ratio: Option<f64>) -> Option<Calibration> {
+    fn measure(
+        outputs: &Matrix,
+        spreads: &Matrix,
+        targets: &Targets,
+        narrower: f32,
+        has_more_members: bool,
+    ) -> Option<Calibration> {
         let temperature_of = |outputs: &Matrix, classes: &[u32]| {
             let found = class_temperature(outputs, classes);
-            if ratio.is_some() && found > 1.0 { found.sqrt() } else { found }
+            if has_more_members && found > 1.0 { found.sqrt() } else { found }
         };
         assert_eq!(outputs.rows(), targets.rows(), "the numbers of predictions and of targets");
         let rows = u32::try_from(outputs.rows()).ok()?;
@@ -160,7 +171,6 @@ impl Calibration {
                 if !is_finite(values) || !is_finite(spreads) {
                     return None;
                 }
-                let narrower = 1.0 / ratio.unwrap_or(1.0).sqrt().sqrt() as f32;
                 let of_column = |column: usize| {
                     let (floor, scores) = value_scores(outputs, spreads, values, column);
                     (floor, scores.into_iter().map(|score| score * narrower).collect())

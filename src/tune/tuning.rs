@@ -215,8 +215,9 @@ impl<'t, 'r> Tuning<'t, 'r> {
         let (rows, columns) = (targets.rows(), outputs.len() / targets.rows());
         let [outputs, spreads] = [outputs, spreads].map(|values| Matrix::from_vec(rows, columns, values));
         let learned: usize = divisions.iter().map(|division| division.learned.len()).sum();
-        let ratio = (self.train.len() * divisions.len()) as f64 / learned as f64;
-        Ok(Calibration::fit_for_final_training(&outputs, &spreads, &targets, ratio))
+        let more_rows = (self.train.len() * divisions.len()) as f64 / learned as f64;
+        let more_members = chosen.members as f64 / chosen.for_trial().members as f64;
+        Ok(Calibration::fit_for_final_training(&outputs, &spreads, &targets, more_rows, more_members))
     }
 
     /// Returns a number among the settings in the checkpoint.

@@ -58,18 +58,23 @@ fn final_training_has_smaller_errors_and_is_less_sure() {
     let errors = Matrix::from_fn(200, 1, |row, _| 1.0 + row as f32);
     let (outputs, spreads, values) = (Matrix::zeros(200, 1), Matrix::filled(200, 1, 1.0), Targets::Values(errors));
     let measured = Calibration::fit(&outputs, &spreads, &values).unwrap();
-    let last = Calibration::fit_for_final_training(&outputs, &spreads, &values, 1.25).unwrap();
+    let last = Calibration::fit_for_final_training(&outputs, &spreads, &values, 1.25, 2.0).unwrap();
     for (spread, level) in [(0.0, 0.5), (1.0, LEVEL), (3.0, 0.95)] {
         close((half_width(&last, spread, level) / half_width(&measured, spread, level)).into(), 0.945742, 1e-5);
     }
     // Odds of 9 : 1 that should be 3 : 1: the temperature is 2, and √2 is left.
     let (probabilities, truth) = sure(0.9, 0.75);
     let truth = Targets::Classes(truth);
-    let last = Calibration::fit_for_final_training(&probabilities, &Matrix::default(), &truth, 1.25).unwrap();
-    close(last.temperature().into(), 2f64.sqrt(), 0.02);
+    let temperature = |members: f64| {
+        let last =
+            Calibration::fit_for_final_training(&probabilities, &Matrix::default(), &truth, 1.25, members).unwrap();
+        f64::from(last.temperature())
+    };
+    close(temperature(2.0), 2f64.sqrt(), 0.02);
+    close(temperature(1.0), 2.0, 0.02);
     let (probabilities, truth) = sure(0.75, 0.9);
     let truth = Targets::Classes(truth);
-    let last = Calibration::fit_for_final_training(&probabilities, &Matrix::default(), &truth, 1.25);
+    let last = Calibration::fit_for_final_training(&probabilities, &Matrix::default(), &truth, 1.25, 2.0);
     assert_eq!(last, Calibration::fit(&probabilities, &Matrix::default(), &truth));
 }
 
