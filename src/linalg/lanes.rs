@@ -3,8 +3,16 @@
 //! The vector types are private. Code gets at one only as the parameter of a [`Task`], and a task is run only by
 //! [`run_on`], which checks the processor first. This makes the safe methods of [`Lanes`] safe.
 #![allow(unsafe_code)]
+// Loops over the rows and vectors of a tile count with indices: their bounds are constants, so they unroll and the tile
+// stays in registers.
+#![allow(clippy::needless_range_loop)]
 
 use crate::linalg::isa::Isa;
+use crate::linalg::lines::{Lines, check_lines};
+use crate::linalg::unroll::unrolled;
+
+#[cfg(any(test, not(any(target_arch = "x86_64", all(target_arch = "aarch64", target_feature = "neon")))))]
+mod portable;
 
 /// A vector register of numbers, and what fits this kind of register.
 pub(crate) trait Lanes: Copy {
@@ -12,6 +20,10 @@ pub(crate) trait Lanes: Copy {
     const COUNT: usize;
     /// The most rows that a register tile two vectors wide may have without spilling: an even number.
     const ROWS: usize;
+    /// The same for tiles one vector wide.
+    const TALLEST: usize;
+    /// Rows of B in a turn of the loop over the depth: 4, or 1 where the addresses of more would not fit the registers.
+    const STEPS: usize;
     /// Numbers in a block of B: as many as the second-level cache of such processors has room for.
     const BLOCK: usize;
 
@@ -24,6 +36,131 @@ pub(crate) trait Lanes: Copy {
     fn mul_add(self, factor: Self, addend: Self) -> Self;
     /// Returns the first `COUNT` vectors as the rows of a square, rows and columns exchanged.
     fn transpose(square: [Self; 16]) -> [Self; 16];
+
+    /// Adds to each sum, in the order of the depth, its row of A times its column of B. The lines of B are its rows;
+    /// those of A are its rows, or its columns if it is transposed.
+    ///
+    /// # Panics
+    /// If the factors are too small.
+    #[inline(always)]
+    fn multiply<const ROWS: usize, const VECTORS: usize, const TRANSPOSED: bool>(
+        sums: &mut [[Self; VECTORS]; ROWS],
+        depth: usize,
+        a: Lines<'_>,
+        b: Lines<'_>,
+    ) {
+        let (count, length) = if TRANSPOSED { (depth, ROWS) } else { (ROWS, depth) };
+        let (stride, mut a, mut row) = (a.stride, a.start(count, length), b.start(depth, VECTORS * Self::COUNT));
+        // An address is a pointer and no, one or two strides, so a pointer for every third row of A reaches all.
+        let mut thirds = [a; ROWS];
+        if !TRANSPOSED {
+            unrolled!(i in ROWS.div_ceil(3) => {
+                thirds[i] = a.wrapping_add(3 * i * stride);
+            });
+        }
+        let mut tile = *sums;
+        // The step to the row of B that is `$ahead` rows ahead.
+        macro_rules! step {
+            ($ahead:literal) => {
+                let mut vectors = [Self::splat(0.0); VECTORS];
+                unrolled!(v in VECTORS => {
+                    // SAFETY: all rows of B were checked to have these numbers.
+                    vectors[v] = Self::load(unsafe { at::<Self>(row.wrapping_add($ahead * b.stride + v * Self::COUNT)) });
+                });
+                unrolled!(i in ROWS => {
+                    let x = if TRANSPOSED {
+                        a.wrapping_add($ahead * stride + i)
+                    } else {
+                        thirds[i / 3].wrapping_add(i % 3 * stride + $ahead)
+                    };
+                    // SAFETY: A was checked to have `ROWS` numbers for each of the depth.
+                    let x = Self::splat(unsafe { *x });
+                    unrolled!(v in VECTORS => {
+                        tile[i][v] = x.mul_add(vectors[v], tile[i][v]);
+                    });
+                });
+            };
+        }
+        macro_rules! advance {
+            ($steps:expr) => {
+                row = row.wrapping_add($steps * b.stride);
+                a = a.wrapping_add($steps * stride);
+                unrolled!(i in ROWS.div_ceil(3) => {
+                    thirds[i] = thirds[i].wrapping_add($steps);
+                });
+            };
+        }
+        let mut left = depth;
+        if const { Self::STEPS == 4 } {
+            while left >= 4 {
+                step!(0);
+                step!(1);
+                step!(2);
+                step!(3);
+                advance!(4);
+                left -= 4;
+            }
+        }
+        while left > 0 {
+            step!(0);
+            advance!(1);
+            left -= 1;
+        }
+        *sums = tile;
+    }
+
+    /// Returns the tile at the start of rows of C.
+    ///
+    /// # Panics
+    /// If they are too small.
+    #[inline(always)]
+    fn load_tile<const ROWS: usize, const VECTORS: usize>(c: Lines<'_>) -> [[Self; VECTORS]; ROWS] {
+        let first = c.start(ROWS, VECTORS * Self::COUNT);
+        let mut sums = [[Self::splat(0.0); VECTORS]; ROWS];
+        unrolled!(i in ROWS => {
+            unrolled!(v in VECTORS => {
+                // SAFETY: checked in `start`.
+                sums[i][v] = Self::load(unsafe { at::<Self>(first.wrapping_add(i * c.stride + v * Self::COUNT)) });
+            });
+        });
+        sums
+    }
+
+    /// Stores a tile at the start of rows of C, which are `stride` apart.
+    ///
+    /// # Panics
+    /// If they are too small.
+    #[inline(always)]
+    fn store_tile<const ROWS: usize, const VECTORS: usize>(
+        sums: [[Self; VECTORS]; ROWS],
+        c: &mut [f32],
+        stride: usize,
+    ) {
+        check_lines(c.len(), stride, ROWS, VECTORS * Self::COUNT);
+        let first = c.as_mut_ptr();
+        unrolled!(i in ROWS => {
+            unrolled!(v in VECTORS => {
+                let to = first.wrapping_add(i * stride + v * Self::COUNT);
+                // SAFETY: checked above.
+                sums[i][v].store(unsafe { std::slice::from_raw_parts_mut(to, Self::COUNT) });
+            });
+        });
+    }
+
+    /// Returns the square at the start of `COUNT` lines, rows and columns exchanged.
+    ///
+    /// # Panics
+    /// If they are too small.
+    #[inline(always)]
+    fn load_transposed(lines: Lines<'_>) -> [Self; 16] {
+        let first = lines.start(Self::COUNT, Self::COUNT);
+        let mut square = [Self::splat(0.0); 16];
+        for i in 0..Self::COUNT {
+            // SAFETY: checked in `start`.
+            square[i] = Self::load(unsafe { at::<Self>(first.wrapping_add(i * lines.stride)) });
+        }
+        Self::transpose(square)
+    }
 
     /// Returns the first `COUNT` numbers of a slice, and zeros if it is too short.
     #[inline(always)]
@@ -52,6 +189,15 @@ pub(crate) trait Lanes: Copy {
 
     /// Runs a task in a function of its own, compiled for these instructions.
     fn call<T: Task>(task: T) -> T::Output;
+}
+
+/// Returns a vector's numbers.
+///
+/// # Safety
+/// `COUNT` numbers of one slice must begin at `from`.
+#[inline(always)]
+unsafe fn at<'a, L: Lanes>(from: *const f32) -> &'a [f32] {
+    unsafe { std::slice::from_raw_parts(from, L::COUNT) }
 }
 
 /// Work to be compiled for every instruction set. Implementations mark `run` as `#[inline(always)]`, because
@@ -106,6 +252,43 @@ pub(crate) fn prefetch<T>(data: &[T]) {
     }
 }
 
+/// Writes the methods that differ in nothing but the names of the instructions.
+#[cfg(any(target_arch = "x86_64", all(target_arch = "aarch64", target_feature = "neon")))]
+macro_rules! basics {
+    ($name:ident: $splat:ident, $load:ident, $store:ident $(, $instructions:meta)?) => {
+        #[inline(always)]
+        fn splat(x: f32) -> Self {
+            $name(unsafe { $splat(x) })
+        }
+
+        #[inline(always)]
+        fn load(from: &[f32]) -> Self {
+            let from = &from[..Self::COUNT];
+            $name(unsafe { $load(from.as_ptr()) })
+        }
+
+        #[inline(always)]
+        fn store(self, to: &mut [f32]) {
+            let to = &mut to[..Self::COUNT];
+            unsafe { $store(to.as_mut_ptr(), self.0) }
+        }
+
+        #[inline(always)]
+        fn call<T: Task>(task: T) -> T::Output {
+            $(#[$instructions])?
+            #[inline(never)]
+            fn compiled<T: Task>(task: T) -> T::Output {
+                task.run::<$name>()
+            }
+            // Instructions of every processor of the target need no promise.
+            #[allow(unused_unsafe)]
+            unsafe {
+                compiled(task)
+            }
+        }
+    };
+}
+
 #[cfg(target_arch = "x86_64")]
 mod x86 {
     use super::{Lanes, Task};
@@ -121,25 +304,11 @@ mod x86 {
     impl Lanes for Avx512 {
         const COUNT: usize = 16;
         const ROWS: usize = 14;
+        const TALLEST: usize = 14;
+        const STEPS: usize = 1;
         const BLOCK: usize = 256 * 1024;
 
-        #[inline(always)]
-        fn splat(x: f32) -> Self {
-            Avx512(unsafe { _mm512_set1_ps(x) })
-        }
-
-        #[inline(always)]
-        fn load(from: &[f32]) -> Self {
-            let from = &from[..Self::COUNT];
-            Avx512(unsafe { _mm512_loadu_ps(from.as_ptr()) })
-        }
-
-        #[inline(always)]
-        fn store(self, to: &mut [f32]) {
-            let to = &mut to[..Self::COUNT];
-            unsafe { _mm512_storeu_ps(to.as_mut_ptr(), self.0) }
-        }
-
+        basics!(Avx512: _mm512_set1_ps, _mm512_loadu_ps, _mm512_storeu_ps, target_feature(enable = "avx512f,avx512vl,avx512bw,avx512dq,avx2,fma"));
         #[inline(always)]
         fn mul_add(self, factor: Self, addend: Self) -> Self {
             Avx512(unsafe { _mm512_fmadd_ps(self.0, factor.0, addend.0) })
@@ -185,16 +354,6 @@ mod x86 {
         fn store_partial(self, to: &mut [f32]) {
             unsafe { _mm512_mask_storeu_ps(to.as_mut_ptr(), mask(to.len()), self.0) }
         }
-
-        #[inline(always)]
-        fn call<T: Task>(task: T) -> T::Output {
-            #[target_feature(enable = "avx512f,avx512vl,avx512bw,avx512dq,avx2,fma")]
-            #[inline(never)]
-            fn compiled<T: Task>(task: T) -> T::Output {
-                task.run::<Avx512>()
-            }
-            unsafe { compiled(task) }
-        }
     }
 
     /// Returns the lowest `count` of 16 bits.
@@ -213,28 +372,37 @@ mod x86 {
     impl Lanes for Avx2 {
         const COUNT: usize = 8;
         const ROWS: usize = 6;
+        const TALLEST: usize = 8;
+        const STEPS: usize = 4;
         const BLOCK: usize = 256 * 1024;
 
-        #[inline(always)]
-        fn splat(x: f32) -> Self {
-            Avx2(unsafe { _mm256_set1_ps(x) })
-        }
-
-        #[inline(always)]
-        fn load(from: &[f32]) -> Self {
-            let from = &from[..Self::COUNT];
-            Avx2(unsafe { _mm256_loadu_ps(from.as_ptr()) })
-        }
-
-        #[inline(always)]
-        fn store(self, to: &mut [f32]) {
-            let to = &mut to[..Self::COUNT];
-            unsafe { _mm256_storeu_ps(to.as_mut_ptr(), self.0) }
-        }
-
+        basics!(Avx2: _mm256_set1_ps, _mm256_loadu_ps, _mm256_storeu_ps, target_feature(enable = "avx2,fma"));
         #[inline(always)]
         fn mul_add(self, factor: Self, addend: Self) -> Self {
             Avx2(unsafe { _mm256_fmadd_ps(self.0, factor.0, addend.0) })
+        }
+
+        /// In pieces of four, two and one: AMD's masked stores take dozens of steps.
+        #[inline(always)]
+        fn store_partial(self, to: &mut [f32]) {
+            if to.len() >= Self::COUNT {
+                return self.store(to);
+            }
+            let (count, mut to) = (to.len(), to.as_mut_ptr());
+            unsafe {
+                let mut rest = _mm256_castps256_ps128(self.0);
+                if count & 4 != 0 {
+                    _mm_storeu_ps(to, rest);
+                    (rest, to) = (_mm256_extractf128_ps::<1>(self.0), to.add(4));
+                }
+                if count & 2 != 0 {
+                    _mm_storel_pd(to.cast(), _mm_castps_pd(rest));
+                    (rest, to) = (_mm_movehl_ps(rest, rest), to.add(2));
+                }
+                if count & 1 != 0 {
+                    _mm_store_ss(to, rest);
+                }
+            }
         }
 
         /// Squares of four within the halves of the registers, then the halves.
@@ -261,16 +429,6 @@ mod x86 {
             }
             result
         }
-
-        #[inline(always)]
-        fn call<T: Task>(task: T) -> T::Output {
-            #[target_feature(enable = "avx2,fma")]
-            #[inline(never)]
-            fn compiled<T: Task>(task: T) -> T::Output {
-                task.run::<Avx2>()
-            }
-            unsafe { compiled(task) }
-        }
     }
 
     #[derive(Clone, Copy)]
@@ -280,25 +438,11 @@ mod x86 {
     impl Lanes for Sse2 {
         const COUNT: usize = 4;
         const ROWS: usize = if cfg!(feature = "simd") { 4 } else { 2 };
+        const TALLEST: usize = if cfg!(feature = "simd") { 8 } else { 2 };
+        const STEPS: usize = 1;
         const BLOCK: usize = 64 * 1024;
 
-        #[inline(always)]
-        fn splat(x: f32) -> Self {
-            Sse2(unsafe { _mm_set1_ps(x) })
-        }
-
-        #[inline(always)]
-        fn load(from: &[f32]) -> Self {
-            let from = &from[..Self::COUNT];
-            Sse2(unsafe { _mm_loadu_ps(from.as_ptr()) })
-        }
-
-        #[inline(always)]
-        fn store(self, to: &mut [f32]) {
-            let to = &mut to[..Self::COUNT];
-            unsafe { _mm_storeu_ps(to.as_mut_ptr(), self.0) }
-        }
-
+        basics!(Sse2: _mm_set1_ps, _mm_loadu_ps, _mm_storeu_ps);
         /// Rounds twice.
         #[inline(always)]
         fn mul_add(self, factor: Self, addend: Self) -> Self {
@@ -311,15 +455,6 @@ mod x86 {
             unsafe { _MM_TRANSPOSE4_PS(&mut a, &mut b, &mut c, &mut d) };
             (square[0], square[1], square[2], square[3]) = (Sse2(a), Sse2(b), Sse2(c), Sse2(d));
             square
-        }
-
-        #[inline(always)]
-        fn call<T: Task>(task: T) -> T::Output {
-            #[inline(never)]
-            fn compiled<T: Task>(task: T) -> T::Output {
-                task.run::<Sse2>()
-            }
-            compiled(task)
         }
     }
 }
@@ -336,25 +471,11 @@ mod arm {
     impl Lanes for Neon {
         const COUNT: usize = 4;
         const ROWS: usize = if cfg!(feature = "simd") { 12 } else { 2 };
+        const TALLEST: usize = if cfg!(feature = "simd") { 12 } else { 2 };
+        const STEPS: usize = 1;
         const BLOCK: usize = 64 * 1024;
 
-        #[inline(always)]
-        fn splat(x: f32) -> Self {
-            Neon(unsafe { vdupq_n_f32(x) })
-        }
-
-        #[inline(always)]
-        fn load(from: &[f32]) -> Self {
-            let from = &from[..Self::COUNT];
-            Neon(unsafe { vld1q_f32(from.as_ptr()) })
-        }
-
-        #[inline(always)]
-        fn store(self, to: &mut [f32]) {
-            let to = &mut to[..Self::COUNT];
-            unsafe { vst1q_f32(to.as_mut_ptr(), self.0) }
-        }
-
+        basics!(Neon: vdupq_n_f32, vld1q_f32, vst1q_f32);
         #[inline(always)]
         fn mul_add(self, factor: Self, addend: Self) -> Self {
             Neon(unsafe { vfmaq_f32(addend.0, self.0, factor.0) })
@@ -370,74 +491,6 @@ mod arm {
                 (square[2], square[3]) = (Neon(vzip1q_f32(ac, bd)), Neon(vzip2q_f32(ac, bd)));
             }
             square
-        }
-
-        #[inline(always)]
-        fn call<T: Task>(task: T) -> T::Output {
-            #[inline(never)]
-            fn compiled<T: Task>(task: T) -> T::Output {
-                task.run::<Neon>()
-            }
-            compiled(task)
-        }
-    }
-}
-
-#[cfg(any(test, not(any(target_arch = "x86_64", all(target_arch = "aarch64", target_feature = "neon")))))]
-mod portable {
-    use super::{Lanes, Task};
-
-    /// A plain array, which the compiler keeps in whatever vector registers every processor of the target has.
-    #[derive(Clone, Copy)]
-    pub(super) struct Portable([f32; 4]);
-
-    impl Lanes for Portable {
-        const COUNT: usize = 4;
-        const ROWS: usize = 4;
-        const BLOCK: usize = 64 * 1024;
-
-        #[inline(always)]
-        fn splat(x: f32) -> Self {
-            Portable([x; 4])
-        }
-
-        #[inline(always)]
-        fn load(from: &[f32]) -> Self {
-            Portable([from[0], from[1], from[2], from[3]])
-        }
-
-        #[inline(always)]
-        fn store(self, to: &mut [f32]) {
-            to[..4].copy_from_slice(&self.0);
-        }
-
-        /// Rounds twice: a fused multiply-add that the processor lacks would be a call per number.
-        #[inline(always)]
-        fn mul_add(self, factor: Self, addend: Self) -> Self {
-            let mut result = addend;
-            for i in 0..4 {
-                result.0[i] += self.0[i] * factor.0[i];
-            }
-            result
-        }
-
-        #[inline(always)]
-        fn transpose(mut square: [Self; 16]) -> [Self; 16] {
-            for i in 0..4 {
-                for j in 0..i {
-                    (square[i].0[j], square[j].0[i]) = (square[j].0[i], square[i].0[j]);
-                }
-            }
-            square
-        }
-
-        #[inline(always)]
-        fn call<T: Task>(task: T) -> T::Output {
-            #[inline(never)]
-            fn compiled<T: Task>(task: T) -> T::Output {
-                task.run::<Portable>()
-            }
-            compiled(task)
         }
     }
 }

@@ -8,11 +8,13 @@
 //!     the epilogue, once the depth is done
 //! ```
 
+use std::ops::Range;
+
 use super::Epilogue;
-use super::kernel::{Left, Panels, Strip};
+use super::kernel::{Band, Left, Panels};
 use super::pack::{Buffer, Packing};
-use crate::base::parallel::cut;
 use crate::linalg::lanes::{Lanes, Task};
+use crate::linalg::lines::Lines;
 use crate::linalg::view::MatrixView;
 
 /// The most rows of a packed block of B: with them, the strip of A is a third of a first-level cache.
@@ -20,6 +22,37 @@ const DEPTH: usize = 256;
 /// Between rows of the strip of A if it is copied: not a power of 2, which would put them all into one set of the
 /// cache.
 const STRIDE: usize = DEPTH + 16;
+/// Entries of C between two calls of the epilogue: half of a first-level cache.
+const BAND: usize = 4096;
+
+/// How rows are cut into strips: of even heights that are about equal, so that no strip is left with few rows, first
+/// the taller ones; then an odd row by itself.
+struct Strips {
+    /// Half the height of the lower strips; the taller ones have two rows more.
+    pairs: usize,
+    taller_end: usize,
+    even_end: usize,
+    rows: usize,
+}
+
+impl Strips {
+    fn of(rows: usize, tallest: usize) -> Self {
+        let pairs = rows / 2;
+        let count = pairs.div_ceil(tallest / 2).max(1);
+        Strips { pairs: pairs / count, taller_end: pairs % count * 2 * (pairs / count + 1), even_end: 2 * pairs, rows }
+    }
+
+    /// Returns the height of the strip that begins with `row`, and where the strips of its height end.
+    fn at(&self, row: usize) -> (usize, usize) {
+        if row < self.taller_end {
+            (2 * self.pairs + 2, self.taller_end)
+        } else if row < self.even_end {
+            (2 * self.pairs, self.even_end)
+        } else {
+            (1, self.rows)
+        }
+    }
+}
 
 /// C = A · B, then the epilogue.
 pub(super) struct Product<'a> {
@@ -37,8 +70,8 @@ impl Task for Product<'_> {
     type Output = ();
 
     #[inline(always)]
-    fn run<L: Lanes>(self) {
-        let Product { a, b, c, stride, epilogue, resume } = self;
+    fn run<L: Lanes>(mut self) {
+        let Product { a, b, ref mut c, epilogue, resume, .. } = self;
         let (rows, depth, columns) = (a.rows, a.columns, b.columns);
         if rows == 0 || columns == 0 {
             return;
@@ -49,72 +82,126 @@ impl Task for Product<'_> {
             }
             return epilogue(c, 0..rows, 0..columns);
         }
-        let vectors = Strip::vectors::<L>(rows);
-        let width = vectors * L::COUNT;
+        let vectors = Band::vectors::<L>(rows, columns);
         // A block that does not fit the cache is packed, if there are strips enough to repay it; and vectors cannot be
         // loaded from what is transposed.
-        let packed = b.transposed || (depth * columns > L::BLOCK / 2 && rows > 4 * L::ROWS);
-        let copied = packed && !a.transposed && columns >= 8 * width;
-        let (depth_block, column_block) =
-            if packed { (depth.min(DEPTH), L::BLOCK / DEPTH / width * width) } else { (depth, columns) };
-        let mut buffer = packed.then(Buffer::take);
-        let (strip, block) = match &mut buffer {
-            Some(buffer) => {
-                let block = depth_block * column_block.min(columns.next_multiple_of(width));
-                buffer.numbers(L::ROWS * STRIDE + block).split_at_mut(L::ROWS * STRIDE)
-            }
-            None => Default::default(),
-        };
+        if b.transposed || (depth * columns > L::BLOCK / 2 && rows > 4 * L::ROWS) {
+            return L::call(Packed { product: self, vectors });
+        }
+        let panels = Panels { rows: Lines { data: b.data, stride: b.stride }, step: vectors * L::COUNT };
+        L::call(Block {
+            product: &mut self,
+            vectors,
+            columns: 0..columns,
+            depth: 0..depth,
+            b: panels,
+            in_place: true,
+            copy: None,
+        });
+    }
+}
 
-        for column in (0..columns).step_by(column_block) {
-            let column_end = columns.min(column + column_block);
-            for k in (0..depth).step_by(depth_block) {
-                let k_end = depth.min(k + depth_block);
-                let panels = if packed {
-                    L::call(Packing { b, depth: k..k_end, columns: column..column_end, width, packed: block });
-                    Panels { data: block, stride: width, step: (k_end - k) * width }
-                } else {
-                    Panels { data: &b.data[k * b.stride + column..], stride: b.stride, step: width }
-                };
-                // In even numbers, about equal, so that no strip is left with few rows; an odd row by itself.
-                let strips = (rows / 2 * 2).div_ceil(L::ROWS);
-                let cut = |i| if i > strips { rows } else { 2 * cut(rows / 2, strips.max(1), i) };
-                for i in 0..strips + rows % 2 {
-                    let (row, row_end) = (cut(i), cut(i + 1));
-                    let (mut vectors, mut b) = (vectors, panels);
-                    if row_end - row == 1 && !packed {
-                        vectors = Strip::vectors::<L>(1);
-                        b.step = vectors * L::COUNT;
-                    }
-                    let start = if a.transposed { k * a.stride + row } else { row * a.stride + k };
-                    let mut left = Left { data: &a.data[start..], transposed: a.transposed, stride: a.stride };
-                    if copied {
-                        for (i, to) in (0..row_end - row).zip(strip.chunks_exact_mut(STRIDE)) {
-                            to[..k_end - k].copy_from_slice(&left.data[i * a.stride..][..k_end - k]);
-                        }
-                        left = Left { data: strip, stride: STRIDE, ..left };
-                    }
-                    let c = &mut c[row * stride..(row_end - 1) * stride + columns];
-                    L::call(Strip {
-                        rows: row_end - row,
-                        vectors,
-                        depth: k_end - k,
-                        columns: column_end - column,
-                        a: left,
-                        b,
-                        c: &mut c[column..],
-                        stride,
-                        resume: resume || k > 0,
-                    });
-                    if k_end == depth && column_end - column == stride {
-                        epilogue(c, row..row_end, 0..columns);
-                    } else if k_end == depth {
-                        for (i, c) in (row..row_end).zip(c.chunks_mut(stride)) {
-                            epilogue(&mut c[column..column_end], i..i + 1, column..column_end);
-                        }
-                    }
-                }
+/// A product whose B is packed, block by block.
+struct Packed<'a> {
+    product: Product<'a>,
+    vectors: usize,
+}
+
+impl Task for Packed<'_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run<L: Lanes>(self) {
+        let Packed { mut product, vectors } = self;
+        let (a, b, width) = (product.a, product.b, vectors * L::COUNT);
+        let block_depth = a.columns.min(DEPTH);
+        let block_columns = L::BLOCK / DEPTH / width * width;
+        let size = block_depth * block_columns.min(b.columns.next_multiple_of(width));
+        let mut buffer = Buffer::take();
+        let (copy, packed) = buffer.numbers(L::ROWS * STRIDE + size).split_at_mut(L::ROWS * STRIDE);
+        let copied = !a.transposed && b.columns >= 8 * width;
+        for column in (0..b.columns).step_by(block_columns) {
+            let columns = column..b.columns.min(column + block_columns);
+            for k in (0..a.columns).step_by(block_depth) {
+                let depth = k..a.columns.min(k + block_depth);
+                L::call(Packing { b, depth: depth.clone(), columns: columns.clone(), width, packed });
+                let b = Panels { rows: Lines { data: packed, stride: width }, step: depth.len() * width };
+                let (columns, copy) = (columns.clone(), copied.then_some(&mut *copy));
+                L::call(Block { product: &mut product, vectors, columns, depth, b, in_place: false, copy });
             }
         }
     }
+}
+
+/// All rows of a product, over some of the columns of C and some of the depth.
+struct Block<'a, 'p> {
+    product: &'a mut Product<'p>,
+    vectors: usize,
+    columns: Range<usize>,
+    depth: Range<usize>,
+    /// This part of B.
+    b: Panels<'a>,
+    /// Whether B is read as it lies: only then can its panels have another width.
+    in_place: bool,
+    /// Where rows of A are copied to.
+    copy: Option<&'a mut [f32]>,
+}
+
+impl Task for Block<'_, '_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run<L: Lanes>(mut self) {
+        let Product { a, b, ref mut c, stride, epilogue, resume } = *self.product;
+        let width = self.columns.len();
+        let tallest = if self.vectors == 1 { L::TALLEST } else { (2 * L::ROWS / self.vectors).max(2) };
+        let strips = Strips::of(a.rows, tallest);
+        let mut row = 0;
+        while row < a.rows {
+            let (height, mut end) = strips.at(row);
+            let mut left = Left { lines: Lines { data: a.data, stride: a.stride }, transposed: a.transposed };
+            left = left.from(row, self.depth.start);
+            if let Some(copy) = &mut self.copy {
+                end = row + height;
+                left.lines = copy_lines(left.lines, height, self.depth.len(), copy);
+            } else if (end - row) * width > BAND {
+                end = end.min(row + (BAND / width / height).max(1) * height);
+            }
+            let (mut vectors, mut panels) = (self.vectors, self.b);
+            if height == 1 && self.in_place {
+                vectors = Band::vectors::<L>(1, width);
+                panels.step = vectors * L::COUNT;
+            }
+            let c = &mut c[row * stride..(end - 1) * stride + b.columns];
+            L::call(Band {
+                rows: end - row,
+                height,
+                vectors,
+                depth: self.depth.len(),
+                columns: width,
+                a: left,
+                b: panels,
+                c: &mut c[self.columns.start..],
+                stride,
+                resume: resume || self.depth.start > 0,
+            });
+            if self.depth.end == a.columns && width == stride {
+                epilogue(c, row..end, self.columns.clone());
+            } else if self.depth.end == a.columns {
+                for (i, c) in (row..end).zip(c.chunks_mut(stride)) {
+                    epilogue(&mut c[self.columns.clone()], i..i + 1, self.columns.clone());
+                }
+            }
+            row = end;
+        }
+    }
+}
+
+/// Copies the start of each of these lines, and returns the copies.
+#[inline(never)]
+fn copy_lines<'a>(lines: Lines<'_>, count: usize, length: usize, copy: &'a mut [f32]) -> Lines<'a> {
+    for (i, to) in (0..count).zip(copy.chunks_exact_mut(STRIDE)) {
+        to[..length].copy_from_slice(&lines.from(i * lines.stride).data[..length]);
+    }
+    Lines { data: copy, stride: STRIDE }
 }

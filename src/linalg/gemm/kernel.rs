@@ -3,32 +3,15 @@
 //! Every entry of C is one chain of multiply-adds, `sum = a·b + sum`, in the order of the depth. Blocks of the
 //! depth continue the chain from the stored sum, so neither blocks, tiles nor neighbors change a bit of it.
 
-// Loops over a tile count with indices: their bounds are constants, so they unroll and the tile stays in registers.
-#![allow(clippy::needless_range_loop)]
+use std::ops::Range;
 
 use crate::linalg::lanes::{Lanes, Task};
-
-/// A loop whose turns are written out, the first few: in code that is compiled for size, the compiler unrolls none, and
-/// a tile in an array that is indexed by a variable is a tile in memory.
-macro_rules! unrolled {
-    ($i:ident in $count:expr => $body:block) => {
-        unrolled!($i in $count => $body, 0 1 2 3 4 5 6 7);
-        for $i in 8..$count $body
-    };
-    ($i:ident in $count:expr => $body:block, $($turn:literal)*) => {
-        $(if const { $turn < $count } {
-            let $i = $turn;
-            $body
-        })*
-    };
-}
+use crate::linalg::lines::Lines;
 
 /// A block of B as the kernel reads it: panels of columns, as wide as a tile.
 #[derive(Clone, Copy)]
 pub(super) struct Panels<'a> {
-    pub data: &'a [f32],
-    /// From a row to the next.
-    pub stride: usize,
+    pub rows: Lines<'a>,
     /// From a panel to the next.
     pub step: usize,
 }
@@ -36,42 +19,51 @@ pub(super) struct Panels<'a> {
 /// A block of A as the kernel reads it: its rows, or its columns if it is transposed.
 #[derive(Clone, Copy)]
 pub(super) struct Left<'a> {
-    pub data: &'a [f32],
+    pub lines: Lines<'a>,
     pub transposed: bool,
-    /// From a row to the next, or from a column to the next.
-    pub stride: usize,
 }
 
-/// A few rows of a product: one, or an even number that is no more than a tile has.
-pub(super) struct Strip<'a> {
+impl Left<'_> {
+    /// Returns the block from this row and this column on.
+    #[inline(always)]
+    pub(super) fn from(self, row: usize, column: usize) -> Self {
+        let stride = self.lines.stride;
+        let start = if self.transposed { column * stride + row } else { row * stride + column };
+        Left { lines: self.lines.from(start), ..self }
+    }
+}
+
+/// Rows of a product, in strips of one height.
+pub(super) struct Band<'a> {
     pub rows: usize,
+    /// The rows of a strip and of its tiles: one, or an even number.
+    pub height: usize,
     /// The width of the panels and of the tiles.
     pub vectors: usize,
     pub depth: usize,
     pub columns: usize,
     pub a: Left<'a>,
     pub b: Panels<'a>,
-    /// From the strip's first number on, rows `stride` apart.
+    /// From the band's first number on, rows `stride` apart.
     pub c: &'a mut [f32],
     pub stride: usize,
     /// Whether C holds the sums of earlier blocks of the depth.
     pub resume: bool,
 }
 
-impl Task for Strip<'_> {
+impl Task for Band<'_> {
     type Output = ();
 
     /// Computes the whole panels, then the rest with no more vectors than it needs.
     #[inline(always)]
     fn run<L: Lanes>(mut self) {
-        let whole = self.columns - self.columns % (self.vectors * L::COUNT);
-        let rest = (self.columns - whole).div_ceil(L::COUNT);
-        if rest > 0 && rest.next_power_of_two() < self.vectors {
-            let panels = whole / (self.vectors * L::COUNT);
-            let (a, b) = (self.a, Panels { data: &self.b.data[panels * self.b.step..], ..self.b });
-            let (columns, vectors) = (self.columns - whole, rest.next_power_of_two());
+        let width = self.vectors * L::COUNT;
+        let whole = self.columns - self.columns % width;
+        let vectors = (self.columns - whole).div_ceil(L::COUNT).next_power_of_two();
+        if whole < self.columns && vectors < self.vectors {
+            let b = Panels { rows: self.b.rows.from(whole / width * self.b.step), ..self.b };
             let c = &mut self.c[whole..];
-            L::call(Choice(Strip { columns, vectors, a, b, c, ..self }));
+            L::call(Choice(Band { columns: self.columns - whole, vectors, b, c, ..self }));
             self.columns = whole;
         }
         if self.columns > 0 {
@@ -80,20 +72,25 @@ impl Task for Strip<'_> {
     }
 }
 
-impl Strip<'_> {
+impl Band<'_> {
     /// Returns the most vectors that a tile of a product with that few rows may have. Fewer rows need more vectors:
     /// eight sums at least must be under way to fill the time that a multiply-add takes.
-    pub(super) fn vectors<L: Lanes>(rows: usize) -> usize {
+    pub(super) fn vectors<L: Lanes>(rows: usize, columns: usize) -> usize {
         match rows {
             1 => 8,
+            _ if columns <= L::COUNT => 1,
             2..=7 if 2 * (rows - rows % 2) <= L::ROWS => 4,
             _ => 2,
         }
     }
 
     #[inline(always)]
-    fn tiles<L: Lanes, const ROWS: usize, const VECTORS: usize>(self) {
-        if self.a.transposed {
+    fn tiles<L: Lanes, const ROWS: usize, const VECTORS: usize>(mut self) {
+        if const { ROWS == 1 } && !self.a.transposed {
+            // A single row is a column whose numbers lie side by side.
+            self.a = Left { lines: Lines { stride: 1, ..self.a.lines }, transposed: true };
+        }
+        if const { ROWS == 1 } || self.a.transposed {
             L::call(Tiles::<ROWS, VECTORS, true>(self));
         } else {
             L::call(Tiles::<ROWS, VECTORS, false>(self));
@@ -102,90 +99,101 @@ impl Strip<'_> {
 }
 
 /// The choice of the tile. Odd heights, but for one, would be half of all the machine code and are hardly ever met.
-struct Choice<'a>(Strip<'a>);
+struct Choice<'a>(Band<'a>);
 
 impl Task for Choice<'_> {
     type Output = ();
 
     #[inline(always)]
     fn run<L: Lanes>(self) {
-        let Choice(strip) = self;
-        match (strip.vectors, strip.rows) {
-            (8, 1) => strip.tiles::<L, 1, 8>(),
-            (4, 1) => strip.tiles::<L, 1, 4>(),
-            (4, 2) if const { L::ROWS >= 4 } => strip.tiles::<L, 2, 4>(),
-            (4, 4) if const { L::ROWS >= 8 } => strip.tiles::<L, 4, 4>(),
-            (4, 6) if const { L::ROWS >= 12 } => strip.tiles::<L, 6, 4>(),
-            (2, 1) => strip.tiles::<L, 1, 2>(),
-            (2, 2) => strip.tiles::<L, 2, 2>(),
-            (2, 4) if const { L::ROWS >= 4 } => strip.tiles::<L, 4, 2>(),
-            (2, 6) if const { L::ROWS >= 6 } => strip.tiles::<L, 6, 2>(),
-            (2, 8) if const { L::ROWS >= 8 } => strip.tiles::<L, 8, 2>(),
-            (2, 10) if const { L::ROWS >= 10 } => strip.tiles::<L, 10, 2>(),
-            (2, 12) if const { L::ROWS >= 12 } => strip.tiles::<L, 12, 2>(),
-            (2, 14) if const { L::ROWS >= 14 } => strip.tiles::<L, 14, 2>(),
-            (1, 1) => strip.tiles::<L, 1, 1>(),
-            (1, 2) => strip.tiles::<L, 2, 1>(),
-            (1, 4) if const { L::ROWS >= 4 } => strip.tiles::<L, 4, 1>(),
-            (1, 6) if const { L::ROWS >= 6 } => strip.tiles::<L, 6, 1>(),
-            (1, 8) if const { L::ROWS >= 8 } => strip.tiles::<L, 8, 1>(),
-            (1, 10) if const { L::ROWS >= 10 } => strip.tiles::<L, 10, 1>(),
-            (1, 12) if const { L::ROWS >= 12 } => strip.tiles::<L, 12, 1>(),
-            (1, 14) if const { L::ROWS >= 14 } => strip.tiles::<L, 14, 1>(),
+        let Choice(band) = self;
+        match (band.vectors, band.height) {
+            (8, 1) => band.tiles::<L, 1, 8>(),
+            (4, 1) => band.tiles::<L, 1, 4>(),
+            (4, 2) if const { L::ROWS >= 4 } => band.tiles::<L, 2, 4>(),
+            (4, 4) if const { L::ROWS >= 8 } => band.tiles::<L, 4, 4>(),
+            (4, 6) if const { L::ROWS >= 12 } => band.tiles::<L, 6, 4>(),
+            (2, 1) => band.tiles::<L, 1, 2>(),
+            (2, 2) => band.tiles::<L, 2, 2>(),
+            (2, 4) if const { L::ROWS >= 4 } => band.tiles::<L, 4, 2>(),
+            (2, 6) if const { L::ROWS >= 6 } => band.tiles::<L, 6, 2>(),
+            (2, 8) if const { L::ROWS >= 8 } => band.tiles::<L, 8, 2>(),
+            (2, 10) if const { L::ROWS >= 10 } => band.tiles::<L, 10, 2>(),
+            (2, 12) if const { L::ROWS >= 12 } => band.tiles::<L, 12, 2>(),
+            (2, 14) if const { L::ROWS >= 14 } => band.tiles::<L, 14, 2>(),
+            (1, 1) => band.tiles::<L, 1, 1>(),
+            (1, 2) => band.tiles::<L, 2, 1>(),
+            (1, 4) if const { L::TALLEST >= 4 } => band.tiles::<L, 4, 1>(),
+            (1, 6) if const { L::TALLEST >= 6 } => band.tiles::<L, 6, 1>(),
+            (1, 8) if const { L::TALLEST >= 8 } => band.tiles::<L, 8, 1>(),
+            (1, 10) if const { L::TALLEST >= 10 } => band.tiles::<L, 10, 1>(),
+            (1, 12) if const { L::TALLEST >= 12 } => band.tiles::<L, 12, 1>(),
+            (1, 14) if const { L::TALLEST >= 14 } => band.tiles::<L, 14, 1>(),
             (vectors, rows) => unreachable!("no tile of {rows} rows and {vectors} vectors"),
         }
     }
 }
 
-/// A strip of `ROWS` rows, by tiles of `VECTORS` vectors. Only the last may be narrower.
-struct Tiles<'a, const ROWS: usize, const VECTORS: usize, const TRANSPOSED: bool>(Strip<'a>);
+/// Numbers in the rows of B that are shorter than a tile: 16 rows of one vector of 16 numbers, or two rows of 8 vectors.
+const TAIL: usize = 256;
+
+/// Strips of `ROWS` rows, by tiles of `VECTORS` vectors. Only the last of a strip may be narrower.
+struct Tiles<'a, const ROWS: usize, const VECTORS: usize, const TRANSPOSED: bool>(Band<'a>);
 
 impl<const ROWS: usize, const VECTORS: usize, const TRANSPOSED: bool> Task for Tiles<'_, ROWS, VECTORS, TRANSPOSED> {
     type Output = ();
 
     #[inline(always)]
     fn run<L: Lanes>(self) {
-        let Tiles(Strip { depth, columns, a, b, c, stride, resume, .. }) = self;
+        let Tiles(Band { rows, depth, columns, a, b, c, stride, resume, .. }) = self;
         let width = VECTORS * L::COUNT;
-        // Slices of one length, known to be so: no test of an index remains in the loop over the depth.
-        let mut rows: [&[f32]; ROWS] = [&[]; ROWS];
-        if !TRANSPOSED {
-            for i in 0..ROWS {
-                rows[i] = part(a.data, i * a.stride, depth);
-            }
+        // Reading past the edge of B is harmless while there is something to read; its last rows are copied.
+        let last = (columns - 1) / width;
+        let edge = b.rows.from(last * b.step);
+        let copy;
+        let (mut readable, mut tail) = (depth, Lines { data: &[], stride: width });
+        if edge.data.len() < (depth - 1) * edge.stride + width {
+            readable = edge.data.len().checked_sub(width).map_or(0, |rest| rest / edge.stride.max(1) + 1);
+            copy = short_rows(edge, readable..depth, width);
+            tail.data = &copy;
         }
-        for first in (0..columns).step_by(width) {
-            let panel = &b.data[first / width * b.step..];
-            let c = &mut c[first..];
-            let columns = width.min(columns - first);
-            let mut sums = [[L::splat(0.0); VECTORS]; ROWS];
-            if resume {
-                sums = load(c, stride, columns);
-            }
-            for k in 0..depth {
-                let row = &panel[k * b.stride..];
-                let mut vectors = [L::splat(0.0); VECTORS];
-                // Reading past the panel's edge is harmless while there is something to read.
-                if row.len() >= width {
-                    unrolled!(v in VECTORS => {
-                        vectors[v] = L::load(&row[v * L::COUNT..]);
-                    });
-                } else {
-                    unrolled!(v in VECTORS => {
-                        vectors[v] = L::load_partial(&row[row.len().min(v * L::COUNT)..]);
-                    });
+
+        let mut top = 0;
+        while top < rows {
+            let a = Left { transposed: TRANSPOSED, ..a }.from(top, 0);
+            for panel in 0..=last {
+                let first = panel * width;
+                let c = &mut c[top * stride + first..];
+                let columns = width.min(columns - first);
+                let mut sums = [[L::splat(0.0); VECTORS]; ROWS];
+                if resume {
+                    sums = load(c, stride, columns);
                 }
-                let column = if TRANSPOSED { part(a.data, k * a.stride, ROWS) } else { &[] };
-                unrolled!(i in ROWS => {
-                    let x = L::splat(if TRANSPOSED { column[i] } else { rows[i][k] });
-                    unrolled!(v in VECTORS => {
-                        sums[i][v] = x.mul_add(vectors[v], sums[i][v]);
-                    });
-                });
+                let readable = if panel < last { depth } else { readable };
+                let mut k = 0;
+                while k < depth {
+                    let (end, rows) =
+                        if k < readable { (readable, b.rows.from(panel * b.step)) } else { (depth, tail) };
+                    L::multiply::<ROWS, VECTORS, TRANSPOSED>(&mut sums, end - k, a.from(0, k).lines, rows);
+                    k = end;
+                }
+                store(sums, c, stride, columns);
             }
-            store(sums, c, stride, columns);
+            top += ROWS;
         }
     }
+}
+
+/// Returns a copy of these lines, as far as there is something to read, each `width` numbers long.
+#[inline(never)]
+fn short_rows(lines: Lines<'_>, which: Range<usize>, width: usize) -> [f32; TAIL] {
+    let mut copy = [0.0; TAIL];
+    for (k, to) in which.zip(copy.chunks_exact_mut(width)) {
+        let row = lines.from(k * lines.stride).data;
+        let count = row.len().min(width);
+        to[..count].copy_from_slice(&row[..count]);
+    }
+    copy
 }
 
 /// Returns the tile at the start of `c`. Only whole tiles have loops of constant bounds; the others get a copy of the
@@ -196,17 +204,10 @@ fn load<L: Lanes, const ROWS: usize, const VECTORS: usize>(
     stride: usize,
     columns: usize,
 ) -> [[L; VECTORS]; ROWS] {
-    let mut sums = [[L::splat(0.0); VECTORS]; ROWS];
     if columns == VECTORS * L::COUNT {
-        unrolled!(i in ROWS => {
-            let row = part(c, i * stride, VECTORS * L::COUNT);
-            unrolled!(v in VECTORS => {
-                sums[i][v] = L::load(&row[v * L::COUNT..]);
-            });
-        });
-        return sums;
+        return L::load_tile(Lines { data: c, stride });
     }
-    let mut edge = sums;
+    let mut edge = [[L::splat(0.0); VECTORS]; ROWS];
     for (i, sums) in edge.iter_mut().enumerate() {
         for (sum, part) in sums.iter_mut().zip(c[i * stride..][..columns].chunks(L::COUNT)) {
             *sum = L::load_partial(part);
@@ -224,13 +225,7 @@ fn store<L: Lanes, const ROWS: usize, const VECTORS: usize>(
     columns: usize,
 ) {
     if columns == VECTORS * L::COUNT {
-        unrolled!(i in ROWS => {
-            let row = part_mut(c, i * stride, VECTORS * L::COUNT);
-            unrolled!(v in VECTORS => {
-                sums[i][v].store(&mut row[v * L::COUNT..]);
-            });
-        });
-        return;
+        return L::store_tile(sums, c, stride);
     }
     let edge = sums;
     for (i, sums) in edge.iter().enumerate() {
@@ -238,27 +233,4 @@ fn store<L: Lanes, const ROWS: usize, const VECTORS: usize>(
             sum.store_partial(part);
         }
     }
-}
-
-/// `slice[start..][..length]`, with one message for every mistake: a kernel has dozens of these.
-#[inline(always)]
-fn part(slice: &[f32], start: usize, length: usize) -> &[f32] {
-    match slice.get(start..).and_then(|slice| slice.get(..length)) {
-        Some(part) => part,
-        None => outside(),
-    }
-}
-
-#[inline(always)]
-fn part_mut(slice: &mut [f32], start: usize, length: usize) -> &mut [f32] {
-    match slice.get_mut(start..).and_then(|slice| slice.get_mut(..length)) {
-        Some(part) => part,
-        None => outside(),
-    }
-}
-
-#[cold]
-#[inline(never)]
-fn outside() -> ! {
-    panic!("a tile outside its matrix");
 }

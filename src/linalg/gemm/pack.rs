@@ -9,6 +9,7 @@ use std::sync::Mutex;
 use crate::base::parallel::lock;
 use crate::linalg::aligned::Aligned;
 use crate::linalg::lanes::{Lanes, Task};
+use crate::linalg::lines::Lines;
 use crate::linalg::view::MatrixView;
 
 /// The rows `depth` and columns `columns` of `b`, to be packed into panels `width` columns wide, the last one padded.
@@ -59,10 +60,7 @@ impl Packing<'_> {
                 // Constant bounds let the square live in registers.
                 let mut square = [L::splat(0.0); 16];
                 if count == L::COUNT && ks.len() == L::COUNT {
-                    for i in 0..L::COUNT {
-                        square[i] = L::load(&b.data[(first + i) * b.stride + k..]);
-                    }
-                    square = L::transpose(square);
+                    square = L::load_transposed(Lines { data: &b.data[first * b.stride + k..], stride: b.stride });
                     for i in 0..L::COUNT {
                         square[i].store(&mut to[i * width..]);
                     }
