@@ -4,6 +4,8 @@ use proptest::prelude::*;
 
 use super::*;
 use crate::base::rng::Rng;
+use crate::linalg::lanes::{Lanes, Task};
+use crate::linalg::lines::Lines;
 use crate::linalg::matrix::Matrix;
 use crate::linalg::vectorize::{Vectorized, vectorize};
 
@@ -209,6 +211,46 @@ fn rows_apart() {
         product(left.operand().every(2, 3).transposed(), tall.operand().every(1, 3), sum.as_mut_slice());
         let every = left.select_rows(&(0..rows).map(|i| 3 * i + 2).collect::<Vec<_>>());
         assert_eq!(sum, every.transpose().matmul(&a));
+    }
+}
+
+/// Every method that works on memory without further checks refuses too short a matrix, by a number.
+#[test]
+fn tiles_outside_their_matrices_panic() {
+    const GAP: usize = 3;
+    fn lines(data: &[f32], length: usize) -> Lines<'_> {
+        Lines { data, stride: length + GAP }
+    }
+    /// A tile of 2 × 1 vectors, with one number fewer in the matrix of this index.
+    struct Tile(usize);
+    impl Task for Tile {
+        type Output = ();
+        #[inline(always)]
+        fn run<L: Lanes>(self) {
+            let depth = 5;
+            let numbers = |lines: usize, length: usize, which| {
+                vec![1.0; (lines - 1) * (length + GAP) + length - usize::from(self.0 == which)]
+            };
+            let (a, a_transposed) = (numbers(2, depth, 0), numbers(depth, 2, 1));
+            let (b, mut c, square) =
+                (numbers(depth, L::COUNT, 2), numbers(2, L::COUNT, 3), numbers(L::COUNT, L::COUNT, 4));
+            let mut sums = [[L::splat(0.0)]; 2];
+            L::multiply::<2, 1, false>(&mut sums, depth, lines(&a, depth), lines(&b, L::COUNT));
+            L::multiply::<2, 1, true>(&mut sums, depth, lines(&a_transposed, 2), lines(&b, L::COUNT));
+            match self.0 {
+                5 => sums = L::load_tile(lines(&c[1..], L::COUNT)),
+                _ => L::store_tile(sums, &mut c, L::COUNT + GAP),
+            }
+            let [[first], _] = sums;
+            first.store(&mut c);
+            L::load_transposed(lines(&square, L::COUNT))[0].store(&mut c[L::COUNT..]);
+        }
+    }
+    for isa in available() {
+        for index in 0..=6 {
+            let result = std::panic::catch_unwind(|| run_on(isa, Tile(index)));
+            assert_eq!(result.is_ok(), index == 6, "{isa}, matrix {index}");
+        }
     }
 }
 
