@@ -19,6 +19,7 @@ mod example_weights;
 mod gradient_descent;
 mod lbfgs;
 mod online;
+mod pieces;
 mod position;
 mod rate_finder;
 mod restarts;

@@ -10,19 +10,19 @@
 //! # Idea
 //!
 //! A step is two rounds of tasks for the team. In the first, every piece of work is a block of the batch's rows; in the
-//! second, it is a part of the parameters, whose gradient is summed over all blocks in the order of the rows. Between
-//! rounds all threads meet.
+//! second, it is a [`Piece`] of the parameters, whose gradient is summed over all blocks in the order of the rows.
+//! Between rounds all threads meet.
 //!
 //! ```text
 //! Passes       block 0: rows 0..32     block 1: rows 32..64     block 2: rows 64..96      a piece each
 //!              forward, loss, backward: activations and deltas stay in the block's Pass
 //!              ─────────────────── all blocks are done: the loss, summed over the rows ───────────────────
-//! Gradients    part 0: layer 0, rows 0..83 of its weights     part 1: …     part 2: layer 1 …   a piece each
+//! Gradients    piece 0: layer 0, rows 0..83 of its weights     piece 1: …     piece 2: layers 1 and 2
 //!              Σ over block 0, 1, 2, in this order, in one chain of multiply-adds per entry
-//! update       the leader, part by part as the gradients come in; with clip_norm, after the last of them
+//! update       the leader, piece by piece as the gradients come in; with clip_norm, after the last of them
 //! ```
 //!
-//! Every number is computed in the same order for any blocks and any parts, so nothing depends on the number of threads
+//! Every number is computed in the same order for any blocks and any pieces, so nothing depends on the number of threads
 //! or on who did which piece. A gradient's memory goes from `spare` to the thread that computes it, to `gradients`, to
 //! the leader, and back: there are a few more than threads.
 //!
@@ -48,13 +48,14 @@
 use std::ops::Range;
 use std::sync::{Mutex, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
+use super::pieces::Piece;
 use super::snapshot::{Snapshot, set_parameters};
 use crate::base::memory::threads_beside;
 use crate::base::parallel::{self, Team, lock, read, write};
 use crate::data::{Dataset, Targets};
 use crate::linalg::matrix::Matrix;
 use crate::linalg::reduce::square_sum;
-use crate::nn::backprop::{Batch, Part, Pass};
+use crate::nn::backprop::{Batch, Pass};
 use crate::nn::layer::Layer;
 use crate::nn::layer::batch_norm::{GROUP, Moments};
 use crate::nn::network::{Network, Scratch};
@@ -66,10 +67,6 @@ const SHARED_WORK: usize = 1_000_000;
 const BLOCK_ROWS: usize = 32;
 /// The most blocks for each thread: with some more than one, a fast core takes more of them.
 const BLOCKS: usize = 4;
-/// The weights in a part: their gradient leaves room for more in a first-level cache.
-const PART: usize = 8192;
-/// The fewest rows of a part, however wide they are: a few register tiles.
-const PART_ROWS: usize = 28;
 /// Validation rows that are predicted at once, and as many go through the network at a time for L-BFGS.
 pub(super) const CHUNK: usize = 256;
 
@@ -134,8 +131,8 @@ pub(super) struct StepMemory {
     /// The number of sections of the passes, and the statistics of the batch at the batch normalizations between them.
     sections: usize,
     moments: RwLock<Vec<Moments>>,
-    parts: Vec<Part>,
-    /// The gradients of parts, with their numbers, that wait for their use; and memory for more.
+    pieces: Vec<Piece>,
+    /// The gradients of pieces, with their numbers, that wait for their use; and memory for more.
     gradients: Mutex<Vec<(usize, Vec<f32>)>>,
     spare: Mutex<Vec<Vec<f32>>>,
     /// The sum of the losses of each chunk of the validation rows.
@@ -156,7 +153,7 @@ pub(super) enum Task {
     /// Forward, backward or, at the turn, both, through a section: a piece for every `rows` rows of the batch, which is
     /// this range of the order. The gradient is of the mean over this number of examples.
     Passes { number: u64, start: usize, end: usize, rows: usize, examples: usize, section: usize, backward: bool },
-    /// A piece for every part of the parameters: its gradient, from this number of blocks.
+    /// The gradient of every [`Piece`] of the parameters, from this number of blocks.
     Gradients { blocks: usize },
     /// A piece for every chunk of the validation rows: its loss.
     Validation,
@@ -174,26 +171,25 @@ impl StepMemory {
             let (x, y, scratch) = Default::default();
             RwLock::new(Block { pass: pass.clone(), x, y, scratch })
         };
-        let rows_of_part = |outputs: usize| (PART / outputs.max(1)).max(PART_ROWS);
-        let parts = pass.parts(network, rows_of_part);
+        let pieces = Piece::all(network, pass);
         // One thread uses a gradient as soon as it is there; of several, some wait for the leader.
         let in_flight = if options.clip_norm.is_finite() {
-            parts.len()
+            pieces.len()
         } else if threads == 1 {
             1
         } else {
             4 * threads
         };
-        let largest = parts.iter().map(|part| part.parameters.len()).max().unwrap_or(0);
+        let largest = pieces.iter().map(|piece| piece.parameters.len()).max().unwrap_or(0);
         StepMemory {
             threads,
             order: RwLock::default(),
             blocks: (0..most_blocks(batch, threads)).map(block).collect(),
             sections: pass.sections(),
             moments: RwLock::new(vec![Moments::default(); pass.sections() - 1]),
-            gradients: Mutex::new(Vec::with_capacity(parts.len())),
-            spare: Mutex::new((0..parts.len().min(in_flight)).map(|_| Vec::with_capacity(largest)).collect()),
-            parts,
+            gradients: Mutex::new(Vec::with_capacity(pieces.len())),
+            spare: Mutex::new((0..pieces.len().min(in_flight)).map(|_| Vec::with_capacity(largest)).collect()),
+            pieces,
             validation_losses: Mutex::default(),
         }
     }
@@ -282,12 +278,16 @@ impl<'a> Shared<'a> {
                 }
             }
             Task::Gradients { blocks } => {
-                let part = &memory.parts[piece];
+                let Piece { parts, parameters } = &memory.pieces[piece];
                 let mut gradient = lock(&memory.spare).pop().unwrap_or_default();
-                gradient.resize(part.parameters.len(), 0.0);
+                gradient.resize(parameters.len(), 0.0);
                 for (i, block) in memory.blocks[..blocks].iter().enumerate() {
-                    let block = read(block);
-                    block.pass.gradient(part, &block.x, i > 0, &mut gradient);
+                    let (block, mut rest) = (read(block), &mut gradient[..]);
+                    for part in parts {
+                        let (of_part, after) = rest.split_at_mut(part.parameters.len());
+                        block.pass.gradient(part, &block.x, i > 0, of_part);
+                        rest = after;
+                    }
                 }
                 lock(&memory.gradients).push((piece, gradient));
             }
@@ -324,11 +324,11 @@ impl<'a> Shared<'a> {
         optimizer.begin();
         let mut network = write(&self.network);
         let mut take = || {
-            self.take_gradients(|part, gradient| finite &= update(&mut network, optimizer, part, gradient));
+            self.take_gradients(|piece, gradient| finite &= piece.update(&mut network, optimizer, gradient));
         };
         // A gradient whose norm is limited is not used before all of it is there.
         let whole = self.options.clip_norm.is_finite();
-        team.run(Task::Gradients { blocks }, self.memory.parts.len(), || {
+        team.run(Task::Gradients { blocks }, self.memory.pieces.len(), || {
             if !whole {
                 take()
             }
@@ -368,10 +368,10 @@ impl<'a> Shared<'a> {
         for start in (0..examples).step_by(chunk) {
             let (of_chunk, blocks) = self.passes(team, 0, start..examples.min(start + chunk), examples);
             loss += of_chunk;
-            team.run(Task::Gradients { blocks }, self.memory.parts.len(), || {
-                self.take_gradients(|part, of_part| {
-                    let sums = &mut gradient[part.parameters.clone()];
-                    sums.iter_mut().zip(of_part).for_each(|(sum, &g)| *sum += f64::from(g));
+            team.run(Task::Gradients { blocks }, self.memory.pieces.len(), || {
+                self.take_gradients(|piece, of_piece| {
+                    let sums = &mut gradient[piece.parameters.clone()];
+                    sums.iter_mut().zip(of_piece).for_each(|(sum, &g)| *sum += f64::from(g));
                 });
             });
         }
@@ -455,7 +455,8 @@ impl<'a> Shared<'a> {
                 gradients.swap(i, number);
             }
         }
-        let norm = gradients.iter().map(|(_, gradient)| square_sum(gradient)).sum::<f64>().sqrt();
+        let of_parts = gradients.iter().flat_map(|(number, gradient)| self.memory.pieces[*number].cut(gradient));
+        let norm = of_parts.map(|(_, gradient)| square_sum(gradient)).sum::<f64>().sqrt();
         let limit = f64::from(self.options.clip_norm);
         if norm > limit && norm.is_finite() {
             let factor = (limit / norm) as f32;
@@ -464,10 +465,10 @@ impl<'a> Shared<'a> {
     }
 
     /// Uses the gradients that are there.
-    fn take_gradients(&self, mut take: impl FnMut(&Part, &[f32])) {
+    fn take_gradients(&self, mut take: impl FnMut(&Piece, &[f32])) {
         let next = || lock(&self.memory.gradients).pop();
         while let Some((number, gradient)) = next() {
-            take(&self.memory.parts[number], &gradient);
+            take(&self.memory.pieces[number], &gradient);
             lock(&self.memory.spare).push(gradient);
         }
     }
@@ -478,19 +479,6 @@ impl<'a> Shared<'a> {
         team.run(Task::Validation, rows.div_ceil(CHUNK), || {});
         (rows > 0).then(|| lock(&self.memory.validation_losses).iter().sum::<f64>() / rows as f64)
     }
-}
-
-/// Updates the part's parameters; returns `false` if one is no longer finite.
-fn update(network: &mut Network, optimizer: &mut Optimizer, part: &Part, gradient: &[f32]) -> bool {
-    let Part { layer, rows, columns, parameters, .. } = part;
-    let mut start = parameters.start;
-    let mut tensors = network.layers_mut()[*layer].parameters_mut();
-    let (Some(weights), Some(bias)) = (tensors.next(), tensors.next()) else { return true };
-    let (of_weights, of_bias) = gradient.split_at(rows.len() * columns);
-    let weights = &mut weights[rows.start * columns..][..of_weights.len()];
-    let finite = optimizer.update(weights, of_weights, start);
-    start += of_weights.len();
-    finite & optimizer.update(&mut bias[..of_bias.len()], of_bias, start)
 }
 
 /// Returns a number of blocks that keeps the threads busy, and is small enough to keep the products busy. For a smaller
