@@ -73,12 +73,18 @@ impl Adam {
         above_zero("Adam's epsilon", self.epsilon)
     }
 
-    /// Returns the rule for this step, counted from 1.
-    pub(super) fn at(self, rate: f32, step: u64) -> AdamStep {
+    /// Returns the corrections at this step, counted from 1.
+    pub(super) fn corrections(self, step: u64) -> Corrections {
+        let product = math::power_f64(f64::from(self.beta1), step);
+        Corrections { product, root: root_correction(self.beta2, step), ..Corrections::default() }
+    }
+
+    /// Returns the rule for the step with these corrections.
+    pub(super) fn at(self, rate: f32, corrections: Corrections) -> AdamStep {
         let Adam { beta1, beta2, epsilon, .. } = self;
         AdamStep {
-            rate: (f64::from(rate) / correction(beta1, step)) as f32,
-            root_correction: root_correction(beta2, step),
+            rate: (f64::from(rate) / (1.0 - corrections.product)) as f32,
+            root_correction: corrections.root,
             beta1,
             beta2,
             epsilon,
@@ -93,14 +99,20 @@ impl Default for Adam {
     }
 }
 
-/// Returns the bias correction 1 − βᵗ of a running mean that starts at zero (Kingma, Ba, 2014, section 3).
-fn correction(beta: f32, step: u64) -> f64 {
-    1.0 - math::power_f64(f64::from(beta), step)
+/// Running means start at zero, and are corrected for that at every step (Kingma, Ba, 2014, section 3).
+#[derive(Clone, Copy, Default)]
+pub(super) struct Corrections {
+    /// The product of the momenta of all steps so far: the running mean is divided by 1 minus it.
+    product: f64,
+    /// A factor of the root mean square.
+    root: f32,
+    /// How far the momentum of NAdam still has to grow.
+    power: f64,
 }
 
-/// Returns one over the root of the bias correction, a factor of the root mean square.
+/// Returns one over the root of the bias correction 1 − βᵗ.
 fn root_correction(beta: f32, step: u64) -> f32 {
-    (1.0 / correction(beta, step).sqrt()) as f32
+    (1.0 / (1.0 - math::power_f64(f64::from(beta), step)).sqrt()) as f32
 }
 
 #[derive(Clone, Copy)]
@@ -144,6 +156,9 @@ pub struct NAdam {
     epsilon: f32,
 }
 
+/// 0.96 to the power of 0.004.
+const GROWTH: f64 = 0.999_836_725_352_675_3;
+
 impl NAdam {
     /// Returns NAdam at this learning rate, above 0, with β₁ = 0.9, β₂ = 0.999, ε = 10⁻⁸.
     pub const fn new(learning_rate: f32) -> Self {
@@ -176,26 +191,32 @@ impl NAdam {
         above_zero("NAdam's epsilon", self.epsilon)
     }
 
-    /// Returns the rule for this step, counted from 1.
-    pub(super) fn at(self, rate: f32, step: u64) -> impl Update<2> {
-        // 0.96 to the power of 0.004.
-        const GROWTH: f64 = 0.999_836_725_352_675_3;
-        let momentum = |power: f64| f64::from(self.beta1) * (1.0 - 0.5 * power);
+    fn momentum(self, power: f64) -> f64 {
+        f64::from(self.beta1) * (1.0 - 0.5 * power)
+    }
+
+    /// Returns the corrections at this step, counted from 1.
+    pub(super) fn corrections(self, step: u64) -> Corrections {
         let (mut product, mut power) = (1.0, 1.0);
         for _ in 0..step {
             power *= GROWTH;
-            product *= momentum(power);
+            product *= self.momentum(power);
             // 1 minus this is 1 in double precision: more factors change nothing.
             if product < 1e-17 {
                 break;
             }
         }
-        let power = math::power_f64(GROWTH, step);
-        let (rate, now, next) = (f64::from(rate), momentum(power), momentum(power * GROWTH));
+        Corrections { product, root: root_correction(self.beta2, step), power: math::power_f64(GROWTH, step) }
+    }
+
+    /// Returns the rule for the step with these corrections.
+    pub(super) fn at(self, rate: f32, corrections: Corrections) -> impl Update<2> {
+        let Corrections { product, root, power } = corrections;
+        let (rate, now, next) = (f64::from(rate), self.momentum(power), self.momentum(power * GROWTH));
         NAdamStep {
             gradient_rate: (rate * (1.0 - now) / (1.0 - product)) as f32,
             mean_rate: (rate * next / (1.0 - product * next)) as f32,
-            root_correction: root_correction(self.beta2, step),
+            root_correction: root,
             beta1: self.beta1,
             beta2: self.beta2,
             epsilon: self.epsilon,

@@ -2,6 +2,7 @@
 
 use std::fmt;
 
+use super::adam::Corrections;
 use super::penalty::Penalty;
 use super::rule::Rule;
 use super::sgd::Sgd;
@@ -50,6 +51,7 @@ pub struct Optimizer {
     tensors: Vec<(&'static str, usize)>,
     moments: [Vec<f32>; 3],
     steps: u64,
+    corrections: Corrections,
 }
 
 impl Optimizer {
@@ -79,6 +81,7 @@ impl Optimizer {
             tensors: tensors.collect(),
             moments,
             steps: 0,
+            corrections: Corrections::default(),
         }
     }
 
@@ -213,6 +216,7 @@ impl Optimizer {
     /// Counts a step, of which [`update`](Self::update) then does the parts.
     pub(crate) fn begin(&mut self) {
         self.steps += 1;
+        self.corrections = self.rule.corrections(self.steps);
     }
 
     /// Does the step's part for these `parameters`, the first of which has the index `start` among all. The parts may
@@ -231,16 +235,16 @@ impl Optimizer {
 
     /// Does the step's part for parameters of the tensor of this name.
     fn update_within(&mut self, name: &str, parameters: &mut [f32], gradient: &[f32], start: usize) -> bool {
-        let (rate, step) = (self.learning_rate, self.steps);
+        let (rate, corrections) = (self.learning_rate, self.corrections);
         let penalty = if self.penalty.covers(name) { self.penalty } else { Penalty::default() };
         let adjustment = penalty.adjustment(rate, self.limit);
         let part = Part { parameters, gradient, moments: &mut self.moments, start };
         match self.rule {
             Rule::Sgd(rule) if rule.momentum == 0.0 => part.update(Sgd::plain(rate), adjustment),
             Rule::Sgd(rule) => part.update(rule.with_momentum(rate), adjustment),
-            Rule::Adam(rule) if rule.amsgrad => part.update::<3>(rule.at(rate, step), adjustment),
-            Rule::Adam(rule) => part.update::<2>(rule.at(rate, step), adjustment),
-            Rule::NAdam(rule) => part.update(rule.at(rate, step), adjustment),
+            Rule::Adam(rule) if rule.amsgrad => part.update::<3>(rule.at(rate, corrections), adjustment),
+            Rule::Adam(rule) => part.update::<2>(rule.at(rate, corrections), adjustment),
+            Rule::NAdam(rule) => part.update(rule.at(rate, corrections), adjustment),
             Rule::AdaGrad(rule) => part.update(rule.at(rate), adjustment),
             Rule::RmsProp(rule) => part.update(rule.at(rate), adjustment),
             Rule::Rprop(rule) => part.update(rule, adjustment),

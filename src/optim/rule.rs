@@ -4,7 +4,7 @@ use std::fmt;
 use std::str::FromStr;
 
 use super::adagrad::AdaGrad;
-use super::adam::{Adam, NAdam};
+use super::adam::{Adam, Corrections, NAdam};
 use super::check::above_zero;
 use super::field::Field;
 use super::lbfgs::Lbfgs;
@@ -173,6 +173,15 @@ impl Rule {
             Rule::NAdam(_) | Rule::Rprop(_) => 2,
             // It keeps vectors of its own.
             Rule::Lbfgs(_) => 0,
+        }
+    }
+
+    /// Returns what a step, counted from 1, needs for every parameter alike, and takes long to compute.
+    pub(super) fn corrections(&self, step: u64) -> Corrections {
+        match self {
+            Rule::Adam(rule) => rule.corrections(step),
+            Rule::NAdam(rule) => rule.corrections(step),
+            _ => Corrections::default(),
         }
     }
 }

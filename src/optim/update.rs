@@ -61,6 +61,10 @@ impl Part<'_> {
     }
 }
 
+/// Parameters that are updated at once: the widest vector. The compiler would take several vectors at once, and leave
+/// the whole of a small tensor to be updated one by one.
+const GROUP: usize = 16;
+
 struct Pass<'a, U, B, const N: usize> {
     update: U,
     before: B,
@@ -74,19 +78,40 @@ impl<U: Update<N>, B: Before, const N: usize> Vectorized for Pass<'_, U, B, N> {
 
     #[inline(always)]
     fn run(self) -> bool {
-        let Pass { update, before, parameters, gradient, moments } = self;
-        // With all lengths known to be one, no access is checked.
-        let count = parameters.len();
-        let gradient = &gradient[..count];
-        let mut moments = moments.map(|moment| &mut moment[..count]);
+        let Pass { update, before, parameters, gradient, mut moments } = self;
+        let whole = parameters.len() / GROUP * GROUP;
         let mut largest = 0;
-        for i in 0..count {
-            let (w, g) = before.adjust(parameters[i], gradient[i]);
-            let updated = update.apply(w, g, moments.each_mut().map(|moment| &mut moment[i]));
-            parameters[i] = updated;
-            // Without their signs, numbers are ordered as their bits are.
-            largest = largest.max(updated.to_bits() << 1);
+        for start in (0..whole).step_by(GROUP) {
+            let moments = moments.each_mut().map(|moment| &mut moment[start..][..GROUP]);
+            let (parameters, gradient) = (&mut parameters[start..][..GROUP], &gradient[start..][..GROUP]);
+            largest = largest.max(pass(update, before, parameters, gradient, moments));
         }
+        let moments = moments.map(|moment| &mut moment[whole..]);
+        largest = largest.max(pass(update, before, &mut parameters[whole..], &gradient[whole..], moments));
         largest < f32::INFINITY.to_bits() << 1
     }
+}
+
+/// Updates some parameters; returns the bits of the largest, without its sign.
+#[inline(always)]
+fn pass<const N: usize>(
+    update: impl Update<N>,
+    before: impl Before,
+    parameters: &mut [f32],
+    gradient: &[f32],
+    moments: [&mut [f32]; N],
+) -> u32 {
+    // With all lengths known to be one, no access is checked.
+    let count = parameters.len();
+    let gradient = &gradient[..count];
+    let mut moments = moments.map(|moment| &mut moment[..count]);
+    let mut largest = 0;
+    for i in 0..count {
+        let (w, g) = before.adjust(parameters[i], gradient[i]);
+        let updated = update.apply(w, g, moments.each_mut().map(|moment| &mut moment[i]));
+        parameters[i] = updated;
+        // Without their signs, numbers are ordered as their bits are.
+        largest = largest.max(updated.to_bits() << 1);
+    }
+    largest
 }
