@@ -2,7 +2,7 @@
 
 use super::check::{above_zero, below_one};
 use super::field::Field;
-use super::update::Update;
+use super::update::{Update, settled};
 use crate::base::error::Result;
 use crate::base::math;
 
@@ -128,8 +128,8 @@ pub(super) struct AdamStep {
 impl Update<2> for AdamStep {
     #[inline(always)]
     fn apply(self, w: f32, g: f32, [mean, square]: [&mut f32; 2]) -> f32 {
-        *mean += (1.0 - self.beta1) * (g - *mean);
-        *square += (1.0 - self.beta2) * (g * g - *square);
+        *mean = settled(*mean + (1.0 - self.beta1) * (g - *mean));
+        *square = settled(*square + (1.0 - self.beta2) * (g * g - *square));
         w - self.rate * *mean / (square.sqrt() * self.root_correction + self.epsilon)
     }
 }
@@ -138,8 +138,8 @@ impl Update<2> for AdamStep {
 impl Update<3> for AdamStep {
     #[inline(always)]
     fn apply(self, w: f32, g: f32, [mean, square, largest]: [&mut f32; 3]) -> f32 {
-        *mean += (1.0 - self.beta1) * (g - *mean);
-        *square += (1.0 - self.beta2) * (g * g - *square);
+        *mean = settled(*mean + (1.0 - self.beta1) * (g - *mean));
+        *square = settled(*square + (1.0 - self.beta2) * (g * g - *square));
         *largest = if *largest > *square { *largest } else { *square };
         w - self.rate * *mean / (largest.sqrt() * self.root_correction + self.epsilon)
     }
@@ -237,8 +237,8 @@ struct NAdamStep {
 impl Update<2> for NAdamStep {
     #[inline(always)]
     fn apply(self, w: f32, g: f32, [mean, square]: [&mut f32; 2]) -> f32 {
-        *mean += (1.0 - self.beta1) * (g - *mean);
-        *square += (1.0 - self.beta2) * (g * g - *square);
+        *mean = settled(*mean + (1.0 - self.beta1) * (g - *mean));
+        *square = settled(*square + (1.0 - self.beta2) * (g * g - *square));
         let root = square.sqrt() * self.root_correction + self.epsilon;
         w - (self.gradient_rate * g + self.mean_rate * *mean) / root
     }

@@ -2,7 +2,7 @@
 
 use super::check::{above_zero, below_one};
 use super::field::Field;
-use super::update::Update;
+use super::update::{Update, settled};
 use crate::base::error::Result;
 
 /// RMSProp (Tieleman, Hinton, 2012): the gradient divided by its running root mean square.
@@ -58,7 +58,7 @@ struct RmsPropStep {
 impl Update<1> for RmsPropStep {
     #[inline(always)]
     fn apply(self, w: f32, g: f32, [square]: [&mut f32; 1]) -> f32 {
-        *square += (1.0 - self.decay) * (g * g - *square);
+        *square = settled(*square + (1.0 - self.decay) * (g * g - *square));
         w - self.rate * g / (square.sqrt() + self.epsilon)
     }
 }

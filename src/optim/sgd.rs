@@ -2,7 +2,7 @@
 
 use super::check::{below_one, wrong};
 use super::field::Field;
-use super::update::Update;
+use super::update::{Update, settled};
 use crate::base::error::Result;
 
 /// Stochastic gradient descent: w ← w - rate · gradient, with momentum if it is set.
@@ -82,7 +82,7 @@ struct Momentum {
 impl Update<1> for Momentum {
     #[inline(always)]
     fn apply(self, w: f32, g: f32, [velocity]: [&mut f32; 1]) -> f32 {
-        *velocity = self.momentum * *velocity + g;
+        *velocity = settled(self.momentum * *velocity + g);
         w - self.rate * if self.nesterov { g + self.momentum * *velocity } else { *velocity }
     }
 }

@@ -1,7 +1,7 @@
 //! One pass over some parameters, their gradient and their moments.
 
 use super::penalty::Adjustment;
-use crate::base::math::sign;
+use crate::base::math::{select, sign};
 use crate::linalg::vectorize::{Vectorized, vectorize};
 
 /// A rule at one step, for any single parameter with its `N` moments.
@@ -10,6 +10,15 @@ pub(super) trait Update<const N: usize>: Copy {
     ///
     /// Implementations are marked `#[inline(always)]`, to be compiled for the instruction set in use.
     fn apply(self, parameter: f32, gradient: f32, moments: [&mut f32; N]) -> f32;
+}
+
+/// Returns a running mean, or zero for one that is next to nothing: without gradients, as those of a dead ReLU unit,
+/// running means decrease until they are subnormal, and processors take up to a hundred times as long to multiply those.
+/// Such a mean is too small to show in a parameter.
+#[inline(always)]
+pub(super) fn settled(mean: f32) -> f32 {
+    // What it is multiplied by, 1 - β₂ for example, is hardly ever less than 1/1024.
+    select(mean.abs() < 1024.0 * f32::MIN_POSITIVE, 0.0, mean)
 }
 
 /// A change of a parameter and its gradient before the rule is applied.
