@@ -290,36 +290,54 @@ impl Rows<'_> {
         let Rows { prediction, target, columns, factor, gradient, losses, .. } = self;
         let (columns, factor) = (columns.max(1), factor.unwrap_or(1.0));
         let logits = || prediction.chunks_exact(columns);
-        for ((z, e), largest) in logits().zip(gradient.chunks_exact_mut(columns)).zip(losses.iter_mut()) {
-            let mut most = f32::NEG_INFINITY;
-            for &z in z {
-                most = most.max(z);
-            }
+        // None without columns.
+        let losses = &mut losses[..prediction.len() / columns];
+        for (z, e) in logits().zip(gradient.chunks_exact_mut(columns)) {
+            let most = largest(z);
             for (e, z) in e.iter_mut().zip(z) {
                 *e = z - most;
             }
-            *largest = f64::from(most);
         }
         for e in gradient.iter_mut() {
             *e = math::exp(*e);
         }
-        let rows = logits().zip(target.chunks_exact(columns)).zip(gradient.chunks_exact_mut(columns));
-        for (((z, y), e), loss) in rows.zip(losses) {
+        let rows = target.chunks_exact(columns).zip(gradient.chunks_exact_mut(columns));
+        for ((y, e), loss) in rows.zip(losses.iter_mut()) {
             let (mut sum, mut mass) = (0.0, 0.0);
             for (e, y) in e.iter().zip(y) {
                 sum += e;
                 mass += y;
             }
-            let (largest, log_sum, scale) = (*loss as f32, math::ln(sum), mass / sum);
-            *loss = 0.0;
-            for ((e, &y), z) in e.iter_mut().zip(y).zip(z) {
+            let scale = mass / sum;
+            for (e, &y) in e.iter_mut().zip(y) {
                 *e = (scale * *e - y) * factor;
-                let log_p = z - largest - log_sum;
-                // An impossible class (log p = -∞) that nobody asked for costs nothing.
-                *loss -= if y == 0.0 && !log_p.is_nan() { 0.0 } else { f64::from(y * log_p) };
             }
+            *loss = f64::from(sum);
+        }
+        // A loop by itself, so that it is one over vectors.
+        for sum in losses.iter_mut() {
+            *sum = f64::from(math::ln(*sum as f32));
+        }
+        for ((z, y), loss) in logits().zip(target.chunks_exact(columns)).zip(losses) {
+            let (most, log_sum) = (largest(z), *loss as f32);
+            let mut sum = 0.0;
+            for (z, &y) in z.iter().zip(y) {
+                let log_p = z - most - log_sum;
+                // An impossible class (log p = -∞) that nobody asked for costs nothing.
+                sum -= if y == 0.0 && !log_p.is_nan() { 0.0 } else { f64::from(y * log_p) };
+            }
+            *loss = sum;
         }
     }
+}
+
+#[inline(always)]
+fn largest(z: &[f32]) -> f32 {
+    let mut most = f32::NEG_INFINITY;
+    for &z in z {
+        most = most.max(z);
+    }
+    most
 }
 
 #[inline(always)]
