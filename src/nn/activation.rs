@@ -105,7 +105,12 @@ impl Activation {
     /// If `z` does not consist of whole rows.
     pub fn forward(self, z: &mut [f32], columns: usize) {
         assert!(z.len().is_multiple_of(columns.max(1)), "{} entries in rows of {columns}", z.len());
-        forward(self, z, columns);
+        forward(self, &[], z, columns);
+    }
+
+    /// g(z + bias) in place, over rows of as many entries as `bias` has.
+    pub(crate) fn forward_biased(self, bias: &[f32], z: &mut [f32]) {
+        forward(self, bias, z, bias.len());
     }
 
     /// Returns whether [`backward`](Self::backward) reads the output a = g(z) rather than the input z.
@@ -124,9 +129,8 @@ impl Activation {
         backward(self, seen, delta, columns);
     }
 
-    /// [`forward`](Self::forward) for code that is compiled for the widest instructions already.
     #[inline(always)]
-    pub(crate) fn forward_inline(self, z: &mut [f32], columns: usize) {
+    fn forward_inline(self, z: &mut [f32], columns: usize) {
         match self {
             Identity => {}
             // The comparison lets NaN through, which `f32::max` would hide.
@@ -200,7 +204,15 @@ impl Activation {
 }
 
 vectorized! {
-    fn forward(activation: Activation, z: &mut [f32], columns: usize) {
+    /// Adds `bias`, if there is one, to every row first.
+    fn forward(activation: Activation, bias: &[f32], z: &mut [f32], columns: usize) {
+        if !bias.is_empty() {
+            for row in z.chunks_exact_mut(bias.len()) {
+                for (z, bias) in row.iter_mut().zip(bias) {
+                    *z += bias;
+                }
+            }
+        }
         activation.forward_inline(z, columns);
     }
 

@@ -70,17 +70,15 @@ impl Dense {
     /// Computes `output` = `activation`(`input`·W + b), in prediction and in training.
     pub(crate) fn predict(&self, input: &Matrix, activation: Activation, output: &mut Matrix) {
         output.reshape(input.rows(), self.outputs());
-        let (a, w) = (input.operand(), self.weights.operand());
+        let (a, w, output) = (input.operand(), self.weights.operand(), output.as_mut_slice());
         // Softmax needs whole rows; every other activation is applied while its entries are in the cache.
-        let fused = if activation == Activation::Softmax { Activation::Identity } else { activation };
-        gemm::product_with(a, w, output.as_mut_slice(), &|entries, _, columns| {
-            let width = columns.len();
-            add_row(&self.bias[columns], entries);
-            fused.forward(entries, width);
-        });
         if activation == Activation::Softmax {
-            activation.forward(output.as_mut_slice(), self.outputs());
+            gemm::product(a, w, output);
+            return activation.forward_biased(&self.bias, output);
         }
+        gemm::product_with(a, w, output, &|entries, _, columns| {
+            activation.forward_biased(&self.bias[columns], entries);
+        });
     }
 
     /// Computes the gradient with respect to the input, `input_delta`, from that with respect to Z, `delta`.
@@ -110,25 +108,33 @@ impl Dense {
     }
 }
 
-vectorized! {
-    /// Adds `row` to every row of `entries`.
-    pub(super) fn add_row(row: &[f32], entries: &mut [f32]) {
-        for entries in entries.chunks_exact_mut(row.len()) {
-            for (entry, value) in entries.iter_mut().zip(row) {
-                *entry += value;
-            }
+/// Adds `N` columns of a matrix, from `first` on, to their sums, which stay in registers.
+#[inline(always)]
+fn add_stripe<const N: usize>(matrix: &[f32], columns: usize, first: usize, sums: &mut [f32; N]) {
+    let mut stripe = *sums;
+    for row in matrix.chunks_exact(columns) {
+        let row = &row[first..][..N];
+        for i in 0..N {
+            stripe[i] += row[i];
         }
     }
+    *sums = stripe;
+}
 
+vectorized! {
     /// Adds each column of `matrix` to its entry of `sums`, if there are any.
     pub(super) fn add_columns(matrix: &[f32], sums: &mut [f32]) {
-        if sums.is_empty() {
-            return;
+        let columns = sums.len();
+        let (stripes, rest) = sums.as_chunks_mut::<64>();
+        for (i, sums) in stripes.iter_mut().enumerate() {
+            add_stripe(matrix, columns, 64 * i, sums);
         }
-        for row in matrix.chunks_exact(sums.len()) {
-            for (sum, value) in sums.iter_mut().zip(row) {
-                *sum += value;
-            }
+        let (stripes, ones) = rest.as_chunks_mut::<16>();
+        for (i, sums) in stripes.iter_mut().enumerate() {
+            add_stripe(matrix, columns, columns / 64 * 64 + 16 * i, sums);
+        }
+        for (i, sum) in ones.iter_mut().enumerate() {
+            add_stripe(matrix, columns, columns / 16 * 16 + i, std::array::from_mut(sum));
         }
     }
 

@@ -1,11 +1,12 @@
 //! The heads of an ensemble's members: a dense layer each.
 
 use super::GradientPart;
-use super::dense::{add_columns, add_row};
+use super::dense::add_columns;
 use crate::base::rng::Rng;
 use crate::linalg::gemm;
 use crate::linalg::matrix::Matrix;
 use crate::linalg::view::MatrixView;
+use crate::nn::activation::Activation;
 use crate::nn::init::Init;
 
 /// Z = A·W + b for the rows of each member, with weights and a bias of its own: see [`Members`](super::Members).
@@ -78,7 +79,7 @@ impl Heads {
             let to = output.as_mut_slice().get_mut(member * outputs..).unwrap_or_default();
             gemm::product_apart(rows, self.weights_of(member), to, self.bias.len());
         }
-        add_row(&self.bias, output.as_mut_slice());
+        Activation::Identity.forward_biased(&self.bias, output.as_mut_slice());
     }
 
     /// Computes the gradient with respect to the input, `input_delta`, from that with respect to Z, `delta`.
