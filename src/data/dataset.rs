@@ -417,16 +417,18 @@ impl Dataset {
         y.reshape(rows.len(), columns);
         match &self.targets {
             Targets::Labels(values) | Targets::Values(values) => {
-                rows.iter().enumerate().for_each(|(i, &row)| y.row_mut(i).copy_from_slice(values.row(row)));
+                let to = y.as_mut_slice().chunks_exact_mut(columns.max(1));
+                to.zip(rows).for_each(|(to, &row)| to.copy_from_slice(values.row(row)));
             }
             Targets::Classes(labels) => {
                 let classes = self.class_names().len();
                 let single = columns == 1 && classes == 2;
                 assert!(single || columns == classes, "{classes} classes in {columns} columns");
-                for (i, &row) in rows.iter().enumerate() {
+                y.as_mut_slice().fill(0.0);
+                for (y, &row) in y.as_mut_slice().chunks_exact_mut(columns.max(1)).zip(rows) {
                     // The column of class k is k; a single column is that of class 1.
-                    let first = u32::from(single);
-                    y.row_mut(i).iter_mut().zip(first..).for_each(|(y, class)| *y = f32::from(labels[row] == class));
+                    let column = (labels[row] as usize).wrapping_sub(usize::from(single));
+                    y.get_mut(column).into_iter().for_each(|y| *y = 1.0);
                 }
             }
         }

@@ -96,9 +96,10 @@ impl Features {
         const AHEAD: usize = 3;
         x.reshape(rows.len(), self.columns());
         rows.iter().take(AHEAD).for_each(|&row| self.prefetch(row));
-        for (i, &row) in rows.iter().enumerate() {
+        let to = x.as_mut_slice().chunks_exact_mut(self.columns().max(1));
+        for (i, (to, &row)) in to.zip(rows).enumerate() {
             rows.get(i + AHEAD).into_iter().for_each(|&row| self.prefetch(row));
-            self.read_row(row, x.row_mut(i));
+            self.read_row(row, to);
         }
     }
 
