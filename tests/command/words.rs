@@ -81,13 +81,23 @@ fn benchmark_of_members() {
 }
 
 #[test]
+fn benchmark_of_small_networks() {
+    let folder = Folder::new();
+    let lines = folder.run("bench small --json").json();
+    assert_eq!(lines.iter().map(|line| text(line, "work")).collect::<Vec<_>>(), ["step", "prediction"]);
+    lines.iter().for_each(|line| check(line, "small", &["batch", "ns", "peak_ns"]));
+    let run = folder.run("bench small");
+    assert!(run.out.contains("ns") && run.out.lines().all(|line| line.chars().count() <= 40), "{}", run.out);
+}
+
+#[test]
 fn benchmark_errors() {
     let folder = Folder::new();
     folder.run("bench infer --batch 9999999999999").fails(2, &["--batch", "to 100000"]);
     write_images(&folder, "images");
     folder.run("bench train --data images").fails(1, &["784 inputs", "16 features"]);
     folder.run("bench train --data none").fails(1, &["none"]);
-    folder.run("bench speed").fails(2, &["no benchmark \"speed\"", "gemm, train, members, infer"]);
+    folder.run("bench speed").fails(2, &["no benchmark \"speed\"", "gemm, train, members, small, infer"]);
     folder.run("bench train --batch 0").fails(2, &["--batch 0", "a whole number from 1"]);
 }
 

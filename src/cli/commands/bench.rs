@@ -18,7 +18,7 @@ use crate::cli::options::{JSON, THREADS};
 
 pub const COMMAND: Command = Command {
     name: "bench",
-    usage: "bench [gemm|train|members|infer] [options]",
+    usage: "bench [gemm|train|members|small|infer] [options]",
     summary: "Measure how fast this device multiplies matrices, trains and predicts; all of it if nothing is named.",
     details: &[
         "gemm: products C = A·B of m × k and k × n matrices, AᵀB and ABᵀ among them, compared with the peak of this \
@@ -27,7 +27,9 @@ pub const COMMAND: Command = Command {
         "train: epochs of a 784-128-128-10 network, plain gradient descent at 0.1, rows shuffled every epoch.",
         "members: steps of an ensemble of 16 members on 128 examples, compared with those of a plain network on 16 times \
          as many, which have as many multiplications.",
-        "infer: predictions of that network, by one thread.",
+        "small: a step of Adam of a 4-16-16-3 network on 16 examples, and one prediction of a 4-16-3 network, compared with the \
+         time of their multiplications and additions at the peak.",
+        "infer: predictions of the network of train, by one thread.",
         "Figures are medians. Other programs that run at the same time slow them down.",
     ],
     words: (0, 1),
@@ -41,7 +43,7 @@ const BATCH: Opt = Opt::new("--batch", "N", Group::Training, "Examples in a trai
     .default(|| "64 in training, 1 and 1000 in prediction".into());
 const EPOCHS: Opt = Opt::new("--epochs", "N", Group::Training, "Epochs to train.").default(|| "5".into());
 
-const JOBS: [&str; 4] = ["gemm", "train", "members", "infer"];
+const JOBS: [&str; 5] = ["gemm", "train", "members", "small", "infer"];
 
 pub fn run(arguments: &Arguments, out: &mut dyn Write) -> Result<(), Failure> {
     // More examples at once would only fill the memory.
@@ -60,6 +62,7 @@ pub fn run(arguments: &Arguments, out: &mut dyn Write) -> Result<(), Failure> {
             "gemm" => gemm(json, out)?,
             "train" => train(arguments.text("--data"), batch.unwrap_or(64), epochs, json, out)?,
             "members" => members(json, out)?,
+            "small" => small(json, out)?,
             _ => infer(&batch.map_or(vec![1, 1000], |batch| vec![batch]), json, out)?,
         }
         out.flush()?;
@@ -273,6 +276,61 @@ fn members(json: bool, out: &mut dyn Write) -> Result<(), Failure> {
         } else {
             writeln!(out, "{inputs:>3} inputs {members:>7.2} ms, plain {plain:>7.2} ms: {ratio:.2}")?;
         }
+    }
+    Ok(())
+}
+
+/// Measures a step and a prediction of networks so small that products are the least part of it.
+fn small(json: bool, out: &mut dyn Write) -> Result<(), Failure> {
+    const BATCH: usize = 16;
+    // As many as flowers in the iris data, and ten steps in an epoch.
+    const EXAMPLES: usize = 10 * BATCH;
+    const EPOCHS: usize = 100;
+    let mut rng = Rng::new(0);
+    let x = Matrix::from_fn(EXAMPLES, 4, |_, _| rng.uniform_in(-1.0, 1.0) as f32);
+    let labels = (0..EXAMPLES).map(|_| rng.below(3) as u32).collect();
+    let data = Dataset::from_classes(x, labels, ["a", "b", "c"])?;
+    let network = Network::builder(4).dense(16, Relu).dense(16, Relu).dense(3, Softmax).build()?;
+    let trainer = Trainer::new(Loss::CrossEntropy, Adam::new(0.001)).batch_size(BATCH).epochs(EPOCHS);
+    let mut trained = Ok(());
+    let training = seconds(&mut || trained = trainer.fit(&mut network.clone(), &data).map(|_| ()));
+    trained?;
+    let step = 1e9 * training / (EPOCHS * EXAMPLES / BATCH) as f64;
+    // Forward, the gradient of the weights and, but for the first layer, that of the inputs.
+    let products = BATCH * (3 * (4 * 16 + 16 * 16 + 16 * 3) - 4 * 16);
+    report_small(("step", &[4, 16, 16, 3], BATCH), step, products, json, out)?;
+
+    let network = Network::builder(4).dense(16, Relu).dense(3, Softmax).build()?;
+    let (x, mut scratch) = (Matrix::filled(1, 4, 0.5), Scratch::default());
+    let prediction = seconds(&mut || {
+        black_box(network.predict_into(black_box(&x), &mut scratch));
+    });
+    report_small(("prediction", &[4, 16, 3], 1), 1e9 * prediction, 4 * 16 + 16 * 3, json, out)
+}
+
+/// Writes the time of some work of a network, and of its multiply-adds at the peak.
+fn report_small(
+    (work, layers, batch): (&str, &[usize], usize),
+    ns: f64,
+    multiply_adds: usize,
+    json: bool,
+    out: &mut dyn Write,
+) -> Result<(), Failure> {
+    let peak_ns = 1e9 * 2.0 * multiply_adds as f64 / palmnet::unversioned::peak_flops();
+    if json {
+        let line = Json::object([
+            ("job", "small".into()),
+            ("work", work.into()),
+            ("layers", Json::Array(layers.iter().map(|&units| units.into()).collect())),
+            ("batch", batch.into()),
+            ("isa", palmnet::compute::Isa::current()?.to_string().into()),
+            ("ns", ns.into()),
+            ("peak_ns", peak_ns.into()),
+        ]);
+        writeln!(out, "{line}")?;
+    } else {
+        let layers = layers.iter().map(usize::to_string).collect::<Vec<_>>().join("-");
+        writeln!(out, "{layers} ×{batch} {work} {ns:.0} ns, peak {peak_ns:.1}")?;
     }
     Ok(())
 }
