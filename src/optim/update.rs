@@ -88,7 +88,8 @@ impl<U: Update<N>, B: Before, const N: usize> Vectorized for Pass<'_, U, B, N> {
     #[inline(always)]
     fn run(self) -> bool {
         let Pass { update, before, parameters, gradient, mut moments } = self;
-        let whole = parameters.len() / GROUP * GROUP;
+        // A second copy of the loop would be for nothing where code is compiled for size.
+        let whole = if cfg!(feature = "simd") { parameters.len() / GROUP * GROUP } else { 0 };
         let mut largest = 0;
         for start in (0..whole).step_by(GROUP) {
             let moments = moments.each_mut().map(|moment| &mut moment[start..][..GROUP]);
