@@ -89,6 +89,14 @@ impl Task for Product<'_> {
             return L::call(Packed { product: self, vectors });
         }
         let panels = Panels { rows: Lines { data: b.data, stride: b.stride }, step: vectors * L::COUNT };
+        if rows == 1 {
+            // There is nothing to cut: a prediction of a small network takes as long as that.
+            let lines = Lines { data: a.data, stride: a.stride };
+            let a = Left { lines, transposed: a.transposed };
+            let c = &mut c[..columns];
+            L::call(Band { rows, height: 1, vectors, depth, columns, a, b: panels, c, stride: columns, resume });
+            return epilogue(c, 0..1, 0..columns);
+        }
         L::call(Block {
             product: &mut self,
             vectors,
