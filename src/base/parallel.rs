@@ -142,6 +142,24 @@ pub(crate) fn share<I: ExactSizeIterator<Item: Send> + Send>(
     lock(&BALANCE).weigh(start.elapsed(), worked, own, all);
 }
 
+/// Runs `work` for every number below `count`, on all threads, and returns its results in their order.
+pub(crate) fn in_order<T: Send>(count: usize, work: impl Fn(usize) -> T + Sync) -> Vec<T> {
+    if count == 1 {
+        return vec![work(0)];
+    }
+    let done: Mutex<Vec<Option<T>>> = Mutex::new((0..count).map(|_| None).collect());
+    share_numbers(count, &|number| {
+        let result = work(number);
+        lock(&done)[number] = Some(result);
+    });
+    done.into_inner().unwrap_or_else(PoisonError::into_inner).into_iter().flatten().collect()
+}
+
+/// The part of [`in_order`] that is the same for all work.
+fn share_numbers(count: usize, work: &(dyn Fn(usize) + Sync)) {
+    share(threads(), 0..count, |mine| mine.for_each(work));
+}
+
 /// Whether sharing has paid of late. If another program holds up one core, it does not.
 struct Balance {
     /// The time of the last jobs beyond what one thread would have needed.
@@ -377,6 +395,7 @@ mod tests {
             let sum = Mutex::new(0);
             share(threads, 0..1000, |mine| *lock(&sum) += mine.sum::<usize>());
             assert_eq!(*lock(&sum), 499_500);
+            assert!(in_order(threads * 10, |i| i * i).into_iter().eq((0..threads * 10).map(|i| i * i)));
         }
     }
 

@@ -7,9 +7,7 @@ use super::cell::{Cell, finite};
 use super::labels::{self, Content};
 use super::number::{Notation, NumberForm, Verdict, is_numeric};
 use super::schema::{ColumnKind, TargetSchema};
-use super::summary::{
-    MOST_MEASURED, Meaning, Summary, Texts, different_texts, is_code, notations, numeric_cells, time_cells,
-};
+use super::summary::{MOST_MEASURED, Meaning, Summary, Tally, Texts, different_texts, is_code, notations, tallies};
 use super::table::Table;
 use super::target::Target;
 use super::time::{DateOrder, TimeForm, TimeNotation, is_time};
@@ -137,6 +135,13 @@ impl Inference<'_> {
             written.iter_mut().zip(more).for_each(|(written, more)| *written = written.take().or(more));
         }
         let mut meanings = Vec::with_capacity(table.columns());
+        let is_counted = |(column, written): (usize, &Option<(Notation, TimeNotation)>)| {
+            written.as_ref().is_some_and(|(notation, times)| {
+                let are_times = times.verdict().is_some() && !positions.contains(&column) && !numbers.contains(&column);
+                matches!(notation.verdict(decimal), Verdict::NoNumbers) && !are_times
+            })
+        };
+        let tallies = tallies(table, &written.iter().enumerate().map(is_counted).collect::<Vec<bool>>());
         for (column, written) in written.iter().enumerate() {
             let meaning = match written {
                 _ if categories.contains(&column) => Meaning::Text,
@@ -153,7 +158,9 @@ impl Inference<'_> {
                         Meaning::Number(form)
                     }
                     Verdict::Ambiguous => return Err(ambiguous(table, column)),
-                    Verdict::NoNumbers => self.time_or_text(column, times, numbers.contains(&column))?,
+                    Verdict::NoNumbers => {
+                        self.time_or_text((column, tallies[column]), times, numbers.contains(&column))?
+                    }
                 },
             };
             meanings.push(meaning);
@@ -247,21 +254,27 @@ impl Inference<'_> {
     }
 
     /// Returns the meaning of a column whose cells are not all numbers, or an error if a text in it is likely a slip.
-    fn time_or_text(&mut self, column: usize, times: &TimeNotation, is_declared: bool) -> Result<Meaning> {
+    fn time_or_text(
+        &mut self,
+        (column, tally): (usize, Option<Tally>),
+        times: &TimeNotation,
+        is_declared: bool,
+    ) -> Result<Meaning> {
         let (table, summary) = (self.table, self.summaries[column]);
         let (is_target, name) = (self.positions.contains(&column), table.column_name(column));
         if let Some((form, unsure)) = times.verdict().filter(|_| !is_target && !is_declared) {
             self.note_time(&name, &form, unsure, times.has_durations());
             return Ok(Meaning::Time(form));
         }
-        let (numbers, stray) = numeric_cells(table, column);
+        let Some(tally) = tally else { return Ok(Meaning::Text) };
+        let (numbers, stray) = (tally.numbers, tally.stray_number);
         let mostly_numbers = numbers * 2 > summary.filled();
         if mostly_numbers || summary.first_text.is_none() || is_declared || (is_target && self.wants_values()) {
             self.check_finite(column)?;
         }
         let must_be_numbers = is_declared || (is_target && self.wants_values());
         if !must_be_numbers && !mostly_numbers {
-            self.note_broken_dates(column);
+            self.note_broken_dates(column, tally);
             return Ok(Meaning::Text);
         }
         let only = |wanted: usize| (0..table.columns()).map(|column| column == wanted).collect::<Vec<bool>>();
@@ -304,13 +317,12 @@ impl Inference<'_> {
     }
 
     /// Notes that a column would be one of dates or times, but for some cells.
-    fn note_broken_dates(&mut self, column: usize) {
-        let (times, stray) = time_cells(self.table, column);
+    fn note_broken_dates(&mut self, column: usize, tally: Tally) {
+        let (times, stray) = (tally.times, tally.stray_time);
         let (name, filled) = (quoted(&self.table.column_name(column)), self.summaries[column].filled());
         if times * 2 <= filled {
-            let cells = (0..self.table.rows()).filter_map(|row| self.table.cells(row).nth(column));
             // In one form or another.
-            if cells.filter(|cell| is_time(cell)).count() * 2 > filled {
+            if tally.any_times * 2 > filled {
                 self.notes.push(format!(
                     "the column {name} has dates or times in different forms: they are read as texts (write all alike, as \
                      2024-01-31)"
