@@ -144,9 +144,6 @@ pub(crate) fn share<I: ExactSizeIterator<Item: Send> + Send>(
 
 /// Runs `work` for every number below `count`, on all threads, and returns its results in their order.
 pub(crate) fn in_order<T: Send>(count: usize, work: impl Fn(usize) -> T + Sync) -> Vec<T> {
-    if count == 1 {
-        return vec![work(0)];
-    }
     let done: Mutex<Vec<Option<T>>> = Mutex::new((0..count).map(|_| None).collect());
     share_numbers(count, &|number| {
         let result = work(number);
@@ -155,9 +152,18 @@ pub(crate) fn in_order<T: Send>(count: usize, work: impl Fn(usize) -> T + Sync) 
     done.into_inner().unwrap_or_else(PoisonError::into_inner).into_iter().flatten().collect()
 }
 
-/// The part of [`in_order`] that is the same for all work.
-fn share_numbers(count: usize, work: &(dyn Fn(usize) + Sync)) {
-    share(threads(), 0..count, |mine| mine.for_each(work));
+/// Runs `work` for every number below `count`, on all threads. It takes so long that it is always shared.
+pub(crate) fn share_numbers(count: usize, work: &(dyn Fn(usize) + Sync)) {
+    if count < 2 {
+        return (0..count).for_each(work);
+    }
+    let next = AtomicUsize::new(0);
+    let take =
+        || std::iter::repeat_with(|| next.fetch_add(1, SeqCst)).take_while(|&number| number < count).for_each(work);
+    thread::scope(|scope| {
+        let _ = (1..threads().min(count)).all(|_| spawn(scope, take));
+        take();
+    });
 }
 
 /// Whether sharing has paid of late. If another program holds up one core, it does not.

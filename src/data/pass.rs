@@ -8,10 +8,11 @@
 //! every cell above, columns are handed out, and each is looked at from its first cell to its last by one thread.
 
 use std::ops::{Deref, Range};
+use std::sync::Mutex;
 
 use super::span::{EXACT, Span, count, skip_spaces, word};
 use super::table::Table;
-use crate::base::parallel::{cut, in_order, threads};
+use crate::base::parallel::{cut, in_order, lock, share_numbers, threads};
 
 /// A cell as it is written, whose text is looked at only where its number is not enough.
 pub(super) struct Written<'a> {
@@ -35,7 +36,7 @@ impl<'a> Written<'a> {
     pub fn text(&self) -> CellText<'a> {
         let text = self.rest[self.start..self.end].trim_ascii();
         match self.is_quoted && text.contains('"') {
-            true => CellText::Copy(text.replace("\"\"", "\"")),
+            true => CellText::Copy(text.split('"').step_by(2).collect::<Vec<&str>>().join("\"")),
             false => CellText::Part(text),
         }
     }
@@ -76,7 +77,8 @@ pub(super) struct Walk<'a> {
 
 impl<'a> Walk<'a> {
     /// Returns the next cell. There must be one.
-    #[inline(always)]
+    #[cfg_attr(feature = "simd", inline(always))]
+    #[cfg_attr(not(feature = "simd"), inline(never))]
     pub fn next(&mut self) -> Written<'a> {
         let (rest, bytes) = (self.rest, self.rest.as_bytes());
         let start = skip_spaces(bytes, self.at);
@@ -160,28 +162,35 @@ impl Table {
         new: impl Fn(usize) -> T + Sync,
         see: impl Fn(&mut T, (usize, usize), Written<'a>) -> bool + Sync,
     ) -> Vec<Option<T>> {
-        let columns: Vec<usize> = (0..wanted.len()).filter(|&column| wanted[column]).collect();
+        let mut values: Vec<(usize, T)> =
+            (0..wanted.len()).filter(|&column| wanted[column]).map(|column| (column, new(column))).collect();
         // Columns that are read together need only one walk.
-        let groups = if self.pieces() == 1 { 1 } else { threads() }.min(columns.len());
-        let fold = |group: usize| {
-            let columns = &columns[cut(columns.len(), groups, group)..cut(columns.len(), groups, group + 1)];
-            let mut values: Vec<T> = columns.iter().map(|&column| new(column)).collect();
-            for row in 0..self.rows() {
-                let (mut walk, mut next, mut is_open) = (self.walk(row), 0, false);
-                for (&column, value) in columns.iter().zip(&mut values) {
-                    walk.skip(column - next);
-                    is_open |= see(value, (row, column), walk.next());
-                    next = column + 1;
-                }
-                if !is_open {
-                    break;
-                }
+        let groups = if self.pieces() == 1 { 1 } else { threads() }.min(values.len()).max(1);
+        let size = values.len().div_ceil(groups).max(1);
+        let of_groups: Vec<Mutex<&mut [(usize, T)]>> = values.chunks_mut(size).map(Mutex::new).collect();
+        share_numbers(of_groups.len(), &|group| {
+            let mut values = lock(&of_groups[group]);
+            let columns: Vec<usize> = values.iter().map(|(column, _)| *column).collect();
+            self.walk_columns(&columns, &mut |index, row, cell| see(&mut values[index].1, (row, columns[index]), cell));
+        });
+        drop(of_groups);
+        let mut all: Vec<Option<T>> = wanted.iter().map(|_| None).collect();
+        values.into_iter().for_each(|(column, value)| all[column] = Some(value));
+        all
+    }
+
+    /// Calls `see` with the cells of some columns, each by its index among them, until it needs no more of any.
+    fn walk_columns<'a>(&'a self, columns: &[usize], see: &mut dyn FnMut(usize, usize, Written<'a>) -> bool) {
+        for row in 0..self.rows() {
+            let (mut walk, mut next, mut is_open) = (self.walk(row), 0, false);
+            for (index, &column) in columns.iter().enumerate() {
+                walk.skip(column - next);
+                is_open |= see(index, row, walk.next());
+                next = column + 1;
             }
-            values
-        };
-        let mut values: Vec<Option<T>> = wanted.iter().map(|_| None).collect();
-        let folded = in_order(groups, fold).into_iter().flatten();
-        columns.iter().zip(folded).for_each(|(&column, value)| values[column] = Some(value));
-        values
+            if !is_open {
+                break;
+            }
+        }
     }
 }

@@ -67,21 +67,8 @@ impl Schema {
         let roles = self.roles(table, false)?;
         check_memory(table, self, READ)?;
         let mut cells = Cells::new(self, table.rows(), 0);
-        let pieces = read_pieces(&mut cells, table.pieces(), |mut piece| {
-            let (mut reader, mut failures) = (Reader::new(self, table, &roles), Vec::new());
-            for row in piece.rows.clone() {
-                if let Err(error) = reader.read_row(row, &mut piece.row_mut(row)) {
-                    let Row { x, codes, .. } = piece.row_mut(row);
-                    x.fill(0.0);
-                    codes.fill(NONE);
-                    failures.push((row, error));
-                }
-            }
-            (reader.strangers, failures)
-        });
-        let (strangers, failures): (Vec<Vec<Strangers>>, Vec<_>) = pieces.into_iter().unzip();
-        let notes = notes(table, &roles, strangers);
-        Ok(ReadRows { features: cells.features(self), failures: failures.into_iter().flatten().collect(), notes })
+        let (notes, failures) = read_pieces(&mut cells, &Reader::new(self, table, &roles), false);
+        Ok(ReadRows { features: cells.features(self), failures, notes })
     }
 
     /// Reads the features of one row of cells in the order of the schema's columns.
@@ -102,15 +89,10 @@ impl Schema {
         check_memory(table, self, READ)?;
         let outputs = if labeled { self.target().names().len() } else { 0 };
         let mut cells = Cells::new(self, table.rows(), outputs);
-        let pieces = read_pieces(&mut cells, table.pieces(), |mut piece| {
-            let mut reader = Reader::new(self, table, roles);
-            for row in piece.rows.clone() {
-                reader.read_row(row, &mut piece.row_mut(row))?;
-            }
-            Ok(reader.strangers)
-        });
-        // The first error is that of the first row.
-        let notes = notes(table, roles, pieces.into_iter().collect::<Result<Vec<_>>>()?);
+        let (notes, failures) = read_pieces(&mut cells, &Reader::new(self, table, roles), true);
+        if let Some((_, error)) = failures.into_iter().next() {
+            return Err(error);
+        }
         let values = std::mem::take(&mut cells.targets);
         let targets = match self.target() {
             TargetSchema::Classes { .. } => {
@@ -171,15 +153,36 @@ impl Strangers {
     }
 }
 
-/// Calls `read` with all pieces of the cells, on all threads; returns its results in their order.
-fn read_pieces<T: Send>(cells: &mut Cells, pieces: usize, read: impl Fn(Piece<'_>) -> T + Sync) -> Vec<T> {
-    let pieces: Vec<Mutex<Option<Piece<'_>>>> =
-        cells.pieces(pieces).into_iter().map(|piece| Mutex::new(Some(piece))).collect();
-    let results = in_order(pieces.len(), |index| lock(&pieces[index]).take().map(&read));
-    results.into_iter().flatten().collect()
+/// Reads the cells in pieces, on all threads. Returns notes, and the rows that cannot be read, of which each piece has one at
+/// most if it `stops` there.
+fn read_pieces(cells: &mut Cells, reader: &Reader<'_>, stops: bool) -> (Vec<String>, Vec<(usize, Error)>) {
+    let pieces: Vec<Mutex<Piece<'_>>> = cells.pieces(reader.table.pieces()).into_iter().map(Mutex::new).collect();
+    let results = in_order(pieces.len(), |index| {
+        let (mut piece, mut reader, mut failures) = (lock(&pieces[index]), reader.clone(), Vec::new());
+        for row in piece.rows.clone() {
+            if let Err(error) = reader.read_row(row, &mut piece.row_mut(row)) {
+                let Row { x, codes, .. } = piece.row_mut(row);
+                x.fill(0.0);
+                codes.fill(NONE);
+                failures.push((row, error));
+                if stops {
+                    break;
+                }
+            }
+        }
+        (reader.strangers, failures)
+    });
+    let mut strangers = vec![Strangers::default(); reader.roles.len()];
+    let mut failures = Vec::new();
+    for (below, more) in results {
+        strangers.iter_mut().zip(below).for_each(|(strangers, below)| strangers.append(below));
+        failures.extend(more);
+    }
+    (reader.notes(&strangers), failures)
 }
 
 /// Reads the rows of a table.
+#[derive(Clone)]
 struct Reader<'a> {
     schema: &'a Schema,
     table: &'a Table,
@@ -358,29 +361,25 @@ impl<'a> Reader<'a> {
             false => NONE,
         })
     }
-}
 
-/// Returns a sentence for each column with cells that may surprise, of which each piece of the rows has found some.
-fn notes(table: &Table, roles: &[Role<'_>], pieces: Vec<Vec<Strangers>>) -> Vec<String> {
-    let mut strangers = vec![Strangers::default(); roles.len()];
-    for below in pieces {
-        strangers.iter_mut().zip(below).for_each(|(strangers, below)| strangers.append(below));
+    /// Returns a sentence for each column with cells that may surprise.
+    fn notes(&self, strangers: &[Strangers]) -> Vec<String> {
+        let strangers = strangers.iter().enumerate().filter(|(_, strangers)| strangers.count > 0);
+        let note = |(column, Strangers { count, first }): (usize, &Strangers)| {
+            let name = quoted(&self.table.column_name(column));
+            if let Role::Number { form, .. } | Role::Value { form, .. } = &self.roles[column] {
+                let number = form.read(first).unwrap_or(f64::NAN);
+                return format!("the column {name} is read as numbers, {} as {number}", quoted(first));
+            }
+            format!(
+                "the column {name} has {} with a category that training did not have, as {}: it counts as none \
+                 (--unknown error refuses it)",
+                counted(*count, "cell"),
+                quoted(first)
+            )
+        };
+        strangers.map(note).collect()
     }
-    let strangers = strangers.iter().enumerate().filter(|(_, strangers)| strangers.count > 0);
-    let note = |(column, Strangers { count, first }): (usize, &Strangers)| {
-        let name = quoted(&table.column_name(column));
-        if let Role::Number { form, .. } | Role::Value { form, .. } = &roles[column] {
-            let number = form.read(first).unwrap_or(f64::NAN);
-            return format!("the column {name} is read as numbers, {} as {number}", quoted(first));
-        }
-        format!(
-            "the column {name} has {} with a category that training did not have, as {}: it counts as none \
-             (--unknown error refuses it)",
-            counted(*count, "cell"),
-            quoted(first)
-        )
-    };
-    strangers.map(note).collect()
 }
 
 /// Returns the number in a cell in single precision, without its origin.

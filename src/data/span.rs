@@ -25,7 +25,8 @@ pub(super) const EXACT: usize = 16;
 impl Span {
     /// Reads the cell that begins at `start` and ends at the separator, at a line end or with the bytes. A plain number is
     /// summed up on the way.
-    #[inline(always)]
+    #[cfg_attr(feature = "simd", inline(always))]
+    #[cfg_attr(not(feature = "simd"), inline(never))]
     pub fn read(bytes: &[u8], start: usize, separator: u8) -> Span {
         let negative = bytes.get(start) == Some(&b'-');
         let first = start + usize::from(negative);

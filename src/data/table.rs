@@ -53,7 +53,7 @@ pub struct Table {
 }
 
 /// Where a record starts.
-#[derive(Clone, Copy)]
+#[derive(Clone, Copy, Debug, PartialEq)]
 pub(super) struct Record {
     pub position: usize,
     pub line: usize,
