@@ -77,7 +77,7 @@ impl Inference<'_> {
         let first =
             self.summaries.iter().enumerate().filter_map(|(column, summary)| Some((summary.first_missing?, column)));
         let Some((row, column)) = first.min() else { return Ok(()) };
-        let cell = self.table.cells(row).nth(column).unwrap_or_default();
+        let cell = self.table.cell(row, column);
         Err(missing(self.table, row, column, &cell, UNTRAINED))
     }
 
@@ -195,7 +195,7 @@ impl Inference<'_> {
     /// Returns an error if a number of a column is infinite or beyond single precision.
     fn check_finite(&self, column: usize) -> Result<()> {
         let Some(row) = self.summaries[column].first_infinite else { return Ok(()) };
-        let cell = self.table.cells(row).nth(column).unwrap_or_default();
+        let cell = self.table.cell(row, column);
         match infinite(self.table, row, column, &cell) {
             Error::Parse { file, line, column: Some(name), message } if is_code(&cell) => {
                 let message = format!("{message}, or say --categories {name} if the column holds codes");
@@ -231,7 +231,7 @@ impl Inference<'_> {
             cell.len() == 8 && is_day && part(4..6).is_some_and(|month| (1..=12).contains(&month))
         };
         let table = self.table;
-        let mut cells = (0..table.rows()).filter_map(|row| table.cells(row).nth(column));
+        let mut cells = (0..table.rows()).map(|row| table.cell(row, column));
         if cells.all(|cell| is_date(cell.trim()) || !matches!(table.content(column, &cell), Cell::Number(_))) {
             self.notes.push(format!(
                 "the column {} is read as numbers, though its cells look like dates: written as 2024-01-31, they become \
@@ -330,7 +330,7 @@ impl Inference<'_> {
             }
             return;
         }
-        let stray = stray.and_then(|row| self.table.cells(row).nth(column)).unwrap_or_default();
+        let stray = stray.map(|row| self.table.cell(row, column)).unwrap_or_default();
         let cell = stray.trim();
         self.notes.push(format!(
             "the column {name} has dates or times, but its cell {} is none in the form of the others: all are read as \

@@ -200,6 +200,12 @@ impl Table {
         .take(self.columns)
     }
 
+    /// Returns a cell without its quotes.
+    #[inline(never)]
+    pub(super) fn cell(&self, row: usize, column: usize) -> Cow<'_, str> {
+        self.cells(row).nth(column).unwrap_or_default()
+    }
+
     /// Returns the content of a cell of a column.
     pub(super) fn content(&self, column: usize, cell: &str) -> Cell {
         let content = Cell::of(cell, &self.reading);
