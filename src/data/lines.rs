@@ -124,9 +124,8 @@ impl Lines {
             Lines::scan_until(Scanner { position, line: 0, ..scanner }, has_quotes, stop)
         };
         let mut lines = Lines::none(Record { position: begin, line: scanner.line });
-        for (piece, read_ahead) in
-            in_order(pieces, |piece| read(starts[piece], starts[piece + 1])).into_iter().enumerate()
-        {
+        let read_ahead = in_order(pieces, |piece| Some(read(starts[piece], starts[piece + 1])));
+        for (piece, read_ahead) in read_ahead.into_iter().flatten().enumerate() {
             let Record { position, line } = lines.end;
             let (above, below) = match starts[piece].checked_sub(position) {
                 // Between records there are only blank lines.

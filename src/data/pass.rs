@@ -7,12 +7,12 @@
 //! Rows are cut into pieces, whose results are put together in the order of the rows; or, if what is found depends on
 //! every cell above, columns are handed out, and each is looked at from its first cell to its last by one thread.
 
-use std::ops::{Deref, Range};
+use std::ops::Deref;
 use std::sync::Mutex;
 
 use super::span::{EXACT, Span, count, skip_spaces, word};
 use super::table::Table;
-use crate::base::parallel::{cut, in_order, lock, share_numbers, threads};
+use crate::base::parallel::{lock, share_numbers, threads};
 
 /// A cell as it is written, whose text is looked at only where its number is not enough.
 pub(super) struct Written<'a> {
@@ -137,12 +137,6 @@ impl Table {
         Walk { rest, at: 0, separator: self.separator, has_quotes: self.has_quotes }
     }
 
-    /// Does `work` on all rows in pieces, and returns what it does in their order.
-    pub(super) fn in_pieces<T: Send>(&self, work: impl Fn(Range<usize>) -> T + Sync) -> Vec<T> {
-        let (rows, pieces) = (self.rows(), self.pieces());
-        in_order(pieces, |piece| work(cut(rows, pieces, piece)..cut(rows, pieces, piece + 1)))
-    }
-
     /// Returns how many pieces the rows are cut into for passes over all cells.
     pub(super) fn pieces(&self) -> usize {
         /// So many cells take longer than starting a thread.
@@ -154,43 +148,48 @@ impl Table {
         (cells / CELLS).clamp(1, most).min(self.rows().max(1))
     }
 
-    /// Makes a value of the cells of each wanted column, which `see` sees from the first to the last, unless it returns that
-    /// it needs no more; nothing of the other columns.
+    /// Has `see` see the cells of each wanted column from the first to the last, with the value of that column, unless it
+    /// returns that it needs no more.
     pub(super) fn fold_columns<'a, T: Send>(
         &'a self,
         wanted: &[bool],
-        new: impl Fn(usize) -> T + Sync,
-        see: impl Fn(&mut T, (usize, usize), Written<'a>) -> bool + Sync,
-    ) -> Vec<Option<T>> {
-        let mut values: Vec<(usize, T)> =
-            (0..wanted.len()).filter(|&column| wanted[column]).map(|column| (column, new(column))).collect();
-        // Columns that are read together need only one walk.
-        let groups = if self.pieces() == 1 { 1 } else { threads() }.min(values.len()).max(1);
-        let size = values.len().div_ceil(groups).max(1);
-        let of_groups: Vec<Mutex<&mut [(usize, T)]>> = values.chunks_mut(size).map(Mutex::new).collect();
-        share_numbers(of_groups.len(), &|group| {
-            let mut values = lock(&of_groups[group]);
-            let columns: Vec<usize> = values.iter().map(|(column, _)| *column).collect();
-            self.walk_columns(&columns, &mut |index, row, cell| see(&mut values[index].1, (row, columns[index]), cell));
-        });
-        drop(of_groups);
-        let mut all: Vec<Option<T>> = wanted.iter().map(|_| None).collect();
-        values.into_iter().for_each(|(column, value)| all[column] = Some(value));
-        all
+        values: &mut [T],
+        see: impl Fn(&mut T, (usize, usize), CellText<'a>) -> bool + Sync,
+    ) {
+        let see = &see;
+        let of_wanted = values.iter_mut().enumerate().filter(|(column, _)| wanted[*column]);
+        self.see_columns(
+            of_wanted
+                .map(|(column, value)| {
+                    let see: See<'_, 'a> = Box::new(move |row, cell| see(value, (row, column), cell));
+                    (column, see)
+                })
+                .collect(),
+        );
     }
 
-    /// Calls `see` with the cells of some columns, each by its index among them, until it needs no more of any.
-    fn walk_columns<'a>(&'a self, columns: &[usize], see: &mut dyn FnMut(usize, usize, Written<'a>) -> bool) {
-        for row in 0..self.rows() {
-            let (mut walk, mut next, mut is_open) = (self.walk(row), 0, false);
-            for (index, &column) in columns.iter().enumerate() {
-                walk.skip(column - next);
-                is_open |= see(index, row, walk.next());
-                next = column + 1;
+    /// Calls the function of each of some columns with its cells.
+    fn see_columns<'a>(&'a self, mut columns: Vec<(usize, See<'_, 'a>)>) {
+        // Columns that are read together need only one walk.
+        let groups = if self.pieces() == 1 { 1 } else { threads() }.min(columns.len()).max(1);
+        let size = columns.len().div_ceil(groups).max(1);
+        let groups: Vec<Mutex<&mut [(usize, See<'_, 'a>)]>> = columns.chunks_mut(size).map(Mutex::new).collect();
+        share_numbers(groups.len(), &|group| {
+            let mut columns = lock(&groups[group]);
+            for row in 0..self.rows() {
+                let (mut walk, mut next, mut is_open) = (self.walk(row), 0, false);
+                for (column, see) in columns.iter_mut() {
+                    walk.skip(*column - next);
+                    is_open |= see(row, walk.next().text());
+                    next = *column + 1;
+                }
+                if !is_open {
+                    break;
+                }
             }
-            if !is_open {
-                break;
-            }
-        }
+        });
     }
 }
+
+/// Sees the cell of a row; returns whether it needs more.
+type See<'s, 'a> = Box<dyn FnMut(usize, CellText<'a>) -> bool + Send + 's>;

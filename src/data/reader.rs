@@ -67,7 +67,7 @@ impl Schema {
         let roles = self.roles(table, false)?;
         check_memory(table, self, READ)?;
         let mut cells = Cells::new(self, table.rows(), 0);
-        let (notes, failures) = read_pieces(&mut cells, &Reader::new(self, table, &roles), false);
+        let (notes, failures) = read_pieces(&mut cells, (self, table, &roles), false);
         Ok(ReadRows { features: cells.features(self), failures, notes })
     }
 
@@ -89,7 +89,7 @@ impl Schema {
         check_memory(table, self, READ)?;
         let outputs = if labeled { self.target().names().len() } else { 0 };
         let mut cells = Cells::new(self, table.rows(), outputs);
-        let (notes, failures) = read_pieces(&mut cells, &Reader::new(self, table, roles), true);
+        let (notes, failures) = read_pieces(&mut cells, (self, table, roles), true);
         if let Some((_, error)) = failures.into_iter().next() {
             return Err(error);
         }
@@ -130,7 +130,7 @@ impl Schema {
 
 /// The number of a column's cells that may surprise, and the first of them: categories that training did not have, or
 /// numbers that are written in an unusual way.
-#[derive(Clone, Default)]
+#[derive(Default)]
 struct Strangers {
     count: usize,
     first: String,
@@ -155,10 +155,15 @@ impl Strangers {
 
 /// Reads the cells in pieces, on all threads. Returns notes, and the rows that cannot be read, of which each piece has one at
 /// most if it `stops` there.
-fn read_pieces(cells: &mut Cells, reader: &Reader<'_>, stops: bool) -> (Vec<String>, Vec<(usize, Error)>) {
-    let pieces: Vec<Mutex<Piece<'_>>> = cells.pieces(reader.table.pieces()).into_iter().map(Mutex::new).collect();
+fn read_pieces(
+    cells: &mut Cells,
+    (schema, table, roles): (&Schema, &Table, &[Role<'_>]),
+    stops: bool,
+) -> (Vec<String>, Vec<(usize, Error)>) {
+    let pieces: Vec<Mutex<Piece<'_>>> = cells.pieces(table.pieces()).into_iter().map(Mutex::new).collect();
     let results = in_order(pieces.len(), |index| {
-        let (mut piece, mut reader, mut failures) = (lock(&pieces[index]), reader.clone(), Vec::new());
+        let (mut piece, mut failures) = (lock(&pieces[index]), Vec::new());
+        let mut reader = Reader::new(schema, table, roles);
         for row in piece.rows.clone() {
             if let Err(error) = reader.read_row(row, &mut piece.row_mut(row)) {
                 let Row { x, codes, .. } = piece.row_mut(row);
@@ -172,17 +177,16 @@ fn read_pieces(cells: &mut Cells, reader: &Reader<'_>, stops: bool) -> (Vec<Stri
         }
         (reader.strangers, failures)
     });
-    let mut strangers = vec![Strangers::default(); reader.roles.len()];
+    let mut reader = Reader::new(schema, table, roles);
     let mut failures = Vec::new();
     for (below, more) in results {
-        strangers.iter_mut().zip(below).for_each(|(strangers, below)| strangers.append(below));
+        reader.strangers.iter_mut().zip(below).for_each(|(strangers, below)| strangers.append(below));
         failures.extend(more);
     }
-    (reader.notes(&strangers), failures)
+    (reader.notes(), failures)
 }
 
 /// Reads the rows of a table.
-#[derive(Clone)]
 struct Reader<'a> {
     schema: &'a Schema,
     table: &'a Table,
@@ -213,8 +217,8 @@ impl<'a> Reader<'a> {
             _ => Plain::None,
         };
         let plain = roles.iter().map(plain).collect();
-        let (strangers, recent) = (vec![Strangers::default(); roles.len()], vec![Recent::default(); roles.len()]);
-        Reader { schema, table, roles, strangers, plain, recent }
+        let strangers = roles.iter().map(|_| Strangers::default()).collect();
+        Reader { schema, table, roles, strangers, plain, recent: Recent::of(roles.len()) }
     }
 
     /// Reads a row, whose codes are [`NONE`] before.
@@ -363,8 +367,8 @@ impl<'a> Reader<'a> {
     }
 
     /// Returns a sentence for each column with cells that may surprise.
-    fn notes(&self, strangers: &[Strangers]) -> Vec<String> {
-        let strangers = strangers.iter().enumerate().filter(|(_, strangers)| strangers.count > 0);
+    fn notes(&self) -> Vec<String> {
+        let strangers = self.strangers.iter().enumerate().filter(|(_, strangers)| strangers.count > 0);
         let note = |(column, Strangers { count, first }): (usize, &Strangers)| {
             let name = quoted(&self.table.column_name(column));
             if let Role::Number { form, .. } | Role::Value { form, .. } = &self.roles[column] {

@@ -6,13 +6,18 @@ use super::pass::CellText;
 const SLOTS: usize = 256;
 
 /// The texts of a column that occurred last, each with what was found out about it.
-#[derive(Clone, Default)]
+#[derive(Default)]
 pub(super) struct Recent<'a> {
     /// A text has only one slot in which it may be.
     slots: Vec<Option<(&'a str, usize)>>,
 }
 
 impl<'a> Recent<'a> {
+    /// Returns those of so many columns, none of which has a text so far.
+    pub fn of(columns: usize) -> Vec<Recent<'a>> {
+        (0..columns).map(|_| Recent::default()).collect()
+    }
+
     /// Returns what was found out about a text, if it is known, or else what `find` finds out now, if anything.
     pub fn get_or(&mut self, text: &'a str, find: impl FnOnce() -> Option<usize>) -> Option<usize> {
         if self.slots.is_empty() {

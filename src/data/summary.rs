@@ -13,6 +13,7 @@ use super::table::Table;
 use super::time::{ORDERS, TimeForm, TimeNotation, is_time, is_time_in};
 use crate::base::error::Result;
 use crate::base::memory::Growth;
+use crate::base::parallel::{cut, in_order};
 use crate::base::text::quoted;
 
 /// The different cells of a column, trimmed, in alphabetical order.
@@ -131,9 +132,10 @@ const EMPTY: Summary = Summary {
 /// Counts the cells of every column that is not ignored.
 pub(super) fn summaries(table: &Table) -> Vec<Summary> {
     let ignored: Vec<bool> = (0..table.columns()).map(|column| table.ignores(column)).collect();
-    let mut pieces = table.in_pieces(|rows| summaries_of(table, &ignored, rows)).into_iter();
-    let mut summaries = pieces.next().unwrap_or_default();
-    for piece in pieces {
+    let (rows, pieces) = (table.rows(), table.pieces());
+    let rows_of = |piece| cut(rows, pieces, piece)..cut(rows, pieces, piece + 1);
+    let mut summaries = vec![EMPTY; table.columns()];
+    for piece in in_order(pieces, |piece| summaries_of(table, &ignored, rows_of(piece))) {
         summaries.iter_mut().zip(&piece).for_each(|(summary, below)| summary.append(below));
     }
     for (column, summary) in summaries.iter_mut().enumerate() {
@@ -148,7 +150,7 @@ pub(super) fn summaries(table: &Table) -> Vec<Summary> {
 /// Counts the cells of some rows, but for the numbers.
 fn summaries_of(table: &Table, ignored: &[bool], rows: Range<usize>) -> Vec<Summary> {
     let mut summaries = vec![EMPTY; table.columns()];
-    let mut recent = vec![Recent::default(); table.columns()];
+    let mut recent = Recent::of(table.columns());
     // A number may be a word for a missing value.
     let all_numbers = table.reading().missing_values.is_none();
     for row in rows {
@@ -181,9 +183,9 @@ pub(super) fn is_code(cell: &str) -> bool {
 /// How the numbers, dates or times of each wanted column are written.
 pub(super) fn notations(table: &Table, wanted: &[bool]) -> Vec<Option<(Notation, TimeNotation)>> {
     let reading = table.reading();
-    let new = |_| ((Notation::new(), TimeNotation::new()), Recent::default());
-    let notations = table.fold_columns(wanted, new, |((numbers, times), recent), (_, column), cell| {
-        let text = cell.text();
+    let new = |recent| ((Notation::new(), TimeNotation::new()), recent);
+    let mut notations: Vec<_> = Recent::of(wanted.len()).into_iter().map(new).collect();
+    table.fold_columns(wanted, &mut notations, |((numbers, times), recent), (_, column), text| {
         // The same once more says nothing new of times.
         if numbers.has_failed() && recent.knows(&text) {
             return true;
@@ -194,7 +196,7 @@ pub(super) fn notations(table: &Table, wanted: &[bool]) -> Vec<Option<(Notation,
         }
         !(numbers.has_failed() && times.has_failed())
     });
-    notations.into_iter().map(|notation| notation.map(|(notation, _)| notation)).collect()
+    notations.into_iter().zip(wanted).map(|((notation, _), &wanted)| wanted.then_some(notation)).collect()
 }
 
 /// The meaning of a column's cells.
@@ -216,29 +218,23 @@ pub(super) fn set_origins(table: &Table, summaries: &[Summary], meanings: &mut [
         Meaning::Text => false,
     };
     let plain = |summary: &Summary| (summary.low, summary.high);
-    let mut ranges: Vec<(f64, f64)> = summaries.iter().map(plain).collect();
     let wanted: Vec<bool> = meanings.iter().map(is_read).collect();
-    let found = table.fold_columns(
-        &wanted,
-        |column| (ranges[column], Recent::default()),
-        |(range, recent), at, cell| {
-            let cell = cell.text();
-            if recent.knows(&cell) {
-                return true;
-            }
-            let number = match &meanings[at.1] {
-                Meaning::Number(form) => form.read(&cell),
-                Meaning::Time(form) => form.seconds(&cell),
-                Meaning::Text => None,
-            };
-            if let Some(number) = number {
-                *range = (range.0.min(number), range.1.max(number));
-            }
-            true
-        },
-    );
-    ranges.iter_mut().zip(found).for_each(|(range, found)| *range = found.map_or(*range, |(found, _)| found));
-    for (meaning, (low, high)) in meanings.iter_mut().zip(ranges) {
+    let mut ranges: Vec<((f64, f64), Recent<'_>)> = summaries.iter().map(plain).zip(Recent::of(wanted.len())).collect();
+    table.fold_columns(&wanted, &mut ranges, |(range, recent), at, cell| {
+        if recent.knows(&cell) {
+            return true;
+        }
+        let number = match &meanings[at.1] {
+            Meaning::Number(form) => form.read(&cell),
+            Meaning::Time(form) => form.seconds(&cell),
+            Meaning::Text => None,
+        };
+        if let Some(number) = number {
+            *range = (range.0.min(number), range.1.max(number));
+        }
+        true
+    });
+    for (meaning, ((low, high), _)) in meanings.iter_mut().zip(ranges) {
         let middle = low + (high - low) / 2.0;
         let is_far = low < high && low.abs().max(high.abs()) > FAR * (high - low);
         match meaning {
@@ -272,11 +268,11 @@ pub(super) fn different_texts<'a>(table: &'a Table, wanted: &[bool], measured: &
         lacks_memory: false,
     };
     let wanted: Vec<bool> = wanted.iter().enumerate().map(|(i, &wanted)| wanted || measured.contains(&i)).collect();
-    let collected = table.fold_columns(&wanted, new, |to, (_, column), cell| {
+    let mut collected: Vec<Collected<'_>> = (0..wanted.len()).map(new).collect();
+    table.fold_columns(&wanted, &mut collected, |to, (_, column), text| {
         if to.lacks_memory || to.texts.len() > to.most {
             return false;
         }
-        let text = cell.text();
         if to.recent.knows(&text) || matches!(table.content(column, &text), Cell::Missing) {
             return true;
         }
@@ -288,9 +284,8 @@ pub(super) fn different_texts<'a>(table: &'a Table, wanted: &[bool], measured: &
         }
         true
     });
-    let lack = collected.iter().position(|of| of.as_ref().is_some_and(|of| of.lacks_memory));
-    let texts: Vec<Texts<'_>> =
-        collected.into_iter().map(|of| of.map(|collected| collected.texts).unwrap_or_default()).collect();
+    let lack = collected.iter().position(|of| of.lacks_memory);
+    let texts: Vec<Texts<'_>> = collected.into_iter().map(|of| of.texts).collect();
     match lack {
         None => Ok(texts),
         Some(last) => {
@@ -327,9 +322,10 @@ pub(super) fn tallies(table: &Table, wanted: &[bool]) -> Vec<Option<Tally>> {
         let number = if is_numeric(text) { NUMBER } else { 0 };
         missing | number | ORDERS.into_iter().enumerate().map(time).sum::<usize>()
     };
-    let new = |_| ([0; MASKS.len()], [None; MASKS.len()], 0, Recent::default());
-    let folded = table.fold_columns(wanted, new, |(counts, strays, any_times, recent), (row, column), cell| {
-        let kinds = recent.get_or_of(&cell.text(), |text| Some(kinds(column, text))).unwrap_or(MISSING);
+    let new = |recent| ([0; MASKS.len()], [None; MASKS.len()], 0, recent);
+    let mut folded: Vec<_> = Recent::of(wanted.len()).into_iter().map(new).collect();
+    table.fold_columns(wanted, &mut folded, |(counts, strays, any_times, recent), (row, column), text| {
+        let kinds = recent.get_or_of(&text, |text| Some(kinds(column, text))).unwrap_or(MISSING);
         *any_times += usize::from(kinds >= TIME);
         if kinds & MISSING == 0 {
             for (mask, (count, stray)) in MASKS.into_iter().zip(counts.iter_mut().zip(strays)) {
@@ -345,7 +341,7 @@ pub(super) fn tallies(table: &Table, wanted: &[bool]) -> Vec<Option<Tally>> {
         let most = (1..MASKS.len()).rev().max_by_key(|&index| counts[index]).unwrap_or(1);
         Tally { numbers: counts[0], stray_number: strays[0], times: counts[most], stray_time: strays[most], any_times }
     };
-    folded.into_iter().map(|of| of.map(tally)).collect()
+    folded.into_iter().zip(wanted).map(|(of, &wanted)| wanted.then(|| tally(of))).collect()
 }
 
 /// Returns the words that usually stand for a missing cell, but are so frequent in a column of texts that they are
@@ -363,24 +359,21 @@ pub(super) fn frequent_words(table: &Table, summaries: &[Summary]) -> Result<Vec
         return Ok(Vec::new());
     }
     let texts = different_texts(table, &wanted, &[])?;
-    let counts = table.fold_columns(
-        &wanted,
-        |_| [("NA", 0), ("None", 0)],
-        |counts, _, cell| {
-            let text = cell.text();
-            let known = counts.iter_mut().find(|(word, _)| *word == text.trim());
-            known.into_iter().for_each(|(_, count)| *count += 1);
-            true
-        },
-    );
+    let mut counts = vec![[("NA", 0), ("None", 0)]; wanted.len()];
+    table.fold_columns(&wanted, &mut counts, |counts, _, text| {
+        let known = counts.iter_mut().find(|(word, _)| *word == text.trim());
+        known.into_iter().for_each(|(_, count)| *count += 1);
+        true
+    });
     let mut frequent = Vec::new();
     // Dates, and numbers however they are written, are no texts.
     let is_measured = |texts: &Texts<'_>| {
         let measured = texts.iter().filter(|text| is_numeric(text) || is_time(text));
         measured.count() * 2 > texts.len()
     };
-    let counts = counts.into_iter().enumerate().filter_map(|(column, counts)| Some((column, counts?)));
-    for (column, counts) in counts.filter(|&(column, _)| !is_measured(&texts[column])) {
+    for (column, counts) in
+        counts.iter().enumerate().filter(|&(column, _)| wanted[column] && !is_measured(&texts[column]))
+    {
         let (texts, filled) = (texts[column].len(), summaries[column].filled());
         let is_frequent = |count: usize| count >= 2 && count * 2 * texts >= filled;
         let words = counts.iter().filter(|&&(_, count)| is_frequent(count));
