@@ -162,8 +162,8 @@ pub(crate) fn share_numbers(count: usize, work: &(dyn Fn(usize) + Sync)) {
     beside(threads().min(count), &take, &mut { take });
 }
 
-/// Runs `lead` on this thread, given the number of others that could be started, each of which runs `help` with a number of
-/// its own, from 0. They are `threads` together.
+/// Runs `lead` on this thread, given the number of others that could be started, and `help` on those, with their
+/// numbers from 0. Together they are at most so many `threads`.
 fn beside(threads: usize, help: &(dyn Fn(usize) + Sync), lead: &mut dyn FnMut(usize)) {
     thread::scope(|scope| {
         let helpers = (1..threads).take_while(|&number| spawn(scope, move || help(number - 1))).count();

@@ -148,8 +148,8 @@ impl Table {
         (cells / CELLS).clamp(1, most).min(self.rows().max(1))
     }
 
-    /// Has `see` see the cells of each wanted column from the first to the last, with the value of that column, unless it
-    /// returns that it needs no more.
+    /// Has `see` see the cells of each wanted column, with the value of that column, from the first to the last, unless
+    /// it returns that it needs no more.
     pub(super) fn fold_columns<'a, T: Send>(
         &'a self,
         wanted: &[bool],
@@ -157,15 +157,11 @@ impl Table {
         see: impl Fn(&mut T, (usize, usize), CellText<'a>) -> bool + Sync,
     ) {
         let see = &see;
-        let of_wanted = values.iter_mut().enumerate().filter(|(column, _)| wanted[*column]);
-        self.see_columns(
-            of_wanted
-                .map(|(column, value)| {
-                    let see: See<'_, 'a> = Box::new(move |row, cell| see(value, (row, column), cell));
-                    (column, see)
-                })
-                .collect(),
-        );
+        let mut columns: Vec<(usize, See<'_, 'a>)> = Vec::new();
+        for (column, value) in values.iter_mut().enumerate().filter(|(column, _)| wanted[*column]) {
+            columns.push((column, Box::new(move |row, cell| see(value, (row, column), cell))));
+        }
+        self.see_columns(columns);
     }
 
     /// Calls the function of each of some columns with its cells.

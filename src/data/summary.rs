@@ -371,9 +371,8 @@ pub(super) fn frequent_words(table: &Table, summaries: &[Summary]) -> Result<Vec
         let measured = texts.iter().filter(|text| is_numeric(text) || is_time(text));
         measured.count() * 2 > texts.len()
     };
-    for (column, counts) in
-        counts.iter().enumerate().filter(|&(column, _)| wanted[column] && !is_measured(&texts[column]))
-    {
+    let are_words = |column: usize| wanted[column] && !is_measured(&texts[column]);
+    for (column, counts) in counts.iter().enumerate().filter(|&(column, _)| are_words(column)) {
         let (texts, filled) = (texts[column].len(), summaries[column].filled());
         let is_frequent = |count: usize| count >= 2 && count * 2 * texts >= filled;
         let words = counts.iter().filter(|&&(_, count)| is_frequent(count));
