@@ -14,7 +14,6 @@ mod splits;
 #[path = "../support/mod.rs"]
 mod support;
 mod tables;
-mod threads;
 mod twins;
 mod unseen;
 
