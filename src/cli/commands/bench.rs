@@ -283,7 +283,7 @@ fn members(json: bool, out: &mut dyn Write) -> Result<(), Failure> {
 /// Measures a step and a prediction of networks so small that products are the least part of it.
 fn small(json: bool, out: &mut dyn Write) -> Result<(), Failure> {
     const BATCH: usize = 16;
-    // As many as flowers in the iris data, and ten steps in an epoch.
+    // Ten steps in an epoch, about as many as of the 150 flowers of iris.
     const EXAMPLES: usize = 10 * BATCH;
     const EPOCHS: usize = 100;
     let mut rng = Rng::new(0);

@@ -3,8 +3,10 @@
 //! ```text
 //! columns of C, as many as make a block of B that the second-level cache holds
 //!   depth, as much as makes such a block  B is read in place, or packed if that pays
-//!     rows of C, as many as a tile has    A is read in place, or its rows are copied if that pays
-//!       panels of B                       the kernel
+//!     rows of C, as many as the first-level cache keeps until the epilogue: a band
+//!                                         A is read in place, or its rows are copied if that pays
+//!       strips of a tile's height, panels of B
+//!                                         the kernel
 //!     the epilogue, once the depth is done
 //! ```
 
@@ -90,7 +92,7 @@ impl Task for Product<'_> {
         }
         let panels = Panels { rows: Lines { data: b.data, stride: b.stride }, step: vectors * L::COUNT };
         if rows == 1 {
-            // There is nothing to cut: a prediction of a small network takes as long as that.
+            // There is nothing to cut, which would take longer than the product of a small network.
             let lines = Lines { data: a.data, stride: a.stride };
             let a = Left { lines, transposed: a.transposed };
             let c = &mut c[..columns];
