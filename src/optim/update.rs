@@ -70,8 +70,11 @@ impl Part<'_> {
     }
 }
 
-/// Parameters that are updated at once: the widest vector. The compiler would take several vectors at once, and leave
-/// the whole of a small tensor to be updated one by one.
+/// As many parameters as the compiler updates at a time, by four of the widest vectors.
+const BLOCK: usize = 64;
+/// The fewest parameters that are updated so.
+const MANY: usize = 256;
+/// Others are updated by the widest vector: one by one, a small tensor would take longer than all else in a step.
 const GROUP: usize = 16;
 
 struct Pass<'a, U, B, const N: usize> {
@@ -87,41 +90,57 @@ impl<U: Update<N>, B: Before, const N: usize> Vectorized for Pass<'_, U, B, N> {
 
     #[inline(always)]
     fn run(self) -> bool {
-        let Pass { update, before, parameters, gradient, mut moments } = self;
-        // A second copy of the loop would be for nothing where code is compiled for size.
-        let whole = if cfg!(feature = "simd") { parameters.len() / GROUP * GROUP } else { 0 };
-        let mut largest = 0;
-        for start in (0..whole).step_by(GROUP) {
-            let moments = moments.each_mut().map(|moment| &mut moment[start..][..GROUP]);
-            let (parameters, gradient) = (&mut parameters[start..][..GROUP], &gradient[start..][..GROUP]);
-            largest = largest.max(pass(update, before, parameters, gradient, moments));
+        let blocks = match self.parameters.len() {
+            // More copies of the loop would be for nothing where code is compiled for size.
+            count if cfg!(not(feature = "simd")) => count,
+            ..MANY => 0,
+            count => count / BLOCK * BLOCK,
+        };
+        let (many, mut rest) = self.split_at(blocks);
+        let mut largest = many.update();
+        // A loop that might be long would be vectorized over the groups, with gathers of every 16th number.
+        for _ in 0..rest.parameters.len() % MANY / GROUP {
+            let (group, after) = rest.split_at(GROUP);
+            largest = largest.max(group.update());
+            rest = after;
         }
-        let moments = moments.map(|moment| &mut moment[whole..]);
-        largest = largest.max(pass(update, before, &mut parameters[whole..], &gradient[whole..], moments));
-        largest < f32::INFINITY.to_bits() << 1
+        largest.max(rest.update()) < f32::INFINITY.to_bits() << 1
     }
 }
 
-/// Updates some parameters; returns the bits of the largest, without its sign.
-#[inline(always)]
-fn pass<const N: usize>(
-    update: impl Update<N>,
-    before: impl Before,
-    parameters: &mut [f32],
-    gradient: &[f32],
-    moments: [&mut [f32]; N],
-) -> u32 {
-    // With all lengths known to be one, no access is checked.
-    let count = parameters.len();
-    let gradient = &gradient[..count];
-    let mut moments = moments.map(|moment| &mut moment[..count]);
-    let mut largest = 0;
-    for i in 0..count {
-        let (w, g) = before.adjust(parameters[i], gradient[i]);
-        let updated = update.apply(w, g, moments.each_mut().map(|moment| &mut moment[i]));
-        parameters[i] = updated;
-        // Without their signs, numbers are ordered as their bits are.
-        largest = largest.max(updated.to_bits() << 1);
+impl<'a, U: Update<N>, B: Before, const N: usize> Pass<'a, U, B, N> {
+    #[inline(always)]
+    fn split_at(self, count: usize) -> (Self, Self) {
+        let Pass { update, before, parameters, gradient, moments } = self;
+        let (parameters, other_parameters) = parameters.split_at_mut(count);
+        let (gradient, other_gradient) = gradient.split_at(count);
+        let (mut first, mut other): ([&'a mut [f32]; N], [&'a mut [f32]; N]) =
+            (std::array::from_fn(|_| &mut [][..]), std::array::from_fn(|_| &mut [][..]));
+        for (i, moment) in moments.into_iter().enumerate() {
+            (first[i], other[i]) = moment.split_at_mut(count);
+        }
+        (
+            Pass { update, before, parameters, gradient, moments: first },
+            Pass { update, before, parameters: other_parameters, gradient: other_gradient, moments: other },
+        )
     }
-    largest
+
+    /// Updates the parameters; returns the bits of the largest, without its sign.
+    #[inline(always)]
+    fn update(self) -> u32 {
+        let Pass { update, before, parameters, gradient, moments } = self;
+        // With all lengths known to be one, no access is checked.
+        let count = parameters.len();
+        let gradient = &gradient[..count];
+        let mut moments = moments.map(|moment| &mut moment[..count]);
+        let mut largest = 0;
+        for i in 0..count {
+            let (w, g) = before.adjust(parameters[i], gradient[i]);
+            let updated = update.apply(w, g, moments.each_mut().map(|moment| &mut moment[i]));
+            parameters[i] = updated;
+            // Without their signs, numbers are ordered as their bits are.
+            largest = largest.max(updated.to_bits() << 1);
+        }
+        largest
+    }
 }
