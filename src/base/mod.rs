@@ -7,6 +7,7 @@ pub(crate) mod history;
 pub(crate) mod math;
 pub(crate) mod memory;
 pub(crate) mod names;
+mod pace;
 pub(crate) mod parallel;
 pub(crate) mod rng;
 pub(crate) mod sort;

@@ -27,7 +27,8 @@
 //!
 //! Sharing can cost more than it gains: when another program holds up a core, the leader waits for a piece that a
 //! sleeping thread has claimed. [`Balance`] compares the time a job took with the time that one thread would have
-//! needed, and has the leader work alone for a while if too much was lost.
+//! needed, and has the leader work alone for a while if too much was lost. It does not see that all pieces take longer
+//! because they are shared: [`Pace`] compares whole rounds.
 //!
 //! # Why not otherwise
 //!
@@ -46,6 +47,7 @@ use std::time::Duration;
 
 use super::clock::Clock;
 use super::memory::threads_beside;
+use super::pace::Pace;
 
 static THREADS: AtomicUsize = AtomicUsize::new(0);
 /// More threads than any device has.
@@ -183,6 +185,9 @@ pub(crate) struct Team<'t, J> {
     board: &'t Board<J>,
     size: usize,
     balance: Balance,
+    pace: Pace,
+    /// Whether this round is the leader's alone.
+    alone: bool,
 }
 
 /// The state that leader and helpers share.
@@ -216,7 +221,7 @@ pub(crate) fn team<J: Copy + Send, R>(
     };
     thread::scope(|scope| {
         // Dropping the team dismisses the helpers even after a panic: the scope waits for them.
-        let mut team = Team { work, board, size: 1, balance: Balance::new() };
+        let mut team = Team { work, board, size: 1, balance: Balance::new(), pace: Pace::new(), alone: false };
         team.size += board.helpers.iter().take_while(|me| spawn(scope, || board.help(me, work))).count();
         lead(&mut team)
     })
@@ -225,7 +230,21 @@ pub(crate) fn team<J: Copy + Send, R>(
 impl<J: Copy> Team<'_, J> {
     /// Returns the number of threads that share the next job: 1 while sharing does not pay.
     pub(crate) fn size(&mut self) -> usize {
-        if self.balance.is_alone() { 1 } else { self.size }
+        if self.alone || self.balance.is_alone() { 1 } else { self.size }
+    }
+
+    /// Runs one of many rounds of jobs that have the same `amount` of work, except for a few: shared, or by the leader
+    /// alone, whichever was faster of late.
+    pub(crate) fn round<R>(&mut self, amount: usize, run: impl FnOnce(&mut Self) -> R) -> R {
+        if self.size() < 2 {
+            return run(self);
+        }
+        self.alone = !self.pace.is_shared();
+        let start = Clock::start();
+        let result = run(self);
+        self.pace.weigh(amount, start.elapsed());
+        self.alone = false;
+        result
     }
 
     /// Runs all pieces of a job. The leader calls `between` after each piece of its own, while it waits for the others,

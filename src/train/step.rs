@@ -315,6 +315,16 @@ impl<'a> Shared<'a> {
         number: u64,
         batch: Range<usize>,
     ) -> Result<f64, String> {
+        team.round(batch.len(), |team| self.step_of(team, optimizer, number, batch))
+    }
+
+    fn step_of(
+        &self,
+        team: &mut Team<'_, Task>,
+        optimizer: &mut Optimizer,
+        number: u64,
+        batch: Range<usize>,
+    ) -> Result<f64, String> {
         let examples = batch.len();
         let (loss, blocks) = self.passes(team, number, batch, examples);
         let (loss, mut finite) = (loss / examples as f64, true);
