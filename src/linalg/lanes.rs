@@ -222,7 +222,7 @@ pub(crate) fn run_on<T: Task>(isa: Isa, task: T) -> T::Output {
         #[cfg(target_arch = "x86_64")]
         Isa::Sse2 => x86::Sse2::call(task),
         #[cfg(all(target_arch = "aarch64", target_feature = "neon"))]
-        Isa::Neon => arm::Neon::call(task),
+        Isa::Neon => neon::Neon::call(task),
         #[cfg(any(test, not(any(target_arch = "x86_64", all(target_arch = "aarch64", target_feature = "neon")))))]
         Isa::Portable => portable::Portable::call(task),
         _ => unreachable!("{isa} is not available"),
@@ -288,6 +288,10 @@ macro_rules! basics {
         }
     };
 }
+
+// After the macro, which it uses.
+#[cfg(all(target_arch = "aarch64", target_feature = "neon"))]
+mod neon;
 
 #[cfg(target_arch = "x86_64")]
 mod x86 {
@@ -454,42 +458,6 @@ mod x86 {
             let [Sse2(mut a), Sse2(mut b), Sse2(mut c), Sse2(mut d)] = [square[0], square[1], square[2], square[3]];
             unsafe { _MM_TRANSPOSE4_PS(&mut a, &mut b, &mut c, &mut d) };
             (square[0], square[1], square[2], square[3]) = (Sse2(a), Sse2(b), Sse2(c), Sse2(d));
-            square
-        }
-    }
-}
-
-#[cfg(all(target_arch = "aarch64", target_feature = "neon"))]
-mod arm {
-    use super::{Lanes, Task};
-    use std::arch::aarch64::*;
-
-    #[derive(Clone, Copy)]
-    pub(super) struct Neon(float32x4_t);
-
-    // SAFETY, for every block here: NEON is part of the target, and the slices are as long as what is read or written.
-    impl Lanes for Neon {
-        const COUNT: usize = 4;
-        const ROWS: usize = if cfg!(feature = "simd") { 12 } else { 2 };
-        const TALLEST: usize = if cfg!(feature = "simd") { 12 } else { 2 };
-        const STEPS: usize = 1;
-        const BLOCK: usize = 64 * 1024;
-
-        basics!(Neon: vdupq_n_f32, vld1q_f32, vst1q_f32);
-        #[inline(always)]
-        fn mul_add(self, factor: Self, addend: Self) -> Self {
-            Neon(unsafe { vfmaq_f32(addend.0, self.0, factor.0) })
-        }
-
-        #[inline(always)]
-        fn transpose(mut square: [Self; 16]) -> [Self; 16] {
-            let [Neon(a), Neon(b), Neon(c), Neon(d)] = [square[0], square[1], square[2], square[3]];
-            unsafe {
-                let (ac, bd) = (vzip1q_f32(a, c), vzip1q_f32(b, d));
-                (square[0], square[1]) = (Neon(vzip1q_f32(ac, bd)), Neon(vzip2q_f32(ac, bd)));
-                let (ac, bd) = (vzip2q_f32(a, c), vzip2q_f32(b, d));
-                (square[2], square[3]) = (Neon(vzip1q_f32(ac, bd)), Neon(vzip2q_f32(ac, bd)));
-            }
             square
         }
     }
