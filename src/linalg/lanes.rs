@@ -162,6 +162,20 @@ pub(crate) trait Lanes: Copy {
         Self::transpose(square)
     }
 
+    /// Stores a square at the start of `COUNT` lines, which are `stride` apart.
+    ///
+    /// # Panics
+    /// If they are too small.
+    #[inline(always)]
+    fn store_square(square: [Self; 16], to: &mut [f32], stride: usize) {
+        check_lines(to.len(), stride, Self::COUNT, Self::COUNT);
+        let first = to.as_mut_ptr();
+        for i in 0..Self::COUNT {
+            // SAFETY: checked above.
+            square[i].store(unsafe { std::slice::from_raw_parts_mut(first.wrapping_add(i * stride), Self::COUNT) });
+        }
+    }
+
     /// Returns the first `COUNT` numbers of a slice, and zeros if it is too short.
     #[inline(always)]
     fn load_partial(from: &[f32]) -> Self {

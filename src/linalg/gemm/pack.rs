@@ -36,13 +36,27 @@ impl Packing<'_> {
     /// Copies row by row, the order in which memory is read fastest.
     #[inline(always)]
     fn copy<L: Lanes>(self, step: usize) {
+        let width = self.width;
         for (k, row) in self.depth.enumerate() {
-            let row = &self.b.data[row * self.b.stride..][self.columns.clone()];
-            for (panel, row) in row.chunks(self.width).enumerate() {
-                let to = &mut self.packed[panel * step + k * self.width..];
-                for (v, part) in row.chunks(L::COUNT).enumerate() {
-                    load::<L>(part).store(&mut to[v * L::COUNT..]);
+            let mut row = &self.b.data[row * self.b.stride..][self.columns.clone()];
+            let mut start = k * width;
+            if width == 2 * L::COUNT {
+                // Almost all panels have two vectors, which need no loop.
+                let whole = row.chunks_exact(2 * L::COUNT);
+                row = whole.remainder();
+                for from in whole {
+                    let to = &mut self.packed[start..][..2 * L::COUNT];
+                    let second = L::load(&from[L::COUNT..]);
+                    L::load(from).store(to);
+                    second.store(&mut to[L::COUNT..]);
+                    start += step;
                 }
+            }
+            for from in row.chunks(width) {
+                for (from, to) in from.chunks(L::COUNT).zip(self.packed[start..].chunks_exact_mut(L::COUNT)) {
+                    load::<L>(from).store(to);
+                }
+                start += step;
             }
         }
     }
@@ -55,29 +69,28 @@ impl Packing<'_> {
             let column = first - columns.start;
             let panel = &mut packed[column / width * step + column % width..];
             let count = L::COUNT.min(columns.end - first);
-            for k in depth.clone().step_by(L::COUNT) {
-                let to = &mut panel[(k - depth.start) * width..];
-                let ks = k..depth.end.min(k + L::COUNT);
+            let squares = if count == L::COUNT { depth.len() / L::COUNT } else { 0 };
+            let lines = Lines { data: &b.data[first * b.stride..], stride: b.stride };
+            let (mut k, mut to) = (depth.start, 0);
+            for _ in 0..squares {
+                L::store_square(L::load_transposed(lines.from(k)), &mut panel[to..], width);
+                (k, to) = (k + L::COUNT, to + L::COUNT * width);
+            }
+            while k < depth.end {
+                let rest = (depth.end - k).min(L::COUNT);
                 // Constant bounds let the square live in registers.
                 let mut square = [L::splat(0.0); 16];
-                if count == L::COUNT && ks.len() == L::COUNT {
-                    square = L::load_transposed(Lines { data: &b.data[first * b.stride + k..], stride: b.stride });
-                    for i in 0..L::COUNT {
-                        square[i].store(&mut to[i * width..]);
-                    }
-                } else {
-                    for i in 0..L::COUNT {
-                        // Any column serves as padding.
-                        let column = first + i.min(count - 1);
-                        square[i] = L::load_partial(&b.data[column * b.stride..][ks.clone()]);
-                    }
-                    square = L::transpose(square);
-                    for i in 0..L::COUNT {
-                        if i < ks.len() {
-                            square[i].store(&mut to[i * width..]);
-                        }
+                for i in 0..L::COUNT {
+                    // Any column serves as padding.
+                    square[i] = L::load_partial(&lines.from(i.min(count - 1) * b.stride + k).data[..rest]);
+                }
+                square = L::transpose(square);
+                for i in 0..L::COUNT {
+                    if i < rest {
+                        square[i].store(&mut panel[to + i * width..]);
                     }
                 }
+                (k, to) = (k + rest, to + rest * width);
             }
         }
     }
