@@ -22,8 +22,11 @@ pub(crate) trait Lanes: Copy {
     const ROWS: usize;
     /// The same for tiles one vector wide.
     const TALLEST: usize;
-    /// Rows of B in a turn of the loop over the depth: 4, or 1 where the addresses of more would not fit the registers.
-    const STEPS: usize;
+    /// `ROWS` if A is read by its rows. It is less for an instruction set that multiplies by lanes, numbers of A where
+    /// they are in a register: each row then needs one. Columns of A need fewer, so it pays to copy long rows as columns.
+    const LOW: usize = Self::ROWS;
+    /// Rows of B in a turn of `multiply`'s loop: 4, or 1 where the addresses of more would not fit the registers.
+    const STEPS: usize = 1;
     /// Numbers in a block of B: as many as the second-level cache of such processors has room for.
     const BLOCK: usize;
 
@@ -323,7 +326,6 @@ mod x86 {
         const COUNT: usize = 16;
         const ROWS: usize = 14;
         const TALLEST: usize = 14;
-        const STEPS: usize = 1;
         const BLOCK: usize = 256 * 1024;
 
         basics!(Avx512: _mm512_set1_ps, _mm512_loadu_ps, _mm512_storeu_ps, target_feature(enable = "avx512f,avx512vl,avx512bw,avx512dq,avx2,fma"));
@@ -457,7 +459,6 @@ mod x86 {
         const COUNT: usize = 4;
         const ROWS: usize = if cfg!(feature = "simd") { 4 } else { 2 };
         const TALLEST: usize = if cfg!(feature = "simd") { 8 } else { 2 };
-        const STEPS: usize = 1;
         const BLOCK: usize = 64 * 1024;
 
         basics!(Sse2: _mm_set1_ps, _mm_loadu_ps, _mm_storeu_ps);

@@ -4,7 +4,8 @@
 //! columns of C, as many as make a block of B that the second-level cache holds
 //!   depth, as much as makes such a block  B is read in place, or packed if that pays
 //!     rows of C, as many as the first-level cache keeps until the epilogue: a band
-//!                                         A is read in place, or its rows are copied if that pays
+//!                                         A is read in place, or its rows are copied if that pays, as columns for
+//!                                         instruction sets that multiply by lanes
 //!       strips of a tile's height, panels of B
 //!                                         the kernel
 //!     the epilogue, once the depth is done
@@ -24,32 +25,38 @@ const DEPTH: usize = 256;
 /// Between rows of the strip of A if it is copied: not a power of 2, which would put them all into one set of the
 /// cache.
 const STRIDE: usize = DEPTH + 16;
+/// Panels of B from which on it pays to copy a strip of A, which each of them reads.
+const LONG: usize = 8;
 /// Entries of C between two calls of the epilogue: half of a first-level cache.
 const BAND: usize = 4096;
 
 /// How rows are cut into strips: of even heights that are about equal, so that no strip is left with few rows, first
 /// the taller ones; then an odd row by itself.
 struct Strips {
-    /// Half the height of the lower strips; the taller ones have two rows more.
-    pairs: usize,
+    /// The height of the lower strips, and how many rows more the taller ones have.
+    low: usize,
+    step: usize,
     taller_end: usize,
     even_end: usize,
     rows: usize,
 }
 
 impl Strips {
-    fn of(rows: usize, tallest: usize) -> Self {
-        let pairs = rows / 2;
-        let count = pairs.div_ceil(tallest / 2).max(1);
-        Strips { pairs: pairs / count, taller_end: pairs % count * 2 * (pairs / count + 1), even_end: 2 * pairs, rows }
+    /// Heights are multiples of `step` if the rows are, and else even.
+    fn of(rows: usize, tallest: usize, step: usize) -> Self {
+        let step = if rows.is_multiple_of(step) { step } else { 2 };
+        let steps = rows / step;
+        let count = steps.div_ceil(tallest / step).max(1);
+        let low = steps / count * step;
+        Strips { low, step, taller_end: steps % count * (low + step), even_end: steps * step, rows }
     }
 
     /// Returns the height of the strip that begins with `row`, and where the strips of its height end.
     fn at(&self, row: usize) -> (usize, usize) {
         if row < self.taller_end {
-            (2 * self.pairs + 2, self.taller_end)
+            (self.low + self.step, self.taller_end)
         } else if row < self.even_end {
-            (2 * self.pairs, self.even_end)
+            (self.low, self.even_end)
         } else {
             (1, self.rows)
         }
@@ -99,6 +106,11 @@ impl Task for Product<'_> {
             L::call(Band { rows, height: 1, vectors, depth, columns, a, b: panels, c, stride: columns, resume });
             return epilogue(c, 0..1, 0..columns);
         }
+        let (mut buffer, mut copy) = (None, None);
+        let pays = rows > L::LOW && columns >= LONG * panels.step && depth <= 2 * DEPTH;
+        if const { L::LOW < L::ROWS } && !a.transposed && pays {
+            copy = Some(buffer.insert(Buffer::take()).numbers(L::ROWS * depth));
+        }
         L::call(Block {
             product: &mut self,
             vectors,
@@ -106,7 +118,7 @@ impl Task for Product<'_> {
             depth: 0..depth,
             b: panels,
             in_place: true,
-            copy: None,
+            copy,
         });
     }
 }
@@ -129,7 +141,7 @@ impl Task for Packed<'_> {
         let size = block_depth * block_columns.min(b.columns.next_multiple_of(width));
         let mut buffer = Buffer::take();
         let (copy, packed) = buffer.numbers(L::ROWS * STRIDE + size).split_at_mut(L::ROWS * STRIDE);
-        let copied = !a.transposed && b.columns >= 8 * width;
+        let copied = !a.transposed && b.columns >= LONG * width;
         for column in (0..b.columns).step_by(block_columns) {
             let columns = column..b.columns.min(column + block_columns);
             for k in (0..a.columns).step_by(block_depth) {
@@ -164,16 +176,27 @@ impl Task for Block<'_, '_> {
     fn run<L: Lanes>(mut self) {
         let Product { a, b, ref mut c, stride, epilogue, resume } = *self.product;
         let width = self.columns.len();
-        let tallest = if self.vectors == 1 { L::TALLEST } else { (2 * L::ROWS / self.vectors).max(2) };
-        let strips = Strips::of(a.rows, tallest);
+        // An instruction set that multiplies by lanes loads four numbers of a column of A at once.
+        let (rows, step) = match a.transposed || self.copy.is_some() {
+            true if const { L::LOW < L::ROWS } => (L::ROWS, 4),
+            _ => (L::LOW, 2),
+        };
+        let tallest = if self.vectors == 1 { L::TALLEST } else { (2 * rows / self.vectors).max(2) };
+        let strips = Strips::of(a.rows, tallest, step);
         let mut row = 0;
         while row < a.rows {
             let (height, mut end) = strips.at(row);
             let mut left = Left { lines: Lines { data: a.data, stride: a.stride }, transposed: a.transposed };
             left = left.from(row, self.depth.start);
-            if let Some(copy) = &mut self.copy {
+            if let Some(copy) = &mut self.copy
+                && height > 1
+            {
                 end = row + height;
-                left.lines = copy_lines(left.lines, height, self.depth.len(), copy);
+                left = if const { L::LOW < L::ROWS } {
+                    columns_of::<L>(a, row..end, self.depth.clone(), copy)
+                } else {
+                    Left { lines: copy_lines(left.lines, height, self.depth.len(), copy), ..left }
+                };
             } else if (end - row) * width > BAND {
                 end = end.min(row + (BAND / width / height).max(1) * height);
             }
@@ -205,6 +228,21 @@ impl Task for Block<'_, '_> {
             row = end;
         }
     }
+}
+
+/// Copies these rows of A as columns, and returns the copies.
+#[inline(always)]
+fn columns_of<'a, L: Lanes>(
+    a: MatrixView<'_>,
+    rows: Range<usize>,
+    depth: Range<usize>,
+    copy: &'a mut [f32],
+) -> Left<'a> {
+    let width = rows.len().next_multiple_of(L::COUNT);
+    // The rows that follow are padding of which squares can be made.
+    let columns = rows.start..a.rows.min(rows.start + width);
+    L::call(Packing { b: a.transposed(), depth, columns, width, packed: copy });
+    Left { lines: Lines { data: copy, stride: width }, transposed: true }
 }
 
 /// Copies the start of each of these lines, and returns the copies.

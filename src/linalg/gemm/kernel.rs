@@ -79,7 +79,7 @@ impl Band<'_> {
         match rows {
             1 => 8,
             _ if columns <= L::COUNT => 1,
-            2..=7 if 2 * (rows - rows % 2) <= L::ROWS => 4,
+            2..=7 if 2 * (rows - rows % 2) <= L::LOW => 4,
             _ => 2,
         }
     }
@@ -92,8 +92,10 @@ impl Band<'_> {
         }
         if const { ROWS == 1 } || self.a.transposed {
             L::call(Tiles::<ROWS, VECTORS, true>(self));
-        } else {
+        } else if const { VECTORS == 1 || ROWS * VECTORS <= 2 * L::LOW || L::LOW == L::ROWS } {
             L::call(Tiles::<ROWS, VECTORS, false>(self));
+        } else {
+            unreachable!("a tile of {ROWS} rows that lie apart");
         }
     }
 }
@@ -110,9 +112,9 @@ impl Task for Choice<'_> {
         match (band.vectors, band.height) {
             (8, 1) => band.tiles::<L, 1, 8>(),
             (4, 1) => band.tiles::<L, 1, 4>(),
-            (4, 2) if const { L::ROWS >= 4 } => band.tiles::<L, 2, 4>(),
-            (4, 4) if const { L::ROWS >= 8 } => band.tiles::<L, 4, 4>(),
-            (4, 6) if const { L::ROWS >= 12 } => band.tiles::<L, 6, 4>(),
+            (4, 2) if const { L::LOW >= 4 } => band.tiles::<L, 2, 4>(),
+            (4, 4) if const { L::LOW >= 8 } => band.tiles::<L, 4, 4>(),
+            (4, 6) if const { L::LOW >= 12 } => band.tiles::<L, 6, 4>(),
             (2, 1) => band.tiles::<L, 1, 2>(),
             (2, 2) => band.tiles::<L, 2, 2>(),
             (2, 4) if const { L::ROWS >= 4 } => band.tiles::<L, 4, 2>(),

@@ -10,7 +10,6 @@ impl Lanes for Portable {
     const COUNT: usize = 4;
     const ROWS: usize = 4;
     const TALLEST: usize = 8;
-    const STEPS: usize = 1;
     const BLOCK: usize = 64 * 1024;
 
     #[inline(always)]
