@@ -135,13 +135,42 @@ pub(crate) fn share<I: ExactSizeIterator<Item: Send> + Send>(
     let items = Mutex::new(items);
     let next = || lock(&items).next();
     let (mut own, mut worked) = (0, Duration::ZERO);
-    thread::scope(|scope| {
-        let _ = (1..threads).all(|_| spawn(scope, || work(&mut std::iter::from_fn(next))));
+    let lead = &mut |_| {
         let spawned = start.elapsed();
         work(&mut std::iter::from_fn(next).inspect(|_| own += 1));
         worked = start.elapsed().saturating_sub(spawned);
-    });
+    };
+    beside(threads, &|_| work(&mut std::iter::from_fn(next)), lead);
     lock(&BALANCE).weigh(start.elapsed(), worked, own, all);
+}
+
+/// Runs `work` for every number below `count`, on all threads, and returns its results in their order.
+pub(crate) fn in_order<T: Default + Send>(count: usize, work: impl Fn(usize) -> T + Sync) -> Vec<T> {
+    let done: Mutex<Vec<T>> = Mutex::new((0..count).map(|_| T::default()).collect());
+    share_numbers(count, &|number| {
+        let result = work(number);
+        lock(&done)[number] = result;
+    });
+    done.into_inner().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// Runs `work` for every number below `count`, on all threads. It takes so long that it is always shared.
+pub(crate) fn share_numbers(count: usize, work: &(dyn Fn(usize) + Sync)) {
+    let next = AtomicUsize::new(0);
+    let take = |_| {
+        let numbers = std::iter::repeat_with(|| next.fetch_add(1, SeqCst));
+        numbers.take_while(|&number| number < count).for_each(work);
+    };
+    beside(threads().min(count), &take, &mut { take });
+}
+
+/// Runs `lead` on this thread, given the number of others that could be started, and `help` on those, with their
+/// numbers from 0. Together they are at most so many `threads`.
+fn beside(threads: usize, help: &(dyn Fn(usize) + Sync), lead: &mut dyn FnMut(usize)) {
+    thread::scope(|scope| {
+        let helpers = (1..threads).take_while(|&number| spawn(scope, move || help(number - 1))).count();
+        lead(helpers);
+    });
 }
 
 /// Whether sharing has paid of late. If another program holds up one core, it does not.
@@ -219,12 +248,14 @@ pub(crate) fn team<J: Copy + Send, R>(
         leader: Sleeper::default(),
         helpers: (1..threads).map(|_| Sleeper::default()).collect(),
     };
-    thread::scope(|scope| {
-        // Dropping the team dismisses the helpers even after a panic: the scope waits for them.
-        let mut team = Team { work, board, size: 1, balance: Balance::new(), pace: Pace::new(), alone: false };
-        team.size += board.helpers.iter().take_while(|me| spawn(scope, || board.help(me, work))).count();
-        lead(&mut team)
-    })
+    let (mut lead, mut result) = (Some(lead), None);
+    beside(threads, &|number| board.help(&board.helpers[number], work), &mut |helpers| {
+        // Dropping the team dismisses the helpers even after a panic: they are waited for.
+        let mut team =
+            Team { work, board, size: 1 + helpers, balance: Balance::new(), pace: Pace::new(), alone: false };
+        result = lead.take().map(|lead| lead(&mut team));
+    });
+    result.expect("a team is led")
 }
 
 impl<J: Copy> Team<'_, J> {
@@ -396,6 +427,7 @@ mod tests {
             let sum = Mutex::new(0);
             share(threads, 0..1000, |mine| *lock(&sum) += mine.sum::<usize>());
             assert_eq!(*lock(&sum), 499_500);
+            assert!(in_order(threads * 10, |i| i * i).into_iter().eq((0..threads * 10).map(|i| i * i)));
         }
     }
 

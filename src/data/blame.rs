@@ -23,7 +23,7 @@ pub(super) fn infinite(table: &Table, row: usize, column: usize, cell: &str) -> 
 }
 
 pub(super) fn stray_text(table: &Table, row: usize, column: usize) -> Error {
-    let cell = table.cells(row).nth(column).unwrap_or_default();
+    let cell = table.cell(row, column);
     let name = table.column_name(column);
     let first = row == 0 && table.header().is_none();
     let hint = match first {
@@ -48,7 +48,7 @@ pub(super) fn unlike(table: &Table, row: usize, column: usize, cell: &str, form:
 
 /// Returns the error for a column in which a comma may separate decimals or thousands.
 pub(super) fn ambiguous(table: &Table, column: usize) -> Error {
-    let cells = (0..table.rows()).filter_map(|row| Some((row, table.cells(row).nth(column)?)));
+    let cells = (0..table.rows()).map(|row| (row, table.cell(row, column)));
     let with_comma = cells.into_iter().find(|(_, cell)| cell.contains(','));
     let (row, cell) = with_comma.unwrap_or_default();
     let message = format!(

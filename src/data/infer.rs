@@ -70,7 +70,7 @@ impl Schema {
         if positions.len() + table.ignored().len() == table.columns() {
             let message = "has no feature columns besides the target: \
                  at least two columns, separated by commas, tabs or semicolons, were expected";
-            let cell = table.cells(0).next().unwrap_or_default();
+            let cell = table.cell(0, 0);
             let remedy = match table.reading().separator {
                 Some(separator) if table.columns() == 1 => {
                     format!(". The separator that was named, {separator:?}, is not in its lines")

@@ -7,9 +7,7 @@ use super::cell::{Cell, finite};
 use super::labels::{self, Content};
 use super::number::{Notation, NumberForm, Verdict, is_numeric};
 use super::schema::{ColumnKind, TargetSchema};
-use super::summary::{
-    MOST_MEASURED, Meaning, Summary, Texts, different_texts, is_code, notations, numeric_cells, time_cells,
-};
+use super::summary::{MOST_MEASURED, Meaning, Summary, Tally, Texts, different_texts, is_code, notations, tallies};
 use super::table::Table;
 use super::target::Target;
 use super::time::{DateOrder, TimeForm, TimeNotation, is_time};
@@ -79,7 +77,7 @@ impl Inference<'_> {
         let first =
             self.summaries.iter().enumerate().filter_map(|(column, summary)| Some((summary.first_missing?, column)));
         let Some((row, column)) = first.min() else { return Ok(()) };
-        let cell = self.table.cells(row).nth(column).unwrap_or_default();
+        let cell = self.table.cell(row, column);
         Err(missing(self.table, row, column, &cell, UNTRAINED))
     }
 
@@ -137,6 +135,13 @@ impl Inference<'_> {
             written.iter_mut().zip(more).for_each(|(written, more)| *written = written.take().or(more));
         }
         let mut meanings = Vec::with_capacity(table.columns());
+        let is_counted = |(column, written): (usize, &Option<(Notation, TimeNotation)>)| {
+            written.as_ref().is_some_and(|(notation, times)| {
+                let are_times = times.verdict().is_some() && !positions.contains(&column) && !numbers.contains(&column);
+                matches!(notation.verdict(decimal), Verdict::NoNumbers) && !are_times
+            })
+        };
+        let tallies = tallies(table, &written.iter().enumerate().map(is_counted).collect::<Vec<bool>>());
         for (column, written) in written.iter().enumerate() {
             let meaning = match written {
                 _ if categories.contains(&column) => Meaning::Text,
@@ -153,7 +158,9 @@ impl Inference<'_> {
                         Meaning::Number(form)
                     }
                     Verdict::Ambiguous => return Err(ambiguous(table, column)),
-                    Verdict::NoNumbers => self.time_or_text(column, times, numbers.contains(&column))?,
+                    Verdict::NoNumbers => {
+                        self.time_or_text((column, tallies[column]), times, numbers.contains(&column))?
+                    }
                 },
             };
             meanings.push(meaning);
@@ -188,7 +195,7 @@ impl Inference<'_> {
     /// Returns an error if a number of a column is infinite or beyond single precision.
     fn check_finite(&self, column: usize) -> Result<()> {
         let Some(row) = self.summaries[column].first_infinite else { return Ok(()) };
-        let cell = self.table.cells(row).nth(column).unwrap_or_default();
+        let cell = self.table.cell(row, column);
         match infinite(self.table, row, column, &cell) {
             Error::Parse { file, line, column: Some(name), message } if is_code(&cell) => {
                 let message = format!("{message}, or say --categories {name} if the column holds codes");
@@ -224,7 +231,7 @@ impl Inference<'_> {
             cell.len() == 8 && is_day && part(4..6).is_some_and(|month| (1..=12).contains(&month))
         };
         let table = self.table;
-        let mut cells = (0..table.rows()).filter_map(|row| table.cells(row).nth(column));
+        let mut cells = (0..table.rows()).map(|row| table.cell(row, column));
         if cells.all(|cell| is_date(cell.trim()) || !matches!(table.content(column, &cell), Cell::Number(_))) {
             self.notes.push(format!(
                 "the column {} is read as numbers, though its cells look like dates: written as 2024-01-31, they become \
@@ -247,21 +254,27 @@ impl Inference<'_> {
     }
 
     /// Returns the meaning of a column whose cells are not all numbers, or an error if a text in it is likely a slip.
-    fn time_or_text(&mut self, column: usize, times: &TimeNotation, is_declared: bool) -> Result<Meaning> {
+    fn time_or_text(
+        &mut self,
+        (column, tally): (usize, Option<Tally>),
+        times: &TimeNotation,
+        is_declared: bool,
+    ) -> Result<Meaning> {
         let (table, summary) = (self.table, self.summaries[column]);
         let (is_target, name) = (self.positions.contains(&column), table.column_name(column));
         if let Some((form, unsure)) = times.verdict().filter(|_| !is_target && !is_declared) {
             self.note_time(&name, &form, unsure, times.has_durations());
             return Ok(Meaning::Time(form));
         }
-        let (numbers, stray) = numeric_cells(table, column);
+        let Some(tally) = tally else { return Ok(Meaning::Text) };
+        let (numbers, stray) = (tally.numbers, tally.stray_number);
         let mostly_numbers = numbers * 2 > summary.filled();
         if mostly_numbers || summary.first_text.is_none() || is_declared || (is_target && self.wants_values()) {
             self.check_finite(column)?;
         }
         let must_be_numbers = is_declared || (is_target && self.wants_values());
         if !must_be_numbers && !mostly_numbers {
-            self.note_broken_dates(column);
+            self.note_broken_dates(column, tally);
             return Ok(Meaning::Text);
         }
         let only = |wanted: usize| (0..table.columns()).map(|column| column == wanted).collect::<Vec<bool>>();
@@ -304,13 +317,12 @@ impl Inference<'_> {
     }
 
     /// Notes that a column would be one of dates or times, but for some cells.
-    fn note_broken_dates(&mut self, column: usize) {
-        let (times, stray) = time_cells(self.table, column);
+    fn note_broken_dates(&mut self, column: usize, tally: Tally) {
+        let (times, stray) = (tally.times, tally.stray_time);
         let (name, filled) = (quoted(&self.table.column_name(column)), self.summaries[column].filled());
         if times * 2 <= filled {
-            let cells = (0..self.table.rows()).filter_map(|row| self.table.cells(row).nth(column));
             // In one form or another.
-            if cells.filter(|cell| is_time(cell)).count() * 2 > filled {
+            if tally.any_times * 2 > filled {
                 self.notes.push(format!(
                     "the column {name} has dates or times in different forms: they are read as texts (write all alike, as \
                      2024-01-31)"
@@ -318,7 +330,7 @@ impl Inference<'_> {
             }
             return;
         }
-        let stray = stray.and_then(|row| self.table.cells(row).nth(column)).unwrap_or_default();
+        let stray = stray.map(|row| self.table.cell(row, column)).unwrap_or_default();
         let cell = stray.trim();
         self.notes.push(format!(
             "the column {name} has dates or times, but its cell {} is none in the form of the others: all are read as \

@@ -321,6 +321,11 @@ impl Notation {
         Notation { possible, has_separators: false, affixes, unusual, hexadecimal: 0, cells: 0, failed: false }
     }
 
+    /// Returns whether no other cell can make it a column of numbers.
+    pub fn has_failed(&self) -> bool {
+        self.failed
+    }
+
     /// Looks at a cell that is not missing.
     pub fn observe(&mut self, cell: &str) {
         if self.failed {

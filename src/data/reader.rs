@@ -1,25 +1,27 @@
 //! Reading a table with a schema: cells become features and targets.
 
-use std::ops::Range;
+use std::sync::Mutex;
 
 use super::blame::{UNFILLED, UNLABELLED, infinite, missing, stray_text, unlike};
 use super::cell::Cell;
-use super::cells::{Cells, Row};
+use super::cells::{Cells, Piece, Row};
 use super::coded::{MISSING, NONE};
 use super::features::Features;
 use super::memory::{READ, check_memory, too_large};
 use super::number::{NumberForm, is_unusual};
+use super::pass::CellText;
 use super::reading::{Reading, Unknown};
-use super::schema::{ColumnKind, Schema, TargetSchema};
+use super::recent::Recent;
+use super::roles::Role;
+use super::schema::{Schema, TargetSchema};
 use super::span::{short, single};
 use super::table::Table;
 use super::targets::Targets;
-use super::time::TimeForm;
 use super::vocabulary::Vocabulary;
 use crate::base::error::{Error, Result};
 use crate::base::memory::is_available;
-use crate::base::sort::NameIndex;
-use crate::base::text::{counted, listed, quoted};
+use crate::base::parallel::{in_order, lock};
+use crate::base::text::{counted, quoted};
 use crate::linalg::matrix::Matrix;
 
 /// The features of a table's rows, of which some may not be readable: see [`Schema::read_rows`].
@@ -65,17 +67,7 @@ impl Schema {
         let roles = self.roles(table, false)?;
         check_memory(table, self, READ)?;
         let mut cells = Cells::new(self, table.rows(), 0);
-        let mut reader = Reader::new(self, table, &roles);
-        let mut failures = Vec::new();
-        for row in 0..table.rows() {
-            if let Err(error) = reader.read_row(row, &mut cells.row_mut(row)) {
-                let Row { x, codes, .. } = cells.row_mut(row);
-                x.fill(0.0);
-                codes.fill(NONE);
-                failures.push((row, error));
-            }
-        }
-        let notes = reader.notes();
+        let (notes, failures) = read_pieces(&mut cells, (self, table, &roles), false);
         Ok(ReadRows { features: cells.features(self), failures, notes })
     }
 
@@ -97,11 +89,10 @@ impl Schema {
         check_memory(table, self, READ)?;
         let outputs = if labeled { self.target().names().len() } else { 0 };
         let mut cells = Cells::new(self, table.rows(), outputs);
-        let mut reader = Reader::new(self, table, roles);
-        for row in 0..table.rows() {
-            reader.read_row(row, &mut cells.row_mut(row))?;
+        let (notes, failures) = read_pieces(&mut cells, (self, table, roles), true);
+        if let Some((_, error)) = failures.into_iter().next() {
+            return Err(error);
         }
-        let notes = reader.notes();
         let values = std::mem::take(&mut cells.targets);
         let targets = match self.target() {
             TargetSchema::Classes { .. } => {
@@ -135,137 +126,64 @@ impl Schema {
         }
         Ok(words)
     }
-
-    /// Returns the role of each column of a table.
-    fn roles(&self, table: &Table, labeled: bool) -> Result<Vec<Role<'_>>> {
-        let (features, targets) = self.locate(table, labeled)?;
-        Ok(self.roles_of(features, targets, table.columns()))
-    }
-
-    /// Returns the role of each of `columns` columns, given the indices of the features and of the targets among them.
-    fn roles_of(&self, features: Vec<usize>, targets: Vec<usize>, columns: usize) -> Vec<Role<'_>> {
-        let mut roles: Vec<Role<'_>> = (0..columns).map(|_| Role::Unused).collect();
-        let (mut numbers, mut coded) = (0, 0);
-        for (column, index) in self.columns().iter().zip(features) {
-            let (marks, start) = (column.marks_missing, numbers);
-            roles[index] = if let ColumnKind::Categories(names) = &column.kind {
-                coded += 1;
-                Role::Category { code: coded - 1, known: Vocabulary::new(names, "category"), marks }
-            } else {
-                numbers += column.width();
-                let inputs = start..numbers;
-                match &column.kind {
-                    ColumnKind::Number(form) => Role::Number { inputs, form, marks },
-                    ColumnKind::Time(form) => Role::Time { inputs, form, marks },
-                    ColumnKind::Categories(_) => Role::Unused,
-                }
-            };
-        }
-        for (target, index) in targets.into_iter().enumerate() {
-            let class = |classes| Role::Class { target, known: Vocabulary::new(classes, "class") };
-            roles[index] = match self.target() {
-                TargetSchema::Classes { classes, .. } => class(classes),
-                TargetSchema::Labels { classes, .. } => class(&classes[target]),
-                TargetSchema::Values { .. } => Role::Value { target, form: &self.target_forms()[target] },
-            };
-        }
-        roles
-    }
-
-    /// Returns the indices of the features and of the targets in a table.
-    fn locate(&self, table: &Table, labeled: bool) -> Result<(Vec<usize>, Vec<usize>)> {
-        let features: Vec<&String> = self.columns().iter().map(|column| &column.name).collect();
-        match table.header() {
-            Some(header) if self.is_named() && !self.is_other_numbering(header) => {
-                let indices = NameIndex::new(header);
-                let targets: Vec<&String> = self.target().names().iter().filter(|_| labeled).collect();
-                let wanted = features.iter().chain(&targets);
-                let absent: Vec<&&String> = wanted.filter(|name| indices.find(name).is_none()).collect();
-                if !absent.is_empty() {
-                    let message = format!("lacks the columns {}; it has {}", listed(&absent), listed(header));
-                    return Err(Error::format(table.file(), message));
-                }
-                let find = |names: &[&String]| names.iter().filter_map(|name| indices.find(name)).collect();
-                Ok((find(&features), find(&targets)))
-            }
-            header => self.locate_by_position(table, header.unwrap_or_default(), labeled),
-        }
-    }
-
-    /// Returns whether a header has nothing but numbers, none of which is a column's name: those of an export that lost
-    /// the names.
-    fn is_other_numbering(&self, header: &[String]) -> bool {
-        let is_known = |name: &String| {
-            self.columns().iter().any(|column| column.name == *name) || self.target().names().contains(name)
-        };
-        header.iter().all(|name| name.parse::<f64>().is_ok() && !is_known(name))
-    }
-
-    fn locate_by_position(&self, table: &Table, header: &[String], labeled: bool) -> Result<(Vec<usize>, Vec<usize>)> {
-        let (targets, ignored) = (self.target_positions(), self.ignored_positions());
-        let given = self.columns().len() + ignored.len();
-        let total = given + targets.len();
-        let is_feature = |index: &usize| !targets.contains(index) && !ignored.contains(index);
-        let features: Vec<usize> = match table.columns() {
-            columns if columns == total => (0..total).filter(is_feature).collect(),
-            columns if columns == given && !labeled => {
-                let unlabeled = (0..total).filter(|index| !targets.contains(index));
-                unlabeled.enumerate().filter(|(_, index)| is_feature(index)).map(|(index, _)| index).collect()
-            }
-            columns => {
-                let names: Vec<&String> = self.columns().iter().map(|column| &column.name).collect();
-                let without = if labeled { String::new() } else { format!(", or {given} without the targets") };
-                let without = match ignored.len() {
-                    0 => without,
-                    ignored => format!("{without}, {ignored} of them to be ignored"),
-                };
-                let (names, targets) = (listed(&names), listed(self.target().names()));
-                let message = format!(
-                    "has {columns} columns, where {total} were expected{without}: the features {names} and the targets \
-                     {targets}"
-                );
-                return Err(Error::format(table.file(), message));
-            }
-        };
-        // A first line of texts alone passes for a header, and would silently be lost.
-        let is_category =
-            |kind: &ColumnKind, text| matches!(kind, ColumnKind::Categories(names) if names.contains(text));
-        let mut columns = self.columns().iter().zip(&features);
-        if columns.any(|(column, &index)| header.get(index).is_some_and(|name| is_category(&column.kind, name))) {
-            let message =
-                "has data where a header was expected, in the first line: put a line of column names above it";
-            return Err(Error::format(table.file(), message));
-        }
-        Ok((features, if labeled { targets.to_vec() } else { Vec::new() }))
-    }
-}
-
-/// The use of a table's column: the indices of its inputs among those that are not of categories, or the index of its
-/// code.
-enum Role<'a> {
-    Unused,
-    Number { inputs: Range<usize>, form: &'a NumberForm, marks: bool },
-    Time { inputs: Range<usize>, form: &'a TimeForm, marks: bool },
-    Category { code: usize, known: Vocabulary<'a>, marks: bool },
-    Class { target: usize, known: Vocabulary<'a> },
-    Value { target: usize, form: &'a NumberForm },
 }
 
 /// The number of a column's cells that may surprise, and the first of them: categories that training did not have, or
 /// numbers that are written in an unusual way.
-#[derive(Clone, Default)]
+#[derive(Default)]
 struct Strangers {
     count: usize,
     first: String,
 }
 
 impl Strangers {
+    /// Adds those of the rows below.
+    fn append(&mut self, below: Strangers) {
+        if self.count == 0 {
+            self.first = below.first;
+        }
+        self.count += below.count;
+    }
+
     fn see(&mut self, cell: &str) {
         self.count += 1;
         if self.count == 1 {
             self.first = cell.to_string();
         }
     }
+}
+
+/// Reads the cells in pieces, on all threads. Returns notes, and the rows that cannot be read, of which each piece has one at
+/// most if it `stops` there.
+fn read_pieces(
+    cells: &mut Cells,
+    (schema, table, roles): (&Schema, &Table, &[Role<'_>]),
+    stops: bool,
+) -> (Vec<String>, Vec<(usize, Error)>) {
+    let pieces: Vec<Mutex<Piece<'_>>> = cells.pieces(table.pieces()).into_iter().map(Mutex::new).collect();
+    let results = in_order(pieces.len(), |index| {
+        let (mut piece, mut failures) = (lock(&pieces[index]), Vec::new());
+        let mut reader = Reader::new(schema, table, roles);
+        for row in piece.rows.clone() {
+            if let Err(error) = reader.read_row(row, &mut piece.row_mut(row)) {
+                let Row { x, codes, .. } = piece.row_mut(row);
+                x.fill(0.0);
+                codes.fill(NONE);
+                failures.push((row, error));
+                if stops {
+                    break;
+                }
+            }
+        }
+        (reader.strangers, failures)
+    });
+    let mut reader = Reader::new(schema, table, roles);
+    let mut failures = Vec::new();
+    for (below, more) in results {
+        reader.strangers.iter_mut().zip(below).for_each(|(strangers, below)| strangers.append(below));
+        failures.extend(more);
+    }
+    (reader.notes(), failures)
 }
 
 /// Reads the rows of a table.
@@ -276,6 +194,8 @@ struct Reader<'a> {
     /// For each column, as `plain` is.
     strangers: Vec<Strangers>,
     plain: Vec<Plain>,
+    /// The texts of columns of categories and classes, and their indices.
+    recent: Vec<Recent<'a>>,
 }
 
 /// The place of the plain numbers of a column.
@@ -297,27 +217,30 @@ impl<'a> Reader<'a> {
             _ => Plain::None,
         };
         let plain = roles.iter().map(plain).collect();
-        Reader { schema, table, roles, strangers: vec![Strangers::default(); roles.len()], plain }
+        let strangers = roles.iter().map(|_| Strangers::default()).collect();
+        Reader { schema, table, roles, strangers, plain, recent: Recent::of(roles.len()) }
     }
 
     /// Reads a row, whose codes are [`NONE`] before.
     fn read_row(&mut self, row: usize, to: &mut Row<'_>) -> Result<()> {
-        self.table.each_cell(row, |column, cell| {
-            match (cell.number.and_then(single), self.plain[column]) {
+        let mut walk = self.table.walk(row);
+        for column in 0..self.plain.len() {
+            let cell = walk.next();
+            match (single(cell.number), self.plain[column]) {
                 (Some(number), Plain::Input(input)) => to.x[input] = number,
                 (Some(number), Plain::Target(target)) => to.y[target] = number,
-                _ => self.read_cell((row, column), cell.text(), to)?,
+                _ => self.read_cell((row, column), &cell.text(), to)?,
             }
-            Ok(())
-        })
+        }
+        Ok(())
     }
 
     /// Reads a cell.
-    #[inline]
-    fn read_cell(&mut self, at: (usize, usize), cell: &str, to: &mut Row<'_>) -> Result<()> {
-        let (table, (row, column)) = (self.table, at);
+    #[inline(never)]
+    fn read_cell(&mut self, at: (usize, usize), cell: &CellText<'a>, to: &mut Row<'_>) -> Result<()> {
+        let (table, roles, (row, column)) = (self.table, self.roles, at);
         let Row { x, codes, y } = to;
-        match &self.roles[column] {
+        match &roles[column] {
             Role::Unused => {}
             Role::Number { inputs, form, marks } => match number(cell, form) {
                 Some(number) if !self.is_named_missing(cell) => {
@@ -333,12 +256,12 @@ impl<'a> Reader<'a> {
                 }
             }
             Role::Category { code, known, marks } => {
-                codes[*code] = match known.find(cell) {
+                codes[*code] = match self.index_of(column, known, cell) {
                     Some(index) => index as u32,
                     None => self.read_stranger(at, cell, *marks)?,
                 };
             }
-            Role::Class { target, known } => match known.find(cell) {
+            Role::Class { target, known } => match self.index_of(column, known, cell) {
                 Some(index) => y[*target] = index as f32,
                 None if matches!(table.content(column, cell), Cell::Missing) => {
                     return Err(missing(table, row, column, cell, UNLABELLED));
@@ -354,6 +277,11 @@ impl<'a> Reader<'a> {
             },
         }
         Ok(())
+    }
+
+    /// Returns the index of a text among those that its column may hold.
+    fn index_of(&mut self, column: usize, known: &Vocabulary<'_>, cell: &CellText<'a>) -> Option<usize> {
+        self.recent[column].get_or_of(cell, |text| known.find(text))
     }
 
     /// Remembers a number that is written in an unusual way.

@@ -177,7 +177,7 @@ fn written(table: &Table, column: usize, notes: &mut Vec<String>) -> Result<Writ
 }
 
 fn cell_of(table: &Table, row: usize, column: usize) -> String {
-    table.cells(row).nth(column).unwrap_or_default().into_owned()
+    table.cell(row, column).into_owned()
 }
 
 /// Returns an error if a cell is missing or infinite.

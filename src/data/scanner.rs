@@ -42,7 +42,7 @@ impl<'a> Scanner<'a> {
     }
 
     /// Returns the cell here, and whether its record has another one; or the line to blame, and why.
-    #[inline]
+    #[inline(never)]
     pub fn cell(&mut self) -> std::result::Result<(Cow<'a, str>, bool), (usize, String)> {
         let bytes = self.text.as_bytes();
         let start = self.position + bytes[self.position..].iter().take_while(|&&byte| byte == b' ').count();

@@ -2,15 +2,18 @@
 
 use std::borrow::Cow;
 use std::collections::BTreeSet;
-use std::convert::Infallible;
+use std::ops::Range;
 
 use super::cell::Cell;
 use super::memory::too_large;
 use super::number::{Notation, NumberForm, is_numeric};
+use super::pass::CellText;
+use super::recent::Recent;
 use super::table::Table;
 use super::time::{ORDERS, TimeForm, TimeNotation, is_time, is_time_in};
 use crate::base::error::Result;
 use crate::base::memory::Growth;
+use crate::base::parallel::{cut, in_order};
 use crate::base::text::quoted;
 
 /// The different cells of a column, trimmed, in alphabetical order.
@@ -38,6 +41,26 @@ pub(super) struct Summary {
 }
 
 impl Summary {
+    /// Returns whether a number is exact, or it does not matter that it is not: others are lower and higher. NaN is no
+    /// number.
+    #[inline]
+    fn can_take(&self, number: f64, is_exact: bool) -> bool {
+        let error = number.abs() * 1e-15;
+        is_exact || (self.low < number - error && number + error < self.high)
+    }
+
+    /// Adds the facts about the cells below.
+    fn append(&mut self, below: &Summary) {
+        self.missing += below.missing;
+        self.signs += below.signs;
+        self.texts += below.texts;
+        self.codes += below.codes;
+        self.first_text = self.first_text.or(below.first_text);
+        self.first_missing = self.first_missing.or(below.first_missing);
+        self.first_infinite = self.first_infinite.or(below.first_infinite);
+        [below.low, below.high].into_iter().filter(|number| number.is_finite()).for_each(|n| self.see(n, false));
+    }
+
     /// Notes a number. Numbers are not counted: nothing is written for most of them.
     #[inline]
     fn see(&mut self, number: f64, is_code: bool) {
@@ -53,19 +76,34 @@ impl Summary {
     }
 
     /// Notes a cell that may be no number.
-    fn see_text(&mut self, table: &Table, (row, column): (usize, usize), cell: &str) {
-        match table.content(column, cell) {
-            Cell::Number(number) => self.see(number, is_code(cell)),
-            Cell::Missing => {
+    fn see_text<'a>(&mut self, table: &Table, at: (usize, usize), cell: &CellText<'a>, recent: &mut Recent<'a>) {
+        const MISSING: usize = 0;
+        const INFINITE: usize = 1;
+        const SIGN: usize = 2;
+        let (row, column) = at;
+        let mut number = None;
+        let kind = recent.get_or_of(cell, |text| match table.content(column, text) {
+            Cell::Number(of_text) => {
+                number = Some(of_text);
+                None
+            }
+            Cell::Missing => Some(MISSING),
+            Cell::Infinite => Some(INFINITE),
+            Cell::Text if table.reading().is_missing_number(text.trim()) => Some(SIGN),
+            Cell::Text => Some(SIGN + 1),
+        });
+        match kind {
+            None => number.into_iter().for_each(|number| self.see(number, is_code(cell))),
+            Some(MISSING) => {
                 self.missing += 1;
                 self.first_missing = self.first_missing.or(Some(row));
             }
-            Cell::Infinite => {
+            Some(INFINITE) => {
                 self.texts += 1;
                 self.first_infinite = self.first_infinite.or(Some(row));
             }
-            Cell::Text if table.reading().is_missing_number(cell.trim()) => self.signs += 1,
-            Cell::Text => {
+            Some(SIGN) => self.signs += 1,
+            Some(_) => {
                 self.texts += 1;
                 self.first_text = self.first_text.or(Some(row));
             }
@@ -78,39 +116,52 @@ impl Summary {
     }
 }
 
+const EMPTY: Summary = Summary {
+    numbers: 0,
+    missing: 0,
+    signs: 0,
+    texts: 0,
+    codes: 0,
+    first_text: None,
+    first_missing: None,
+    first_infinite: None,
+    low: f64::INFINITY,
+    high: f64::NEG_INFINITY,
+};
+
 /// Counts the cells of every column that is not ignored.
 pub(super) fn summaries(table: &Table) -> Vec<Summary> {
-    let empty = Summary {
-        numbers: 0,
-        missing: 0,
-        signs: 0,
-        texts: 0,
-        codes: 0,
-        first_text: None,
-        first_missing: None,
-        first_infinite: None,
-        low: f64::INFINITY,
-        high: f64::NEG_INFINITY,
-    };
-    let mut summaries = vec![empty; table.columns()];
     let ignored: Vec<bool> = (0..table.columns()).map(|column| table.ignores(column)).collect();
-    // A number may be a word for a missing value.
-    let all_numbers = table.reading().missing_values.is_none();
-    for row in 0..table.rows() {
-        let Ok(()) = table.each_cell(row, |column, cell| {
-            let summary = &mut summaries[column];
-            if let Some(number) = cell.number.filter(|_| all_numbers) {
-                summary.see(number, cell.starts_with_zero());
-            } else if !ignored[column] {
-                summary.see_text(table, (row, column), cell.text());
-            }
-            Ok::<(), Infallible>(())
-        });
+    let (rows, pieces) = (table.rows(), table.pieces());
+    let rows_of = |piece| cut(rows, pieces, piece)..cut(rows, pieces, piece + 1);
+    let mut summaries = vec![EMPTY; table.columns()];
+    for piece in in_order(pieces, |piece| summaries_of(table, &ignored, rows_of(piece))) {
+        summaries.iter_mut().zip(&piece).for_each(|(summary, below)| summary.append(below));
     }
     for (column, summary) in summaries.iter_mut().enumerate() {
         match ignored[column] {
-            true => *summary = empty,
+            true => *summary = EMPTY,
             false => summary.numbers = table.rows() - summary.missing - summary.signs - summary.texts,
+        }
+    }
+    summaries
+}
+
+/// Counts the cells of some rows, but for the numbers.
+fn summaries_of(table: &Table, ignored: &[bool], rows: Range<usize>) -> Vec<Summary> {
+    let mut summaries = vec![EMPTY; table.columns()];
+    let mut recent = Recent::of(table.columns());
+    // A number may be a word for a missing value.
+    let all_numbers = table.reading().missing_values.is_none();
+    for row in rows {
+        let mut walk = table.walk(row);
+        for (column, summary) in summaries.iter_mut().enumerate() {
+            let cell = walk.next();
+            if all_numbers && summary.can_take(cell.number, cell.is_exact()) {
+                summary.see(cell.number, cell.starts_with_zero());
+            } else if !ignored[column] {
+                summary.see_text(table, (row, column), &cell.text(), &mut recent[column]);
+            }
         }
     }
     summaries
@@ -131,19 +182,21 @@ pub(super) fn is_code(cell: &str) -> bool {
 
 /// How the numbers, dates or times of each wanted column are written.
 pub(super) fn notations(table: &Table, wanted: &[bool]) -> Vec<Option<(Notation, TimeNotation)>> {
-    let new = |&wanted: &bool| wanted.then(|| (Notation::new(), TimeNotation::new()));
-    let mut notations: Vec<_> = wanted.iter().map(new).collect();
     let reading = table.reading();
-    each_cell(table, wanted, |column, cell| {
-        if let Some((numbers, times)) = &mut notations[column]
-            && !matches!(table.content(column, &cell), Cell::Missing)
-            && !reading.is_missing_number(cell.trim())
-        {
-            numbers.observe(&cell);
-            times.observe(&cell);
+    let new = |recent| ((Notation::new(), TimeNotation::new()), recent);
+    let mut notations: Vec<_> = Recent::of(wanted.len()).into_iter().map(new).collect();
+    table.fold_columns(wanted, &mut notations, |((numbers, times), recent), (_, column), text| {
+        // The same once more says nothing new of times.
+        if numbers.has_failed() && recent.knows(&text) {
+            return true;
         }
+        if !matches!(table.content(column, &text), Cell::Missing) && !reading.is_missing_number(text.trim()) {
+            numbers.observe(&text);
+            times.observe(&text);
+        }
+        !(numbers.has_failed() && times.has_failed())
     });
-    notations
+    notations.into_iter().zip(wanted).map(|((notation, _), &wanted)| wanted.then_some(notation)).collect()
 }
 
 /// The meaning of a column's cells.
@@ -165,20 +218,23 @@ pub(super) fn set_origins(table: &Table, summaries: &[Summary], meanings: &mut [
         Meaning::Text => false,
     };
     let plain = |summary: &Summary| (summary.low, summary.high);
-    let mut ranges: Vec<(f64, f64)> = summaries.iter().map(plain).collect();
     let wanted: Vec<bool> = meanings.iter().map(is_read).collect();
-    each_cell(table, &wanted, |column, cell| {
-        let number = match &meanings[column] {
+    let mut ranges: Vec<((f64, f64), Recent<'_>)> = summaries.iter().map(plain).zip(Recent::of(wanted.len())).collect();
+    table.fold_columns(&wanted, &mut ranges, |(range, recent), at, cell| {
+        if recent.knows(&cell) {
+            return true;
+        }
+        let number = match &meanings[at.1] {
             Meaning::Number(form) => form.read(&cell),
             Meaning::Time(form) => form.seconds(&cell),
             Meaning::Text => None,
         };
         if let Some(number) = number {
-            ranges[column].0 = ranges[column].0.min(number);
-            ranges[column].1 = ranges[column].1.max(number);
+            *range = (range.0.min(number), range.1.max(number));
         }
+        true
     });
-    for (meaning, (low, high)) in meanings.iter_mut().zip(ranges) {
+    for (meaning, ((low, high), _)) in meanings.iter_mut().zip(ranges) {
         let middle = low + (high - low) / 2.0;
         let is_far = low < high && low.abs().max(high.abs()) > FAR * (high - low);
         match meaning {
@@ -196,35 +252,40 @@ pub(super) fn set_origins(table: &Table, summaries: &[Summary], meanings: &mut [
 /// # Errors
 /// If there is no memory for them.
 pub(super) fn different_texts<'a>(table: &'a Table, wanted: &[bool], measured: &[usize]) -> Result<Vec<Texts<'a>>> {
-    let mut texts = vec![BTreeSet::new(); table.columns()];
-    let mut wanted = wanted.to_vec();
-    let mut open = vec![false; table.columns()];
-    for &column in measured {
-        open[column] = std::mem::replace(&mut wanted[column], false);
+    /// The texts of a column, those of the last ones that are known, and whether there is memory for more.
+    struct Collected<'a> {
+        texts: Texts<'a>,
+        recent: Recent<'a>,
+        growth: Growth,
+        most: usize,
+        lacks_memory: bool,
     }
-    let (mut row, end) = (0, open.iter().rposition(|&open| open).map_or(0, |last| last + 1));
-    // Mostly it is a matter of the first rows.
-    while row < table.rows() && open.contains(&true) {
-        for (column, cell) in table.cells(row).take(end).enumerate() {
-            if open[column] && !matches!(table.content(column, &cell), Cell::Missing) {
-                texts[column].insert(trimmed(cell));
-                open[column] = texts[column].len() <= MOST_MEASURED;
-            }
+    let new = |column: usize| Collected {
+        texts: BTreeSet::new(),
+        recent: Recent::default(),
+        growth: Growth::default(),
+        most: if measured.contains(&column) { MOST_MEASURED } else { usize::MAX },
+        lacks_memory: false,
+    };
+    let wanted: Vec<bool> = wanted.iter().enumerate().map(|(i, &wanted)| wanted || measured.contains(&i)).collect();
+    let mut collected: Vec<Collected<'_>> = (0..wanted.len()).map(new).collect();
+    table.fold_columns(&wanted, &mut collected, |to, (_, column), text| {
+        if to.lacks_memory || to.texts.len() > to.most {
+            return false;
         }
-        row += 1;
-    }
-    let (mut growth, mut lack) = (Growth::default(), None);
-    each_cell(table, &wanted, |column, cell| {
-        if lack.is_some() || matches!(table.content(column, &cell), Cell::Missing) {
-            return;
+        if to.recent.knows(&text) || matches!(table.content(column, &text), Cell::Missing) {
+            return true;
         }
         // An entry, and the room that a node of the tree has besides; text that had quotes in it is a copy.
-        let bytes = 2 * size_of::<Cow<'_, str>>() + if let Cow::Owned(text) = &cell { text.len() + 16 } else { 0 };
-        match growth.can_take(bytes) {
-            true => _ = texts[column].insert(trimmed(cell)),
-            false => lack = Some(column),
+        let bytes = 2 * size_of::<Cow<'_, str>>() + if let CellText::Copy(text) = &text { text.len() + 16 } else { 0 };
+        match to.growth.can_take(bytes) {
+            true => _ = to.texts.insert(trimmed(text)),
+            false => to.lacks_memory = true,
         }
+        true
     });
+    let lack = collected.iter().position(|of| of.lacks_memory);
+    let texts: Vec<Texts<'_>> = collected.into_iter().map(|of| of.texts).collect();
     match lack {
         None => Ok(texts),
         Some(last) => {
@@ -235,39 +296,52 @@ pub(super) fn different_texts<'a>(table: &'a Table, wanted: &[bool], measured: &
     }
 }
 
-/// Returns the number of a column's cells that are numbers, however they are written, and the first row whose cell is
-/// none and not missing.
-pub(super) fn numeric_cells(table: &Table, column: usize) -> (usize, Option<usize>) {
-    let (mut count, mut stray) = (0, None);
-    for row in 0..table.rows() {
-        let cell = table.cells(row).nth(column).unwrap_or_default();
-        match table.content(column, &cell) {
-            Cell::Missing => {}
-            _ if is_numeric(&cell) => count += 1,
-            _ => stray = stray.or(Some(row)),
-        }
-    }
-    (count, stray)
+/// What the cells of a column of texts are, besides texts. A stray is the first row whose cell is none and not missing.
+#[derive(Clone, Copy)]
+pub(super) struct Tally {
+    /// The number of cells that are numbers, however they are written.
+    pub numbers: usize,
+    pub stray_number: Option<usize>,
+    /// The number of cells that are dates or times, with the parts of a date in the order that most of them have.
+    pub times: usize,
+    pub stray_time: Option<usize>,
+    /// The number of those in any order.
+    pub any_times: usize,
 }
 
-/// Returns the number of a column's cells that are dates or times, with the parts of a date in the order that most of
-/// them have, and the first row whose cell is none and not missing.
-pub(super) fn time_cells(table: &Table, column: usize) -> (usize, Option<usize>) {
-    let (mut counts, mut strays) = ([0; ORDERS.len()], [None; ORDERS.len()]);
-    for row in 0..table.rows() {
-        let cell = table.cells(row).nth(column).unwrap_or_default();
-        if matches!(table.content(column, &cell), Cell::Missing) {
-            continue;
-        }
-        for (order, (count, stray)) in ORDERS.into_iter().zip(counts.iter_mut().zip(&mut strays)) {
-            match is_time_in(&cell, order) {
-                true => *count += 1,
-                false => *stray = stray.or(Some(row)),
+/// Counts the cells of each wanted column that are numbers, dates or times.
+pub(super) fn tallies(table: &Table, wanted: &[bool]) -> Vec<Option<Tally>> {
+    const MISSING: usize = 1;
+    const NUMBER: usize = 2;
+    /// The first of three bits, one for each order.
+    const TIME: usize = 4;
+    const MASKS: [usize; 4] = [NUMBER, TIME, TIME << 1, TIME << 2];
+    let kinds = |column: usize, text: &str| {
+        let time = |(index, order)| if is_time_in(text, order) { TIME << index } else { 0 };
+        let missing = if matches!(table.content(column, text), Cell::Missing) { MISSING } else { 0 };
+        let number = if is_numeric(text) { NUMBER } else { 0 };
+        missing | number | ORDERS.into_iter().enumerate().map(time).sum::<usize>()
+    };
+    let new = |recent| ([0; MASKS.len()], [None; MASKS.len()], 0, recent);
+    let mut folded: Vec<_> = Recent::of(wanted.len()).into_iter().map(new).collect();
+    table.fold_columns(wanted, &mut folded, |(counts, strays, any_times, recent), (row, column), text| {
+        let kinds = recent.get_or_of(&text, |text| Some(kinds(column, text))).unwrap_or(MISSING);
+        *any_times += usize::from(kinds >= TIME);
+        if kinds & MISSING == 0 {
+            for (mask, (count, stray)) in MASKS.into_iter().zip(counts.iter_mut().zip(strays)) {
+                match kinds & mask {
+                    0 => *stray = stray.or(Some(row)),
+                    _ => *count += 1,
+                }
             }
         }
-    }
-    let most = (0..ORDERS.len()).rev().max_by_key(|&index| counts[index]).unwrap_or(0);
-    (counts[most], strays[most])
+        true
+    });
+    let tally = |(counts, strays, any_times, _): ([usize; 4], [Option<usize>; 4], usize, Recent<'_>)| {
+        let most = (1..MASKS.len()).rev().max_by_key(|&index| counts[index]).unwrap_or(1);
+        Tally { numbers: counts[0], stray_number: strays[0], times: counts[most], stray_time: strays[most], any_times }
+    };
+    folded.into_iter().zip(wanted).map(|(of, &wanted)| wanted.then(|| tally(of))).collect()
 }
 
 /// Returns the words that usually stand for a missing cell, but are so frequent in a column of texts that they are
@@ -285,10 +359,11 @@ pub(super) fn frequent_words(table: &Table, summaries: &[Summary]) -> Result<Vec
         return Ok(Vec::new());
     }
     let texts = different_texts(table, &wanted, &[])?;
-    let mut counts: Vec<[(&str, usize); 2]> = vec![[("NA", 0), ("None", 0)]; table.columns()];
-    each_cell(table, &wanted, |column, cell| {
-        let known = counts[column].iter_mut().find(|(word, _)| *word == cell.trim());
+    let mut counts = vec![[("NA", 0), ("None", 0)]; wanted.len()];
+    table.fold_columns(&wanted, &mut counts, |counts, _, text| {
+        let known = counts.iter_mut().find(|(word, _)| *word == text.trim());
         known.into_iter().for_each(|(_, count)| *count += 1);
+        true
     });
     let mut frequent = Vec::new();
     // Dates, and numbers however they are written, are no texts.
@@ -296,7 +371,8 @@ pub(super) fn frequent_words(table: &Table, summaries: &[Summary]) -> Result<Vec
         let measured = texts.iter().filter(|text| is_numeric(text) || is_time(text));
         measured.count() * 2 > texts.len()
     };
-    for (column, counts) in counts.iter().enumerate().filter(|&(column, _)| !is_measured(&texts[column])) {
+    let are_words = |column: usize| wanted[column] && !is_measured(&texts[column]);
+    for (column, counts) in counts.iter().enumerate().filter(|&(column, _)| are_words(column)) {
         let (texts, filled) = (texts[column].len(), summaries[column].filled());
         let is_frequent = |count: usize| count >= 2 && count * 2 * texts >= filled;
         let words = counts.iter().filter(|&&(_, count)| is_frequent(count));
@@ -305,23 +381,11 @@ pub(super) fn frequent_words(table: &Table, summaries: &[Summary]) -> Result<Vec
     Ok(frequent)
 }
 
-/// Calls `see` with every cell of the wanted columns.
-fn each_cell<'a>(table: &'a Table, wanted: &[bool], mut see: impl FnMut(usize, Cow<'a, str>)) {
-    // No cell behind the last of them is looked at.
-    let end = wanted.iter().rposition(|&wanted| wanted).map_or(0, |last| last + 1);
-    let rows = if end == 0 { 0 } else { table.rows() };
-    for row in 0..rows {
-        for (column, cell) in table.cells(row).take(end).enumerate().filter(|&(column, _)| wanted[column]) {
-            see(column, cell);
-        }
-    }
-}
-
-/// Returns a cell without the spaces around it, which quotes may have kept.
-pub(super) fn trimmed(cell: Cow<'_, str>) -> Cow<'_, str> {
+/// Returns a cell without any spaces around it, which quotes may have kept.
+fn trimmed(cell: CellText<'_>) -> Cow<'_, str> {
     match cell {
-        Cow::Borrowed(text) => Cow::Borrowed(text.trim()),
-        Cow::Owned(text) if text.trim().len() == text.len() => Cow::Owned(text),
-        Cow::Owned(text) => Cow::Owned(text.trim().to_string()),
+        CellText::Part(text) => Cow::Borrowed(text.trim()),
+        CellText::Copy(text) if text.trim().len() == text.len() => Cow::Owned(text),
+        CellText::Copy(text) => Cow::Owned(text.trim().to_string()),
     }
 }

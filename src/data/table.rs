@@ -9,7 +9,6 @@ use super::cell::Cell;
 use super::device::refuse_endless;
 use super::reading::Reading;
 use super::scanner::Scanner;
-use super::span::{Span, short};
 use crate::base::error::{Error, Result};
 use crate::base::names::nearest;
 use crate::base::text::{listed, quoted, repeated};
@@ -54,37 +53,10 @@ pub struct Table {
 }
 
 /// Where a record starts.
-#[derive(Clone, Copy)]
+#[derive(Clone, Copy, Debug, PartialEq)]
 pub(super) struct Record {
     pub position: usize,
     pub line: usize,
-}
-
-/// A cell as it is written, whose text is looked at only where its number is not enough.
-pub(super) struct Written<'a> {
-    /// Its value, if it is a short number.
-    pub number: Option<f64>,
-    /// The text from the beginning of its record or its own.
-    record: &'a str,
-    start: usize,
-    end: usize,
-}
-
-impl<'a> Written<'a> {
-    fn alone(text: &'a str) -> Self {
-        Written { number: short(text), record: text, start: 0, end: text.len() }
-    }
-
-    /// Returns its text without the spaces around it.
-    pub fn text(&self) -> &'a str {
-        self.record[self.start..self.end].trim_ascii()
-    }
-
-    /// Returns whether a zero stands in front of another digit.
-    #[inline]
-    pub fn starts_with_zero(&self) -> bool {
-        matches!(self.record.as_bytes()[self.start..self.end], [b'0', b'0'..=b'9', ..])
-    }
 }
 
 impl Table {
@@ -228,29 +200,10 @@ impl Table {
         .take(self.columns)
     }
 
-    /// Calls `see` with the index of each cell of a record and the cell until it returns an error: faster than
-    /// [`cells`](Self::cells), for passes over a whole table.
-    #[inline]
-    pub(super) fn each_cell<E>(
-        &self,
-        row: usize,
-        mut see: impl FnMut(usize, Written<'_>) -> std::result::Result<(), E>,
-    ) -> std::result::Result<(), E> {
-        if self.has_quotes {
-            return self.cells(row).enumerate().try_for_each(|(column, cell)| see(column, Written::alone(&cell)));
-        }
-        let record = &self.text[self.records[row].position..];
-        let (bytes, separator) = (record.as_bytes(), self.separator);
-        let mut start = 0;
-        for column in 0..self.columns {
-            let Span { end, number } = Span::read(bytes, start, separator);
-            see(column, Written { number, record, start, end })?;
-            if bytes.get(end) != Some(&separator) {
-                break;
-            }
-            start = end + 1;
-        }
-        Ok(())
+    /// Returns a cell without its quotes.
+    #[inline(never)]
+    pub(super) fn cell(&self, row: usize, column: usize) -> Cow<'_, str> {
+        self.cells(row).nth(column).unwrap_or_default()
     }
 
     /// Returns the content of a cell of a column.

@@ -184,9 +184,12 @@ fn digits(text: &str, most: Range<usize>) -> Option<(i64, &str)> {
 /// Splits one of some English words, of which three letters suffice, from a text. Returns its index.
 fn word<'a>(text: &'a str, words: &[&str]) -> Option<(usize, &'a str)> {
     let end = text.bytes().take_while(u8::is_ascii_alphabetic).count();
+    if end < 3 {
+        return None;
+    }
     let (word, rest) = (text[..end].to_ascii_lowercase(), &text[end..]);
     let is_meant = |full: &&str| full.starts_with(&word) || (*full == "september" && word == "sept");
-    let index = words.iter().position(is_meant).filter(|_| end >= 3)?;
+    let index = words.iter().position(is_meant)?;
     Some((index, rest.strip_prefix('.').unwrap_or(rest)))
 }
 
@@ -361,6 +364,11 @@ impl TimeNotation {
                 None => *known = None,
             }
         }
+    }
+
+    /// Returns whether no other cell can make it a column of dates or times.
+    pub fn has_failed(&self) -> bool {
+        self.orders.iter().all(Option::is_none)
     }
 
     /// Returns whether a cell is longer than a day.

@@ -14,6 +14,7 @@ mod splits;
 #[path = "../support/mod.rs"]
 mod support;
 mod tables;
+mod threads;
 mod twins;
 mod unseen;
 
