@@ -11,6 +11,7 @@
 //! Some programs, R among them, separate cells by blanks, as many as look well. Such a text is [rewritten](unblanked).
 
 use super::number::is_numeric;
+use super::reading::may_separate;
 use super::scanner::Scanner;
 use super::time::is_time;
 
@@ -51,7 +52,7 @@ impl Preamble {
             let line = rest.split(['\n', '\r']).next().unwrap_or_default();
             let trimmed = line.trim();
             match trimmed.strip_prefix("sep=").map(str::as_bytes) {
-                Some(&[separator]) if preamble.separator.is_none() && preamble.comments.is_empty() => {
+                Some(&[separator]) if preamble.may_be_named(separator) => {
                     preamble.separator = Some(separator);
                 }
                 Some([]) if line.ends_with('\t') => preamble.separator = Some(b'\t'),
@@ -65,6 +66,10 @@ impl Preamble {
             (preamble.position, preamble.line) = (scanner.position, scanner.line);
         }
         preamble
+    }
+
+    fn may_be_named(&self, separator: u8) -> bool {
+        self.separator.is_none() && self.comments.is_empty() && may_separate(separator.into())
     }
 }
 

@@ -69,14 +69,10 @@ impl Reading {
     /// If the separator is not an ASCII character that can separate cells, or the decimal character is neither a point
     /// nor a comma, or both are the same.
     pub(super) fn check(&self) -> Result<()> {
-        if let Some(separator) = self.separator {
-            let possible = matches!(separator, '\t' | ' ')
-                || separator.is_ascii_punctuation() && !matches!(separator, '"' | '.' | '-');
-            if !possible {
-                let message =
-                    format!("the separator {separator:?}: a comma, semicolon, tab, vertical bar or space was expected");
-                return Err(Error::Setting(message));
-            }
+        if let Some(separator) = self.separator.filter(|&separator| !may_separate(separator)) {
+            let message =
+                format!("the separator {separator:?}: a comma, semicolon, tab, vertical bar or space was expected");
+            return Err(Error::Setting(message));
         }
         match self.decimal {
             None | Some('.' | ',') => Ok(()),
@@ -101,4 +97,9 @@ impl Reading {
     pub(super) fn is_missing_number(&self, cell: &str) -> bool {
         self.missing_values.is_none() && matches!(cell, "-" | "." | "--" | "—" | "–")
     }
+}
+
+/// Returns whether a character may separate cells: one of a plain number, or the quote, may not.
+pub(super) fn may_separate(c: char) -> bool {
+    matches!(c, '\t' | ' ') || c.is_ascii_punctuation() && !matches!(c, '"' | '.' | '-')
 }

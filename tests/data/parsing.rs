@@ -1,7 +1,7 @@
 //! Tables of any content.
 
 use super::cells;
-use palmnet::data::{Reading, Schema};
+use palmnet::data::{Missing, Reading, Schema};
 use palmnet::{Dataset, Table, Target};
 use proptest::prelude::*;
 
@@ -13,6 +13,22 @@ fn tablelike() -> impl Strategy<Value = Vec<u8>> {
     ]);
     let pieces = prop::collection::vec(piece, 0..60).prop_map(|pieces| pieces.concat().into_bytes());
     prop_oneof![pieces, prop::collection::vec(any::<u8>(), 0..60)]
+}
+
+#[test]
+fn parts_of_numbers_separate_no_cells() {
+    for separator in ["-", ".", "e", "E", "5", "\"", "a", "+", "#", "|", "'", "\t"] {
+        for cell in ["12.5", "42", "-7", "1.5e5", "-1.25E+3", "0.123456789012345678", " 3 ", "", "abc"] {
+            let rows: Vec<String> = (0..40).map(|i| [cell, cell, ["0", "1"][i % 2]].join(separator)).collect();
+            let Ok(table) = Table::parse(format!("sep={separator}\n{}\n", rows.join("\n")), "a.csv") else { continue };
+            let cells: Vec<String> = table.cells(0).map(|cell| cell.trim().to_string()).collect();
+            let Ok(data) = Dataset::from_table(table, Target::Last, Missing::Fill) else { continue };
+            let read = data.features().to_matrix();
+            for (cell, number) in cells.iter().zip(read.row(0)).filter(|(cell, _)| cell.parse::<f32>().is_ok()) {
+                assert_eq!(cell.parse(), Ok(*number), "{separator:?} {cells:?}");
+            }
+        }
+    }
 }
 
 proptest! {
