@@ -19,38 +19,42 @@ pub(super) struct Grouped<'a> {
     pub labels: Option<&'a [u32]>,
 }
 
-/// The rows of a group: for each class, how many.
-type Counts = BTreeMap<u32, usize>;
+// One type of maps is enough: each takes kilobytes of machine code.
 
 impl Grouped<'_> {
     /// Returns the number of different groups among some rows.
     pub fn count(&self, rows: &[usize]) -> usize {
-        self.counts(rows).len()
+        self.indices(rows).len()
     }
 
     /// Divides `rows` into parts whose sizes are nearly in the proportion of `sizes`; in each they keep their order. No
     /// part is empty if there are as many groups. Large groups come first if `by_size`.
     pub fn deal(&self, rows: &[usize], sizes: &[usize], by_size: bool, rng: &mut Rng) -> Vec<Vec<usize>> {
-        let counts = self.counts(rows);
-        let mut groups: Vec<(&u32, &Counts)> = counts.iter().collect();
+        let indices = self.indices(rows);
+        // The rows of each group, by class, and those of all.
+        let mut counts: Vec<BTreeMap<u32, usize>> = vec![BTreeMap::new(); indices.len()];
+        let mut totals = vec![0; 1 + rows.iter().map(|&row| self.class(row)).max().unwrap_or(0) as usize];
+        for &row in rows {
+            let class = self.class(row);
+            *counts[indices[&self.groups[row]]].entry(class).or_default() += 1;
+            totals[class as usize] += 1;
+        }
+        let mut groups: Vec<usize> = (0..counts.len()).collect();
         rng.shuffle(&mut groups);
         if by_size {
-            let size = |group: usize| groups[group].1.values().sum::<usize>();
+            let size = |index: usize| counts[groups[index]].values().sum::<usize>();
             groups = order(groups.len(), &|a, b| size(b).cmp(&size(a))).into_iter().map(|i| groups[i]).collect();
         }
-        let mut totals = Counts::new();
-        rows.iter().for_each(|&row| *totals.entry(self.class(row)).or_default() += 1);
         let all: usize = sizes.iter().sum();
-        let wanted = |size: &usize| -> BTreeMap<u32, f64> {
-            totals.iter().map(|(&class, &total)| (class, (total * size) as f64 / all.max(1) as f64)).collect()
-        };
         // The examples still wanted, for each part and class.
-        let mut wanted: Vec<BTreeMap<u32, f64>> = sizes.iter().map(wanted).collect();
+        let wanted = |&size| totals.iter().map(|total| (total * size) as f64 / all.max(1) as f64).collect();
+        let mut wanted: Vec<Vec<f64>> = sizes.iter().map(wanted).collect();
         let mut is_empty = vec![true; sizes.len()];
-        let mut part_of = BTreeMap::new();
-        for (index, &(&group, counts)) in groups.iter().enumerate() {
+        let mut part_of = vec![0; groups.len()];
+        for (index, &group) in groups.iter().enumerate() {
+            let counts = || counts[group].iter().map(|(&class, &count)| (class as usize, count as f64));
             let gain = |part: usize| -> f64 {
-                counts.iter().map(|(class, &count)| count as f64 * wanted[part][class] / totals[class] as f64).sum()
+                counts().map(|(class, count)| count * wanted[part][class] / totals[class] as f64).sum()
             };
             let empty = is_empty.iter().filter(|&&empty| empty).count();
             let must_fill = groups.len() - index <= empty;
@@ -60,13 +64,11 @@ impl Grouped<'_> {
                 false => open.reduce(|best, part| if gain(part) > gain(best) { part } else { best }).unwrap_or(0),
             };
             is_empty[best] = false;
-            part_of.insert(group, best);
-            for (class, &count) in counts {
-                *wanted[best].entry(*class).or_default() -= count as f64;
-            }
+            part_of[group] = best;
+            counts().for_each(|(class, count)| wanted[best][class] -= count);
         }
         let mut parts = vec![Vec::new(); sizes.len()];
-        rows.iter().for_each(|&row| parts[part_of[&self.groups[row]]].push(row));
+        rows.iter().for_each(|&row| parts[part_of[indices[&self.groups[row]]]].push(row));
         parts
     }
 
@@ -74,11 +76,11 @@ impl Grouped<'_> {
         self.labels.map_or(0, |labels| labels[row])
     }
 
-    fn counts(&self, rows: &[usize]) -> BTreeMap<u32, Counts> {
-        let mut counts: BTreeMap<u32, Counts> = BTreeMap::new();
-        for &row in rows {
-            *counts.entry(self.groups[row]).or_default().entry(self.class(row)).or_default() += 1;
-        }
-        counts
+    /// Returns the groups of some rows, each with its index in their order.
+    fn indices(&self, rows: &[usize]) -> BTreeMap<u32, usize> {
+        let mut indices = BTreeMap::new();
+        rows.iter().for_each(|&row| _ = indices.insert(self.groups[row], 0));
+        indices.values_mut().zip(0..).for_each(|(index, number)| *index = number);
+        indices
     }
 }
