@@ -96,7 +96,7 @@ impl Lines {
     /// Finds the records from here to the end.
     pub fn scan(scanner: Scanner<'_>, has_quotes: bool, file: &str) -> Result<Lines> {
         /// So many bytes take longer than starting a thread.
-        const BYTES: usize = 1 << 18;
+        const BYTES: usize = if cfg!(any(test, fuzzing)) { 16 } else { 1 << 18 };
         /// Some threads are faster than others.
         const EACH: usize = 4;
         let most = if threads() == 1 { 1 } else { threads() * EACH };
@@ -246,7 +246,7 @@ mod tests {
             "é",
         ];
         let (mut found, mut faults, mut blank) = (0, 0, 0);
-        for i in 0..20_000 {
+        for i in 0..3000 {
             // Some texts have no quotes, and some have few of a single one.
             let kinds = [15, parts.len(), 21][i % 3].min(parts.len());
             let text: String = (0..rng.below(80))
@@ -266,7 +266,7 @@ mod tests {
             blank += whole.as_ref().map_or(0, |lines| lines.blank);
             faults += usize::from(whole.is_err());
         }
-        assert!(found > 1000 && faults > 1000 && blank > 1000, "{found} {faults} {blank}");
+        assert!(found > 100 && faults > 100 && blank > 100, "{found} {faults} {blank}");
     }
 
     #[test]

@@ -140,12 +140,14 @@ impl Table {
     /// Returns how many pieces the rows are cut into for passes over all cells.
     pub(super) fn pieces(&self) -> usize {
         /// So many cells take longer than starting a thread.
-        const CELLS: usize = 1 << 14;
+        const CELLS: usize = if cfg!(any(test, fuzzing)) { 4 } else { 1 << 14 };
+        /// What is found in fewer rows could take more memory than they do.
+        const ROWS: usize = if cfg!(any(test, fuzzing)) { 1 } else { 128 };
         /// Some threads are faster than others.
         const EACH: usize = 8;
         let cells = self.rows().saturating_mul(self.columns);
         let most = if threads() == 1 { 1 } else { threads() * EACH };
-        (cells / CELLS).clamp(1, most).min(self.rows().max(1))
+        (cells / CELLS).min(self.rows() / ROWS).clamp(1, most)
     }
 
     /// Has `see` see the cells of each wanted column, with the value of that column, from the first to the last, unless
@@ -169,17 +171,18 @@ impl Table {
         // Columns that are read together need only one walk.
         let groups = if self.pieces() == 1 { 1 } else { threads() }.min(columns.len()).max(1);
         let size = columns.len().div_ceil(groups).max(1);
-        let groups: Vec<Mutex<&mut [(usize, See<'_, 'a>)]>> = columns.chunks_mut(size).map(Mutex::new).collect();
+        let mut next = || columns.drain(..size.min(columns.len())).collect();
+        let groups: Vec<Mutex<Vec<(usize, See<'_, 'a>)>>> = (0..groups).map(|_| Mutex::new(next())).collect();
         share_numbers(groups.len(), &|group| {
             let mut columns = lock(&groups[group]);
             for row in 0..self.rows() {
-                let (mut walk, mut next, mut is_open) = (self.walk(row), 0, false);
-                for (column, see) in columns.iter_mut() {
+                let (mut walk, mut next) = (self.walk(row), 0);
+                columns.retain_mut(|(column, see)| {
                     walk.skip(*column - next);
-                    is_open |= see(row, walk.next().text());
                     next = *column + 1;
-                }
-                if !is_open {
+                    see(row, walk.next().text())
+                });
+                if columns.is_empty() {
                     break;
                 }
             }
@@ -189,3 +192,148 @@ impl Table {
 
 /// Sees the cell of a row; returns whether it needs more.
 type See<'s, 'a> = Box<dyn FnMut(usize, CellText<'a>) -> bool + Send + 's>;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::base::parallel::set_threads;
+    use crate::base::rng::Rng;
+    use crate::data::dataset::Dataset;
+    use crate::data::missing::Missing;
+    use crate::data::reading::Reading;
+    use crate::data::target::Target;
+
+    /// The line and the cells of each record.
+    type Records = Vec<(usize, Vec<String>)>;
+
+    /// Reads records in the simplest way. An error is the line to blame.
+    fn records(text: &str) -> std::result::Result<Records, usize> {
+        let text: Vec<char> = text.trim_start_matches('\u{FEFF}').chars().collect();
+        let (mut at, mut line, mut records) = (0, 1, Vec::new());
+        let is = |at: usize, wanted: &str| text.get(at).is_some_and(|&c| wanted.contains(c));
+        let end_line = |at: usize| at + if is(at, "\r") && is(at + 1, "\n") { 2 } else { 1 };
+        while at < text.len() {
+            let (first, mut cells, begin, mut more) = (line, Vec::new(), at, true);
+            while more {
+                let mut cell = String::new();
+                while is(at, " ") {
+                    at += 1;
+                }
+                if is(at, "\"") {
+                    let opened = line;
+                    at += 1;
+                    while !is(at, "\"") || is(at + 1, "\"") {
+                        let next = if is(at, "\r\n") { end_line(at) } else { at + 1 };
+                        line += usize::from(is(at, "\r\n"));
+                        cell.extend(text.get(at..next).ok_or(opened)?);
+                        at = next + usize::from(is(at, "\""));
+                    }
+                    at += 1;
+                    while is(at, " ") {
+                        at += 1;
+                    }
+                    if at < text.len() && !is(at, ",\r\n") {
+                        return Err(line);
+                    }
+                }
+                while at < text.len() && !is(at, ",\r\n") {
+                    cell.push(text[at]);
+                    at += 1;
+                }
+                more = is(at, ",");
+                at += usize::from(more);
+                cells.push(cell.trim().to_string());
+            }
+            let is_blank = text[begin..at].iter().all(|&c| c == ' ');
+            at = end_line(at);
+            line += 1;
+            if !is_blank && (cells.len() == 1 || cells.iter().any(|cell| !cell.is_empty())) {
+                records.push((first, cells));
+            }
+        }
+        Ok(records)
+    }
+
+    /// A table of three columns, which may be damaged.
+    fn table(rng: &mut Rng) -> String {
+        let numbers = ["1", "-2.5", "007", "0.1234567890123456789", " 3 ", "1e5", "12E4", "\"4\"", "\" 5\" ", "NA", ""];
+        let texts =
+            ["a", "\"b\nc\"", "\"\r\n\"", "\"d\"\"e\"", "\"\"\"\"", "\",\r,\"", "é ü", "f\"g", "2024-05-31", "x"];
+        let (kinds, damage) = (1 + rng.below(texts.len()), rng.below(4) == 0);
+        let mut text = ["", "\u{FEFF}"][rng.below(2)].to_string();
+        for _ in 0..1 + rng.below(30) {
+            for column in 0..3 {
+                text += match column {
+                    0 => numbers[rng.below(numbers.len())],
+                    1 => texts[rng.below(kinds)],
+                    _ => ["0", "1"][rng.below(2)],
+                };
+                text += if column < 2 { "," } else { ["\n", "\r\n", "\r", "\n\n", "\n \n", " \n,,\n"][rng.below(6)] };
+            }
+            if damage && rng.below(20) == 0 {
+                text += ["\"", "1,2", "1,\"a\"b,1\n", ",,,,,1\n", "\n\n"][rng.below(5)];
+            }
+        }
+        text.truncate(text.trim_end_matches(['\n', '\r', ',']).len() + rng.below(2));
+        text
+    }
+
+    /// What is known of a table on so many threads: the lines and the cells of its records, and its data; or the error.
+    fn facts(text: &str, threads: usize) -> (std::result::Result<Records, String>, String) {
+        set_threads(threads);
+        let reading = Reading { header: Some(false), separator: Some(','), ..Reading::default() };
+        let table = match Table::parse_with(text, "a.csv", &reading) {
+            Ok(table) => table,
+            Err(error) => return (Err(error.to_string()), String::new()),
+        };
+        let mut columns = vec![Vec::new(); table.columns()];
+        // Those of the middle are stepped over.
+        let wanted: Vec<bool> = (0..table.columns()).map(|column| column != 1).collect();
+        table.fold_columns(&wanted, &mut columns, |cells, (row, _), cell| {
+            assert_eq!(cells.len(), row);
+            cells.push(cell.to_string());
+            true
+        });
+        let cells = |row: usize| {
+            let mut walk = table.walk(row);
+            let cells: Vec<String> = (0..table.columns()).map(|_| walk.next().text().to_string()).collect();
+            assert!(table.cells(row).zip(&cells).all(|(cell, walked)| cell.trim() == walked.trim()), "{text:?}");
+            assert!(
+                (0..cells.len()).all(|column| !wanted[column] || columns[column][row] == cells[column]),
+                "{text:?}"
+            );
+            (table.line(row), cells.iter().map(|cell| cell.trim().to_string()).collect())
+        };
+        let cells = (0..table.rows()).map(cells).collect();
+        let data = match Dataset::from_table(table, Target::Last, Missing::Fill) {
+            Ok(data) => format!("{:?} {:?} {}", data.notes(), data.schema(), data.digest()),
+            Err(error) => error.to_string(),
+        };
+        (Ok(cells), data)
+    }
+
+    #[test]
+    fn tables_are_those_of_a_simple_reader_on_any_threads() {
+        let mut rng = Rng::new(11);
+        let (mut whole, mut damaged) = (0, 0);
+        for _ in 0..if cfg!(target_pointer_width = "32") { 300 } else { 3000 } {
+            let text = table(&mut rng);
+            let alone = facts(&text, 1);
+            assert_eq!(facts(&text, 3), alone, "{text:?}");
+            match records(&text) {
+                Err(line) => {
+                    damaged += 1;
+                    let error = alone.0.expect_err(&text);
+                    assert!(error.contains(&format!("line {line}:")), "{text:?} line {line}, {error}");
+                }
+                Ok(records) if records.iter().all(|(_, cells)| cells.len() == 3) && !records.is_empty() => {
+                    whole += 1;
+                    assert_eq!(alone.0.as_ref(), Ok(&records), "{text:?}");
+                }
+                Ok(_) => {}
+            }
+        }
+        set_threads(0);
+        assert!(whole > 100 && damaged > 10, "{whole} {damaged}");
+    }
+}

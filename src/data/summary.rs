@@ -260,19 +260,16 @@ pub(super) fn different_texts<'a>(table: &'a Table, wanted: &[bool], measured: &
         most: usize,
         lacks_memory: bool,
     }
-    let new = |column: usize| Collected {
+    let new = |(column, recent): (usize, Recent<'a>)| Collected {
         texts: BTreeSet::new(),
-        recent: Recent::default(),
+        recent,
         growth: Growth::default(),
         most: if measured.contains(&column) { MOST_MEASURED } else { usize::MAX },
         lacks_memory: false,
     };
     let wanted: Vec<bool> = wanted.iter().enumerate().map(|(i, &wanted)| wanted || measured.contains(&i)).collect();
-    let mut collected: Vec<Collected<'_>> = (0..wanted.len()).map(new).collect();
+    let mut collected: Vec<Collected<'_>> = Recent::of(wanted.len()).into_iter().enumerate().map(new).collect();
     table.fold_columns(&wanted, &mut collected, |to, (_, column), text| {
-        if to.lacks_memory || to.texts.len() > to.most {
-            return false;
-        }
         if to.recent.knows(&text) || matches!(table.content(column, &text), Cell::Missing) {
             return true;
         }
@@ -282,7 +279,7 @@ pub(super) fn different_texts<'a>(table: &'a Table, wanted: &[bool], measured: &
             true => _ = to.texts.insert(trimmed(text)),
             false => to.lacks_memory = true,
         }
-        true
+        !to.lacks_memory && to.texts.len() <= to.most
     });
     let lack = collected.iter().position(|of| of.lacks_memory);
     let texts: Vec<Texts<'_>> = collected.into_iter().map(|of| of.texts).collect();
