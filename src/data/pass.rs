@@ -10,7 +10,7 @@
 use std::ops::Deref;
 use std::sync::Mutex;
 
-use super::span::{EXACT, Span, count, skip_spaces, word};
+use super::span::{EXACT, Span, count, find_end, skip_spaces, word};
 use super::table::Table;
 use crate::base::parallel::{lock, share_numbers, threads};
 
@@ -90,6 +90,18 @@ impl<'a> Walk<'a> {
         let Span { end, number } = Span::read(bytes, start, self.separator);
         self.at = end + 1;
         Written { number, rest, start, end, is_quoted: false }
+    }
+
+    /// Returns the text of the next cell, whose number is of no interest. There must be one.
+    fn next_text(&mut self) -> CellText<'a> {
+        let (rest, bytes) = (self.rest, self.rest.as_bytes());
+        let start = skip_spaces(bytes, self.at);
+        if self.has_quotes && bytes.get(start) == Some(&b'"') {
+            return self.next().text();
+        }
+        let end = find_end(bytes, start, self.separator);
+        self.at = end + 1;
+        CellText::Part(rest[start..end].trim_ascii())
     }
 
     /// Steps over some cells, which are not the last of their record.
@@ -180,7 +192,7 @@ impl Table {
                 columns.retain_mut(|(column, see)| {
                     walk.skip(*column - next);
                     next = *column + 1;
-                    see(row, walk.next().text())
+                    see(row, walk.next_text())
                 });
                 if columns.is_empty() {
                     break;

@@ -33,6 +33,10 @@ impl Span {
         let Some(near) = bytes.get(first..).and_then(|rest| rest.first_chunk::<17>()) else {
             return Span::general(bytes, start, separator);
         };
+        // Most cells of images and of marks for categories are one digit.
+        if near[1] == separator && near[0].is_ascii_digit() {
+            return Span { end: first + 1, number: signed(f64::from(near[0] - b'0'), negative) };
+        }
         let (whole, mut sum) = leading_digits(word(&near[..8]));
         let (mut length, mut decimals) = (whole, 0);
         if near[whole] == b'.' {
@@ -57,6 +61,9 @@ impl Span {
         let negative = bytes.get(start) == Some(&b'-');
         let first = start + usize::from(negative);
         let (mut at, mut sum) = (first, 0);
+        if bytes.get(at).is_some_and(|&byte| !byte.is_ascii_digit() && byte != b'.') {
+            return Span { end: find_end(bytes, at, separator), number: f64::NAN };
+        }
         sum_digits(bytes, &mut at, &mut sum);
         let (mut digits, mut exponent) = (at - first, 0);
         if bytes.get(at) == Some(&b'.') {
@@ -87,7 +94,7 @@ impl Span {
 }
 
 /// Returns where the cell ends that is at `at`.
-fn find_end(bytes: &[u8], mut at: usize, separator: u8) -> usize {
+pub(super) fn find_end(bytes: &[u8], mut at: usize, separator: u8) -> usize {
     while let Some(near) = bytes.get(at..).and_then(|rest| rest.first_chunk::<8>()) {
         let near = word(near);
         let ends = equal(near, separator) | equal(near, b'\n') | equal(near, b'\r');

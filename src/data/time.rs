@@ -178,7 +178,9 @@ fn moment(cell: &str, order: DateOrder) -> Option<Moment> {
 fn digits(text: &str, most: Range<usize>) -> Option<(i64, &str)> {
     let end = text.bytes().take_while(u8::is_ascii_digit).count();
     let (digits, rest) = text.split_at(end);
-    most.contains(&end).then(|| Some((digits.parse().ok()?, rest)))?
+    // Few digits, so that their sum cannot overflow.
+    let sum = |digits: &str| digits.bytes().fold(0, |sum, digit| 10 * sum + i64::from(digit - b'0'));
+    most.contains(&end).then(|| (sum(digits), rest))
 }
 
 /// Splits one of some English words, of which three letters suffice, from a text. Returns its index.
