@@ -90,12 +90,13 @@ impl<U: Update<N>, B: Before, const N: usize> Vectorized for Pass<'_, U, B, N> {
 
     #[inline(always)]
     fn run(self) -> bool {
-        let blocks = match self.parameters.len() {
+        let finite = f32::INFINITY.to_bits() << 1;
+        if cfg!(not(feature = "simd")) {
             // More copies of the loop would be for nothing where code is compiled for size.
-            count if cfg!(not(feature = "simd")) => count,
-            ..MANY => 0,
-            count => count / BLOCK * BLOCK,
-        };
+            return self.update() < finite;
+        }
+        let count = self.parameters.len();
+        let blocks = if count < MANY { 0 } else { count / BLOCK * BLOCK };
         let (many, mut rest) = self.split_at(blocks);
         let mut largest = many.update();
         // A loop that might be long would be vectorized over the groups, with gathers of every 16th number.
@@ -104,7 +105,7 @@ impl<U: Update<N>, B: Before, const N: usize> Vectorized for Pass<'_, U, B, N> {
             largest = largest.max(group.update());
             rest = after;
         }
-        largest.max(rest.update()) < f32::INFINITY.to_bits() << 1
+        largest.max(rest.update()) < finite
     }
 }
 

@@ -3,7 +3,6 @@
 // Constant bounds unroll only in loops with indices.
 #![allow(clippy::needless_range_loop)]
 
-use std::cell::Cell;
 use std::ops::Range;
 use std::sync::Mutex;
 
@@ -101,29 +100,14 @@ fn load<L: Lanes>(part: &[f32]) -> L {
     if part.len() == L::COUNT { L::load(part) } else { L::load_partial(part) }
 }
 
-/// Memory that outlives a product, so that the next one need not ask the system for it: of the same thread, whose cache
-/// holds it, or if that has ended, of any.
+/// Memory that outlives a product, so that the next one, in whatever thread, need not ask the system for it.
 pub(super) struct Buffer(Aligned);
 
-/// Of threads that have ended.
 static SPARE: Mutex<Vec<Aligned>> = Mutex::new(Vec::new());
-
-thread_local! {
-    static OWN: Cell<Own> = const { Cell::new(Own(None)) };
-}
-
-#[derive(Default)]
-struct Own(Option<Aligned>);
-
-impl Drop for Own {
-    fn drop(&mut self) {
-        self.0.take().into_iter().for_each(|memory| lock(&SPARE).push(memory));
-    }
-}
 
 impl Buffer {
     pub(super) fn take() -> Self {
-        Buffer(OWN.take().0.take().or_else(|| lock(&SPARE).pop()).unwrap_or_default())
+        Buffer(lock(&SPARE).pop().unwrap_or_default())
     }
 
     /// Returns `length` numbers of unspecified content that start with a cache line.
@@ -137,6 +121,6 @@ impl Buffer {
 
 impl Drop for Buffer {
     fn drop(&mut self) {
-        OWN.set(Own(Some(std::mem::take(&mut self.0))));
+        lock(&SPARE).push(std::mem::take(&mut self.0));
     }
 }
