@@ -9,20 +9,21 @@ use std::time::Duration;
 
 /// The rounds of a trial. The first finds the caches as the other way left them, and is not counted.
 const TRIAL: u32 = 4;
-/// The rounds until the first trial, and the most between two.
-const SOON: u32 = 16;
+/// The fewest rounds between two trials, and the most.
+const SOON: u32 = 32;
 const LATE: u32 = 2048;
 /// Rounds longer than that are not tried by one thread: handing over takes a small part of them.
 const LONG: Duration = Duration::from_millis(20);
 /// Sharing must be faster by this factor, because it keeps more than one core busy.
 const WORTH: f64 = 0.99;
 
+/// The times of the last rounds, and which way the next one goes.
 pub(super) struct Pace {
     /// The amount of work in the rounds that are compared.
     amount: usize,
     /// Whether the next round is shared.
     shared: bool,
-    /// The rounds since the last trial, and those between two.
+    /// The rounds since the last trial, and those until the next one begins.
     rounds: u32,
     between: u32,
     /// The fastest of the last rounds, shared and alone.
@@ -31,7 +32,8 @@ pub(super) struct Pace {
 
 impl Pace {
     pub(super) const fn new() -> Self {
-        Pace { amount: 0, shared: true, rounds: 0, between: SOON, fastest: [Duration::MAX; 2] }
+        // The first trial begins as soon as there is something to compare with: some trainings have few steps.
+        Pace { amount: 0, shared: true, rounds: 0, between: TRIAL, fastest: [Duration::MAX; 2] }
     }
 
     /// Returns whether the next round had better be shared.
@@ -65,7 +67,7 @@ impl Pace {
                 let [shared, alone] = self.fastest;
                 let pays = shared < alone.mul_f64(WORTH);
                 // The trial went the other way.
-                let between = if pays == self.shared { SOON } else { LATE.min(2 * self.between) };
+                let between = if pays == self.shared { SOON } else { (2 * self.between).clamp(SOON, LATE) };
                 *self = Pace { shared: pays, between, amount, ..Pace::new() };
             }
             _ => {}

@@ -318,6 +318,7 @@ impl<'a> Shared<'a> {
         team.round(batch.len(), |team| self.step_of(team, optimizer, number, batch))
     }
 
+    /// Takes a step by the threads of this round.
     fn step_of(
         &self,
         team: &mut Team<'_, Task>,
