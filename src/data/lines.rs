@@ -246,7 +246,9 @@ mod tests {
             "é",
         ];
         let (mut found, mut faults, mut blank) = (0, 0, 0);
-        for i in 0..3000 {
+        // An emulator of a small device takes minutes for all.
+        let cases = if cfg!(target_pointer_width = "32") { 3000 } else { 20_000 };
+        for i in 0..cases {
             // Some texts have no quotes, and some have few of a single one.
             let kinds = [15, parts.len(), 21][i % 3].min(parts.len());
             let text: String = (0..rng.below(80))
@@ -266,7 +268,7 @@ mod tests {
             blank += whole.as_ref().map_or(0, |lines| lines.blank);
             faults += usize::from(whole.is_err());
         }
-        assert!(found > 100 && faults > 100 && blank > 100, "{found} {faults} {blank}");
+        assert!(found.min(faults).min(blank) > cases / 20, "{found} {faults} {blank}");
     }
 
     #[test]

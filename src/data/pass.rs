@@ -153,7 +153,7 @@ impl Table {
     pub(super) fn pieces(&self) -> usize {
         /// So many cells take longer than starting a thread.
         const CELLS: usize = if cfg!(any(test, fuzzing)) { 4 } else { 1 << 14 };
-        /// What is found in fewer rows could take more memory than they do.
+        /// The summary of fewer rows could take more memory than they do.
         const ROWS: usize = if cfg!(any(test, fuzzing)) { 1 } else { 128 };
         /// Some threads are faster than others.
         const EACH: usize = 8;
@@ -290,7 +290,7 @@ mod tests {
         text
     }
 
-    /// What is known of a table on so many threads: the lines and the cells of its records, and its data; or the error.
+    /// Reads a table on so many threads: returns the lines and the cells of its records, and its data; or the error.
     fn facts(text: &str, threads: usize) -> (std::result::Result<Records, String>, String) {
         set_threads(threads);
         let reading = Reading { header: Some(false), separator: Some(','), ..Reading::default() };
