@@ -25,6 +25,8 @@ pub(crate) trait Lanes: Copy {
     /// `ROWS` if A is read by its rows. It is less for an instruction set that multiplies by lanes, numbers of A where
     /// they are in a register: each row then needs one. Columns of A need fewer, so it pays to copy long rows as columns.
     const LOW: usize = Self::ROWS;
+    /// Whether it multiplies by lanes.
+    const BY_LANES: bool = Self::LOW < Self::ROWS;
     /// Rows of B in a turn of `multiply`'s loop: 4, or 1 where the addresses of more would not fit the registers.
     const STEPS: usize = 1;
     /// Numbers in a block of B: as many as the second-level cache of such processors has room for.

@@ -108,7 +108,7 @@ impl Task for Product<'_> {
         }
         let (mut buffer, mut copy) = (None, None);
         let pays = rows > L::LOW && columns >= LONG * panels.step && depth <= 2 * DEPTH;
-        if const { L::LOW < L::ROWS } && !a.transposed && pays {
+        if const { L::BY_LANES } && !a.transposed && pays {
             copy = Some(buffer.insert(Buffer::take()).numbers(L::ROWS * depth));
         }
         L::call(Block {
@@ -178,7 +178,7 @@ impl Task for Block<'_, '_> {
         let width = self.columns.len();
         // An instruction set that multiplies by lanes loads four numbers of a column of A at once.
         let (rows, step) = match a.transposed || self.copy.is_some() {
-            true if const { L::LOW < L::ROWS } => (L::ROWS, 4),
+            true if const { L::BY_LANES } => (L::ROWS, 4),
             _ => (L::LOW, 2),
         };
         let tallest = if self.vectors == 1 { L::TALLEST } else { (2 * rows / self.vectors).max(2) };
@@ -192,7 +192,7 @@ impl Task for Block<'_, '_> {
                 && height > 1
             {
                 end = row + height;
-                left = if const { L::LOW < L::ROWS } {
+                left = if const { L::BY_LANES } {
                     columns_of::<L>(a, row..end, self.depth.clone(), copy)
                 } else {
                     Left { lines: copy_lines(left.lines, height, self.depth.len(), copy), ..left }

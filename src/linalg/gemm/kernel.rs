@@ -92,7 +92,7 @@ impl Band<'_> {
         }
         if const { ROWS == 1 } || self.a.transposed {
             L::call(Tiles::<ROWS, VECTORS, true>(self));
-        } else if const { VECTORS == 1 || ROWS * VECTORS <= 2 * L::LOW || L::LOW == L::ROWS } {
+        } else if const { VECTORS == 1 || ROWS * VECTORS <= 2 * L::LOW || !L::BY_LANES } {
             L::call(Tiles::<ROWS, VECTORS, false>(self));
         } else {
             unreachable!("a tile of {ROWS} rows that lie apart");
