@@ -46,7 +46,7 @@ struct AdaGradStep {
 
 impl Update<1> for AdaGradStep {
     #[inline(always)]
-    fn apply(self, w: f32, g: f32, [sum]: [&mut f32; 1]) -> f32 {
+    fn apply(self, w: f32, g: f32, [sum]: &mut [f32; 1]) -> f32 {
         *sum += g * g;
         w - self.rate * g / (sum.sqrt() + self.epsilon)
     }

@@ -127,7 +127,7 @@ pub(super) struct AdamStep {
 
 impl Update<2> for AdamStep {
     #[inline(always)]
-    fn apply(self, w: f32, g: f32, [mean, square]: [&mut f32; 2]) -> f32 {
+    fn apply(self, w: f32, g: f32, [mean, square]: &mut [f32; 2]) -> f32 {
         *mean = settled(*mean + (1.0 - self.beta1) * (g - *mean));
         *square = settled(*square + (1.0 - self.beta2) * (g * g - *square));
         w - self.rate * *mean / (square.sqrt() * self.root_correction + self.epsilon)
@@ -137,7 +137,7 @@ impl Update<2> for AdamStep {
 /// AMSGrad: the third moment is the largest mean square.
 impl Update<3> for AdamStep {
     #[inline(always)]
-    fn apply(self, w: f32, g: f32, [mean, square, largest]: [&mut f32; 3]) -> f32 {
+    fn apply(self, w: f32, g: f32, [mean, square, largest]: &mut [f32; 3]) -> f32 {
         *mean = settled(*mean + (1.0 - self.beta1) * (g - *mean));
         *square = settled(*square + (1.0 - self.beta2) * (g * g - *square));
         *largest = if *largest > *square { *largest } else { *square };
@@ -236,7 +236,7 @@ struct NAdamStep {
 
 impl Update<2> for NAdamStep {
     #[inline(always)]
-    fn apply(self, w: f32, g: f32, [mean, square]: [&mut f32; 2]) -> f32 {
+    fn apply(self, w: f32, g: f32, [mean, square]: &mut [f32; 2]) -> f32 {
         *mean = settled(*mean + (1.0 - self.beta1) * (g - *mean));
         *square = settled(*square + (1.0 - self.beta2) * (g * g - *square));
         let root = square.sqrt() * self.root_correction + self.epsilon;

@@ -57,7 +57,7 @@ struct RmsPropStep {
 
 impl Update<1> for RmsPropStep {
     #[inline(always)]
-    fn apply(self, w: f32, g: f32, [square]: [&mut f32; 1]) -> f32 {
+    fn apply(self, w: f32, g: f32, [square]: &mut [f32; 1]) -> f32 {
         *square = settled(*square + (1.0 - self.decay) * (g * g - *square));
         w - self.rate * g / (square.sqrt() + self.epsilon)
     }

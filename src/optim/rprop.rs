@@ -67,7 +67,7 @@ impl Rprop {
 /// The moments are the steps, which start at the learning rate, and the last gradients.
 impl Update<2> for Rprop {
     #[inline(always)]
-    fn apply(self, w: f32, g: f32, [step, last]: [&mut f32; 2]) -> f32 {
+    fn apply(self, w: f32, g: f32, [step, last]: &mut [f32; 2]) -> f32 {
         // A product of the signs: that of two small gradients may round to zero.
         let agreement = sign(g) * sign(*last);
         let factor = if agreement < 0.0 { self.shrink } else { 1.0 };

@@ -67,7 +67,7 @@ struct Plain {
 
 impl Update<0> for Plain {
     #[inline(always)]
-    fn apply(self, w: f32, g: f32, []: [&mut f32; 0]) -> f32 {
+    fn apply(self, w: f32, g: f32, []: &mut [f32; 0]) -> f32 {
         w - self.rate * g
     }
 }
@@ -81,7 +81,7 @@ struct Momentum {
 
 impl Update<1> for Momentum {
     #[inline(always)]
-    fn apply(self, w: f32, g: f32, [velocity]: [&mut f32; 1]) -> f32 {
+    fn apply(self, w: f32, g: f32, [velocity]: &mut [f32; 1]) -> f32 {
         *velocity = settled(self.momentum * *velocity + g);
         w - self.rate * if self.nesterov { g + self.momentum * *velocity } else { *velocity }
     }

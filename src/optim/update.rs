@@ -6,10 +6,10 @@ use crate::linalg::vectorize::{Vectorized, vectorize};
 
 /// A rule at one step, for any single parameter with its `N` moments.
 pub(super) trait Update<const N: usize>: Copy {
-    /// Returns the parameter after the step.
+    /// Returns the parameter after the step, and updates its moments.
     ///
     /// Implementations are marked `#[inline(always)]`, to be compiled for the instruction set in use.
-    fn apply(self, parameter: f32, gradient: f32, moments: [&mut f32; N]) -> f32;
+    fn apply(self, parameter: f32, gradient: f32, moments: &mut [f32; N]) -> f32;
 }
 
 /// Returns a running mean, or zero for one that is next to nothing: without gradients, as those of a dead ReLU unit,
@@ -133,11 +133,18 @@ impl<'a, U: Update<N>, B: Before, const N: usize> Pass<'a, U, B, N> {
         // With all lengths known to be one, no access is checked.
         let count = parameters.len();
         let gradient = &gradient[..count];
-        let mut moments = moments.map(|moment| &mut moment[..count]);
+        let moments = moments.map(|moment| &mut moment[..count]);
         let mut largest = 0;
         for i in 0..count {
             let (w, g) = before.adjust(parameters[i], gradient[i]);
-            let updated = update.apply(w, g, moments.each_mut().map(|moment| &mut moment[i]));
+            let mut at = [0.0; N];
+            for k in 0..N {
+                at[k] = moments[k][i];
+            }
+            let updated = update.apply(w, g, &mut at);
+            for k in 0..N {
+                moments[k][i] = at[k];
+            }
             parameters[i] = updated;
             // Without their signs, numbers are ordered as their bits are.
             largest = largest.max(updated.to_bits() << 1);
