@@ -3,12 +3,13 @@
 use std::ops::{Deref, DerefMut};
 
 /// A vector of numbers with some room in front, so that they begin with a cache line: then no register is loaded from
-/// two lines at once, which costs a product of one row a quarter of its time.
+/// two lines at once, which costs a product of one row a quarter of its time. There is room behind them as well.
 #[derive(Default)]
 pub(crate) struct Aligned {
-    /// The room, the numbers.
+    /// The room in front, the numbers, the room behind.
     padded: Vec<f32>,
     start: usize,
+    length: usize,
 }
 
 /// Numbers in a cache line.
@@ -27,13 +28,15 @@ impl Aligned {
     }
 
     fn resize_with(&mut self, length: usize, value: f32) {
-        if length > self.padded.capacity().saturating_sub(self.start) || !self.is_aligned() {
+        let padded = length.saturating_add(LINE);
+        if padded > self.padded.capacity().saturating_sub(self.start) || !self.is_aligned() {
             // The old memory is given back before the new is taken.
             *self = Aligned::default();
-            self.padded = Vec::with_capacity(length.saturating_add(LINE));
+            self.padded = Vec::with_capacity(padded.saturating_add(LINE));
             self.start = self.padded.as_ptr().align_offset(LINE * size_of::<f32>()).min(LINE);
         }
-        self.padded.resize(self.start + length, value);
+        self.padded.resize(self.start + padded, value);
+        self.length = length;
     }
 
     /// Returns the numbers, moved if they do not begin with a cache line.
@@ -45,8 +48,15 @@ impl Aligned {
         self.as_ptr().addr().is_multiple_of(LINE * size_of::<f32>())
     }
 
+    /// Returns the numbers and what lies behind them, if they have room there: a vector that begins with the last of them
+    /// can then be loaded whole.
+    pub(crate) fn with_room(&self) -> &[f32] {
+        &self.padded[self.start..]
+    }
+
     /// Returns the numbers without the room.
     pub(crate) fn into_vec(mut self) -> Vec<f32> {
+        self.padded.truncate(self.start + self.length);
         self.padded.drain(..self.start);
         self.padded
     }
@@ -55,7 +65,7 @@ impl Aligned {
 /// The numbers, on a cache line or not.
 impl From<Vec<f32>> for Aligned {
     fn from(numbers: Vec<f32>) -> Self {
-        Aligned { padded: numbers, start: 0 }
+        Aligned { length: numbers.len(), padded: numbers, start: 0 }
     }
 }
 
@@ -68,13 +78,13 @@ impl FromIterator<f32> for Aligned {
 impl Deref for Aligned {
     type Target = [f32];
     fn deref(&self) -> &[f32] {
-        &self.padded[self.start..]
+        &self.padded[self.start..][..self.length]
     }
 }
 
 impl DerefMut for Aligned {
     fn deref_mut(&mut self) -> &mut [f32] {
-        &mut self.padded[self.start..]
+        &mut self.padded[self.start..][..self.length]
     }
 }
 
@@ -114,6 +124,7 @@ mod tests {
             let vector: Vec<f32> = (0..length).map(|i| i as f32).collect();
             let numbers = Aligned::from(vector.clone()).align();
             assert!(numbers.is_aligned() && *numbers == vector);
+            assert!(numbers.with_room().starts_with(&vector) && numbers.clone().with_room().len() == length + LINE);
             assert_eq!(numbers.into_vec(), vector);
             kept.push(copy);
         }

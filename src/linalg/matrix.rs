@@ -229,7 +229,7 @@ impl Matrix {
     /// Returns a view of this matrix, to be a factor of a product.
     #[doc(hidden)]
     pub fn operand(&self) -> MatrixView<'_> {
-        MatrixView::new(&self.data, self.rows, self.columns)
+        MatrixView::new(self.data.with_room(), self.rows, self.columns)
     }
 
     fn zip(&self, other: &Matrix, what: &str, function: impl Fn(f32, f32) -> f32) -> Matrix {

@@ -8,6 +8,7 @@ use std::ops::Range;
 /// two.
 #[derive(Clone, Copy, Debug)]
 pub struct MatrixView<'a> {
+    /// It may be longer than the matrix: what follows may be read, and is multiplied for nothing.
     pub(super) data: &'a [f32],
     pub(super) rows: usize,
     pub(super) columns: usize,
@@ -17,9 +18,9 @@ pub struct MatrixView<'a> {
 }
 
 impl<'a> MatrixView<'a> {
-    /// Returns a row-major `rows` × `columns` matrix.
+    /// Returns the row-major `rows` × `columns` matrix at the start of `data`.
     pub(crate) fn new(data: &'a [f32], rows: usize, columns: usize) -> Self {
-        assert_eq!(data.len(), area(rows, columns), "an operand of {rows} × {columns}");
+        assert!(data.len() >= area(rows, columns), "an operand of {rows} × {columns}");
         MatrixView { data, rows, columns, stride: columns, transposed: false }
     }
 

@@ -14,7 +14,7 @@
 use std::ops::Range;
 
 use super::Epilogue;
-use super::kernel::{Band, Left, Panels};
+use super::kernel::{Band, Left, Panels, Small};
 use super::pack::{Buffer, Packing};
 use crate::linalg::lanes::{Lanes, Task};
 use crate::linalg::lines::Lines;
@@ -29,6 +29,9 @@ const STRIDE: usize = DEPTH + 16;
 const LONG: usize = 8;
 /// Entries of C between two calls of the epilogue: half of a first-level cache.
 const BAND: usize = 4096;
+
+/// The most multiply-adds of a product that is not cut, where a vector holds as many columns as small products have.
+const SMALL: usize = 8192;
 
 /// How rows are cut into strips: of even heights that are about equal, so that no strip is left with few rows, first
 /// the taller ones; then an odd row by itself.
@@ -105,6 +108,12 @@ impl Task for Product<'_> {
             let c = &mut c[..columns];
             L::call(Band { rows, height: 1, vectors, depth, columns, a, b: panels, c, stride: columns, resume });
             return epilogue(c, 0..1, 0..columns);
+        }
+        if const { L::COUNT >= 8 } && rows * depth * columns <= SMALL && self.stride == columns {
+            let lines = Lines { data: a.data, stride: a.stride };
+            let a = Left { lines, transposed: a.transposed };
+            L::call(Small { rows, depth, columns, a, b: panels.rows, c, resume });
+            return epilogue(c, 0..rows, 0..columns);
         }
         let (mut buffer, mut copy) = (None, None);
         let pays = rows > L::LOW && columns >= LONG * panels.step && depth <= 2 * DEPTH;

@@ -3,8 +3,6 @@
 //! Every entry of C is one chain of multiply-adds, `sum = a·b + sum`, in the order of the depth. Blocks of the
 //! depth continue the chain from the stored sum, so neither blocks, tiles nor neighbors change a bit of it.
 
-use std::ops::Range;
-
 use crate::linalg::lanes::{Lanes, Task};
 use crate::linalg::lines::Lines;
 
@@ -136,8 +134,51 @@ impl Task for Choice<'_> {
     }
 }
 
-/// Numbers in the rows of B that are shorter than a tile: 16 rows of one vector of 16 numbers, or two rows of 8 vectors.
-const TAIL: usize = 256;
+/// A product of so few multiply-adds that cutting it and choosing tiles would take as long: strips of eight rows, then of
+/// four, then single rows, by tiles of one vector.
+pub(super) struct Small<'a> {
+    pub rows: usize,
+    pub depth: usize,
+    pub columns: usize,
+    pub a: Left<'a>,
+    pub b: Lines<'a>,
+    pub c: &'a mut [f32],
+    pub resume: bool,
+}
+
+impl Task for Small<'_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run<L: Lanes>(self) {
+        if self.a.transposed { self.strips::<L, true>() } else { self.strips::<L, false>() }
+    }
+}
+
+impl Small<'_> {
+    #[inline(always)]
+    fn strips<L: Lanes, const TRANSPOSED: bool>(self) {
+        let Small { rows, depth, columns, a, b, c, resume } = self;
+        for first in (0..columns).step_by(L::COUNT) {
+            let copy;
+            let mut b = Factor::of(b.from(first), depth, L::COUNT);
+            if b.whole < depth {
+                copy = short_rows(b, L::COUNT);
+                b.tail = &copy;
+            }
+            let mut row = 0;
+            while row < rows {
+                let sums = &mut c[row * columns + first..];
+                let sums = Sums { c: sums, stride: columns, columns: L::COUNT.min(columns - first), resume };
+                row += match (a.from(row, 0), rows - row) {
+                    (a, 8..) => tile::<L, 8, 1, TRANSPOSED>(a, b, sums),
+                    (a, 4..) => tile::<L, 4, 1, TRANSPOSED>(a, b, sums),
+                    (a, _) => tile::<L, 1, 1, TRANSPOSED>(a, b, sums),
+                };
+            }
+        }
+    }
+}
 
 /// Strips of `ROWS` rows, by tiles of `VECTORS` vectors. Only the last of a strip may be narrower.
 struct Tiles<'a, const ROWS: usize, const VECTORS: usize, const TRANSPOSED: bool>(Band<'a>);
@@ -149,90 +190,128 @@ impl<const ROWS: usize, const VECTORS: usize, const TRANSPOSED: bool> Task for T
     fn run<L: Lanes>(self) {
         let Tiles(Band { rows, depth, columns, a, b, c, stride, resume, .. }) = self;
         let width = VECTORS * L::COUNT;
-        // Reading past the edge of B is harmless while there is something to read; its last rows are copied.
         let last = (columns - 1) / width;
-        let edge = b.rows.from(last * b.step);
         let copy;
-        let (mut readable, mut tail) = (depth, Lines { data: &[], stride: width });
-        if edge.data.len() < (depth - 1) * edge.stride + width {
-            readable = edge.data.len().checked_sub(width).map_or(0, |rest| rest / edge.stride.max(1) + 1);
-            copy = short_rows(edge, readable..depth, width);
-            tail.data = &copy;
+        let mut edge = Factor::of(b.rows.from(last * b.step), depth, width);
+        if edge.whole < depth {
+            copy = short_rows(edge, width);
+            edge.tail = &copy;
         }
-
         let mut top = 0;
         while top < rows {
-            let a = Left { transposed: TRANSPOSED, ..a }.from(top, 0);
+            let a = a.from(top, 0);
             for panel in 0..=last {
                 let first = panel * width;
-                let c = &mut c[top * stride + first..];
-                let columns = width.min(columns - first);
-                let mut sums = [[L::splat(0.0); VECTORS]; ROWS];
-                if resume {
-                    sums = load(c, stride, columns);
+                let mut b = Factor { rows: b.rows.from(panel * b.step), whole: depth, ..edge };
+                if panel == last {
+                    b = edge;
                 }
-                let readable = if panel < last { depth } else { readable };
-                let mut k = 0;
-                while k < depth {
-                    let (end, rows) =
-                        if k < readable { (readable, b.rows.from(panel * b.step)) } else { (depth, tail) };
-                    L::multiply::<ROWS, VECTORS, TRANSPOSED>(&mut sums, end - k, a.from(0, k).lines, rows);
-                    k = end;
-                }
-                store(sums, c, stride, columns);
+                let sums = &mut c[top * stride + first..];
+                let sums = Sums { c: sums, stride, columns: width.min(columns - first), resume };
+                tile::<L, ROWS, VECTORS, TRANSPOSED>(a, b, sums);
             }
             top += ROWS;
         }
     }
 }
 
-/// Returns a copy of these lines, as far as there is something to read, each `width` numbers long.
+/// The columns of B that a tile multiplies.
+#[derive(Clone, Copy)]
+struct Factor<'a> {
+    rows: Lines<'a>,
+    depth: usize,
+    /// The rows that hold as many numbers as a tile reads: reading past the edge of B is harmless while there is something
+    /// to read.
+    whole: usize,
+    /// Copies of the others, each as long as a tile is wide.
+    tail: &'a [f32],
+}
+
+impl<'a> Factor<'a> {
+    #[inline(always)]
+    fn of(rows: Lines<'a>, depth: usize, width: usize) -> Self {
+        let mut whole = depth;
+        if rows.data.len() < (depth - 1) * rows.stride + width {
+            whole = rows.data.len().checked_sub(width).map_or(0, |rest| rest / rows.stride.max(1) + 1);
+        }
+        Factor { rows, depth, whole, tail: &[] }
+    }
+}
+
+/// Numbers in the rows of B that are shorter than a tile: 16 rows of one vector of 16 numbers, or two rows of 8 vectors.
+const TAIL: usize = 256;
+
+/// Returns copies of the rows that are shorter than `width`, each `width` numbers long.
 #[inline(never)]
-fn short_rows(lines: Lines<'_>, which: Range<usize>, width: usize) -> [f32; TAIL] {
+fn short_rows(b: Factor<'_>, width: usize) -> [f32; TAIL] {
     let mut copy = [0.0; TAIL];
-    for (k, to) in which.zip(copy.chunks_exact_mut(width)) {
-        let row = lines.from(k * lines.stride).data;
+    for (k, to) in (b.whole..b.depth).zip(copy.chunks_exact_mut(width)) {
+        let row = b.rows.from(k * b.rows.stride).data;
         let count = row.len().min(width);
         to[..count].copy_from_slice(&row[..count]);
     }
     copy
 }
 
-/// Returns the tile at the start of `c`. Only whole tiles have loops of constant bounds; the others get a copy of the
-/// sums that may live in memory.
-#[inline(always)]
-fn load<L: Lanes, const ROWS: usize, const VECTORS: usize>(
-    c: &[f32],
+/// The part of C that a tile computes.
+struct Sums<'a> {
+    c: &'a mut [f32],
     stride: usize,
     columns: usize,
-) -> [[L; VECTORS]; ROWS] {
-    if columns == VECTORS * L::COUNT {
-        return L::load_tile(Lines { data: c, stride });
-    }
-    let mut edge = [[L::splat(0.0); VECTORS]; ROWS];
-    for (i, sums) in edge.iter_mut().enumerate() {
-        for (sum, part) in sums.iter_mut().zip(c[i * stride..][..columns].chunks(L::COUNT)) {
-            *sum = L::load_partial(part);
-        }
-    }
-    edge
+    resume: bool,
 }
 
-/// Stores the tile at the start of `c`.
+/// Computes a tile, and returns the number of its rows.
 #[inline(always)]
-fn store<L: Lanes, const ROWS: usize, const VECTORS: usize>(
-    sums: [[L; VECTORS]; ROWS],
-    c: &mut [f32],
-    stride: usize,
-    columns: usize,
-) {
-    if columns == VECTORS * L::COUNT {
-        return L::store_tile(sums, c, stride);
+fn tile<L: Lanes, const ROWS: usize, const VECTORS: usize, const TRANSPOSED: bool>(
+    a: Left<'_>,
+    b: Factor<'_>,
+    to: Sums<'_>,
+) -> usize {
+    let a = Left { transposed: TRANSPOSED, ..a };
+    let mut sums = [[L::splat(0.0); VECTORS]; ROWS];
+    if to.resume {
+        sums = to.load();
     }
-    let edge = sums;
-    for (i, sums) in edge.iter().enumerate() {
-        for (sum, part) in sums.iter().zip(c[i * stride..][..columns].chunks_mut(L::COUNT)) {
-            sum.store_partial(part);
+    let mut k = 0;
+    while k < b.depth {
+        let tail = Lines { data: b.tail, stride: VECTORS * L::COUNT };
+        let (end, rows) = if k < b.whole { (b.whole, b.rows) } else { (b.depth, tail) };
+        L::multiply::<ROWS, VECTORS, TRANSPOSED>(&mut sums, end - k, a.from(0, k).lines, rows);
+        k = end;
+    }
+    to.store(sums);
+    ROWS
+}
+
+/// Only whole tiles have loops of constant bounds; the others get a copy of the sums that may live in memory.
+impl Sums<'_> {
+    #[inline(always)]
+    fn load<L: Lanes, const ROWS: usize, const VECTORS: usize>(&self) -> [[L; VECTORS]; ROWS] {
+        let Sums { ref c, stride, columns, .. } = *self;
+        if columns == VECTORS * L::COUNT {
+            return L::load_tile(Lines { data: c, stride });
+        }
+        let mut edge = [[L::splat(0.0); VECTORS]; ROWS];
+        for (i, sums) in edge.iter_mut().enumerate() {
+            for (sum, part) in sums.iter_mut().zip(c[i * stride..][..columns].chunks(L::COUNT)) {
+                *sum = L::load_partial(part);
+            }
+        }
+        edge
+    }
+
+    #[inline(always)]
+    fn store<L: Lanes, const ROWS: usize, const VECTORS: usize>(self, sums: [[L; VECTORS]; ROWS]) {
+        let Sums { c, stride, columns, .. } = self;
+        if columns == VECTORS * L::COUNT {
+            return L::store_tile(sums, c, stride);
+        }
+        let edge = sums;
+        for (i, sums) in edge.iter().enumerate() {
+            for (sum, part) in sums.iter().zip(c[i * stride..][..columns].chunks_mut(L::COUNT)) {
+                sum.store_partial(part);
+            }
         }
     }
 }

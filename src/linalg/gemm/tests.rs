@@ -40,14 +40,20 @@ fn factor(stored: &Matrix, transposed: bool) -> MatrixView<'_> {
     if transposed { stored.operand().transposed() } else { stored.operand() }
 }
 
-/// The product by one instruction set, from factors stored in either way. C starts as NaN, which must be overwritten.
+/// The product by one instruction set, from factors stored in either way, with room behind them and without. C starts as
+/// NaN, which must be overwritten.
 fn compute(isa: Isa, a: &Matrix, b: &Matrix, transposed: (bool, bool), epilogue: &Epilogue) -> Matrix {
     let (left, right) = (stored(a, transposed.0), stored(b, transposed.1));
-    let mut c = Matrix::filled(a.rows(), b.columns(), f32::NAN);
-    let (a, b) = (factor(&left, transposed.0), factor(&right, transposed.1));
-    let stride = b.columns();
-    product_on(isa, Product { a, b, c: c.as_mut_slice(), stride, epilogue, resume: false });
-    c
+    let alone = |matrix: &Matrix| Matrix::from_vec(matrix.rows(), matrix.columns(), matrix.as_slice().to_vec());
+    let [with_room, without] = [(&left, &right), (&alone(&left), &alone(&right))].map(|(left, right)| {
+        let mut c = Matrix::filled(a.rows(), b.columns(), f32::NAN);
+        let (a, b) = (factor(left, transposed.0), factor(right, transposed.1));
+        product_on(isa, Product { a, b, c: c.as_mut_slice(), stride: b.columns(), epilogue, resume: false });
+        c
+    });
+    let bits = |matrix: &Matrix| matrix.as_slice().iter().map(|x| x.to_bits()).collect::<Vec<_>>();
+    assert_eq!(bits(&with_room), bits(&without), "{isa} {:?} · {:?} {transposed:?}", a.shape(), b.shape());
+    without
 }
 
 /// Compares with the definition. The error of a chain of K rounded multiply-adds is at most K units of 2⁻²⁴ (twice
