@@ -33,15 +33,33 @@ pub enum Isa {
 }
 
 impl Isa {
-    /// Every instruction set, the fastest first.
+    /// Every instruction set in the order of their numbers, the fastest first.
     pub(crate) const ALL: [Isa; 5] = [Isa::Avx512, Isa::Avx2, Isa::Sse2, Isa::Neon, Isa::Portable];
 
     /// Returns whether the running processor has these instructions, and the crate was built with code for them.
+    #[inline]
     pub fn is_available(self) -> bool {
+        if cfg!(not(feature = "simd")) {
+            return self.detect();
+        }
+        // Asked at every product and every loop: to test each of the instructions takes longer than a small one.
+        static AVAILABLE: OnceLock<[bool; Isa::ALL.len()]> = OnceLock::new();
+        AVAILABLE.get_or_init(|| Isa::ALL.map(Isa::detect))[self as usize]
+    }
+
+    /// Panics, because the processor lacks these instructions.
+    #[cold]
+    #[inline(never)]
+    pub(crate) fn refuse(self) -> ! {
+        panic!("this processor has no {self}");
+    }
+
+    /// Asks the processor.
+    fn detect(self) -> bool {
         match self {
             #[cfg(all(target_arch = "x86_64", feature = "simd"))]
             Isa::Avx512 => {
-                Isa::Avx2.is_available()
+                Isa::Avx2.detect()
                     && is_x86_feature_detected!("avx512f")
                     && is_x86_feature_detected!("avx512vl")
                     && is_x86_feature_detected!("avx512bw")
@@ -52,7 +70,7 @@ impl Isa {
             Isa::Neon => cfg!(all(target_arch = "aarch64", target_feature = "neon")),
             Isa::Sse2 => cfg!(target_arch = "x86_64"),
             // Also in this crate's own tests.
-            Isa::Portable => cfg!(test) || !(Isa::Sse2.is_available() || Isa::Neon.is_available()),
+            Isa::Portable => cfg!(test) || !(Isa::Sse2.detect() || Isa::Neon.detect()),
             #[cfg(any(not(target_arch = "x86_64"), not(feature = "simd")))]
             Isa::Avx512 | Isa::Avx2 => false,
         }

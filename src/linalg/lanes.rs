@@ -227,12 +227,16 @@ pub(crate) trait Task {
     fn run<L: Lanes>(self) -> Self::Output;
 }
 
-/// Runs `task` with the instructions of `isa`.
+/// Runs `task` with the instructions of `isa`. It is inlined so that the task is written where it is read: a copy by vectors
+/// of what was written number by number a moment ago waits until that has reached the cache.
 ///
 /// # Panics
 /// If the processor lacks them.
+#[inline(always)]
 pub(crate) fn run_on<T: Task>(isa: Isa, task: T) -> T::Output {
-    assert!(isa.is_available(), "this processor has no {isa}");
+    if !isa.is_available() {
+        isa.refuse();
+    }
     match isa {
         #[cfg(all(target_arch = "x86_64", feature = "simd"))]
         Isa::Avx512 => x86::Avx512::call(task),
@@ -244,7 +248,7 @@ pub(crate) fn run_on<T: Task>(isa: Isa, task: T) -> T::Output {
         Isa::Neon => neon::Neon::call(task),
         #[cfg(any(test, not(any(target_arch = "x86_64", all(target_arch = "aarch64", target_feature = "neon")))))]
         Isa::Portable => portable::Portable::call(task),
-        _ => unreachable!("{isa} is not available"),
+        _ => isa.refuse(),
     }
 }
 

@@ -44,6 +44,7 @@ pub(crate) trait Vectorized {
 }
 
 /// Runs element-wise work with the instruction set in use.
+#[inline(always)]
 pub(crate) fn vectorize<V: Vectorized>(work: V) -> V::Output {
     struct Loop<V>(V);
     impl<V: Vectorized> Task for Loop<V> {
