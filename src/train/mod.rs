@@ -7,7 +7,8 @@
 //! run, checkpoint_writer, checkpoint         the settings of one call
 //! claim                                      the right to a checkpoint file
 //! config, checkpoint_file, position          plain data
-//! step, snapshot, example_weights, targets   the work itself
+//! step, gradients, pieces, snapshot          the work itself
+//! example_weights, targets                   the data it is done on
 //! ```
 
 mod checkpoint;
@@ -17,6 +18,7 @@ mod claim;
 mod config;
 mod example_weights;
 mod gradient_descent;
+mod gradients;
 mod lbfgs;
 mod online;
 mod pieces;

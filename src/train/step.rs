@@ -23,7 +23,7 @@
 //! ```
 //!
 //! Every number is computed in the same order for any blocks and any pieces, so nothing depends on the number of threads
-//! or on who did which piece. A gradient's memory goes from `spare` to the thread that computes it, to `gradients`, to
+//! or on who did which piece. A gradient's memory goes from `spare` to the thread that computes it, to `waiting`, to
 //! the leader, and back: there are a few more than threads.
 //!
 //! Batch normalization needs statistics of the whole batch before any row continues. It cuts the passes into sections,
@@ -48,13 +48,13 @@
 use std::ops::Range;
 use std::sync::{Mutex, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
+use super::gradients::Gradients;
 use super::pieces::Piece;
 use super::snapshot::{Snapshot, set_parameters};
 use crate::base::memory::threads_beside;
 use crate::base::parallel::{self, Team, lock, read, write};
 use crate::data::{Dataset, Targets};
 use crate::linalg::matrix::Matrix;
-use crate::linalg::reduce::square_sum;
 use crate::nn::backprop::{Batch, Pass};
 use crate::nn::layer::Layer;
 use crate::nn::layer::batch_norm::{GROUP, Moments};
@@ -132,9 +132,7 @@ pub(super) struct StepMemory {
     sections: usize,
     moments: RwLock<Vec<Moments>>,
     pieces: Vec<Piece>,
-    /// The gradients of pieces, with their numbers, that wait for their use; and memory for more.
-    gradients: Mutex<Vec<(usize, Vec<f32>)>>,
-    spare: Mutex<Vec<Vec<f32>>>,
+    gradients: Mutex<Gradients>,
     /// The sum of the losses of each chunk of the validation rows.
     validation_losses: Mutex<Vec<f64>>,
 }
@@ -180,15 +178,13 @@ impl StepMemory {
         } else {
             4 * threads
         };
-        let largest = pieces.iter().map(|piece| piece.parameters.len()).max().unwrap_or(0);
         StepMemory {
             threads,
             order: RwLock::default(),
             blocks: (0..most_blocks(batch, threads)).map(block).collect(),
             sections: pass.sections(),
             moments: RwLock::new(vec![Moments::default(); pass.sections() - 1]),
-            gradients: Mutex::new(Vec::with_capacity(pieces.len())),
-            spare: Mutex::new((0..pieces.len().min(in_flight)).map(|_| Vec::with_capacity(largest)).collect()),
+            gradients: Mutex::new(Gradients::new(&pieces, in_flight)),
             pieces,
             validation_losses: Mutex::default(),
         }
@@ -235,6 +231,11 @@ impl<'a> Shared<'a> {
         read(&self.network)
     }
 
+    /// Returns the statistics of the batch; `None` without batch normalization, for a lock takes as long as a small layer.
+    fn moments(&self) -> Option<RwLockReadGuard<'_, Vec<Moments>>> {
+        (self.memory.sections > 1).then(|| read(&self.memory.moments))
+    }
+
     /// Gives the network these weights.
     pub(super) fn restore(&self, weights: &Snapshot) {
         weights.restore(&mut write(&self.network));
@@ -255,7 +256,8 @@ impl<'a> Shared<'a> {
                 let batch = &order[start..end];
                 let first = piece * rows;
                 let rows = &batch[first..batch.len().min(first + rows)];
-                let moments = read(&memory.moments);
+                let moments = self.moments();
+                let moments = moments.as_deref().map_or(&[][..], Vec::as_slice);
                 if section == 0 && !backward {
                     let data = self.examples.train.data;
                     data.gather(rows, x);
@@ -266,7 +268,7 @@ impl<'a> Shared<'a> {
                         pass.weights.extend(rows.iter().map(|&row| self.options.weights[row]));
                     }
                 }
-                let batch = Batch { x, first, number, moments: &moments };
+                let batch = Batch { x, first, number, moments };
                 if !backward {
                     pass.forward(&network, &batch, section);
                 }
@@ -279,7 +281,7 @@ impl<'a> Shared<'a> {
             }
             Task::Gradients { blocks } => {
                 let Piece { parts, parameters } = &memory.pieces[piece];
-                let mut gradient = lock(&memory.spare).pop().unwrap_or_default();
+                let mut gradient = lock(&memory.gradients).spare();
                 gradient.resize(parameters.len(), 0.0);
                 for (i, block) in memory.blocks[..blocks].iter().enumerate() {
                     let (block, mut rest) = (read(block), &mut gradient[..]);
@@ -289,7 +291,7 @@ impl<'a> Shared<'a> {
                         rest = after;
                     }
                 }
-                lock(&memory.gradients).push((piece, gradient));
+                lock(&memory.gradients).add(piece, gradient);
             }
             Task::Validation => {
                 let network = self.network();
@@ -345,7 +347,7 @@ impl<'a> Shared<'a> {
             }
         });
         if whole {
-            self.clip();
+            lock(&self.memory.gradients).clip(&self.memory.pieces, self.options.clip_norm);
             take();
         }
         if !finite {
@@ -359,8 +361,10 @@ impl<'a> Shared<'a> {
                 }
             }
         }
-        let norms = trained.iter_mut().filter_map(Layer::as_batch_norm_mut);
-        norms.zip(&*read(&self.memory.moments)).for_each(|(norm, moments)| norm.follow(moments));
+        if let Some(moments) = self.moments() {
+            let norms = trained.iter_mut().filter_map(Layer::as_batch_norm_mut);
+            norms.zip(&*moments).for_each(|(norm, moments)| norm.follow(moments));
+        }
         Ok(loss)
     }
 
@@ -405,11 +409,13 @@ impl<'a> Shared<'a> {
         let mut run = |section, backward| {
             team.run(Task::Passes { number, start, end, rows, examples, section, backward }, blocks, || {});
         };
-        for section in 0..self.memory.sections {
+        let last = self.memory.sections - 1;
+        for section in 0..last {
             run(section, false);
             self.meet(blocks, section, false);
         }
-        for section in (0..self.memory.sections - 1).rev() {
+        run(last, false);
+        for section in (0..last).rev() {
             self.meet(blocks, section, true);
             run(section, true);
         }
@@ -419,14 +425,13 @@ impl<'a> Shared<'a> {
             read(block).pass.losses().iter().for_each(|of_row| loss += of_row);
         }
         // A number that is infinite before it is normalized is 0 after it, and would show in no loss.
-        let finite = read(&self.memory.moments).iter().all(Moments::is_finite);
+        let finite = self.moments().is_none_or(|moments| moments.iter().all(Moments::is_finite));
         (if finite { loss } else { f64::NAN }, blocks)
     }
 
     /// Puts together the statistics of all blocks for the batch normalization after this section.
     fn meet(&self, blocks: usize, section: usize, backward: bool) {
-        let mut moments = write(&self.memory.moments);
-        let Some(moments) = moments.get_mut(section) else { return };
+        let moments = &mut write(&self.memory.moments)[section];
         let blocks = &self.memory.blocks[..blocks];
         let visit = |visit: &mut dyn FnMut(usize, &[f32])| {
             for block in blocks {
@@ -456,31 +461,13 @@ impl<'a> Shared<'a> {
         }
     }
 
-    /// Scales the gradients that wait, which must be all of them, to the largest norm that is allowed.
-    fn clip(&self) {
-        let mut gradients = lock(&self.memory.gradients);
-        // One sum in one order, whoever was first: each to the index of its number.
-        for i in 0..gradients.len() {
-            while gradients[i].0 != i {
-                let number = gradients[i].0;
-                gradients.swap(i, number);
-            }
-        }
-        let of_parts = gradients.iter().flat_map(|(number, gradient)| self.memory.pieces[*number].cut(gradient));
-        let norm = of_parts.map(|(_, gradient)| square_sum(gradient)).sum::<f64>().sqrt();
-        let limit = f64::from(self.options.clip_norm);
-        if norm > limit && norm.is_finite() {
-            let factor = (limit / norm) as f32;
-            gradients.iter_mut().for_each(|(_, gradient)| gradient.iter_mut().for_each(|g| *g *= factor));
-        }
-    }
-
     /// Uses the gradients that are there.
     fn take_gradients(&self, mut take: impl FnMut(&Piece, &[f32])) {
-        let next = || lock(&self.memory.gradients).pop();
-        while let Some((number, gradient)) = next() {
+        let mut used = None;
+        let next = |used| lock(&self.memory.gradients).next(used);
+        while let Some((number, gradient)) = next(used) {
             take(&self.memory.pieces[number], &gradient);
-            lock(&self.memory.spare).push(gradient);
+            used = Some(gradient);
         }
     }
 
