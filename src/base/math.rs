@@ -153,10 +153,14 @@ pub(crate) fn ln_f64(x: f64) -> f64 {
     e * std::f64::consts::LN_2 + 2.0 * s * series
 }
 
-/// xⁿ in double precision, by squaring.
+/// xⁿ in double precision, by squaring. A power below 10⁻¹⁵⁰ is returned as 0: processors take some hundred times as long
+/// to multiply numbers that underflow, and Adam needs such a power in every step.
 pub(crate) fn power_f64(x: f64, n: u64) -> f64 {
     let (mut result, mut square, mut n) = (1.0, x, n);
     while n > 0 {
+        if square.abs() < 1e-150 {
+            return 0.0;
+        }
         if n % 2 == 1 {
             result *= square;
         }
