@@ -31,6 +31,8 @@ pub(crate) trait Lanes: Copy {
     const STEPS: usize = 1;
     /// Numbers in a block of B: as many as the second-level cache of such processors has room for.
     const BLOCK: usize;
+    /// Whether `mul_add` rounds once.
+    const FUSED: bool = true;
 
     fn splat(x: f32) -> Self;
     /// Returns the first `COUNT` numbers of a slice that has them.
@@ -466,6 +468,7 @@ mod x86 {
         const ROWS: usize = if cfg!(feature = "simd") { 4 } else { 2 };
         const TALLEST: usize = if cfg!(feature = "simd") { 8 } else { 2 };
         const BLOCK: usize = 64 * 1024;
+        const FUSED: bool = false;
 
         basics!(Sse2: _mm_set1_ps, _mm_loadu_ps, _mm_storeu_ps);
         /// Rounds twice.

@@ -7,6 +7,7 @@ pub(crate) mod lanes;
 pub(crate) mod lines;
 pub(crate) mod matrix;
 pub(crate) mod reduce;
+pub(crate) mod row;
 mod unroll;
 pub(crate) mod vectorize;
 pub(crate) mod view;

@@ -11,6 +11,7 @@ impl Lanes for Portable {
     const ROWS: usize = 4;
     const TALLEST: usize = 8;
     const BLOCK: usize = 64 * 1024;
+    const FUSED: bool = false;
 
     #[inline(always)]
     fn splat(x: f32) -> Self {

@@ -8,6 +8,7 @@ use super::GradientPart;
 use crate::base::rng::Rng;
 use crate::linalg::gemm;
 use crate::linalg::matrix::Matrix;
+use crate::linalg::row;
 use crate::linalg::vectorize::vectorized;
 use crate::nn::activation::Activation;
 use crate::nn::init::Init;
@@ -70,6 +71,10 @@ impl Dense {
     /// Computes `output` = `activation`(`input`·W + b), in prediction and in training.
     pub(crate) fn predict(&self, input: &Matrix, activation: Activation, output: &mut Matrix) {
         output.reshape(input.rows(), self.outputs());
+        if row::is_single(input.rows(), self.weights.as_slice()) {
+            row::product(input.as_slice(), self.weights.as_slice(), output.as_mut_slice());
+            return activation.forward_biased(&self.bias, output.as_mut_slice());
+        }
         let (a, w, output) = (input.operand(), self.weights.operand(), output.as_mut_slice());
         // Softmax needs whole rows; every other activation is applied while its entries are in the cache.
         if activation == Activation::Softmax {
@@ -84,6 +89,9 @@ impl Dense {
     /// Computes the gradient with respect to the input, `input_delta`, from that with respect to Z, `delta`.
     pub(super) fn backward(&self, delta: &Matrix, input_delta: &mut Matrix) {
         input_delta.reshape(delta.rows(), self.inputs());
+        if row::is_single(delta.rows(), self.weights.as_slice()) {
+            return row::product_transposed(delta.as_slice(), self.weights.as_slice(), input_delta.as_mut_slice());
+        }
         gemm::product(delta.operand(), self.weights.operand().transposed(), input_delta.as_mut_slice());
     }
 
@@ -91,12 +99,19 @@ impl Dense {
     /// the examples of `input` and `delta`.
     pub(super) fn gradient(input: &Matrix, delta: &Matrix, part: GradientPart<'_>) {
         let (weights, bias) = part.values.split_at_mut(part.rows.len() * delta.columns());
+        if !part.resume {
+            bias.fill(0.0);
+        }
+        if row::is_single(delta.rows(), weights) {
+            row::outer_product(&input.as_slice()[part.rows], delta.as_slice(), weights, part.resume);
+            bias.iter_mut().zip(delta.as_slice()).for_each(|(sum, delta)| *sum += delta);
+            return;
+        }
         let input = input.operand().transposed().select_rows(part.rows);
         if part.resume {
             gemm::add_product(input, delta.operand(), weights);
         } else {
             gemm::product(input, delta.operand(), weights);
-            bias.fill(0.0);
         }
         add_columns(delta.as_slice(), bias);
     }
