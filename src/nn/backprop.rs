@@ -68,7 +68,8 @@ pub(crate) struct Pass {
     losses: Vec<f64>,
     /// The weight of each example; empty if all count alike.
     pub weights: Vec<f32>,
-    /// The seed of the keys of dropout and noise, together with the number of the pass.
+    /// Whether there is dropout or noise, and the seed of their keys, together with the number of the pass.
+    is_random: bool,
     seed: u64,
 }
 
@@ -143,6 +144,7 @@ impl Pass {
             input_delta: Matrix::default(),
             losses: Vec::new(),
             weights: Vec::new(),
+            is_random: layers.iter().any(|layer| matches!(layer, Layer::Dropout(_) | Layer::Noise(_))),
             seed: Rng::stream(seed, purpose::DROPOUT).next_u64(),
         }
     }
@@ -192,7 +194,7 @@ impl Pass {
     /// Runs a section of the forward pass.
     pub(crate) fn forward(&mut self, network: &Network, batch: &Batch<'_>, section: usize) {
         let layers = network.member_layers();
-        if section == 0 {
+        if section == 0 && self.is_random {
             let (mut keys, mut first) = (Rng::stream(self.seed, batch.number), batch.first);
             for Slot { layer, trace } in &mut self.slots {
                 layers[*layer].draw(&mut keys, first, &mut trace.cache);
