@@ -3,7 +3,7 @@
 use std::fmt;
 
 use super::adam::Corrections;
-use super::penalty::Penalty;
+use super::penalty::{Adjustment, Penalty};
 use super::rule::Rule;
 use super::sgd::Sgd;
 use super::update::Part;
@@ -222,22 +222,32 @@ impl Optimizer {
     /// Does the step's part for these `parameters`, the first of which has the index `start` among all. The parts may
     /// come in any order, and begin and end anywhere. Returns `false` if a parameter is no longer finite.
     pub(crate) fn update(&mut self, parameters: &mut [f32], gradient: &[f32], start: usize) -> bool {
+        if self.limit == f32::INFINITY && self.penalty == Penalty::default() {
+            // All tensors are treated alike.
+            return self.adjust_and_update(Adjustment::NONE, parameters, gradient, start);
+        }
         let (mut from, mut finite) = (0, true);
         while from < parameters.len() {
             let tensor = self.tensors.partition_point(|&(_, end)| end <= start + from);
             let (name, end) = self.tensors[tensor];
             let to = parameters.len().min(end - start);
-            finite &= self.update_within(name, &mut parameters[from..to], &gradient[from..to], start + from);
+            let penalty = if self.penalty.covers(name) { self.penalty } else { Penalty::default() };
+            let adjustment = penalty.adjustment(self.learning_rate, self.limit);
+            finite &= self.adjust_and_update(adjustment, &mut parameters[from..to], &gradient[from..to], start + from);
             from = to;
         }
         finite
     }
 
-    /// Does the step's part for parameters of the tensor of this name.
-    fn update_within(&mut self, name: &str, parameters: &mut [f32], gradient: &[f32], start: usize) -> bool {
+    /// Does the step's part for parameters that have one adjustment.
+    fn adjust_and_update(
+        &mut self,
+        adjustment: Adjustment,
+        parameters: &mut [f32],
+        gradient: &[f32],
+        start: usize,
+    ) -> bool {
         let (rate, corrections) = (self.learning_rate, self.corrections);
-        let penalty = if self.penalty.covers(name) { self.penalty } else { Penalty::default() };
-        let adjustment = penalty.adjustment(rate, self.limit);
         let part = Part { parameters, gradient, moments: &mut self.moments, start };
         match self.rule {
             Rule::Sgd(rule) if rule.momentum == 0.0 => part.update(Sgd::plain(rate), adjustment),

@@ -95,37 +95,38 @@ impl<U: Update<N>, B: Before, const N: usize> Vectorized for Pass<'_, U, B, N> {
             // More copies of the loop would be for nothing where code is compiled for size.
             return self.update() < finite;
         }
-        let count = self.parameters.len();
-        let blocks = if count < MANY { 0 } else { count / BLOCK * BLOCK };
-        let (many, mut rest) = self.split_at(blocks);
-        let mut largest = many.update();
-        // A loop that might be long would be vectorized over the groups, with gathers of every 16th number.
-        for _ in 0..rest.parameters.len() % MANY / GROUP {
-            let (group, after) = rest.split_at(GROUP);
-            largest = largest.max(group.update());
-            rest = after;
+        let Pass { update, before, parameters, gradient, mut moments } = self;
+        let count = parameters.len();
+        let mut largest = 0;
+        // Groups of a constant length become vectors.
+        macro_rules! run {
+            ($start:expr, $count:expr) => {
+                let part = Pass {
+                    update,
+                    before,
+                    parameters: &mut parameters[$start..][..$count],
+                    gradient: &gradient[$start..][..$count],
+                    moments: moments.each_mut().map(|moment| &mut moment[$start..][..$count]),
+                };
+                largest = largest.max(part.update());
+            };
         }
-        largest.max(rest.update()) < finite
+        let mut start = 0;
+        if count >= MANY {
+            start = count / BLOCK * BLOCK;
+            run!(0, start);
+        }
+        // A loop that might be long would be vectorized over the groups, with gathers of every 16th number.
+        for _ in 0..(count - start) % MANY / GROUP {
+            run!(start, GROUP);
+            start += GROUP;
+        }
+        run!(start, count - start);
+        largest < finite
     }
 }
 
-impl<'a, U: Update<N>, B: Before, const N: usize> Pass<'a, U, B, N> {
-    #[inline(always)]
-    fn split_at(self, count: usize) -> (Self, Self) {
-        let Pass { update, before, parameters, gradient, moments } = self;
-        let (parameters, other_parameters) = parameters.split_at_mut(count);
-        let (gradient, other_gradient) = gradient.split_at(count);
-        let (mut first, mut other): ([&'a mut [f32]; N], [&'a mut [f32]; N]) =
-            (std::array::from_fn(|_| &mut [][..]), std::array::from_fn(|_| &mut [][..]));
-        for (i, moment) in moments.into_iter().enumerate() {
-            (first[i], other[i]) = moment.split_at_mut(count);
-        }
-        (
-            Pass { update, before, parameters, gradient, moments: first },
-            Pass { update, before, parameters: other_parameters, gradient: other_gradient, moments: other },
-        )
-    }
-
+impl<U: Update<N>, B: Before, const N: usize> Pass<'_, U, B, N> {
     /// Updates the parameters; returns the bits of the largest, without its sign.
     #[inline(always)]
     fn update(self) -> u32 {

@@ -46,8 +46,7 @@ impl Piece {
     pub(super) fn update(&self, network: &mut Network, optimizer: &mut Optimizer, gradient: &[f32]) -> bool {
         let mut finite = true;
         for (Part { layer, rows, columns, parameters, .. }, gradient) in self.cut(gradient) {
-            let mut tensors = network.layers_mut()[*layer].parameters_mut();
-            let (Some(weights), Some(bias)) = (tensors.next(), tensors.next()) else { continue };
+            let Some([weights, bias]) = network.layers_mut()[*layer].weights_and_bias_mut() else { continue };
             let (of_weights, of_bias) = gradient.split_at(rows.len() * columns);
             let weights = &mut weights[rows.start * columns..][..of_weights.len()];
             finite &= optimizer.update(weights, of_weights, parameters.start);

@@ -315,7 +315,12 @@ impl Layer {
 
     /// Returns the tensors that are trained, mutable, in the order of [`parameters`](Self::parameters).
     pub fn parameters_mut(&mut self) -> impl Iterator<Item = &mut [f32]> {
-        let tensors = match self {
+        self.weights_and_bias_mut().into_iter().flatten()
+    }
+
+    /// Returns the same by themselves: the weights, or what is taken for them, and the bias.
+    pub(crate) fn weights_and_bias_mut(&mut self) -> Option<[&mut [f32]; 2]> {
+        match self {
             Layer::Dense(dense) => Some(dense.parameters_mut()),
             Layer::BatchNorm(norm) => Some(norm.parameters_mut()),
             Layer::LayerNorm(norm) => Some(norm.parameters_mut()),
@@ -323,8 +328,7 @@ impl Layer {
             Layer::Members(members) => Some(members.parameters_mut()),
             Layer::Heads(heads) => Some(heads.parameters_mut()),
             Layer::Activation(_) | Layer::Dropout(_) | Layer::Noise(_) | Layer::Piecewise(_) | Layer::Mean(_) => None,
-        };
-        tensors.into_iter().flatten()
+        }
     }
 
     /// Returns the tensors that training changes but no gradient does, each of one dimension, with its name: running
