@@ -23,8 +23,12 @@ impl Aligned {
     }
 
     /// Makes this `length` numbers of unspecified content, in the memory that it has if that is enough.
+    #[inline]
     pub(crate) fn resize(&mut self, length: usize) {
-        self.resize_with(length, 0.0);
+        // Nearly all steps of a training have matrices of the same sizes.
+        if length != self.len() || !self.is_aligned() {
+            self.resize_with(length, 0.0);
+        }
     }
 
     fn resize_with(&mut self, length: usize, value: f32) {

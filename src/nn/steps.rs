@@ -19,16 +19,19 @@ static IDENTITY: Layer = Layer::Activation(Activation::Identity);
 impl<'a> Step<'a> {
     /// Returns the step of a prediction that begins at `layer`, and the layer after it. The last activation is left out
     /// `to_logits`.
+    #[inline]
     pub(crate) fn of_prediction(layers: &'a [Layer], layer: usize, to_logits: bool) -> (Self, usize) {
         Step::at(layers, layer, to_logits, |_| true)
     }
 
     /// Returns the step of a training that begins at `layer`, and the layer after it. An activation whose derivative is
     /// computed from its input runs by itself, so that the input is kept.
+    #[inline]
     pub(crate) fn of_training(layers: &'a [Layer], layer: usize, to_logits: bool) -> (Self, usize) {
         Step::at(layers, layer, to_logits, Activation::reads_output)
     }
 
+    #[inline]
     fn at(layers: &'a [Layer], first: usize, to_logits: bool, fits: fn(Activation) -> bool) -> (Self, usize) {
         let is_dropped = |index: usize| to_logits && index + 1 == layers.len();
         match (&layers[first], layers.get(first + 1)) {
