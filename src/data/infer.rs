@@ -8,8 +8,8 @@
 //! **The idea.** Passes over the table, none of which needs memory per row. The first counts, for each column, numbers,
 //! missing cells and texts ([`Summary`]). The second looks at the columns that have texts: their numbers may be written
 //! otherwise than plainly ([`NumberForm`](super::NumberForm)), or their cells be dates. The third collects the different
-//! texts of the columns that need them ([`different_texts`]): text features and the target. Their number decides the
-//! rest:
+//! texts of the columns that need them ([`different_texts`]): text features and the target. If the first has met only a
+//! few different cells in a column, those that follow look at each of them once. Their number decides the rest:
 //!
 //! ```text
 //! feature   all numbers, in one form                       → number
@@ -93,7 +93,7 @@ impl Schema {
         let is_text = |column: usize| matches!(meanings[column], Meaning::Text) && !ignored.contains(&column);
         let wanted = |column| is_text(column) || (positions.contains(&column) && !inference.wants_values());
         let wanted: Vec<bool> = (0..table.columns()).map(wanted).collect();
-        let texts = different_texts(table, &wanted, &inference.measured())?;
+        let texts = different_texts((table, summaries), &wanted, &inference.measured())?;
         let mut columns = Vec::new();
         for column in (0..table.columns()).filter(|column| !positions.contains(column)) {
             if ignored.contains(&column) {

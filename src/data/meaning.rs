@@ -141,7 +141,8 @@ impl Inference<'_> {
                 matches!(notation.verdict(decimal), Verdict::NoNumbers) && !are_times
             })
         };
-        let tallies = tallies(table, &written.iter().enumerate().map(is_counted).collect::<Vec<bool>>());
+        let tallies =
+            tallies(table, self.summaries, &written.iter().enumerate().map(is_counted).collect::<Vec<bool>>());
         for (column, written) in written.iter().enumerate() {
             let meaning = match written {
                 _ if categories.contains(&column) => Meaning::Text,
@@ -260,7 +261,7 @@ impl Inference<'_> {
         times: &TimeNotation,
         is_declared: bool,
     ) -> Result<Meaning> {
-        let (table, summary) = (self.table, self.summaries[column]);
+        let (table, summary) = (self.table, &self.summaries[column]);
         let (is_target, name) = (self.positions.contains(&column), table.column_name(column));
         if let Some((form, unsure)) = times.verdict().filter(|_| !is_target && !is_declared) {
             self.note_time(&name, &form, unsure, times.has_durations());
@@ -278,7 +279,7 @@ impl Inference<'_> {
             return Ok(Meaning::Text);
         }
         let only = |wanted: usize| (0..table.columns()).map(|column| column == wanted).collect::<Vec<bool>>();
-        let texts = &different_texts(table, &only(column), &[])?[column];
+        let texts = &different_texts((table, self.summaries), &only(column), &[])?[column];
         let words: Vec<_> = texts.iter().filter(|text| !is_numeric(text)).collect();
         let is_plain = |text: &&Cow<'_, str>| finite(text).is_some();
         let example = words.first().copied().or_else(|| texts.iter().find(|text| !is_plain(text)));

@@ -10,6 +10,7 @@
 use std::ops::Deref;
 use std::sync::Mutex;
 
+use super::recent::Key;
 use super::span::{EXACT, Span, count, find_end, skip_spaces, word};
 use super::table::Table;
 use crate::base::parallel::{lock, share_numbers, threads};
@@ -33,12 +34,25 @@ impl<'a> Written<'a> {
     }
 
     /// Returns its text without quotes and without the spaces around it.
+    #[inline(never)]
     pub fn text(&self) -> CellText<'a> {
         let text = self.rest[self.start..self.end].trim_ascii();
         match self.is_quoted && text.contains('"') {
             true => CellText::Copy(text.split('"').step_by(2).collect::<Vec<&str>>().join("\"")),
             false => CellText::Part(text),
         }
+    }
+
+    /// Returns what a [`Recent`](super::recent::Recent) knows it by: its text as it is written, the opening quote too.
+    #[cfg_attr(feature = "simd", inline)]
+    #[cfg_attr(not(feature = "simd"), inline(never))]
+    pub fn key(&self) -> Key<'a> {
+        Key::of(self.rest.as_bytes(), self.start - usize::from(self.is_quoted), self.end)
+    }
+
+    /// Returns where it is in its record, for [`Table::written`].
+    pub fn place(&self) -> Place {
+        (self.start, self.end, self.is_quoted)
     }
 
     /// Returns whether a zero stands in front of another digit.
@@ -48,6 +62,18 @@ impl<'a> Written<'a> {
         // Without a branch: some cells have only one digit.
         (byte(self.start) == b'0') & byte(self.start + 1).is_ascii_digit()
     }
+}
+
+/// Where a cell is in its record, and whether it is in quotes.
+pub(super) type Place = (usize, usize, bool);
+
+/// A text that occurs in a column, in this row first.
+pub(super) struct Seen {
+    pub row: usize,
+    pub place: Place,
+    /// For those who find it.
+    pub kind: usize,
+    pub count: usize,
 }
 
 /// The text of a cell: a part of the table's or, if quotes were doubled in it, a copy.
@@ -92,16 +118,16 @@ impl<'a> Walk<'a> {
         Written { number, rest, start, end, is_quoted: false }
     }
 
-    /// Returns the text of the next cell, whose number is of no interest. There must be one.
-    fn next_text(&mut self) -> CellText<'a> {
+    /// Returns the next cell, whose number is of no interest. There must be one.
+    pub fn next_text(&mut self) -> Written<'a> {
         let (rest, bytes) = (self.rest, self.rest.as_bytes());
         let start = skip_spaces(bytes, self.at);
         if self.has_quotes && bytes.get(start) == Some(&b'"') {
-            return self.next().text();
+            return self.next();
         }
         let end = find_end(bytes, start, self.separator);
         self.at = end + 1;
-        CellText::Part(rest[start..end].trim_ascii())
+        Written { number: f64::NAN, rest, start, end, is_quoted: false }
     }
 
     /// Steps over some cells, which are not the last of their record.
@@ -149,6 +175,11 @@ impl Table {
         Walk { rest, at: 0, separator: self.separator, has_quotes: self.has_quotes }
     }
 
+    /// Returns a cell that was seen in a row before.
+    pub(super) fn written(&self, row: usize, (start, end, is_quoted): Place) -> Written<'_> {
+        Written { number: f64::NAN, rest: self.walk(row).rest, start, end, is_quoted }
+    }
+
     /// Returns how many pieces the rows are cut into for passes over all cells.
     pub(super) fn pieces(&self) -> usize {
         /// So many cells take longer than starting a thread.
@@ -163,23 +194,33 @@ impl Table {
     }
 
     /// Has `see` see the cells of each wanted column, with the value of that column, from the first to the last, unless
-    /// it returns that it needs no more.
+    /// it returns that it needs no more. Those that were `seen`, if these are all of a column, it sees only once, with the
+    /// number of cells that are alike.
     pub(super) fn fold_columns<'a, T: Send>(
         &'a self,
+        seen: &[&[Seen]],
         wanted: &[bool],
         values: &mut [T],
-        see: impl Fn(&mut T, (usize, usize), CellText<'a>) -> bool + Sync,
+        see: impl Fn(&mut T, (usize, usize), (&Written<'a>, usize)) -> bool + Sync,
     ) {
         let see = &see;
         let mut columns: Vec<(usize, See<'_, 'a>)> = Vec::new();
         for (column, value) in values.iter_mut().enumerate().filter(|(column, _)| wanted[*column]) {
-            columns.push((column, Box::new(move |row, cell| see(value, (row, column), cell))));
+            columns.push((column, Box::new(move |row, cell, count| see(value, (row, column), (cell, count)))));
         }
-        self.see_columns(columns);
+        self.see_columns(seen, columns);
     }
 
     /// Calls the function of each of some columns with its cells.
-    fn see_columns<'a>(&'a self, mut columns: Vec<(usize, See<'_, 'a>)>) {
+    fn see_columns<'a>(&'a self, seen: &[&[Seen]], mut columns: Vec<(usize, See<'_, 'a>)>) {
+        columns.retain_mut(|(column, see)| {
+            let seen = seen.get(*column).copied().unwrap_or_default();
+            let are_all = seen.iter().map(|seen| seen.count).sum::<usize>() == self.rows();
+            if are_all {
+                seen.iter().all(|seen| see(seen.row, &self.written(seen.row, seen.place), seen.count));
+            }
+            !are_all
+        });
         // Columns that are read together need only one walk.
         let groups = if self.pieces() == 1 { 1 } else { threads() }.min(columns.len()).max(1);
         let size = columns.len().div_ceil(groups).max(1);
@@ -192,7 +233,7 @@ impl Table {
                 columns.retain_mut(|(column, see)| {
                     walk.skip(*column - next);
                     next = *column + 1;
-                    see(row, walk.next_text())
+                    see(row, &walk.next_text(), 1)
                 });
                 if columns.is_empty() {
                     break;
@@ -202,8 +243,8 @@ impl Table {
     }
 }
 
-/// Sees the cell of a row; returns whether it needs more.
-type See<'s, 'a> = Box<dyn FnMut(usize, CellText<'a>) -> bool + Send + 's>;
+/// Sees the cell of a row, for so many; returns whether it needs more.
+type See<'s, 'a> = Box<dyn FnMut(usize, &Written<'a>, usize) -> bool + Send + 's>;
 
 #[cfg(test)]
 mod tests {
@@ -301,9 +342,9 @@ mod tests {
         let mut columns = vec![Vec::new(); table.columns()];
         // Those of the middle are stepped over.
         let wanted: Vec<bool> = (0..table.columns()).map(|column| column != 1).collect();
-        table.fold_columns(&wanted, &mut columns, |cells, (row, _), cell| {
+        table.fold_columns(&[], &wanted, &mut columns, |cells, (row, _), (cell, _)| {
             assert_eq!(cells.len(), row);
-            cells.push(cell.to_string());
+            cells.push(cell.text().to_string());
             true
         });
         let cells = |row: usize| {

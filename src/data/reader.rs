@@ -9,7 +9,7 @@ use super::coded::{MISSING, NONE};
 use super::features::Features;
 use super::memory::{READ, check_memory, too_large};
 use super::number::{NumberForm, is_unusual};
-use super::pass::CellText;
+use super::pass::Written;
 use super::reading::{Reading, Unknown};
 use super::recent::Recent;
 use super::roles::Role;
@@ -225,20 +225,36 @@ impl<'a> Reader<'a> {
     fn read_row(&mut self, row: usize, to: &mut Row<'_>) -> Result<()> {
         let mut walk = self.table.walk(row);
         for column in 0..self.plain.len() {
-            let cell = walk.next();
-            match (single(cell.number), self.plain[column]) {
+            let plain = self.plain[column];
+            let cell = if let Plain::None = plain { walk.next_text() } else { walk.next() };
+            match (single(cell.number), plain) {
                 (Some(number), Plain::Input(input)) => to.x[input] = number,
                 (Some(number), Plain::Target(target)) => to.y[target] = number,
-                _ => self.read_cell((row, column), &cell.text(), to)?,
+                (_, Plain::None) if self.read_known(column, &cell, to) => {}
+                _ => self.read_cell((row, column), &cell, to)?,
             }
         }
         Ok(())
     }
 
+    /// Reads a cell of categories or classes whose text occurred a moment ago. Returns whether it is one.
+    fn read_known(&mut self, column: usize, cell: &Written<'a>, to: &mut Row<'_>) -> bool {
+        let role = &self.roles[column];
+        let (Role::Category { .. } | Role::Class { .. }) = role else { return false };
+        let Some(index) = *self.recent[column].found(cell.key()) else { return false };
+        match role {
+            Role::Category { code, .. } => to.codes[*code] = index as u32,
+            Role::Class { target, .. } => to.y[*target] = index as f32,
+            _ => {}
+        }
+        true
+    }
+
     /// Reads a cell.
     #[inline(never)]
-    fn read_cell(&mut self, at: (usize, usize), cell: &CellText<'a>, to: &mut Row<'_>) -> Result<()> {
+    fn read_cell(&mut self, at: (usize, usize), written: &Written<'a>, to: &mut Row<'_>) -> Result<()> {
         let (table, roles, (row, column)) = (self.table, self.roles, at);
+        let cell = &written.text();
         let Row { x, codes, y } = to;
         match &roles[column] {
             Role::Unused => {}
@@ -256,12 +272,12 @@ impl<'a> Reader<'a> {
                 }
             }
             Role::Category { code, known, marks } => {
-                codes[*code] = match self.index_of(column, known, cell) {
+                codes[*code] = match self.index_of(column, known, written) {
                     Some(index) => index as u32,
                     None => self.read_stranger(at, cell, *marks)?,
                 };
             }
-            Role::Class { target, known } => match self.index_of(column, known, cell) {
+            Role::Class { target, known } => match self.index_of(column, known, written) {
                 Some(index) => y[*target] = index as f32,
                 None if matches!(table.content(column, cell), Cell::Missing) => {
                     return Err(missing(table, row, column, cell, UNLABELLED));
@@ -280,8 +296,10 @@ impl<'a> Reader<'a> {
     }
 
     /// Returns the index of a text among those that its column may hold.
-    fn index_of(&mut self, column: usize, known: &Vocabulary<'_>, cell: &CellText<'a>) -> Option<usize> {
-        self.recent[column].get_or_of(cell, |text| known.find(text))
+    fn index_of(&mut self, column: usize, known: &Vocabulary<'_>, cell: &Written<'a>) -> Option<usize> {
+        let found = self.recent[column].found(cell.key());
+        *found = known.find(&cell.text());
+        *found
     }
 
     /// Remembers a number that is written in an unusual way.

@@ -158,7 +158,9 @@ fn written(table: &Table, column: usize, notes: &mut Vec<String>) -> Result<Writ
         return Ok(Written::Numbers(NumberForm::default()));
     }
     let wanted: Vec<bool> = (0..table.columns()).map(|other| other == column).collect();
-    let Some((numbers, times)) = notations(table, &wanted).swap_remove(column) else { return Ok(Written::Neither) };
+    let Some((numbers, times)) = notations(table, &wanted).swap_remove(column) else {
+        return Ok(Written::Neither);
+    };
     match (numbers.verdict(decimal), times.verdict()) {
         (Verdict::Form(form), _) => {
             notes.extend(form.description().map(|description| format!("the column {name} is read as {description}")));

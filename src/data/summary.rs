@@ -7,7 +7,7 @@ use std::ops::Range;
 use super::cell::Cell;
 use super::memory::too_large;
 use super::number::{Notation, NumberForm, is_numeric};
-use super::pass::CellText;
+use super::pass::{CellText, Seen, Written};
 use super::recent::Recent;
 use super::table::Table;
 use super::time::{ORDERS, TimeForm, TimeNotation, is_time, is_time_in};
@@ -22,8 +22,19 @@ pub(super) type Texts<'a> = BTreeSet<Cow<'a, str>>;
 /// A column of numbers with more different cells than this is not one of classes, however its numbers are written.
 pub(super) const MOST_MEASURED: usize = 1000;
 
+/// The kinds of cells that are no numbers.
+const MISSING: usize = 0;
+const INFINITE: usize = 1;
+const SIGN: usize = 2;
+const TEXT: usize = 3;
+const KINDS: usize = 4;
+
+/// So many different texts of a column are remembered in a piece of the table: not more than one for some rows, or they
+/// could take more memory than the cells.
+const MOST_SEEN: usize = 256;
+const ROWS_FOR_ONE: usize = if cfg!(any(test, fuzzing)) { 2 } else { 32 };
+
 /// The counts of the cells of a column, by kind.
-#[derive(Clone, Copy)]
 pub(super) struct Summary {
     /// Plain numbers.
     pub numbers: usize,
@@ -38,6 +49,10 @@ pub(super) struct Summary {
     pub first_infinite: Option<usize>,
     pub low: f64,
     pub high: f64,
+    /// The texts, some of them twice, in the order of their first rows, unless they are too many.
+    seen: Vec<Seen>,
+    /// The most that there may be in this piece of the table.
+    most: usize,
 }
 
 impl Summary {
@@ -50,7 +65,8 @@ impl Summary {
     }
 
     /// Adds the facts about the cells below.
-    fn append(&mut self, below: &Summary) {
+    fn append(&mut self, mut below: Summary) {
+        below.count_seen();
         self.missing += below.missing;
         self.signs += below.signs;
         self.texts += below.texts;
@@ -58,6 +74,7 @@ impl Summary {
         self.first_text = self.first_text.or(below.first_text);
         self.first_missing = self.first_missing.or(below.first_missing);
         self.first_infinite = self.first_infinite.or(below.first_infinite);
+        self.seen.append(&mut below.seen);
         [below.low, below.high].into_iter().filter(|number| number.is_finite()).for_each(|n| self.see(n, false));
     }
 
@@ -76,37 +93,51 @@ impl Summary {
     }
 
     /// Notes a cell that may be no number.
-    fn see_text<'a>(&mut self, table: &Table, at: (usize, usize), cell: &CellText<'a>, recent: &mut Recent<'a>) {
-        const MISSING: usize = 0;
-        const INFINITE: usize = 1;
-        const SIGN: usize = 2;
-        let (row, column) = at;
-        let mut number = None;
-        let kind = recent.get_or_of(cell, |text| match table.content(column, text) {
-            Cell::Number(of_text) => {
-                number = Some(of_text);
-                None
+    fn see_text<'a>(&mut self, table: &Table, at: (usize, usize), cell: &Written<'a>, recent: &mut Recent<'a>) {
+        let found = recent.found(cell.key());
+        let index = match *found {
+            Some(index) => index,
+            None => {
+                let text = &cell.text();
+                let kind = match table.content(at.1, text) {
+                    Cell::Number(number) => return self.see(number, is_code(text)),
+                    Cell::Missing => MISSING,
+                    Cell::Infinite => INFINITE,
+                    Cell::Text if table.reading().is_missing_number(text.trim()) => SIGN,
+                    Cell::Text => TEXT,
+                };
+                if self.seen.len() == self.most {
+                    self.count_seen();
+                    (self.seen, self.most) = (Vec::new(), 0);
+                } else {
+                    self.seen.push(Seen { row: at.0, place: cell.place(), kind, count: 0 });
+                }
+                *found.insert(kind + KINDS * self.seen.len())
             }
-            Cell::Missing => Some(MISSING),
-            Cell::Infinite => Some(INFINITE),
-            Cell::Text if table.reading().is_missing_number(text.trim()) => Some(SIGN),
-            Cell::Text => Some(SIGN + 1),
-        });
-        match kind {
-            None => number.into_iter().for_each(|number| self.see(number, is_code(cell))),
-            Some(MISSING) => {
-                self.missing += 1;
-                self.first_missing = self.first_missing.or(Some(row));
-            }
-            Some(INFINITE) => {
-                self.texts += 1;
-                self.first_infinite = self.first_infinite.or(Some(row));
-            }
-            Some(SIGN) => self.signs += 1,
-            Some(_) => {
-                self.texts += 1;
-                self.first_text = self.first_text.or(Some(row));
-            }
+        };
+        match self.seen.get_mut((index / KINDS).wrapping_sub(1)) {
+            Some(seen) => seen.count += 1,
+            None => self.count(index % KINDS, at.0, 1),
+        }
+    }
+
+    /// Counts cells of a kind, the first of which is in this row.
+    fn count(&mut self, kind: usize, row: usize, cells: usize) {
+        let (count, first) = match kind {
+            MISSING => (&mut self.missing, &mut self.first_missing),
+            INFINITE => (&mut self.texts, &mut self.first_infinite),
+            SIGN => return self.signs += cells,
+            _ => (&mut self.texts, &mut self.first_text),
+        };
+        *count += cells;
+        *first = first.or(Some(row));
+    }
+
+    /// Counts the cells whose texts were seen.
+    fn count_seen(&mut self) {
+        for index in 0..self.seen.len() {
+            let Seen { row, kind, count, .. } = self.seen[index];
+            self.count(kind, row, count);
         }
     }
 
@@ -127,16 +158,24 @@ const EMPTY: Summary = Summary {
     first_infinite: None,
     low: f64::INFINITY,
     high: f64::NEG_INFINITY,
+    seen: Vec::new(),
+    most: 0,
 };
+
+/// Returns a summary of no cells for each column of a table.
+#[inline(never)]
+fn empty(table: &Table, most: usize) -> Vec<Summary> {
+    (0..table.columns()).map(|_| Summary { most, ..EMPTY }).collect()
+}
 
 /// Counts the cells of every column that is not ignored.
 pub(super) fn summaries(table: &Table) -> Vec<Summary> {
     let ignored: Vec<bool> = (0..table.columns()).map(|column| table.ignores(column)).collect();
     let (rows, pieces) = (table.rows(), table.pieces());
     let rows_of = |piece| cut(rows, pieces, piece)..cut(rows, pieces, piece + 1);
-    let mut summaries = vec![EMPTY; table.columns()];
+    let mut summaries = empty(table, 0);
     for piece in in_order(pieces, |piece| summaries_of(table, &ignored, rows_of(piece))) {
-        summaries.iter_mut().zip(&piece).for_each(|(summary, below)| summary.append(below));
+        summaries.iter_mut().zip(piece).for_each(|(summary, below)| summary.append(below));
     }
     for (column, summary) in summaries.iter_mut().enumerate() {
         match ignored[column] {
@@ -147,9 +186,15 @@ pub(super) fn summaries(table: &Table) -> Vec<Summary> {
     summaries
 }
 
+/// Returns the cells of each column that were seen.
+#[inline(never)]
+fn seen(summaries: &[Summary]) -> Vec<&[Seen]> {
+    summaries.iter().map(|summary| summary.seen.as_slice()).collect()
+}
+
 /// Counts the cells of some rows, but for the numbers.
 fn summaries_of(table: &Table, ignored: &[bool], rows: Range<usize>) -> Vec<Summary> {
-    let mut summaries = vec![EMPTY; table.columns()];
+    let mut summaries = empty(table, (rows.len() / ROWS_FOR_ONE).min(MOST_SEEN));
     let mut recent = Recent::of(table.columns());
     // A number may be a word for a missing value.
     let all_numbers = table.reading().missing_values.is_none();
@@ -160,7 +205,7 @@ fn summaries_of(table: &Table, ignored: &[bool], rows: Range<usize>) -> Vec<Summ
             if all_numbers && summary.can_take(cell.number, cell.is_exact()) {
                 summary.see(cell.number, cell.starts_with_zero());
             } else if !ignored[column] {
-                summary.see_text(table, (row, column), &cell.text(), &mut recent[column]);
+                summary.see_text(table, (row, column), &cell, &mut recent[column]);
             }
         }
     }
@@ -185,11 +230,13 @@ pub(super) fn notations(table: &Table, wanted: &[bool]) -> Vec<Option<(Notation,
     let reading = table.reading();
     let new = |recent| ((Notation::new(), TimeNotation::new()), recent);
     let mut notations: Vec<_> = Recent::of(wanted.len()).into_iter().map(new).collect();
-    table.fold_columns(wanted, &mut notations, |((numbers, times), recent), (_, column), text| {
+    // What occurs again may say something new of numbers: all cells are looked at.
+    table.fold_columns(&[], wanted, &mut notations, |((numbers, times), recent), (_, column), (cell, _)| {
         // The same once more says nothing new of times.
-        if numbers.has_failed() && recent.knows(&text) {
+        if numbers.has_failed() && recent.knows(cell.key()) {
             return true;
         }
+        let text = cell.text();
         if !matches!(table.content(column, &text), Cell::Missing) && !reading.is_missing_number(text.trim()) {
             numbers.observe(&text);
             times.observe(&text);
@@ -220,13 +267,13 @@ pub(super) fn set_origins(table: &Table, summaries: &[Summary], meanings: &mut [
     let plain = |summary: &Summary| (summary.low, summary.high);
     let wanted: Vec<bool> = meanings.iter().map(is_read).collect();
     let mut ranges: Vec<((f64, f64), Recent<'_>)> = summaries.iter().map(plain).zip(Recent::of(wanted.len())).collect();
-    table.fold_columns(&wanted, &mut ranges, |(range, recent), at, cell| {
-        if recent.knows(&cell) {
+    table.fold_columns(&[], &wanted, &mut ranges, |(range, recent), at, (cell, _)| {
+        if recent.knows(cell.key()) {
             return true;
         }
         let number = match &meanings[at.1] {
-            Meaning::Number(form) => form.read(&cell),
-            Meaning::Time(form) => form.seconds(&cell),
+            Meaning::Number(form) => form.read(&cell.text()),
+            Meaning::Time(form) => form.seconds(&cell.text()),
             Meaning::Text => None,
         };
         if let Some(number) = number {
@@ -251,7 +298,11 @@ pub(super) fn set_origins(table: &Table, summaries: &[Summary], meanings: &mut [
 ///
 /// # Errors
 /// If there is no memory for them.
-pub(super) fn different_texts<'a>(table: &'a Table, wanted: &[bool], measured: &[usize]) -> Result<Vec<Texts<'a>>> {
+pub(super) fn different_texts<'a>(
+    (table, summaries): (&'a Table, &[Summary]),
+    wanted: &[bool],
+    measured: &[usize],
+) -> Result<Vec<Texts<'a>>> {
     /// The texts of a column, those of the last ones that are known, and whether there is memory for more.
     struct Collected<'a> {
         texts: Texts<'a>,
@@ -269,8 +320,12 @@ pub(super) fn different_texts<'a>(table: &'a Table, wanted: &[bool], measured: &
     };
     let wanted: Vec<bool> = wanted.iter().enumerate().map(|(i, &wanted)| wanted || measured.contains(&i)).collect();
     let mut collected: Vec<Collected<'_>> = Recent::of(wanted.len()).into_iter().enumerate().map(new).collect();
-    table.fold_columns(&wanted, &mut collected, |to, (_, column), text| {
-        if to.recent.knows(&text) || matches!(table.content(column, &text), Cell::Missing) {
+    table.fold_columns(&seen(summaries), &wanted, &mut collected, |to, (_, column), (cell, _)| {
+        if to.recent.knows(cell.key()) {
+            return true;
+        }
+        let text = cell.text();
+        if matches!(table.content(column, &text), Cell::Missing) {
             return true;
         }
         // An entry, and the room that a node of the tree has besides; text that had quotes in it is a copy.
@@ -307,7 +362,7 @@ pub(super) struct Tally {
 }
 
 /// Counts the cells of each wanted column that are numbers, dates or times.
-pub(super) fn tallies(table: &Table, wanted: &[bool]) -> Vec<Option<Tally>> {
+pub(super) fn tallies(table: &Table, summaries: &[Summary], wanted: &[bool]) -> Vec<Option<Tally>> {
     const MISSING: usize = 1;
     const NUMBER: usize = 2;
     /// The first of three bits, one for each order.
@@ -321,14 +376,15 @@ pub(super) fn tallies(table: &Table, wanted: &[bool]) -> Vec<Option<Tally>> {
     };
     let new = |recent| ([0; MASKS.len()], [None; MASKS.len()], 0, recent);
     let mut folded: Vec<_> = Recent::of(wanted.len()).into_iter().map(new).collect();
-    table.fold_columns(wanted, &mut folded, |(counts, strays, any_times, recent), (row, column), text| {
-        let kinds = recent.get_or_of(&text, |text| Some(kinds(column, text))).unwrap_or(MISSING);
-        *any_times += usize::from(kinds >= TIME);
+    table.fold_columns(&seen(summaries), wanted, &mut folded, |to, (row, column), (cell, cells)| {
+        let (counts, strays, any_times, recent) = to;
+        let kinds = *recent.found(cell.key()).get_or_insert_with(|| kinds(column, &cell.text()));
+        *any_times += if kinds >= TIME { cells } else { 0 };
         if kinds & MISSING == 0 {
             for (mask, (count, stray)) in MASKS.into_iter().zip(counts.iter_mut().zip(strays)) {
                 match kinds & mask {
                     0 => *stray = stray.or(Some(row)),
-                    _ => *count += 1,
+                    _ => *count += cells,
                 }
             }
         }
@@ -355,11 +411,11 @@ pub(super) fn frequent_words(table: &Table, summaries: &[Summary]) -> Result<Vec
     if !wanted.contains(&true) {
         return Ok(Vec::new());
     }
-    let texts = different_texts(table, &wanted, &[])?;
+    let texts = different_texts((table, summaries), &wanted, &[])?;
     let mut counts = vec![[("NA", 0), ("None", 0)]; wanted.len()];
-    table.fold_columns(&wanted, &mut counts, |counts, _, text| {
-        let known = counts.iter_mut().find(|(word, _)| *word == text.trim());
-        known.into_iter().for_each(|(_, count)| *count += 1);
+    table.fold_columns(&seen(summaries), &wanted, &mut counts, |counts, _, (cell, cells)| {
+        let known = counts.iter_mut().find(|(word, _)| *word == cell.text().trim());
+        known.into_iter().for_each(|(_, count)| *count += cells);
         true
     });
     let mut frequent = Vec::new();
