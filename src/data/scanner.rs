@@ -2,6 +2,8 @@
 
 use std::borrow::Cow;
 
+use super::span::find_end;
+
 /// Splits a text into cells, one by one.
 #[derive(Clone, Copy)]
 pub(super) struct Scanner<'a> {
@@ -49,9 +51,7 @@ impl<'a> Scanner<'a> {
         let cell = if bytes.get(start) == Some(&b'"') {
             self.quoted_cell(start + 1)?
         } else {
-            let separator = self.separator;
-            let ends = |&byte: &u8| byte == separator || byte == b'\n' || byte == b'\r';
-            let end = bytes[start..].iter().position(ends).map_or(bytes.len(), |length| start + length);
+            let end = find_end(bytes, start, self.separator);
             self.position = end;
             Cow::Borrowed(self.text[start..end].trim_ascii_end())
         };
@@ -68,19 +68,28 @@ impl<'a> Scanner<'a> {
     fn quoted_cell(&mut self, start: usize) -> std::result::Result<Cow<'a, str>, (usize, String)> {
         let bytes = self.text.as_bytes();
         let line = self.line;
-        let (mut unquoted, mut from) = (String::new(), start);
-        let end = loop {
-            let Some(length) = self.text[from..].find('"') else {
-                return Err((line, "a double quote opens here and never ends: close it, or double it".to_string()));
-            };
-            let quote = from + length;
-            if bytes.get(quote + 1) != Some(&b'"') {
-                break quote;
+        let (mut unquoted, mut from, mut end, mut has_lines) = (String::new(), start, start, false);
+        loop {
+            end = find_end(bytes, end, b'"');
+            match (bytes.get(end), bytes.get(end + 1)) {
+                (Some(b'"'), Some(b'"')) => {
+                    unquoted.push_str(&self.text[from..=end]);
+                    end += 2;
+                    from = end;
+                }
+                (Some(b'"'), _) => break,
+                (Some(_), _) => {
+                    end += 1;
+                    has_lines = true;
+                }
+                (None, _) => {
+                    return Err((line, "a double quote opens here and never ends: close it, or double it".to_string()));
+                }
             }
-            unquoted.push_str(&self.text[from..=quote]);
-            from = quote + 2;
-        };
-        self.line += line_ends(&bytes[start..end]);
+        }
+        if has_lines {
+            self.line += line_ends(&bytes[start..end]);
+        }
         self.position = end + 1 + bytes[end + 1..].iter().take_while(|&&byte| byte == b' ').count();
         match bytes.get(self.position) {
             Some(&byte) if byte != self.separator && byte != b'\n' && byte != b'\r' => {
