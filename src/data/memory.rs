@@ -4,6 +4,7 @@ use super::schema::{Column, Schema, TargetSchema};
 use super::table::Table;
 use crate::base::error::{Error, Result};
 use crate::base::memory::{is_available, megabytes};
+use crate::base::sort::order;
 use crate::base::text::quoted;
 
 /// Reading a table needs its features once; training splits and scales them.
@@ -56,10 +57,10 @@ pub(super) fn check(rows: usize, schema: &Schema, bytes_of_row: usize) -> std::r
     if is_available(bytes) {
         return Ok(());
     }
-    let mut widest: Vec<&Column> = schema.columns().iter().collect();
-    widest.sort_by_key(|column| std::cmp::Reverse(column.width()));
-    let shown: Vec<String> =
-        widest.iter().take(3).map(|column| format!("{} ({})", quoted(&column.name), column.width())).collect();
+    let columns = schema.columns();
+    let widest = order(columns.len(), &|a, b| columns[b].width().cmp(&columns[a].width()));
+    let shown = |&index: &usize| format!("{} ({})", quoted(&columns[index].name), columns[index].width());
+    let shown: Vec<String> = widest.iter().take(3).map(shown).collect();
     let (width, need) = (schema.width(), megabytes(bytes));
     Err(format!(
         "{rows} rows of {width} inputs need {need} of memory, more than there is. Most inputs are of {}: leave columns \

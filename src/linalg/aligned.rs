@@ -9,7 +9,7 @@ pub(crate) struct Aligned {
     /// The room in front, the numbers, the room behind.
     padded: Vec<f32>,
     start: usize,
-    length: usize,
+    end: usize,
 }
 
 /// Numbers in a cache line.
@@ -40,7 +40,7 @@ impl Aligned {
             self.start = self.padded.as_ptr().align_offset(LINE * size_of::<f32>()).min(LINE);
         }
         self.padded.resize(self.start + padded, value);
-        self.length = length;
+        self.end = self.start + length;
     }
 
     /// Returns the numbers, moved if they do not begin with a cache line.
@@ -60,7 +60,7 @@ impl Aligned {
 
     /// Returns the numbers without the room.
     pub(crate) fn into_vec(mut self) -> Vec<f32> {
-        self.padded.truncate(self.start + self.length);
+        self.padded.truncate(self.end);
         self.padded.drain(..self.start);
         self.padded
     }
@@ -69,7 +69,7 @@ impl Aligned {
 /// The numbers, on a cache line or not.
 impl From<Vec<f32>> for Aligned {
     fn from(numbers: Vec<f32>) -> Self {
-        Aligned { length: numbers.len(), padded: numbers, start: 0 }
+        Aligned { start: 0, end: numbers.len(), padded: numbers }
     }
 }
 
@@ -82,13 +82,13 @@ impl FromIterator<f32> for Aligned {
 impl Deref for Aligned {
     type Target = [f32];
     fn deref(&self) -> &[f32] {
-        &self.padded[self.start..][..self.length]
+        &self.padded[self.start..self.end]
     }
 }
 
 impl DerefMut for Aligned {
     fn deref_mut(&mut self) -> &mut [f32] {
-        &mut self.padded[self.start..][..self.length]
+        &mut self.padded[self.start..self.end]
     }
 }
 

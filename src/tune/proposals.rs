@@ -4,6 +4,7 @@ use super::hyperparameters::Hyperparameters;
 use super::tunable::Tune;
 use super::work::encoded_width;
 use crate::base::rng::{Rng, purpose};
+use crate::base::sort::order;
 use crate::base::text::two_digits;
 use crate::data::Dataset;
 use crate::optim::Rule;
@@ -175,9 +176,8 @@ impl<'a> Proposals<'a> {
                 return;
             }
             let loss = |i: usize| losses[i].unwrap_or(f64::INFINITY);
-            let mut order: Vec<usize> = rung.collect();
-            order.sort_by(|&a, &b| loss(a).total_cmp(&loss(b)));
-            for &i in &order[..count] {
+            let best = order(of, &|a, b| loss(rung.start + a).total_cmp(&loss(rung.start + b)));
+            for i in best[..count].iter().map(|best| rung.start + best) {
                 let longer = self.lengths().into_iter().find(|&epochs| epochs > all[i].epochs);
                 let epochs = longer.unwrap_or(self.start.epochs);
                 all.push(Hyperparameters { epochs, ..all[i].clone() });

@@ -1,5 +1,6 @@
 //! Means of the targets for each category of a column, shrunk towards the mean of all.
 
+use crate::base::sort::order;
 use crate::data::{Dataset, Targets};
 
 /// The most targets or classes whose means are used.
@@ -27,8 +28,7 @@ impl TargetMeans {
             Targets::Classes(classes) => {
                 let mut counts = vec![0usize; train.class_names().len()];
                 classes.iter().for_each(|&class| counts[class as usize] += 1);
-                let mut order: Vec<usize> = (0..counts.len()).collect();
-                order.sort_by_key(|&class| std::cmp::Reverse(counts[class]));
+                let mut order = order(counts.len(), &|a, b| counts[b].cmp(&counts[a]));
                 // Of two classes, the second says nothing more.
                 order.truncate(if order.len() == 2 { 1 } else { MOST });
                 let indicator = |class: usize| classes.iter().map(move |&c| f32::from(c as usize == class)).collect();
