@@ -78,12 +78,12 @@ pub(super) struct Product<'a> {
     pub resume: bool,
 }
 
-impl Task for Product<'_> {
+impl Task for &mut Product<'_> {
     type Output = ();
 
     #[inline(always)]
-    fn run<L: Lanes>(mut self) {
-        let Product { a, b, ref mut c, epilogue, resume, .. } = self;
+    fn run<L: Lanes>(self) {
+        let Product { a, b, ref mut c, epilogue, resume, .. } = *self;
         let (rows, depth, columns) = (a.rows, a.columns, b.columns);
         if rows == 0 || columns == 0 {
             return;
@@ -106,13 +106,13 @@ impl Task for Product<'_> {
             let lines = Lines { data: a.data, stride: a.stride };
             let a = Left { lines, transposed: a.transposed };
             let c = &mut c[..columns];
-            L::call(Band { rows, height: 1, vectors, depth, columns, a, b: panels, c, stride: columns, resume });
+            L::call(&mut Band { rows, height: 1, vectors, depth, columns, a, b: panels, c, stride: columns, resume });
             return epilogue(c, 0..1, 0..columns);
         }
         if const { L::COUNT >= 8 } && rows * depth * columns <= SMALL && self.stride == columns {
             let lines = Lines { data: a.data, stride: a.stride };
             let a = Left { lines, transposed: a.transposed };
-            L::call(Small { rows, depth, columns, a, b: panels.rows, c, resume });
+            L::call(&mut Small { rows, depth, columns, a, b: panels.rows, c, resume });
             return epilogue(c, 0..rows, 0..columns);
         }
         let (mut buffer, mut copy) = (None, None);
@@ -120,8 +120,8 @@ impl Task for Product<'_> {
         if const { L::BY_LANES } && !a.transposed && pays {
             copy = Some(buffer.insert(Buffer::take()).numbers(L::ROWS * depth));
         }
-        L::call(Block {
-            product: &mut self,
+        L::call(&mut Block {
+            product: self,
             vectors,
             columns: 0..columns,
             depth: 0..depth,
@@ -133,17 +133,17 @@ impl Task for Product<'_> {
 }
 
 /// A product whose B is packed, block by block.
-struct Packed<'a> {
-    product: Product<'a>,
+struct Packed<'a, 'p> {
+    product: &'a mut Product<'p>,
     vectors: usize,
 }
 
-impl Task for Packed<'_> {
+impl Task for Packed<'_, '_> {
     type Output = ();
 
     #[inline(always)]
     fn run<L: Lanes>(self) {
-        let Packed { mut product, vectors } = self;
+        let Packed { product, vectors } = self;
         let (a, b, width) = (product.a, product.b, vectors * L::COUNT);
         let block_depth = a.columns.min(DEPTH);
         let block_columns = L::BLOCK / DEPTH / width * width;
@@ -155,10 +155,10 @@ impl Task for Packed<'_> {
             let columns = column..b.columns.min(column + block_columns);
             for k in (0..a.columns).step_by(block_depth) {
                 let depth = k..a.columns.min(k + block_depth);
-                L::call(Packing { b, depth: depth.clone(), columns: columns.clone(), width, packed });
+                L::call(&mut Packing { b, depth: depth.clone(), columns: columns.clone(), width, packed });
                 let b = Panels { rows: Lines { data: packed, stride: width }, step: depth.len() * width };
                 let (columns, copy) = (columns.clone(), copied.then_some(&mut *copy));
-                L::call(Block { product: &mut product, vectors, columns, depth, b, in_place: false, copy });
+                L::call(&mut Block { product, vectors, columns, depth, b, in_place: false, copy });
             }
         }
     }
@@ -178,11 +178,11 @@ struct Block<'a, 'p> {
     copy: Option<&'a mut [f32]>,
 }
 
-impl Task for Block<'_, '_> {
+impl Task for &mut Block<'_, '_> {
     type Output = ();
 
     #[inline(always)]
-    fn run<L: Lanes>(mut self) {
+    fn run<L: Lanes>(self) {
         let Product { a, b, ref mut c, stride, epilogue, resume } = *self.product;
         let width = self.columns.len();
         // An instruction set that multiplies by lanes loads four numbers of a column of A at once.
@@ -215,7 +215,7 @@ impl Task for Block<'_, '_> {
                 panels.step = vectors * L::COUNT;
             }
             let c = &mut c[row * stride..(end - 1) * stride + b.columns];
-            L::call(Band {
+            L::call(&mut Band {
                 rows: end - row,
                 height,
                 vectors,
@@ -250,7 +250,7 @@ fn columns_of<'a, L: Lanes>(
     let width = rows.len().next_multiple_of(L::COUNT);
     // The rows that follow are padding of which squares can be made.
     let columns = rows.start..a.rows.min(rows.start + width);
-    L::call(Packing { b: a.transposed(), depth, columns, width, packed: copy });
+    L::call(&mut Packing { b: a.transposed(), depth, columns, width, packed: copy });
     Left { lines: Lines { data: copy, stride: width }, transposed: true }
 }
 

@@ -49,19 +49,20 @@ pub(super) struct Band<'a> {
     pub resume: bool,
 }
 
-impl Task for Band<'_> {
+impl Task for &mut Band<'_> {
     type Output = ();
 
     /// Computes the whole panels, then the rest with no more vectors than it needs.
     #[inline(always)]
-    fn run<L: Lanes>(mut self) {
+    fn run<L: Lanes>(self) {
         let width = self.vectors * L::COUNT;
         let whole = self.columns - self.columns % width;
         let vectors = (self.columns - whole).div_ceil(L::COUNT).next_power_of_two();
         if whole < self.columns && vectors < self.vectors {
             let b = Panels { rows: self.b.rows.from(whole / width * self.b.step), ..self.b };
             let c = &mut self.c[whole..];
-            L::call(Choice(Band { columns: self.columns - whole, vectors, b, c, ..self }));
+            let columns = self.columns - whole;
+            L::call(Choice(&mut Band { columns, vectors, b, c, ..*self }));
             self.columns = whole;
         }
         if self.columns > 0 {
@@ -83,7 +84,7 @@ impl Band<'_> {
     }
 
     #[inline(always)]
-    fn tiles<L: Lanes, const ROWS: usize, const VECTORS: usize>(mut self) {
+    fn tiles<L: Lanes, const ROWS: usize, const VECTORS: usize>(&mut self) {
         if const { ROWS == 1 } && !self.a.transposed {
             // A single row is a column whose numbers lie side by side.
             self.a = Left { lines: Lines { stride: 1, ..self.a.lines }, transposed: true };
@@ -99,9 +100,9 @@ impl Band<'_> {
 }
 
 /// The choice of the tile. Odd heights, but for one, would be half of all the machine code and are hardly ever met.
-struct Choice<'a>(Band<'a>);
+struct Choice<'a, 'b>(&'a mut Band<'b>);
 
-impl Task for Choice<'_> {
+impl Task for Choice<'_, '_> {
     type Output = ();
 
     #[inline(always)]
@@ -146,7 +147,7 @@ pub(super) struct Small<'a> {
     pub resume: bool,
 }
 
-impl Task for Small<'_> {
+impl Task for &mut Small<'_> {
     type Output = ();
 
     #[inline(always)]
@@ -157,8 +158,8 @@ impl Task for Small<'_> {
 
 impl Small<'_> {
     #[inline(always)]
-    fn strips<L: Lanes, const TRANSPOSED: bool>(self) {
-        let Small { rows, depth, columns, a, b, c, resume } = self;
+    fn strips<L: Lanes, const TRANSPOSED: bool>(&mut self) {
+        let Small { rows, depth, columns, a, b, ref mut c, resume } = *self;
         for first in (0..columns).step_by(L::COUNT) {
             let copy;
             let mut b = Factor::of(b.from(first), depth, L::COUNT);
@@ -181,14 +182,16 @@ impl Small<'_> {
 }
 
 /// Strips of `ROWS` rows, by tiles of `VECTORS` vectors. Only the last of a strip may be narrower.
-struct Tiles<'a, const ROWS: usize, const VECTORS: usize, const TRANSPOSED: bool>(Band<'a>);
+struct Tiles<'a, 'b, const ROWS: usize, const VECTORS: usize, const TRANSPOSED: bool>(&'a mut Band<'b>);
 
-impl<const ROWS: usize, const VECTORS: usize, const TRANSPOSED: bool> Task for Tiles<'_, ROWS, VECTORS, TRANSPOSED> {
+impl<const ROWS: usize, const VECTORS: usize, const TRANSPOSED: bool> Task
+    for Tiles<'_, '_, ROWS, VECTORS, TRANSPOSED>
+{
     type Output = ();
 
     #[inline(always)]
     fn run<L: Lanes>(self) {
-        let Tiles(Band { rows, depth, columns, a, b, c, stride, resume, .. }) = self;
+        let Tiles(&mut Band { rows, depth, columns, a, b, ref mut c, stride, resume, .. }) = self;
         let width = VECTORS * L::COUNT;
         let last = (columns - 1) / width;
         let copy;

@@ -44,12 +44,15 @@ pub const SHARED_PRODUCT: usize = 1 << 26;
 
 /// Computes the [`product`], shared among threads if it is large.
 pub(crate) fn shared_product(a: MatrixView<'_>, b: MatrixView<'_>, c: &mut [f32]) {
+    let work = a.rows.saturating_mul(a.columns).saturating_mul(b.columns);
+    if work < SHARED_PRODUCT || threads() < 2 {
+        return product(a, b, c);
+    }
     // A large B is packed again for each piece: fewer rows would not repay that.
     let packed = b.transposed || b.rows * b.columns > 1 << 17;
     let (pieces, fewest) = if packed { (2, 128) } else { (4, 64) };
     let rows = a.rows.div_ceil(pieces * threads()).next_multiple_of(2).max(fewest);
-    let work = a.rows.saturating_mul(a.columns).saturating_mul(b.columns);
-    if work < SHARED_PRODUCT || a.rows <= rows || threads() < 2 {
+    if a.rows <= rows {
         return product(a, b, c);
     }
     assert_eq!(a.columns, b.rows, "the inner dimensions of a product");
@@ -79,11 +82,11 @@ pub(crate) fn product_apart(a: MatrixView<'_>, b: MatrixView<'_>, c: &mut [f32],
     product_on(isa(), Product { a, b, c, stride, epilogue: &nothing, resume: false });
 }
 
-fn product_on(isa: Isa, product: Product<'_>) {
+fn product_on(isa: Isa, mut product: Product<'_>) {
     assert_eq!(product.a.columns, product.b.rows, "the inner dimensions of a product");
     // The bits are the same, and a vector of 8 numbers is stored faster than half of one of 16.
     let isa = if isa == Isa::Avx512 && product.b.columns <= 8 { Isa::Avx2 } else { isa };
-    run_on(isa, product);
+    run_on(isa, &mut product);
 }
 
 pub(crate) use naive::product as naive_product;

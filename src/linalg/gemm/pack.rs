@@ -21,7 +21,7 @@ pub(super) struct Packing<'a> {
     pub packed: &'a mut [f32],
 }
 
-impl Task for Packing<'_> {
+impl Task for &mut Packing<'_> {
     type Output = ();
 
     #[inline(always)]
@@ -34,9 +34,9 @@ impl Task for Packing<'_> {
 impl Packing<'_> {
     /// Copies row by row, the order in which memory is read fastest.
     #[inline(always)]
-    fn copy<L: Lanes>(self, step: usize) {
+    fn copy<L: Lanes>(&mut self, step: usize) {
         let width = self.width;
-        for (k, row) in self.depth.enumerate() {
+        for (k, row) in self.depth.clone().enumerate() {
             let mut row = &self.b.data[row * self.b.stride..][self.columns.clone()];
             let mut start = k * width;
             if width == 2 * L::COUNT {
@@ -62,8 +62,8 @@ impl Packing<'_> {
 
     /// Copies by squares that are transposed in registers.
     #[inline(always)]
-    fn turn<L: Lanes>(self, step: usize) {
-        let Packing { b, depth, columns, width, packed } = self;
+    fn turn<L: Lanes>(&mut self, step: usize) {
+        let Packing { b, ref depth, ref columns, width, ref mut packed } = *self;
         for first in columns.clone().step_by(L::COUNT) {
             let column = first - columns.start;
             let panel = &mut packed[column / width * step + column % width..];
