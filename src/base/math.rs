@@ -153,7 +153,7 @@ pub(crate) fn ln_f64(x: f64) -> f64 {
     e * std::f64::consts::LN_2 + 2.0 * s * series
 }
 
-/// xⁿ in double precision, by squaring. A power below 10⁻¹⁵⁰ is returned as 0: processors take some hundred times as long
+/// xⁿ in double precision, by squaring. A power below 10⁻¹⁵⁰ may be returned as 0: processors take some hundred times as long
 /// to multiply numbers that underflow, and Adam needs such a power in every step.
 pub(crate) fn power_f64(x: f64, n: u64) -> f64 {
     let (mut result, mut square, mut n) = (1.0, x, n);
@@ -243,6 +243,7 @@ mod tests {
             );
         }
         assert_eq!((power_f64(3.0, 5), power_f64(0.5, 0), power_f64(0.0, 3)), (243.0, 1.0, 0.0));
+        assert_eq!(power_f64(0.9, 1_000_000), 0.0);
         assert!((power_f64(0.999, 5000) - 0.999f64.powf(5000.0)).abs() < 1e-14);
         assert!((ln_f64(1e-300) - 1e-300f64.ln()).abs() < 1e-12);
     }

@@ -67,12 +67,14 @@ impl<'a> Written<'a> {
 /// Where a cell is in its record, and whether it is in quotes.
 pub(super) type Place = (usize, usize, bool);
 
-/// A text that occurs in a column, in this row first.
+/// A text that occurs in a column.
 pub(super) struct Seen {
+    /// The row in which it was found.
     pub row: usize,
     pub place: Place,
-    /// For those who find it.
+    /// Its kind in the [summary](super::summary).
     pub kind: usize,
+    /// The number of cells that are alike.
     pub count: usize,
 }
 
@@ -119,7 +121,7 @@ impl<'a> Walk<'a> {
     }
 
     /// Returns the next cell, whose number is of no interest. There must be one.
-    pub fn next_text(&mut self) -> Written<'a> {
+    pub fn next_without_number(&mut self) -> Written<'a> {
         let (rest, bytes) = (self.rest, self.rest.as_bytes());
         let start = skip_spaces(bytes, self.at);
         if self.has_quotes && bytes.get(start) == Some(&b'"') {
@@ -194,8 +196,8 @@ impl Table {
     }
 
     /// Has `see` see the cells of each wanted column, with the value of that column, from the first to the last, unless
-    /// it returns that it needs no more. Those that were `seen`, if these are all of a column, it sees only once, with the
-    /// number of cells that are alike.
+    /// it returns that it needs no more. Of a column whose cells are all among the `seen`, it sees each of these once, with
+    /// the number of cells that it stands for.
     pub(super) fn fold_columns<'a, T: Send>(
         &'a self,
         seen: &[&[Seen]],
@@ -233,7 +235,7 @@ impl Table {
                 columns.retain_mut(|(column, see)| {
                     walk.skip(*column - next);
                     next = *column + 1;
-                    see(row, &walk.next_text(), 1)
+                    see(row, &walk.next_without_number(), 1)
                 });
                 if columns.is_empty() {
                     break;

@@ -226,7 +226,7 @@ impl<'a> Reader<'a> {
         let mut walk = self.table.walk(row);
         for column in 0..self.plain.len() {
             let plain = self.plain[column];
-            let cell = if let Plain::None = plain { walk.next_text() } else { walk.next() };
+            let cell = if let Plain::None = plain { walk.next_without_number() } else { walk.next() };
             match (single(cell.number), plain) {
                 (Some(number), Plain::Input(input)) => to.x[input] = number,
                 (Some(number), Plain::Target(target)) => to.y[target] = number,

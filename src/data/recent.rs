@@ -9,6 +9,8 @@ const ALL_SLOTS: usize = 1 << 15;
 const FEWEST_SLOTS: usize = 4;
 /// A text has so many slots in which it may be.
 const PLACES: usize = 4;
+/// Bits of a hash.
+const HASH_BITS: u32 = 16;
 
 /// A text, and words that tell it from nearly all others without a look at it.
 #[derive(Clone, Copy, Default)]
@@ -46,7 +48,7 @@ impl<'a> Key<'a> {
     fn hash(&self) -> usize {
         let mixed = self.first.rotate_left(29) ^ self.last ^ self.text.len() as u64;
         // The high bits of the product depend on all others (Fibonacci hashing: Knuth, 1973).
-        (mixed.wrapping_mul(0x9E37_79B9_7F4A_7C15) >> 48) as usize
+        (mixed.wrapping_mul(0x9E37_79B9_7F4A_7C15) >> (u64::BITS - HASH_BITS)) as usize
     }
 }
 
@@ -70,7 +72,8 @@ impl<'a> Recent<'a> {
         if self.slots.is_empty() {
             self.slots = vec![(Key::default(), None); self.size];
         }
-        let (first, last) = (key.hash(), self.size - 1);
+        // The highest bits of the hash: the lowest do not depend on all of the text.
+        let (first, last) = ((key.hash() * self.size) >> HASH_BITS, self.size - 1);
         let is_its = |index: &usize| {
             let (known, found) = &self.slots[index & last];
             found.is_none() || known.is(&key)
@@ -112,6 +115,26 @@ mod tests {
         assert!(!recent.knows(of("none")) && recent.knows(of("none")));
         *recent.found(of("nothing")) = None;
         assert!(!recent.knows(of("nothing")));
+    }
+
+    /// The names that people give to classes differ in a digit or a letter.
+    #[test]
+    fn few_texts_in_any_order_are_all_known() {
+        let families: [fn(usize) -> String; 5] = [
+            |i| format!("item{}", i % 10),
+            |i| format!("category_{}", i % 10),
+            |i| format!("Product {}", (b'A' + (i % 26) as u8) as char),
+            |i| format!("2024-01-{:02}", i % 31 + 1),
+            |i| format!("{}", 90_200 + i % 40),
+        ];
+        for family in families {
+            let mut rng = crate::base::rng::Rng::new(1);
+            let texts: Vec<String> = (0..5000).map(|_| family(rng.below(1 << 20))).collect();
+            let different = texts.iter().collect::<std::collections::BTreeSet<_>>().len();
+            let mut recent = Recent::of(10).swap_remove(0);
+            let new = texts.iter().filter(|text| !recent.knows(Key::of(text.as_bytes(), 0, text.len()))).count();
+            assert_eq!(new, different, "{}", texts[0]);
+        }
     }
 
     #[test]

@@ -29,8 +29,8 @@ const SIGN: usize = 2;
 const TEXT: usize = 3;
 const KINDS: usize = 4;
 
-/// So many different texts of a column are remembered in a piece of the table: not more than one for some rows, or they
-/// could take more memory than the cells.
+/// So many different texts of a column are remembered in a piece of the table: at most one for every
+/// `ROWS_FOR_ONE` rows, or they could take more memory than the cells.
 const MOST_SEEN: usize = 256;
 const ROWS_FOR_ONE: usize = if cfg!(any(test, fuzzing)) { 2 } else { 32 };
 
@@ -230,7 +230,7 @@ pub(super) fn notations(table: &Table, wanted: &[bool]) -> Vec<Option<(Notation,
     let reading = table.reading();
     let new = |recent| ((Notation::new(), TimeNotation::new()), recent);
     let mut notations: Vec<_> = Recent::of(wanted.len()).into_iter().map(new).collect();
-    // What occurs again may say something new of numbers: all cells are looked at.
+    // A cell that occurs again may say something new of numbers: all are looked at.
     table.fold_columns(&[], wanted, &mut notations, |((numbers, times), recent), (_, column), (cell, _)| {
         // The same once more says nothing new of times.
         if numbers.has_failed() && recent.knows(cell.key()) {
@@ -348,7 +348,7 @@ pub(super) fn different_texts<'a>(
     }
 }
 
-/// What the cells of a column of texts are, besides texts. A stray is the first row whose cell is none and not missing.
+/// The kinds of cells in a column of texts, besides texts. A stray is the first row whose cell is none and not missing.
 #[derive(Clone, Copy)]
 pub(super) struct Tally {
     /// The number of cells that are numbers, however they are written.
@@ -414,7 +414,8 @@ pub(super) fn frequent_words(table: &Table, summaries: &[Summary]) -> Result<Vec
     let texts = different_texts((table, summaries), &wanted, &[])?;
     let mut counts = vec![[("NA", 0), ("None", 0)]; wanted.len()];
     table.fold_columns(&seen(summaries), &wanted, &mut counts, |counts, _, (cell, cells)| {
-        let known = counts.iter_mut().find(|(word, _)| *word == cell.text().trim());
+        let text = cell.text();
+        let known = counts.iter_mut().find(|(word, _)| *word == text.trim());
         known.into_iter().for_each(|(_, count)| *count += cells);
         true
     });

@@ -3,7 +3,8 @@
 use std::ops::{Deref, DerefMut};
 
 /// A vector of numbers with some room in front, so that they begin with a cache line: then no register is loaded from
-/// two lines at once, which costs a product of one row a quarter of its time. There is room behind them as well.
+/// two lines at once, which costs a product of one row a quarter of its time. There is room behind them as well,
+/// unless they came as a vector.
 #[derive(Default)]
 pub(crate) struct Aligned {
     /// The room in front, the numbers, the room behind.
@@ -43,9 +44,9 @@ impl Aligned {
         self.end = self.start + length;
     }
 
-    /// Returns the numbers, moved if they do not begin with a cache line.
+    /// Returns the numbers, moved if they do not begin with a cache line or have no room behind them.
     pub(crate) fn align(self) -> Self {
-        if self.is_aligned() { self } else { self.clone() }
+        if self.is_aligned() && self.padded.len() >= self.end + LINE { self } else { self.clone() }
     }
 
     fn is_aligned(&self) -> bool {

@@ -32,6 +32,15 @@ pub enum Isa {
     Portable,
 }
 
+// Their availability is looked up by number.
+const _: () = {
+    let mut i = 0;
+    while i < Isa::ALL.len() {
+        assert!(Isa::ALL[i] as usize == i);
+        i += 1;
+    }
+};
+
 impl Isa {
     /// Every instruction set in the order of their numbers, the fastest first.
     pub(crate) const ALL: [Isa; 5] = [Isa::Avx512, Isa::Avx2, Isa::Sse2, Isa::Neon, Isa::Portable];

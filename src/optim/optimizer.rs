@@ -199,11 +199,13 @@ impl Optimizer {
     /// [`Network::parameters`].
     ///
     /// # Panics
-    /// If `gradient` does not have one entry per parameter of the network, or the network is not of the shape that the
-    /// optimizer was made for.
+    /// If `gradient` does not have one entry per parameter of the network, or the network does not have as many
+    /// parameters as the one that the optimizer was made for.
     pub fn step(&mut self, network: &mut Network, gradient: &[f32]) {
         let count = network.parameter_count();
         assert_eq!(gradient.len(), count, "{} gradients for {count} parameters", gradient.len());
+        let own = self.parameter_count();
+        assert_eq!(own, count, "an optimizer of {own} parameters for a network of {count}");
         self.begin();
         let mut start = 0;
         for parameters in network.parameters_mut() {
@@ -283,6 +285,13 @@ mod tests {
     use crate::base::rng::Rng;
     use crate::nn::activation::Activation;
     use crate::optim::{AdaGrad, Adam, NAdam, RmsProp, Rprop};
+
+    #[test]
+    #[should_panic(expected = "an optimizer of 4 parameters for a network of 6")]
+    fn another_network() {
+        let network = |inputs| Network::builder(inputs).dense(1, Activation::Identity).build().unwrap();
+        Optimizer::new(crate::optim::Sgd::new(0.1), &network(3)).step(&mut network(5), &[0.0; 6]);
+    }
 
     #[test]
     fn debug_form_is_short() {

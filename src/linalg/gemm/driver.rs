@@ -30,7 +30,7 @@ const LONG: usize = 8;
 /// Entries of C between two calls of the epilogue: half of a first-level cache.
 const BAND: usize = 4096;
 
-/// The most multiply-adds of a product that is not cut, where a vector holds as many columns as small products have.
+/// The most multiply-adds of a product that is not cut, for instruction sets whose vectors hold eight numbers or more.
 const SMALL: usize = 8192;
 
 /// How rows are cut into strips: of even heights that are about equal, so that no strip is left with few rows, first

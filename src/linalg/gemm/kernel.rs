@@ -223,7 +223,7 @@ impl<const ROWS: usize, const VECTORS: usize, const TRANSPOSED: bool> Task
 struct Factor<'a> {
     rows: Lines<'a>,
     depth: usize,
-    /// The rows that hold as many numbers as a tile reads: reading past the edge of B is harmless while there is something
+    /// The number of rows that hold as many numbers as a tile reads: reading past the edge of B is harmless while there is something
     /// to read.
     whole: usize,
     /// Copies of the others, each as long as a tile is wide.
