@@ -3,7 +3,7 @@ medians of the fastest of three epochs, on one thread, and by palmnet on two. Wi
 
     python tests/epochs.py FOLDER-OF-MNIST [ROUNDS]
 
-Plain gradient descent, rows shuffled. NumPy does every step in place.
+Plain gradient descent, rows shuffled. NumPy does all element-wise steps in place.
 """
 
 import importlib.util
@@ -111,13 +111,14 @@ def main():
         return subprocess.run(command, capture_output=True, text=True, check=True, env=environment).stdout
 
     def ours(threads, batch):
-        bench = ["bench", "train", "--json", "--data", folder, "--threads", str(threads), "--batch", str(batch)]
+        bench = ["bench", "train", "--json", "--data", folder, "--threads", str(threads), "--batch", str(batch), "--epochs", "3"]
         return min(json.loads(output(palmnet, *bench).splitlines()[-1])["epoch_s"])
 
     jobs = {"palmnet": lambda batch: ours(1, batch), "two threads": lambda batch: ours(2, batch)}
     for name in ("numpy", "torch"):
         if importlib.util.find_spec(name):
-            jobs[name] = lambda batch, name=name: float(output(sys.executable, __file__, "peer", name, folder, str(batch)))
+            command = [sys.executable, __file__, "peer", name, folder]
+            jobs[name] = lambda batch, command=command: float(output(*command, str(batch)))
     for batch in (16, 64, 256, 1000):
         seconds = {name: [] for name in jobs}
         for _ in range(rounds):
