@@ -1,6 +1,7 @@
 # Reads the crate's assembly for 64-bit ARM and checks every innermost loop of vector multiply-adds that is compiled for
-# NEON: its sums must stay in their registers and have the same number of multiply-adds each. The largest tile must have 24
-# sums, and no more loads and instructions than multiplication by lanes needs: a core that works in order waits for each.
+# NEON: its sums must stay in their registers and have the same number of multiply-adds each, unless the loop stores each of
+# them at once, as an outer product does. The largest tile must have 24 sums, and no more loads and instructions than
+# multiplication by lanes needs: a core that works in order waits for each.
 
 /^[_A-Za-z][^ ]*:/ {
   function_name = substr($1, 1, length($1) - 1)
@@ -15,7 +16,7 @@ function_name !~ /Neon/ { next }
 
 # A branch backward: the end of a loop.
 $NF in label && $1 ~ /^(b|b\..*|cbn?z|tbn?z)$/ && label[$NF] > counted_to {
-  fused = spills = others = sum_count = loads = instructions = 0
+  fused = spills = others = sum_count = loads = stores = instructions = 0
   split("", sums)
   for (i = label[$NF]; i <= NR; i++) {
     split(line[i], word, /[ \t,]+/)
@@ -27,12 +28,13 @@ $NF in label && $1 ~ /^(b|b\..*|cbn?z|tbn?z)$/ && label[$NF] > counted_to {
     } else if (word[2] ~ /^(fmla|fmul|fadd|fmadd)$/ || line[i] ~ /\tmov\tv/) others++
     # A pair counts as two: most small cores take twice as long for it.
     if (word[2] ~ /^ld/) loads += word[2] == "ldp" ? 2 : 1
+    if (word[2] ~ /^st/) stores += word[2] == "stp" ? 2 : 1
     if (word[2] ~ /^(ld|st)/ && line[i] ~ /\[(sp|x29)/) spills++
   }
   if (!fused) next
   counted_to = NR
   for (sum in sums) if (sums[sum] * sum_count != fused) others++
-  if (fused < 8) next
+  if (fused < 8 || (stores == fused && !spills)) next
   loops[NR] = function_name SUBSEP fused SUBSEP sum_count SUBSEP spills SUBSEP others
   costs[NR] = loads / fused SUBSEP instructions / fused
 }
