@@ -1,6 +1,6 @@
 //! Arithmetic on slices and matrices.
 
-mod aligned;
+pub(crate) mod aligned;
 pub(crate) mod gemm;
 pub(crate) mod isa;
 pub(crate) mod lanes;

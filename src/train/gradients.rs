@@ -1,35 +1,36 @@
 //! The gradients of pieces, on their way from the threads that compute them to the leader and back.
 
 use super::pieces::Piece;
+use crate::linalg::aligned::Aligned;
 use crate::linalg::reduce::square_sum;
 
-/// Gradients, and memory for more.
+/// Gradients, and memory for more: aligned, or one thread's buffer would be slower than another's.
 pub(super) struct Gradients {
     /// Those that wait for their use, with the numbers of their pieces.
-    waiting: Vec<(usize, Vec<f32>)>,
-    spare: Vec<Vec<f32>>,
+    waiting: Vec<(usize, Aligned)>,
+    spare: Vec<Aligned>,
 }
 
 impl Gradients {
     /// Returns memory for as many gradients of these pieces as are on their way at once.
     pub(super) fn new(pieces: &[Piece], in_flight: usize) -> Self {
         let largest = pieces.iter().map(|piece| piece.parameters.len()).max().unwrap_or(0);
-        let spare = (0..pieces.len().min(in_flight)).map(|_| Vec::with_capacity(largest));
+        let spare = (0..pieces.len().min(in_flight)).map(|_| Aligned::filled(largest, 0.0));
         Gradients { waiting: Vec::with_capacity(pieces.len()), spare: spare.collect() }
     }
 
     /// Returns memory for a gradient.
-    pub(super) fn spare(&mut self) -> Vec<f32> {
+    pub(super) fn spare(&mut self) -> Aligned {
         self.spare.pop().unwrap_or_default()
     }
 
     /// Adds the gradient of the piece of this number.
-    pub(super) fn add(&mut self, number: usize, gradient: Vec<f32>) {
+    pub(super) fn add(&mut self, number: usize, gradient: Aligned) {
         self.waiting.push((number, gradient));
     }
 
     /// Takes back the memory of the gradient that was used last; returns the next one that waits, with its number.
-    pub(super) fn next(&mut self, used: Option<Vec<f32>>) -> Option<(usize, Vec<f32>)> {
+    pub(super) fn next(&mut self, used: Option<Aligned>) -> Option<(usize, Aligned)> {
         self.spare.extend(used);
         self.waiting.pop()
     }

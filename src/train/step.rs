@@ -282,7 +282,7 @@ impl<'a> Shared<'a> {
             Task::Gradients { blocks } => {
                 let Piece { parts, parameters } = &memory.pieces[piece];
                 let mut gradient = lock(&memory.gradients).spare();
-                gradient.resize(parameters.len(), 0.0);
+                gradient.resize(parameters.len());
                 for (i, block) in memory.blocks[..blocks].iter().enumerate() {
                     let (block, mut rest) = (read(block), &mut gradient[..]);
                     for part in parts {
