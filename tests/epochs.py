@@ -101,6 +101,8 @@ def peer(name, folder, batch):
 
 
 def main():
+    if len(sys.argv) < 2:
+        sys.exit(__doc__)
     folder, rounds = sys.argv[1], int(sys.argv[2]) if len(sys.argv) > 2 else 3
     subprocess.run(["cargo", "build", "--release", "--quiet"], cwd=ROOT, check=True)
     target = os.environ.get("CARGO_TARGET_DIR", os.path.join(ROOT, "target"))
@@ -108,7 +110,9 @@ def main():
     environment = dict(os.environ, OMP_NUM_THREADS="1", OPENBLAS_NUM_THREADS="1", MKL_NUM_THREADS="1")
 
     def output(*command):
-        return subprocess.run(command, capture_output=True, text=True, check=True, env=environment).stdout
+        run = subprocess.run(command, stdout=subprocess.PIPE, text=True, env=environment)
+        # The error has been printed.
+        return run.stdout if run.returncode == 0 else sys.exit(1)
 
     def ours(threads, batch):
         bench = ["bench", "train", "--json", "--data", folder, "--threads", str(threads), "--batch", str(batch), "--epochs", "3"]
