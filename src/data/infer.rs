@@ -93,7 +93,7 @@ impl Schema {
         let is_text = |column: usize| matches!(meanings[column], Meaning::Text) && !ignored.contains(&column);
         let wanted = |column| is_text(column) || (positions.contains(&column) && !inference.wants_values());
         let wanted: Vec<bool> = (0..table.columns()).map(wanted).collect();
-        let texts = different_texts((table, summaries), &wanted, &inference.measured())?;
+        let texts = different_texts(table, summaries, &wanted, &inference.measured())?;
         let mut columns = Vec::new();
         for column in (0..table.columns()).filter(|column| !positions.contains(column)) {
             if ignored.contains(&column) {

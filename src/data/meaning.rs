@@ -279,7 +279,7 @@ impl Inference<'_> {
             return Ok(Meaning::Text);
         }
         let only = |wanted: usize| (0..table.columns()).map(|column| column == wanted).collect::<Vec<bool>>();
-        let texts = &different_texts((table, self.summaries), &only(column), &[])?[column];
+        let texts = &different_texts(table, self.summaries, &only(column), &[])?[column];
         let words: Vec<_> = texts.iter().filter(|text| !is_numeric(text)).collect();
         let is_plain = |text: &&Cow<'_, str>| finite(text).is_some();
         let example = words.first().copied().or_else(|| texts.iter().find(|text| !is_plain(text)));

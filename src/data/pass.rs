@@ -52,7 +52,7 @@ impl<'a> Written<'a> {
 
     /// Returns where it is in its record, for [`Table::written`].
     pub fn place(&self) -> Place {
-        (self.start, self.end, self.is_quoted)
+        Place { start: self.start, end: self.end, is_quoted: self.is_quoted }
     }
 
     /// Returns whether a zero stands in front of another digit.
@@ -64,8 +64,13 @@ impl<'a> Written<'a> {
     }
 }
 
-/// Where a cell is in its record, and whether it is in quotes.
-pub(super) type Place = (usize, usize, bool);
+/// The bytes of a record between which a cell is, without its quotes.
+#[derive(Clone, Copy)]
+pub(super) struct Place {
+    start: usize,
+    end: usize,
+    is_quoted: bool,
+}
 
 /// A text that occurs in a column.
 pub(super) struct Seen {
@@ -178,7 +183,8 @@ impl Table {
     }
 
     /// Returns a cell that was seen in a row before.
-    pub(super) fn written(&self, row: usize, (start, end, is_quoted): Place) -> Written<'_> {
+    pub(super) fn written(&self, row: usize, place: Place) -> Written<'_> {
+        let Place { start, end, is_quoted } = place;
         Written { number: f64::NAN, rest: self.walk(row).rest, start, end, is_quoted }
     }
 
@@ -203,12 +209,12 @@ impl Table {
         seen: &[&[Seen]],
         wanted: &[bool],
         values: &mut [T],
-        see: impl Fn(&mut T, (usize, usize), (&Written<'a>, usize)) -> bool + Sync,
+        see: impl Fn(&mut T, (usize, usize), &Written<'a>, usize) -> bool + Sync,
     ) {
         let see = &see;
         let mut columns: Vec<(usize, See<'_, 'a>)> = Vec::new();
         for (column, value) in values.iter_mut().enumerate().filter(|(column, _)| wanted[*column]) {
-            columns.push((column, Box::new(move |row, cell, count| see(value, (row, column), (cell, count)))));
+            columns.push((column, Box::new(move |row, cell, count| see(value, (row, column), cell, count))));
         }
         self.see_columns(seen, columns);
     }
@@ -344,7 +350,7 @@ mod tests {
         let mut columns = vec![Vec::new(); table.columns()];
         // Those of the middle are stepped over.
         let wanted: Vec<bool> = (0..table.columns()).map(|column| column != 1).collect();
-        table.fold_columns(&[], &wanted, &mut columns, |cells, (row, _), (cell, _)| {
+        table.fold_columns(&[], &wanted, &mut columns, |cells, (row, _), cell, _| {
             assert_eq!(cells.len(), row);
             cells.push(cell.text().to_string());
             true

@@ -231,7 +231,7 @@ pub(super) fn notations(table: &Table, wanted: &[bool]) -> Vec<Option<(Notation,
     let new = |recent| ((Notation::new(), TimeNotation::new()), recent);
     let mut notations: Vec<_> = Recent::of(wanted.len()).into_iter().map(new).collect();
     // A cell that occurs again may say something new of numbers: all are looked at.
-    table.fold_columns(&[], wanted, &mut notations, |((numbers, times), recent), (_, column), (cell, _)| {
+    table.fold_columns(&[], wanted, &mut notations, |((numbers, times), recent), (_, column), cell, _| {
         // The same once more says nothing new of times.
         if numbers.has_failed() && recent.knows(cell.key()) {
             return true;
@@ -267,7 +267,7 @@ pub(super) fn set_origins(table: &Table, summaries: &[Summary], meanings: &mut [
     let plain = |summary: &Summary| (summary.low, summary.high);
     let wanted: Vec<bool> = meanings.iter().map(is_read).collect();
     let mut ranges: Vec<((f64, f64), Recent<'_>)> = summaries.iter().map(plain).zip(Recent::of(wanted.len())).collect();
-    table.fold_columns(&[], &wanted, &mut ranges, |(range, recent), at, (cell, _)| {
+    table.fold_columns(&[], &wanted, &mut ranges, |(range, recent), at, cell, _| {
         if recent.knows(cell.key()) {
             return true;
         }
@@ -299,7 +299,8 @@ pub(super) fn set_origins(table: &Table, summaries: &[Summary], meanings: &mut [
 /// # Errors
 /// If there is no memory for them.
 pub(super) fn different_texts<'a>(
-    (table, summaries): (&'a Table, &[Summary]),
+    table: &'a Table,
+    summaries: &[Summary],
     wanted: &[bool],
     measured: &[usize],
 ) -> Result<Vec<Texts<'a>>> {
@@ -320,7 +321,7 @@ pub(super) fn different_texts<'a>(
     };
     let wanted: Vec<bool> = wanted.iter().enumerate().map(|(i, &wanted)| wanted || measured.contains(&i)).collect();
     let mut collected: Vec<Collected<'_>> = Recent::of(wanted.len()).into_iter().enumerate().map(new).collect();
-    table.fold_columns(&seen(summaries), &wanted, &mut collected, |to, (_, column), (cell, _)| {
+    table.fold_columns(&seen(summaries), &wanted, &mut collected, |to, (_, column), cell, _| {
         if to.recent.knows(cell.key()) {
             return true;
         }
@@ -376,7 +377,7 @@ pub(super) fn tallies(table: &Table, summaries: &[Summary], wanted: &[bool]) -> 
     };
     let new = |recent| ([0; MASKS.len()], [None; MASKS.len()], 0, recent);
     let mut folded: Vec<_> = Recent::of(wanted.len()).into_iter().map(new).collect();
-    table.fold_columns(&seen(summaries), wanted, &mut folded, |to, (row, column), (cell, cells)| {
+    table.fold_columns(&seen(summaries), wanted, &mut folded, |to, (row, column), cell, cells| {
         let (counts, strays, any_times, recent) = to;
         let kinds = *recent.found(cell.key()).get_or_insert_with(|| kinds(column, &cell.text()));
         *any_times += if kinds >= TIME { cells } else { 0 };
@@ -411,9 +412,9 @@ pub(super) fn frequent_words(table: &Table, summaries: &[Summary]) -> Result<Vec
     if !wanted.contains(&true) {
         return Ok(Vec::new());
     }
-    let texts = different_texts((table, summaries), &wanted, &[])?;
+    let texts = different_texts(table, summaries, &wanted, &[])?;
     let mut counts = vec![[("NA", 0), ("None", 0)]; wanted.len()];
-    table.fold_columns(&seen(summaries), &wanted, &mut counts, |counts, _, (cell, cells)| {
+    table.fold_columns(&seen(summaries), &wanted, &mut counts, |counts, _, cell, cells| {
         let text = cell.text();
         let known = counts.iter_mut().find(|(word, _)| *word == text.trim());
         known.into_iter().for_each(|(_, count)| *count += cells);

@@ -18,13 +18,13 @@ pub(crate) fn is_single(rows: usize, matrix: &[f32]) -> bool {
 /// c = a · B, where `b` is row-major and has as many columns as `c` has entries.
 pub(crate) fn product(a: &[f32], b: &[f32], c: &mut [f32]) {
     assert_eq!(b.len(), a.len() * c.len(), "a product of {} × {}", a.len(), c.len());
-    run_on(isa(), Product { a, b, c });
+    run_on(isa(), Product { a, b, c, transposed: false });
 }
 
 /// c = a · Bᵀ, where `b` is row-major and has as many rows as `c` has entries.
 pub(crate) fn product_transposed(a: &[f32], b: &[f32], c: &mut [f32]) {
     assert_eq!(b.len(), a.len() * c.len(), "a product of {} × {}", a.len(), c.len());
-    run_on(isa(), Transposed { a, b, c });
+    run_on(isa(), Product { a, b, c, transposed: true });
 }
 
 /// C = aᵀ · b, row-major; added to C if it is to `resume`.
@@ -61,6 +61,8 @@ struct Product<'a> {
     a: &'a [f32],
     b: &'a [f32],
     c: &'a mut [f32],
+    /// Whether B is.
+    transposed: bool,
 }
 
 impl Task for Product<'_> {
@@ -68,8 +70,12 @@ impl Task for Product<'_> {
 
     #[inline(always)]
     fn run<L: Lanes>(self) {
-        let Product { a, b, c } = self;
-        stripes!(c.len(), first => product_stripe(a, b, c, first));
+        let Product { a, b, c, transposed } = self;
+        if transposed {
+            stripes!(c.len(), first => transposed_stripe(a, b, c, first), 8 4 2 1);
+        } else {
+            stripes!(c.len(), first => product_stripe(a, b, c, first));
+        }
     }
 }
 
@@ -83,22 +89,6 @@ fn product_stripe<L: Lanes, const N: usize>(a: &[f32], b: &[f32], c: &mut [f32],
         }
     }
     c[first..][..N].copy_from_slice(&sums);
-}
-
-struct Transposed<'a> {
-    a: &'a [f32],
-    b: &'a [f32],
-    c: &'a mut [f32],
-}
-
-impl Task for Transposed<'_> {
-    type Output = ();
-
-    #[inline(always)]
-    fn run<L: Lanes>(self) {
-        let Transposed { a, b, c } = self;
-        stripes!(c.len(), first => transposed_stripe(a, b, c, first), 8 4 2 1);
-    }
 }
 
 #[inline(always)]
@@ -174,12 +164,12 @@ mod tests {
             let (row, matrix, column) = (random(depth), random(depth * width), random(width));
             let chain = |j: usize| (0..depth).fold(0.0, |sum, k| mul_add(row[k], matrix[k * width + j], sum));
             let mut c = vec![f32::NAN; width];
-            run_on(isa, Product { a: &row, b: &matrix, c: &mut c });
+            run_on(isa, Product { a: &row, b: &matrix, c: &mut c, transposed: false });
             assert_eq!(bits(&c), bits(&(0..width).map(chain).collect::<Vec<f32>>()), "{isa} {depth} × {width}");
 
             let chain = |i: usize| (0..width).fold(0.0, |sum, k| mul_add(column[k], matrix[i * width + k], sum));
             let mut c = vec![f32::NAN; depth];
-            run_on(isa, Transposed { a: &column, b: &matrix, c: &mut c });
+            run_on(isa, Product { a: &column, b: &matrix, c: &mut c, transposed: true });
             assert_eq!(bits(&c), bits(&(0..depth).map(chain).collect::<Vec<f32>>()), "{isa} {depth} × {width}");
 
             let mut c = vec![f32::NAN; depth * width];

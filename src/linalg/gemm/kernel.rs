@@ -161,12 +161,8 @@ impl Small<'_> {
     fn strips<L: Lanes, const TRANSPOSED: bool>(&mut self) {
         let Small { rows, depth, columns, a, b, ref mut c, resume } = *self;
         for first in (0..columns).step_by(L::COUNT) {
-            let copy;
-            let mut b = Factor::of(b.from(first), depth, L::COUNT);
-            if b.whole < depth {
-                copy = short_rows(b, L::COUNT);
-                b.tail = &copy;
-            }
+            let mut copy = None;
+            let b = Factor::of(b.from(first), depth, L::COUNT, &mut copy);
             let mut row = 0;
             while row < rows {
                 let sums = &mut c[row * columns + first..];
@@ -194,12 +190,8 @@ impl<const ROWS: usize, const VECTORS: usize, const TRANSPOSED: bool> Task
         let Tiles(&mut Band { rows, depth, columns, a, b, ref mut c, stride, resume, .. }) = self;
         let width = VECTORS * L::COUNT;
         let last = (columns - 1) / width;
-        let copy;
-        let mut edge = Factor::of(b.rows.from(last * b.step), depth, width);
-        if edge.whole < depth {
-            copy = short_rows(edge, width);
-            edge.tail = &copy;
-        }
+        let mut copy = None;
+        let edge = Factor::of(b.rows.from(last * b.step), depth, width, &mut copy);
         let mut top = 0;
         while top < rows {
             let a = a.from(top, 0);
@@ -223,8 +215,8 @@ impl<const ROWS: usize, const VECTORS: usize, const TRANSPOSED: bool> Task
 struct Factor<'a> {
     rows: Lines<'a>,
     depth: usize,
-    /// The number of rows that hold as many numbers as a tile reads: reading past the edge of B is harmless while there is something
-    /// to read.
+    /// The number of rows that hold as many numbers as a tile reads: reading past the edge of B is harmless while there is
+    /// something to read.
     whole: usize,
     /// Copies of the others, each as long as a tile is wide.
     tail: &'a [f32],
@@ -232,12 +224,16 @@ struct Factor<'a> {
 
 impl<'a> Factor<'a> {
     #[inline(always)]
-    fn of(rows: Lines<'a>, depth: usize, width: usize) -> Self {
+    fn of(rows: Lines<'a>, depth: usize, width: usize, copy: &'a mut Option<[f32; TAIL]>) -> Self {
         let mut whole = depth;
         if rows.data.len() < (depth - 1) * rows.stride + width {
             whole = rows.data.len().checked_sub(width).map_or(0, |rest| rest / rows.stride.max(1) + 1);
         }
-        Factor { rows, depth, whole, tail: &[] }
+        let mut factor = Factor { rows, depth, whole, tail: &[] };
+        if whole < depth {
+            factor.tail = copy.insert(short_rows(factor, width));
+        }
+        factor
     }
 }
 
