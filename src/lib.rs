@@ -85,6 +85,7 @@
 //!   [`Online`] is for data that arrives bit by bit or is larger than memory.
 //! - **Custom loops**: [`Workspace`], [`Optimizer`], [`Scheduler`].
 //! - **Models**: [`Model`], [`Preprocessing`], [`Score`], [`metrics`].
+//! - **Pictures**: [`plot`]: learning curves, confusion matrices, regions, as text and as SVG.
 //! - **Defaults and search**: [`fit`], [`Hyperparameters`], [`tune`].
 //!
 //! Names that most programs need are at the root. The others are in the modules [`data`], [`nn`], [`optim`], [`train`],
@@ -137,6 +138,7 @@ mod linalg;
 pub mod model;
 pub mod nn;
 pub mod optim;
+pub mod plot;
 pub mod train;
 pub mod tune;
 
