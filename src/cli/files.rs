@@ -11,6 +11,7 @@ use super::Failure;
 use super::arguments::Arguments;
 use super::options::{HISTORY, OUT};
 use super::output::{Output, check_name, is_same};
+use super::pictures::Pictures;
 use super::resume::CheckpointFile;
 
 /// The first bytes of a table of epochs.
@@ -21,6 +22,7 @@ pub struct OutputFiles {
     pub model: String,
     pub history: Option<String>,
     pub checkpoint: Option<CheckpointFile>,
+    pub pictures: Pictures,
 }
 
 impl OutputFiles {
@@ -45,7 +47,11 @@ impl OutputFiles {
             }
             checkpoint.claim()?;
         }
-        Ok(OutputFiles { model, history, checkpoint })
+        let written = [Some(&model), history.as_ref(), checkpoint.as_ref().map(|checkpoint| &checkpoint.path)];
+        let others: Vec<&str> =
+            written.into_iter().flatten().map(String::as_str).chain(inputs.iter().copied()).collect();
+        let pictures = Pictures::parse(arguments, &others)?;
+        Ok(OutputFiles { model, history, checkpoint, pictures })
     }
 }
 

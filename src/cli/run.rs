@@ -6,9 +6,10 @@ use std::ops::ControlFlow;
 use std::time::Instant;
 
 use palmnet::model::Coverage;
+use palmnet::plot;
 use palmnet::tune::{FitEvent, FitRun, Trial};
 use palmnet::unversioned::{Json, check_length, write_atomic};
-use palmnet::{Dataset, Event, Fit, Hyperparameters, Model, Network, Score};
+use palmnet::{Dataset, Event, Fit, History, Hyperparameters, Model, Network, Score};
 
 use super::Failure;
 use super::arguments::Arguments;
@@ -141,6 +142,7 @@ pub fn run(
     if let Some(checkpoint) = &job.files.checkpoint {
         checkpoint.remove()?;
     }
+    let drawn = draw(job, &history, &model)?;
     let targets = job.train.schema().target().names();
     if job.mode.json {
         let mut members = vec![
@@ -158,11 +160,23 @@ pub fn run(
     } else {
         let time = format!("{} in {}{kept}", counted(done, "epoch"), duration(seconds));
         results.write(&summary(&time, &train, test.as_ref(), targets, &coverage));
-        let saved = [Some(&job.files.model), job.files.history.as_ref()].into_iter().flatten();
+        let saved = [Some(&job.files.model), job.files.history.as_ref(), job.files.pictures.file.as_ref()]
+            .into_iter()
+            .flatten();
         results.write(&saved.map(|file| format!("saved {file}\n")).collect::<String>());
+        results.write(&drawn);
     }
     results.state?;
     Ok(model)
+}
+
+/// Writes the pictures of a training, if they are wanted; returns those for standard output.
+fn draw(job: &Job<'_>, history: &History, model: &Model) -> palmnet::Result<String> {
+    let pictures = &job.files.pictures;
+    match pictures.are_wanted() {
+        true => pictures.show(&plot::of_training(history, model, job.test.unwrap_or(job.train))?),
+        false => Ok(String::new()),
+    }
 }
 
 /// Returns the scores of the training and of the test set, and the coverage on the latter. If there is no memory for

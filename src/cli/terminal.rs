@@ -1,10 +1,12 @@
 //! The terminal: its width, and text that fits.
 
 use std::fs::File;
-use std::io::{IsTerminal, Read, Write, stderr, stdin};
+use std::io::{IsTerminal, Read, Write, stderr, stdin, stdout};
 use std::process::{Command, Stdio};
 use std::sync::Mutex;
 use std::time::{Duration, Instant};
+
+use palmnet::plot::TextStyle;
 
 /// The width of a phone's terminal, upright.
 const NARROWEST: usize = 40;
@@ -40,6 +42,32 @@ fn ask() -> Option<usize> {
     stty.stdout.take()?.read_to_string(&mut size).ok()?;
     stty.wait().ok()?;
     size.split_whitespace().nth(1)?.parse().ok()
+}
+
+/// Returns whether text on a stream may have colors and move the cursor.
+pub fn has_colors(is_terminal: bool) -> bool {
+    let is_set = |name: &str| std::env::var_os(name).is_some_and(|value| !value.is_empty() && value != *"0");
+    !is_set("NO_COLOR") && (is_set("CLICOLOR_FORCE") || (is_terminal && !is_dumb()))
+}
+
+/// Returns whether the terminal is one that only prints.
+pub fn is_dumb() -> bool {
+    std::env::var_os("TERM").is_some_and(|name| name == *"dumb")
+}
+
+/// Returns whether the locale has more characters than ASCII.
+pub fn has_unicode() -> bool {
+    let set = ["LC_ALL", "LC_CTYPE", "LANG"].into_iter().filter_map(|name| std::env::var(name).ok());
+    match set.into_iter().find(|value| !value.is_empty()) {
+        Some(locale) => locale.to_ascii_lowercase().replace('-', "").contains("utf8"),
+        // Where no program asks for it, all text is UTF-8.
+        None => cfg!(any(windows, target_os = "macos", target_os = "android")),
+    }
+}
+
+/// Returns the form of pictures on standard output.
+pub fn picture_style() -> TextStyle {
+    TextStyle { width: width(), unicode: has_unicode(), color: has_colors(stdout().is_terminal()) }
 }
 
 /// Writes to standard error. A closed pipe, as in `palmnet train … 2>&1 | head`, is not a failure.

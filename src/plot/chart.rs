@@ -2,9 +2,8 @@
 
 use super::canvas::{Canvas, Point};
 use super::scale::Scale;
-use super::style::TextStyle;
+use super::style::{Entry, TextStyle};
 use super::svg::{Anchor, At, COLORS, Svg};
-use crate::base::text::printable;
 
 /// Lines, points and bars between two axes.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -103,7 +102,6 @@ impl Chart {
         let [x, y] = self.scales();
         let ticks = y.ticks(6);
         let margin = ticks.iter().map(|tick| tick.label.len()).max().unwrap_or(0);
-        let named = || self.series.iter().enumerate().filter(|(_, series)| !series.name.is_empty());
         let columns = style.columns() - margin - 2;
         let mut canvas = Canvas::new(style, columns, ROWS);
         // What is compared with lies under the data.
@@ -113,9 +111,11 @@ impl Chart {
                 draw(&mut canvas, series, [&x, &y], index + 1);
             }
         }
-        let mut text = format!("{}\n", printable(&self.title));
-        if named().count() > 1 {
-            text += &format!("{}\n", self.legend(style, named().map(|(index, _)| index)));
+        let mut text = format!("{}\n", style.fit(&self.title));
+        let named = self.series.iter().enumerate().filter(|(_, series)| !series.name.is_empty());
+        if named.clone().count() > 1 {
+            let sample = |(index, series)| sample(style, index, series);
+            text += &style.legend(if style.unicode { 3 } else { 1 }, &mut named.map(sample));
         }
         let (border, notch) = (style.pick("│", "|"), style.pick("┤", "+"));
         for (row, line) in canvas.lines().iter().enumerate() {
@@ -124,27 +124,11 @@ impl Chart {
             text += &format!("{label:>margin$}{edge}{line}\n");
         }
         text += &below(style, &canvas, &x, columns, margin);
-        let labels = [&self.x.label, &self.y.label].map(|label| printable(label));
-        match labels {
-            [x, y] if y.is_empty() => text + &format!("{:margin$} {x}\n", ""),
-            [x, y] => text + &format!("{:margin$} {y} {} {x}\n", "", style.pick("↑", "^")),
-        }
-    }
-
-    /// Returns the names of series with their characters.
-    fn legend(&self, style: &TextStyle, named: impl Iterator<Item = usize>) -> String {
-        let name = |index: usize| {
-            let series = index + 1;
-            let sample = match (style.unicode, self.series[index].mark) {
-                (false, _) => ["*", "o", "+", "x"][index % 4],
-                (true, Mark::Points) => "⠢",
-                (true, Mark::Line) if style.color || index % 2 == 0 => "⠒⠒⠒",
-                (true, Mark::Bars) => "⣿",
-                (true, _) => "⠒ ⠒",
-            };
-            format!("{}{sample}{} {}", style.begin(series), style.end(), printable(&self.series[index].name))
+        let labels = match self.y.label.as_str() {
+            "" => self.x.label.clone(),
+            label => format!("{label} {} {}", style.pick("↑", "^"), self.x.label),
         };
-        named.map(name).collect::<Vec<String>>().join("  ")
+        text + &format!("{:margin$} {}\n", "", style.cut(&labels, columns))
     }
 
     pub(super) fn svg(&self) -> Svg {
@@ -200,6 +184,18 @@ impl Chart {
         }
         svg
     }
+}
+
+/// Returns the name of a series with its characters.
+fn sample(style: &TextStyle, index: usize, series: &Series) -> Entry {
+    let sample = match (style.unicode, series.mark) {
+        (false, _) => ["*", "o", "+", "x"][index % 4],
+        (true, Mark::Points) => " ⠢ ",
+        (true, Mark::Line) if style.color || index.is_multiple_of(2) => "⠒⠒⠒",
+        (true, Mark::Bars) => "⣿⣿⣿",
+        (true, _) => "⠒ ⠒",
+    };
+    Entry { series: index + 1, sample, name: series.name.clone() }
 }
 
 /// Draws a series on a canvas.

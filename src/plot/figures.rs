@@ -59,7 +59,7 @@ pub fn learning_curve(history: &History) -> Picture {
 /// Returns the confusion matrix. `names` are the classes'; one without a name is shown by its number.
 pub fn confusion(found: &Classification, names: &[String]) -> Picture {
     Picture::Shades(Shades {
-        title: "Confusion matrix, as fractions of each true class".into(),
+        title: "Confusion matrix, by true class".into(),
         row_label: "truth".into(),
         column_label: "predicted".into(),
         names: names.to_vec(),
@@ -90,7 +90,7 @@ pub fn calibration_curve(probabilities: &Matrix, truth: &[u32]) -> Picture {
     let ideal = Series::diagonal("ideal", [1.0 / probabilities.columns().max(2) as f64, 1.0]);
     Picture::Chart(Chart {
         title: "Calibration curve".into(),
-        x: Axis::of("mean predicted probability"),
+        x: Axis::of("mean probability"),
         y: Axis::of("accuracy"),
         series: vec![Series::new("model", Mark::Line, x, y), ideal],
     })

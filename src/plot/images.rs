@@ -3,7 +3,6 @@
 use super::png::data_uri;
 use super::style::TextStyle;
 use super::svg::{Anchor, At, Svg};
-use crate::base::text::printable;
 
 /// Square gray images of one size, each with a caption.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -20,6 +19,8 @@ pub struct Images {
 
 /// The columns of text that an image has; two are beside each other on a phone.
 const COLUMNS: usize = 18;
+/// The most images that are shown as text: more would fill the screen of a phone.
+const SHOWN: usize = 4;
 /// The lowest number of pixels along an edge at which several become one character.
 const CELLS: usize = COLUMNS / 2;
 
@@ -30,10 +31,11 @@ impl Images {
 
     pub(super) fn text(&self, style: &TextStyle) -> String {
         let beside = ((style.columns() + 2) / (COLUMNS + 2)).max(1);
-        let images: Vec<Vec<String>> = self.images().map(|pixels| lines(style, pixels, self.side)).collect();
-        let mut text = format!("{}\n", printable(&self.title));
+        let images: Vec<Vec<String>> =
+            self.images().take(SHOWN).map(|pixels| lines(style, pixels, self.side)).collect();
+        let mut text = format!("{}\n", style.fit(&self.title));
         for (images, captions) in images.chunks(beside).zip(self.captions.chunks(beside)) {
-            let captions = captions.iter().map(|caption| printable(caption).chars().take(COLUMNS).collect());
+            let captions = captions.iter().map(|caption| style.cut(caption, COLUMNS));
             text += &row(&mut captions.collect::<Vec<String>>().iter());
             for line in 0..images[0].len() {
                 text += &row(&mut images.iter().map(|image| &image[line]));

@@ -1,6 +1,6 @@
 //! Pictures of results: as text for a terminal, and as SVG files for everywhere else.
 //!
-//! A [`Picture`] is made of results ([`learning_curve`], [`confusion`], [`predicted_against_true`],
+//! A [`Picture`] is made of results ([`of_training`], [`of_evaluation`] for all that the command shows; [`learning_curve`], [`confusion`], [`predicted_against_true`],
 //! [`calibration_curve`], [`decision_regions`], [`misread`]) or by hand from a [`Chart`], [`Shades`], [`Regions`] or
 //! [`Images`]. The same picture
 //! is written as text of a given width and as SVG, which follows the reader's light or dark theme. Colors are those that
@@ -20,6 +20,7 @@
 
 mod canvas;
 mod chart;
+mod collections;
 mod figures;
 mod images;
 mod picture;
@@ -31,6 +32,7 @@ mod style;
 mod svg;
 
 pub use chart::{Axis, Chart, Mark, Series};
+pub use collections::{of_evaluation, of_training};
 pub use figures::{
     WeightHistogram, calibration_curve, confusion, decision_regions, learning_curve, misread, predicted_against_true,
     weight_histograms,

@@ -2,9 +2,8 @@
 
 use super::canvas::{Canvas, Point};
 use super::scale::Scale;
-use super::style::TextStyle;
+use super::style::{Entry, TextStyle};
 use super::svg::{Anchor, At, COLORS, Svg};
-use crate::base::text::printable;
 
 /// The class that is predicted at each point of a plane, and the examples.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -55,12 +54,12 @@ impl Regions {
     pub(super) fn text(&self, style: &TextStyle) -> String {
         let [columns, rows] = PANEL;
         let (data, map) = (self.data_lines(style), self.region_lines(style));
-        let mut text = format!("{}\n", printable(&self.title));
-        let names = self.classes.iter().enumerate().map(|(class, name)| {
-            let class = class as u32;
-            format!("{}{}{} {}", style.begin(class as usize + 1), mark(style, class), style.end(), printable(name))
-        });
-        text += &format!("{}\n", names.collect::<Vec<String>>().join("  "));
+        let entry = |(class, name): (usize, &String)| {
+            let sample = mark(style, class as u32);
+            Entry { series: class + 1, sample, name: name.clone() }
+        };
+        let mut text = format!("{}\n", style.fit(&self.title));
+        text += &style.legend(1, &mut self.classes.iter().enumerate().map(entry));
         if style.width >= 2 * columns + 2 {
             for ((left, width), right) in data.iter().zip(&map) {
                 text += &format!("{left}{:1$}  {right}\n", "", columns - width);

@@ -1,7 +1,5 @@
 //! The scale of an axis: its range, and ticks at round numbers (after Heckbert, 1990).
 
-use crate::base::text::significant;
-
 /// A range of numbers, which are mapped to fractions from 0 to 1.
 #[derive(Clone, Debug)]
 pub(super) struct Scale {
@@ -75,9 +73,8 @@ impl Scale {
             let size = step.unwrap_or(rough);
             let (first, last) = ((self.low / size).ceil(), (self.high / size).floor());
             if last - first < most as f64 {
-                let decimals = (-size.log10().floor()).max(0.0) as usize;
                 let values = (0..=(last - first).max(0.0) as usize).map(|i| (first + i as f64) * size);
-                return values.map(|value| Tick { value, label: label(value, decimals) }).collect();
+                return values.map(|value| Tick { value, label: label(value, size) }).collect();
             }
             step = Some(size * 2.0);
         }
@@ -88,27 +85,31 @@ impl Scale {
         let (first, last) = (self.low.log10().floor() as i32, self.high.log10().ceil() as i32);
         let values = (first..=last).flat_map(|power| steps.iter().map(move |step| step * 10f64.powi(power)));
         let inside = values.filter(|value| (self.low..=self.high).contains(value));
-        let tick = |value: f64| Tick { value, label: label(value, (-value.log10().floor()).max(0.0) as usize) };
+        let tick = |value: f64| Tick { value, label: label(value, value) };
         inside.map(tick).collect()
     }
 }
 
-/// Returns a number with so many decimals, or with an exponent if that would be long.
-fn label(value: f64, decimals: usize) -> String {
-    let text = format!("{:.decimals$}", value + 0.0);
-    let text =
-        if text.trim_matches(['-', '0', '.']).is_empty() { text.trim_start_matches('-').to_string() } else { text };
-    if text.len() <= 7 {
+/// Returns a multiple of a step in as many digits as tell it from the next one: with an exponent, if it would be long
+/// without.
+fn label(value: f64, step: f64) -> String {
+    let value = if value.abs() < step / 2.0 { 0.0 } else { value };
+    // A step may be a little less than the round number that it stands for.
+    let decimals = (-(step.log10() + 1e-9).floor()).clamp(0.0, 9.0) as usize;
+    let text = format!("{value:.decimals$}");
+    if text.len() <= 7 && (value != 0.0 || decimals < 5) {
         return text;
     }
-    let short = significant(value, 3);
-    match short.split_once('e') {
-        Some((digits, exponent)) if digits.contains('.') => {
-            format!("{}e{exponent}", digits.trim_end_matches('0').trim_end_matches('.'))
+    let digits = (value.abs() / step).max(1.0).log10().round().clamp(0.0, 9.0) as usize;
+    let with_exponent = format!("{value:.digits$e}");
+    let short = match with_exponent.split_once('e') {
+        Some((digits, exponent)) => {
+            let digits = if digits.contains('.') { digits.trim_end_matches('0').trim_end_matches('.') } else { digits };
+            if exponent == "0" { digits.to_string() } else { format!("{digits}e{exponent}") }
         }
-        Some(_) => short,
-        None => format!("{value:e}"),
-    }
+        None => with_exponent,
+    };
+    if text.len() <= short.len() { text } else { short }
 }
 
 #[cfg(test)]
@@ -128,10 +129,9 @@ mod tests {
         assert_eq!(labels(0.001, 10.0, true, 5), ["0.001", "0.01", "0.1", "1", "10"]);
         assert_eq!(labels(0.2, 3.0, true, 5), ["0.2", "0.5", "1", "2"]);
         assert_eq!(labels(0.0, 2e9, false, 3), ["0", "1e9", "2e9"]);
-        assert_eq!(
-            labels(0.0, 3e-7, false, 4),
-            ["0.0000000", "1e-7", "2e-7", "3e-7"].map(|t| if t.len() > 7 { "0e0" } else { t })
-        );
+        assert_eq!(labels(0.0, 3e-7, false, 4), ["0", "1e-7", "2e-7", "3e-7"]);
+        assert_eq!(labels(123_456.0, 123_458.0, false, 4), ["123456", "123457", "123458"]);
+        assert_eq!(labels(1_234_567.0, 1_234_567.5, false, 3), ["1234567.0", "1234567.2", "1234567.4"]);
         // One value, no value, and the largest ones.
         assert_eq!(labels(4.0, 4.0, false, 5), ["2", "3", "4", "5", "6"]);
         assert_eq!(labels(f64::NAN, f64::INFINITY, false, 2), ["0", "1"]);

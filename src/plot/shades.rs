@@ -2,7 +2,6 @@
 
 use super::style::TextStyle;
 use super::svg::{Anchor, At, Svg};
-use crate::base::text::printable;
 
 /// A table of counts whose cells are as dark as their fraction of the row.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -25,12 +24,8 @@ const NAME: usize = 12;
 const COUNTED: usize = 16;
 
 impl Shades {
-    fn name(&self, index: usize) -> String {
-        let name = self.names.get(index).map_or_else(|| index.to_string(), |name| printable(name));
-        match name.char_indices().nth(NAME - 1) {
-            Some((end, _)) if name.chars().count() > NAME => format!("{}…", &name[..end]),
-            _ => name,
-        }
+    fn name(&self, style: &TextStyle, index: usize) -> String {
+        self.names.get(index).map_or_else(|| index.to_string(), |name| style.cut(name, NAME))
     }
 
     /// Returns the fraction of its row that a cell has.
@@ -41,10 +36,10 @@ impl Shades {
 
     pub(super) fn text(&self, style: &TextStyle) -> String {
         let size = self.counts.len();
-        let names: Vec<String> = (0..size).map(|index| self.name(index)).collect();
+        let names: Vec<String> = (0..size).map(|index| self.name(style, index)).collect();
         let margin = names.iter().map(|name| name.chars().count()).max().unwrap_or(0);
         let room = (style.columns() - margin - 3) / size.max(1);
-        let mut text = format!("{}\n", printable(&self.title));
+        let mut text = format!("{}\n", style.fit(&self.title));
         if room == 0 {
             return text + "too many classes for this width\n";
         }
@@ -58,13 +53,14 @@ impl Shades {
             }
             text += &format!("{}{edge}\n", style.end());
         }
-        text + &format!("{:margin$}  {} {} {}\n", "", self.row_label, style.pick("↓ →", "v >"), self.column_label)
+        let labels = [&self.row_label, style.pick(" ↓ → ", " v > "), &self.column_label].concat();
+        text + &format!("{:margin$}  {}\n", "", style.cut(&labels, style.columns() - margin - 2))
     }
 
     pub(super) fn svg(&self) -> Svg {
         const DIGIT: f64 = 7.5;
         let size = self.counts.len();
-        let names: Vec<String> = (0..size).map(|index| self.name(index)).collect();
+        let names: Vec<String> = (0..size).map(|index| self.name(&TextStyle::default(), index)).collect();
         let longest = names.iter().map(|name| name.chars().count()).max().unwrap_or(0) as f64 * DIGIT;
         // As wide as the names, if there are few.
         let cell = (520.0 / size.max(1) as f64).clamp(6.0, longest.max(48.0) + 16.0);

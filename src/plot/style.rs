@@ -1,5 +1,7 @@
 //! The ways in which pictures of text differ: width, characters, colors.
 
+use crate::base::text::printable;
+
 /// The width of a phone's terminal, upright: every picture of text fits it.
 pub(super) const NARROWEST: usize = 40;
 /// The widest picture of text: more would be larger, not clearer.
@@ -48,10 +50,51 @@ impl TextStyle {
         shades[index]
     }
 
+    /// Returns a text without control characters, cut to the width.
+    pub(super) fn fit(&self, text: &str) -> String {
+        self.cut(text, self.columns())
+    }
+
+    /// Returns a text without control characters in at most so many others, at least one.
+    pub(super) fn cut(&self, text: &str, most: usize) -> String {
+        let mut text = printable(text);
+        if let Some((end, _)) = text.char_indices().nth(most - 1).filter(|_| text.chars().count() > most) {
+            text.replace_range(end.., self.pick("…", "."));
+        }
+        text
+    }
+
+    /// Returns lines of samples with their names, as many in each as fit. The samples are as wide as `width`.
+    pub(super) fn legend(&self, width: usize, entries: &mut dyn Iterator<Item = Entry>) -> String {
+        let (mut text, mut used) = (String::new(), 0);
+        for Entry { series, sample, name } in entries {
+            let name = self.cut(&name, self.columns() - width - 1);
+            let size = width + 1 + name.chars().count();
+            if used > 0 && used + 2 + size > self.columns() {
+                text.push('\n');
+                used = 0;
+            }
+            if used > 0 {
+                text += "  ";
+                used += 2;
+            }
+            text += &[self.begin(series), sample, self.end(), " ", &name].concat();
+            used += size;
+        }
+        text + "\n"
+    }
+
     /// Returns the one of two texts that the terminal can show.
     pub(super) fn pick<'a>(&self, unicode: &'a str, ascii: &'a str) -> &'a str {
         if self.unicode { unicode } else { ascii }
     }
+}
+
+/// The part of a legend for one series, counted from 1.
+pub(super) struct Entry {
+    pub series: usize,
+    pub sample: &'static str,
+    pub name: String,
 }
 
 /// Returns a line of characters as high as the values, at most `width` of them: of more values, each character is the

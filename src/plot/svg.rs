@@ -85,8 +85,12 @@ impl Svg {
         self.body.push_str("\"/>\n");
     }
 
+    /// Writes a rectangle, if its size is a number.
     pub fn rectangle(&mut self, from: At, to: At, class: &str) {
-        let (x, y, width, height) = (from.x, from.y, to.x - from.x, to.y - from.y);
+        let (x, y, width, height) = (from.x.min(to.x), from.y, (to.x - from.x).abs(), to.y - from.y);
+        if !(x + y + width + height).is_finite() {
+            return;
+        }
         let shape = format!("<rect x=\"{x:.1}\" y=\"{y:.1}\" width=\"{width:.1}\" height=\"{height:.1}\"");
         let _ = writeln!(self.body, "{shape} class=\"{class}\"/>");
     }

@@ -16,6 +16,7 @@ mod labels;
 mod memory;
 mod missing;
 mod output;
+mod pictures;
 mod rows;
 mod selection;
 mod settings;

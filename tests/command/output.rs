@@ -87,9 +87,14 @@ fn progress_is_written_to_standard_error() {
     assert!(!run.err.contains(['\r', '\x1b']) && !run.out.contains("epoch 1"), "{}", run.err);
     let line = run.err.lines().find(|line| line.starts_with("epoch 10/10 loss ")).unwrap();
     assert!(line.contains(" left") && line.contains("/s"), "{line}");
-    // Without --every, a training reports about twenty lines.
-    let lines = epochs(&folder.run("train iris.csv --fast --epochs 400 --hidden 8 --weight-decay 0.1").err).len();
-    assert!((10..=30).contains(&lines), "{lines}");
+    // Without --every, there is about a line a second, and one for the last epoch.
+    let began = std::time::Instant::now();
+    let lines = epochs(&folder.run("train iris.csv --fast --epochs 400 --hidden 8 --weight-decay 0.1").err);
+    assert!(lines.len() as u64 <= 1 + began.elapsed().as_secs() && lines.last() == Some(&400), "{lines:?}");
+    // Early stopping has a last epoch too.
+    let run = folder.run("train iris.csv --fast --epochs 4000 --patience 1 --validation 0.2 --weight-decay 0.1");
+    let done: usize = run.out.split(" epochs in").next().unwrap().lines().last().unwrap().parse().unwrap();
+    assert_eq!(epochs(&run.err).last(), Some(&done), "{}", run.out);
     assert_eq!(folder.run("train iris.csv --fast --epochs 10 --quiet").err, "");
     let run = folder.run("train iris.csv --fast --epochs 10 --hidden 64,64 --weight-decay 0.1");
     assert!(run.err.contains("warning: the network has 4675 parameters"), "{}", run.err);

@@ -173,7 +173,7 @@ fn penalties_and_regularization_change_the_weights() {
 fn restarts_are_reported() {
     let folder = Folder::of_irises();
     let err = folder.run("train iris.csv --fast --hidden 8 --weight-decay 0.1 --epochs 20 --restarts 7").err;
-    assert!(err.contains("choosing the best of 7 initial weights\nepoch 1/20 "), "{err}");
+    assert!(err.contains("choosing the best of 7 initial weights\nepoch 20/20 "), "{err}");
     assert!(
         !folder
             .run("train iris.csv --fast --hidden 8 --weight-decay 0.1 --epochs 20 --restarts 1")

@@ -5,6 +5,7 @@ mod calibration;
 mod damaged;
 mod json;
 mod metrics;
+mod pictures;
 mod predictions;
 mod probability_metrics;
 mod round_trip;

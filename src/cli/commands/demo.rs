@@ -15,7 +15,6 @@ use crate::cli::Failure;
 use crate::cli::arguments::{Arguments, Command, Opt, nearest};
 use crate::cli::files::OutputFiles;
 use crate::cli::options::*;
-use crate::cli::pictures;
 use crate::cli::run::{self, Job, Origin, OutputMode};
 
 /// `--out` with a default of its own.
@@ -30,7 +29,7 @@ pub const COMMAND: Command = Command {
          mnist with the folder that holds its four files: demo mnist FOLDER.",
     ],
     words: (0, 2),
-    options: &[&SEED, &THREADS, &DEMO_OUT, &CHECKPOINT, &CHECKPOINT_EVERY, &RESUME, &EVERY, &QUIET, &JSON],
+    options: &[&SEED, &THREADS, &DEMO_OUT, &PLOT, &CHECKPOINT, &CHECKPOINT_EVERY, &RESUME, &EVERY, &QUIET, &JSON],
 };
 
 const NAMES: [&str; 8] = ["digits", "sums", "moons", "circles", "neuron", "spirals", "xor", "mnist"];
@@ -49,9 +48,11 @@ struct Problem {
     epochs: usize,
     batch: usize,
     restarts: usize,
-    /// Prints a picture or a table of the model's predictions, given the test set.
-    show: fn(&Model, &Dataset, &mut dyn Write) -> std::io::Result<()>,
+    /// Prints what no picture shows of the model's predictions, given the test set.
+    show: Option<Show>,
 }
+
+type Show = fn(&Model, &Dataset, &mut dyn Write) -> std::io::Result<()>;
 
 pub fn run(arguments: &Arguments, out: &mut dyn Write) -> Result<(), Failure> {
     let seed = arguments.overrides()?.seed.unwrap_or(0);
@@ -76,7 +77,8 @@ pub fn run(arguments: &Arguments, out: &mut dyn Write) -> Result<(), Failure> {
             return Err(arguments.misuse(&format!("unknown demo \"{name}\"{hint}; known are {}", NAMES.join(", "))));
         }
     };
-    let files = OutputFiles::parse(arguments, &format!("{name}.safetensors"), &[])?;
+    let mut files = OutputFiles::parse(arguments, &format!("{name}.safetensors"), &[])?;
+    files.pictures = files.pictures.printed(!mode.json && !mode.quiet);
     let trainer = Trainer::new(problem.loss, problem.rule).epochs(problem.epochs).batch_size(problem.batch).seed(seed);
     // The targets are scaled as by default.
     let targets = Preprocessing::fit(&problem.train, Scaling::None).targets().cloned();
@@ -99,8 +101,8 @@ pub fn run(arguments: &Arguments, out: &mut dyn Write) -> Result<(), Failure> {
         origin: Origin { note: "made by", line: &origin },
     };
     let model = run::run(&job, None, |run: &mut FitRun<'_>| recipe.fit_with(&problem.train, run), out)?;
-    if !mode.json {
-        (problem.show)(&model, &problem.test, out)?;
+    if let Some(show) = problem.show.filter(|_| !mode.json) {
+        show(&model, &problem.test, out)?;
     }
     Ok(())
 }
@@ -120,7 +122,7 @@ fn digits(seed: u64) -> Problem {
         epochs: 60,
         batch: 32,
         restarts: 1,
-        show: pictures::misread_digits,
+        show: None,
     }
 }
 
@@ -138,7 +140,7 @@ fn sums(seed: u64) -> Problem {
         epochs: 40,
         batch: 64,
         restarts: 8,
-        show: show_sums,
+        show: Some(show_sums),
     }
 }
 
@@ -179,7 +181,7 @@ fn moons() -> Problem {
         epochs: 40,
         batch: 32,
         restarts: 1,
-        show: pictures::decision_map,
+        show: None,
     }
 }
 
@@ -197,7 +199,7 @@ fn circles(seed: u64) -> Problem {
         epochs: 300,
         batch: 800,
         restarts: 5,
-        show: pictures::decision_map,
+        show: None,
     }
 }
 
@@ -215,16 +217,16 @@ fn neuron(seed: u64) -> Problem {
         epochs: 100,
         batch: 100,
         restarts: 1,
-        show: show_neuron,
+        show: Some(show_neuron),
     }
 }
 
-fn show_neuron(model: &Model, test: &Dataset, out: &mut dyn Write) -> std::io::Result<()> {
+fn show_neuron(model: &Model, _: &Dataset, out: &mut dyn Write) -> std::io::Result<()> {
     if let [weights, bias] = model.network().parameters().collect::<Vec<_>>()[..] {
         let (slope, threshold) = (weights[1] / weights[0], -bias[0] / weights[0]);
         writeln!(out, "learned: x·(1, {slope:.2}) > {threshold:.2}")?;
     }
-    pictures::decision_map(model, test, out)
+    Ok(())
 }
 
 fn spirals(seed: u64) -> Problem {
@@ -241,7 +243,7 @@ fn spirals(seed: u64) -> Problem {
         epochs: 100,
         batch: 32,
         restarts: 1,
-        show: pictures::decision_map,
+        show: None,
     }
 }
 
@@ -259,13 +261,13 @@ fn xor() -> Problem {
         epochs: 100,
         batch: 4,
         restarts: 5,
-        show: |model, test, out| {
+        show: Some(|model, test, out| {
             let x = test.to_matrix();
             for (x, y) in x.iter_rows().zip(model.predict(&x).iter_rows()) {
                 writeln!(out, "{} xor {} → {:.3}", x[0], x[1], y[0])?;
             }
             Ok(())
-        },
+        }),
     }
 }
 
@@ -284,6 +286,6 @@ fn mnist(folder: &str) -> palmnet::Result<Problem> {
         epochs: 10,
         batch: 64,
         restarts: 1,
-        show: pictures::misread_digits,
+        show: None,
     })
 }

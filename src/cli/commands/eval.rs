@@ -2,13 +2,15 @@
 
 use std::io::Write;
 
+use palmnet::plot;
 use palmnet::unversioned::Json;
 
 use crate::cli::Failure;
 use crate::cli::arguments::{Arguments, Command, Group, Opt};
 use crate::cli::format::counted;
 use crate::cli::input;
-use crate::cli::options::{HEADER, JSON, SEPARATOR, THREADS, UNKNOWN};
+use crate::cli::options::{HEADER, JSON, PLOT, SEPARATOR, THREADS, UNKNOWN};
+use crate::cli::pictures::Pictures;
 use crate::cli::report::{coverage, coverage_lines, score_json, target_lines};
 use crate::cli::terminal::{warn, width, wrap};
 
@@ -18,7 +20,7 @@ pub const COMMAND: Command = Command {
     summary: "Report how well a saved model does on labeled data.",
     details: &[input::ABOUT, "A folder stands for its test set. Columns are found by their headers."],
     words: (2, 2),
-    options: &[&MISSING, &UNKNOWN, &HEADER, &SEPARATOR, &THREADS, &JSON],
+    options: &[&MISSING, &UNKNOWN, &HEADER, &SEPARATOR, &THREADS, &PLOT, &JSON],
 };
 
 const MISSING: Opt = Opt::new(
@@ -33,6 +35,8 @@ const MISSING: Opt = Opt::new(
 
 pub fn run(arguments: &Arguments, out: &mut dyn Write) -> Result<(), Failure> {
     let drop = arguments.choice(&MISSING)? == Some("drop");
+    let [model, data] = [0, 1].map(|word| arguments.word(word).unwrap_or_default());
+    let pictures = Pictures::parse(arguments, &[model, data])?;
     let model = input::model(arguments)?.folded();
     let (data, dropped) = input::for_model(arguments, &model, drop)?;
     data.notes().iter().for_each(|note| warn(note));
@@ -43,6 +47,10 @@ pub fn run(arguments: &Arguments, out: &mut dyn Write) -> Result<(), Failure> {
     let (examples, names) = (data.len(), data.class_names().to_vec());
     let targets = model.schema().target().names().to_vec();
     let (score, coverage) = (model.score(&data)?, coverage(&model, &data)?);
+    let drawn = match pictures.are_wanted() {
+        true => pictures.show(&plot::of_evaluation(&model, &data)?)?,
+        false => String::new(),
+    };
     if arguments.has("--json") {
         let mut members = vec![("examples".to_string(), Json::from(examples))];
         members.extend(score_json(&score, &targets, &coverage).as_object().unwrap_or_default().iter().cloned());
@@ -75,5 +83,8 @@ pub fn run(arguments: &Arguments, out: &mut dyn Write) -> Result<(), Failure> {
             writeln!(out, "{}", found.confusion_table(&names, width()).trim_end())?;
         }
     }
-    Ok(())
+    if let Some(file) = &pictures.file {
+        writeln!(out, "saved {file}")?;
+    }
+    Ok(write!(out, "{drawn}")?)
 }

@@ -2,16 +2,17 @@
 
 use std::io::Write;
 
-use palmnet::Model;
 use palmnet::data::{ColumnKind, TargetSchema};
+use palmnet::plot::{WeightHistogram, sparkline, weight_histograms};
 use palmnet::unversioned::Json;
+use palmnet::{Model, Network};
 
 use crate::cli::Failure;
-use crate::cli::arguments::{Arguments, Command};
-use crate::cli::format::counted;
+use crate::cli::arguments::{Arguments, Command, Group, Opt};
+use crate::cli::format::{counted, significant};
 use crate::cli::options::JSON;
 use crate::cli::report::shape;
-use crate::cli::terminal::wrap;
+use crate::cli::terminal::{has_unicode, wrap};
 
 pub const COMMAND: Command = Command {
     name: "info",
@@ -19,8 +20,10 @@ pub const COMMAND: Command = Command {
     summary: "Show a saved model: its layers, its columns, and how it was trained.",
     details: &[],
     words: (1, 1),
-    options: &[&JSON],
+    options: &[&WEIGHTS, &JSON],
 };
+
+const WEIGHTS: Opt = Opt::new("--weights", "", Group::Output, "Show how the weights of each layer are distributed.");
 
 pub fn run(arguments: &Arguments, out: &mut dyn Write) -> Result<(), Failure> {
     let model = Model::load(arguments.word(0).unwrap_or_default())?;
@@ -57,6 +60,9 @@ pub fn run(arguments: &Arguments, out: &mut dyn Write) -> Result<(), Failure> {
             let calibration = [("rows", found.rows().into()), ("temperature", found.temperature().into())];
             members.push(("calibration", Json::object(calibration)));
         }
+        if arguments.has(WEIGHTS.name) {
+            members.push(("weights", Json::Array(weight_histograms(network).iter().map(weights_json).collect())));
+        }
         return Ok(writeln!(out, "{}", Json::object(members))?);
     }
     writeln!(out, "network {}\n\n{network}\n", shape(network))?;
@@ -90,5 +96,32 @@ pub fn run(arguments: &Arguments, out: &mut dyn Write) -> Result<(), Failure> {
     for (name, text) in &model.notes {
         write!(out, "{}", wrap(&format!("{name}: {text}"), 0))?;
     }
+    if arguments.has(WEIGHTS.name) {
+        write_weights(network, out)?;
+    }
     Ok(())
+}
+
+fn write_weights(network: &Network, out: &mut dyn Write) -> std::io::Result<()> {
+    writeln!(out, "\nweights, from the lowest to the highest")?;
+    for found in weight_histograms(network) {
+        let bins: Vec<f64> = found.bins.iter().map(|&count| count as f64).collect();
+        let [low, high] = found.range.map(|end| significant(end, 2));
+        writeln!(out, "{}, {}", found.layer, counted(found.count, "weight"))?;
+        writeln!(out, "{low:>7} {} {high}", sparkline(&bins, bins.len(), has_unicode()))?;
+        let [mean, deviation] = [found.mean, found.standard_deviation].map(|x| significant(x, 2));
+        writeln!(out, "{:8}mean {mean}, deviation {deviation}", "")?;
+    }
+    Ok(())
+}
+
+fn weights_json(found: &WeightHistogram) -> Json {
+    Json::object([
+        ("layer", found.layer.as_str().into()),
+        ("weights", found.count.into()),
+        ("mean", found.mean.into()),
+        ("standard_deviation", found.standard_deviation.into()),
+        ("range", Json::Array(found.range.map(Json::from).into())),
+        ("bins", Json::Array(found.bins.iter().map(|&count| count.into()).collect())),
+    ])
 }

@@ -72,6 +72,7 @@ pub const COMMAND: Command = Command {
         &THREADS,
         &OUT,
         &HISTORY,
+        &PLOT,
         &EVERY,
         &QUIET,
         &JSON,

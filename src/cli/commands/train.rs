@@ -69,6 +69,7 @@ pub const OPTIONS: &[&Opt] = &[
     &THREADS,
     &OUT,
     &HISTORY,
+    &PLOT,
     &CHECKPOINT,
     &CHECKPOINT_EVERY,
     &RESUME,

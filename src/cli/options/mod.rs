@@ -464,6 +464,13 @@ pub const HISTORY: Opt = Opt::new(
     "A file for a table of the epochs, as CSV: epoch, train_loss, validation_loss, learning_rate, seconds.",
 );
 
+pub const PLOT: Opt = Opt::new(
+    "--plot",
+    "FILE.svg",
+    Output,
+    "A file for the pictures, as SVG; - prints them as text, as on a terminal without this option.",
+);
+
 pub const CHECKPOINT: Opt = Opt::new(
     "--checkpoint",
     "FILE",
