@@ -69,6 +69,7 @@
 //! | `.predict_proba(X)`, `.predict(X)` of a regressor | [`Model::predict`]; [`Model::class`] for the likeliest class |
 //! | `.score(X, y)` | [`Model::score`]; [`Score::value`] is the accuracy or R² |
 //! | `classification_report`, `roc_auc_score` | [`Model::evaluate`], [`metrics`] |
+//! | `permutation_importance`, `partial_dependence`; `shap` | [`Model::importance`], [`Model::partial_dependence`]; [`Model::shapley`] |
 //! | `cross_val_score`, `RandomizedSearchCV` | [`tune::cross_validate`], [`tune::RandomSearch`] |
 //! | `nn.Sequential` | [`Network::builder`] |
 //! | `loss.backward()`, `optimizer.step()` | [`Workspace::step`], [`Optimizer::step`] |
@@ -86,10 +87,11 @@
 //! - **Custom loops**: [`Workspace`], [`Optimizer`], [`Scheduler`].
 //! - **Models**: [`Model`], [`Preprocessing`], [`Score`], [`metrics`].
 //! - **Pictures**: [`plot`]: learning curves, confusion matrices, regions, as text and as SVG.
+//! - **Explanations**: [`Model::importance`], [`Model::partial_dependence`], [`Model::shapley`], in [`explain`].
 //! - **Defaults and search**: [`fit`], [`Hyperparameters`], [`tune`].
 //!
 //! Names that most programs need are at the root. The others are in the modules [`data`], [`nn`], [`optim`], [`train`],
-//! [`model`], [`metrics`], [`tune`], [`error`], [`compute`] and [`mod@format`].
+//! [`model`], [`metrics`], [`explain`], [`tune`], [`error`], [`compute`] and [`mod@format`].
 //!
 //! # Conventions
 //!
@@ -133,6 +135,7 @@
 
 mod base;
 pub mod data;
+pub mod explain;
 pub mod format;
 mod linalg;
 pub mod model;

@@ -15,6 +15,7 @@ pub(crate) mod purpose {
     pub(crate) const DROPOUT: u64 = 7;
     pub(crate) const RATE: u64 = 8;
     pub(crate) const FOLDS: u64 = 12;
+    pub(crate) const EXPLAIN: u64 = 13;
     pub(crate) const SEARCH: u64 = 1000;
     pub(crate) const TRIALS: u64 = 1001;
     /// The first of many.

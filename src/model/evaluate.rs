@@ -261,11 +261,7 @@ impl Score {
     /// Returns one number, the greater the better: the accuracy (from 0 to 1) of classes, the fraction of examples of
     /// which every label is right, R² (at most 1) of values.
     pub fn value(&self) -> f64 {
-        match &self.evaluation {
-            Evaluation::Classification(metrics) => metrics.accuracy(),
-            Evaluation::MultiLabel(metrics) => metrics.subset_accuracy,
-            Evaluation::Regression(metrics) => metrics.r2,
-        }
+        self.evaluation.value()
     }
 }
 

@@ -32,6 +32,24 @@ impl Evaluation {
         if let Evaluation::Regression(metrics) = self { Some(metrics) } else { None }
     }
 
+    /// Returns one number, the greater the better: see [`Score::value`](crate::Score::value).
+    pub(crate) fn value(&self) -> f64 {
+        match self {
+            Evaluation::Classification(metrics) => metrics.accuracy(),
+            Evaluation::MultiLabel(metrics) => metrics.subset_accuracy,
+            Evaluation::Regression(metrics) => metrics.r2,
+        }
+    }
+
+    /// Returns the name of [`value`](Self::value) among the figures of a score.
+    pub(crate) fn metric(&self) -> &'static str {
+        match self {
+            Evaluation::Classification(_) => "accuracy",
+            Evaluation::MultiLabel(_) => "subset_accuracy",
+            Evaluation::Regression(_) => "r2",
+        }
+    }
+
     /// Returns the fraction of examples whose class, or whose every label, was predicted, from 0 to 1 (NaN if there are
     /// no examples); `None` if the predictions are numbers.
     pub fn accuracy(&self) -> Option<f64> {

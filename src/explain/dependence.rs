@@ -1,0 +1,188 @@
+//! Partial dependence (Friedman, 2001).
+
+use std::fmt;
+
+use super::cells::{category, output_names, output_origin, text, value};
+use super::layout::{NARROWEST, fitting, short};
+use super::rows::{predict, sample};
+use crate::base::error::{Error, Result};
+use crate::base::rng::{Rng, purpose};
+use crate::base::sort::order;
+use crate::base::text::{listed, quoted, significant};
+use crate::data::{Column, ColumnKind, Features};
+use crate::linalg::matrix::Matrix;
+use crate::model::Model;
+
+/// The most rows that a prediction is averaged over.
+const MOST_ROWS: usize = 2_000;
+
+/// How the predictions of a model depend on a column: see [`Model::partial_dependence`].
+#[derive(Clone, Debug, PartialEq)]
+#[non_exhaustive]
+pub struct PartialDependence {
+    /// The name of the column.
+    pub name: String,
+    /// A name for each output: its class, its label with the class that the probability is of (`ripe=yes`), or its
+    /// target. A single output for two classes is the probability of the second.
+    pub outputs: Vec<String>,
+    /// The number of rows that the predictions are averaged over.
+    pub rows: usize,
+    /// The cells that the column is given, one after the other.
+    pub points: Vec<GridPoint>,
+}
+
+/// The mean prediction if all rows have the same cell in a column.
+#[derive(Clone, Debug, PartialEq)]
+#[non_exhaustive]
+pub struct GridPoint {
+    /// The cell as text: a number, a date or time of day as ISO 8601 writes it, or a category.
+    pub cell: String,
+    /// The number in the cell or, of dates and times, the seconds since 1970 or since midnight. `None` for a category.
+    pub value: Option<f64>,
+    /// The mean of each output: probabilities, or values in the units of the table.
+    pub means: Vec<f64>,
+}
+
+impl Model {
+    /// Returns how the predictions depend on a column (partial dependence; Friedman, 2001): each of some cells is
+    /// given to all rows, and every output is averaged. `features` are rows in the units of the training data, labeled or
+    /// not.
+    ///
+    /// The cells are at most `points` quantiles of the numbers or times of the column, evenly spaced from the minimum to
+    /// the maximum, each a cell of some row (the lower of two), without repetitions; of categories, the `points`
+    /// most frequent ones, in the order of their frequency. Missing cells are left out. At most 2,000 rows are used, drawn from
+    /// `features` by the `seed`. The result is the same for any number of threads.
+    ///
+    /// The rows include combinations of cells that there are not in the data if columns depend on each other.
+    ///
+    /// # Errors
+    /// If there is no such column, `features` has no rows or not as many features as the model, or `points` is below 2.
+    pub fn partial_dependence(
+        &self,
+        features: &Features,
+        column: &str,
+        points: usize,
+        seed: u64,
+    ) -> Result<PartialDependence> {
+        let schema = self.schema();
+        let Some(index) = schema.columns().iter().position(|known| known.name == column) else {
+            let names: Vec<&str> = schema.columns().iter().map(|column| column.name.as_str()).collect();
+            let message = format!("the model has no column {}; it has {}", quoted(column), listed(&names));
+            return Err(Error::Mismatch(message));
+        };
+        if points < 2 {
+            return Err(Error::Setting("points: expected at least 2".into()));
+        }
+        check_width(self, features.columns())?;
+        let inputs = schema.inputs().nth(index).unwrap_or_default();
+        let rows = sample(features.rows(), MOST_ROWS, &mut Rng::stream(seed, purpose::EXPLAIN))?;
+        let mut x = Matrix::default();
+        features.gather(&rows, &mut x);
+        let column = &schema.columns()[index];
+        let cell = |row: usize| &x.row(row)[inputs.clone()];
+        let grid: Vec<&[f32]> = representatives(column, rows.len(), points, &cell).into_iter().map(cell).collect();
+
+        let outputs = self.network().outputs();
+        let mut sums = vec![0.0; grid.len() * outputs];
+        let mut compose = |i: usize, to: &mut [f32]| {
+            to.copy_from_slice(x.row(i % rows.len()));
+            to[inputs.clone()].copy_from_slice(grid[i / rows.len()]);
+        };
+        predict(self, grid.len() * rows.len(), &mut compose, &mut |i, row| {
+            let sums = sums[i / rows.len() * outputs..].iter_mut();
+            sums.zip(row).for_each(|(sum, x)| *sum += f64::from(*x));
+        })?;
+        let mean = |(output, sum): (usize, &f64)| sum / rows.len() as f64 + output_origin(schema, output);
+        let point = |(cell, sums): (&&[f32], &[f64])| GridPoint {
+            cell: text(column, cell),
+            value: value(column, cell),
+            means: sums.iter().enumerate().map(mean).collect(),
+        };
+        Ok(PartialDependence {
+            name: column.name.clone(),
+            outputs: output_names(schema, outputs),
+            rows: rows.len(),
+            points: grid.iter().zip(sums.chunks(outputs)).map(point).collect(),
+        })
+    }
+}
+
+/// Returns an error if there are not as many features as the model takes.
+pub(super) fn check_width(model: &Model, found: usize) -> Result<()> {
+    let expected = model.schema().width();
+    match found == expected {
+        true => Ok(()),
+        false => Err(Error::Mismatch(format!("the model takes {expected} features, the data has {found}"))),
+    }
+}
+
+/// Returns rows, of so many, that have the cells of the grid, given the inputs of the column in each row.
+fn representatives<'x>(column: &Column, rows: usize, points: usize, inputs: &dyn Fn(usize) -> &'x [f32]) -> Vec<usize> {
+    if let ColumnKind::Categories(names) = &column.kind {
+        let (mut counts, mut firsts) = (vec![0_usize; names.len()], vec![0; names.len()]);
+        for row in (0..rows).rev() {
+            if let Some(index) = category(inputs(row), names.len()) {
+                counts[index] += 1;
+                firsts[index] = row;
+            }
+        }
+        let ranked = order(names.len(), &|a, b| counts[b].cmp(&counts[a]));
+        return ranked.into_iter().take(points).filter(|&index| counts[index] > 0).map(|index| firsts[index]).collect();
+    }
+    let value = |row: usize| value(column, inputs(row)).unwrap_or(f64::NAN);
+    let mut sorted = order(rows, &|a, b| value(a).total_cmp(&value(b)));
+    sorted.retain(|&row| !value(row).is_nan());
+    let Some(last) = sorted.len().checked_sub(1) else { return Vec::new() };
+    let mut found: Vec<usize> = (0..points).map(|point| sorted[point * last / (points - 1)]).collect();
+    found.dedup_by(|a, b| value(*a) == value(*b));
+    found
+}
+
+impl PartialDependence {
+    /// Returns the mean predictions as a table that fits a terminal of `width` columns, at least 40: a line for each
+    /// cell, and as many outputs as fit, those that change most.
+    pub fn report(&self, width: usize) -> String {
+        let width = width.max(NARROWEST);
+        let range = |output: usize| {
+            let means = self.points.iter().map(|point| point.means[output]);
+            means.fold((f64::INFINITY, f64::NEG_INFINITY), |(low, high), x| (low.min(x), high.max(x)))
+        };
+        let span = |output: usize| range(output).1 - range(output).0;
+        let digits = (0..self.outputs.len()).map(|output| digits(range(output))).max().unwrap_or(4);
+        // A sign, a point, and an exponent.
+        let each = (digits + 5).max(9);
+        let margin = fitting(self.points.iter().map(|point| &point.cell).chain([&self.name]), (width - each).min(19));
+        let mut shown = order(self.outputs.len(), &|a, b| span(b).total_cmp(&span(a)));
+        shown.truncate((width - margin) / each);
+        let shown = order(self.outputs.len(), &|a, b| a.cmp(&b)).into_iter().filter(|output| shown.contains(output));
+        let shown: Vec<usize> = shown.collect();
+
+        let mut table = format!("{:margin$}", short(&self.name, margin));
+        shown.iter().for_each(|&output| table += &format!("{:>each$}", short(&self.outputs[output], each - 1)));
+        for point in &self.points {
+            table += &format!("\n{:margin$}", short(&point.cell, margin));
+            shown.iter().for_each(|&output| table += &format!("{:>each$}", significant(point.means[output], digits)));
+        }
+        table.push('\n');
+        if shown.len() < self.outputs.len() {
+            table += &format!("{} of {} outputs\n", shown.len(), self.outputs.len());
+        }
+        table
+    }
+}
+
+/// Returns the number of significant digits, at least 4, that tell numbers of a range apart.
+fn digits((low, high): (f64, f64)) -> usize {
+    let (mut size, mut digits) = (low.abs().max(high.abs()), 4);
+    while digits < 12 && high - low > 0.0 && size > 10.0 * (high - low) {
+        (size, digits) = (size / 10.0, digits + 1);
+    }
+    digits
+}
+
+/// Writes the [`report`](PartialDependence::report) for a narrow terminal.
+impl fmt::Display for PartialDependence {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.report(NARROWEST))
+    }
+}

@@ -1,0 +1,134 @@
+//! Permutation importance (Breiman, 2001; Fisher, Rudin, Dominici, 2019).
+
+use std::fmt;
+
+use super::layout::{NARROWEST, bar, fitting, short};
+use super::rows::{predict, sample};
+use crate::base::error::{Error, Result};
+use crate::base::rng::{Rng, purpose};
+use crate::base::sort::order;
+use crate::base::text::significant;
+use crate::data::{Dataset, Rows};
+use crate::linalg::matrix::Matrix;
+use crate::model::Model;
+
+/// The most rows that are used, and the fewest if there are very many columns.
+const MOST_ROWS: usize = 10_000;
+const FEWEST_ROWS: usize = 1_000;
+/// The predictions for which there are as many rows as that.
+const PREDICTIONS: usize = 2_000_000;
+
+/// How much a model needs each column: see [`Model::importance`].
+#[derive(Clone, Debug, PartialEq)]
+#[non_exhaustive]
+pub struct Importance {
+    /// The name of the score, as in [`Score::figures`](crate::Score::figures): `accuracy` of classes, `subset_accuracy` of
+    /// labels, `r2` of values.
+    pub metric: &'static str,
+    /// The score on the rows as they are.
+    pub score: f64,
+    /// The number of rows that were used.
+    pub rows: usize,
+    /// The number of times that each column was shuffled.
+    pub repeats: usize,
+    /// The columns, in the order of the schema.
+    pub columns: Vec<ColumnImportance>,
+}
+
+/// How much a model needs a column.
+#[derive(Clone, Debug, PartialEq)]
+#[non_exhaustive]
+pub struct ColumnImportance {
+    /// The name of the column.
+    pub name: String,
+    /// The fall of the score if the column is shuffled, the mean over the repeats: 0 if the model does not use the column,
+    /// negative if the score happens to rise.
+    pub mean: f64,
+    /// The standard deviation of the fall over the repeats, with the number of repeats as the divisor.
+    pub std: f64,
+}
+
+impl Model {
+    /// Returns the permutation importance of every column (Breiman, 2001; Fisher, Rudin, Dominici, 2019), as
+    /// scikit-learn's `permutation_importance` defines it: the fall of the score, [`Score::value`](crate::Score::value),
+    /// if the cells of the column are shuffled among the rows, `repeats` times (5 are usual). All inputs of a column are
+    /// shuffled together. `data` is in the units of the training data; rows that training did not see show which columns
+    /// help to predict new ones.
+    ///
+    /// At most 10,000 rows are used, drawn from `data` by the `seed`: fewer, but at least 1,000, if columns × repeats
+    /// are more than 200. [`Importance::rows`] has their number. Of columns that say the same, each may have a small importance
+    /// because the model still has the others. The result is the same for any number of threads. All figures are NaN if
+    /// the score is.
+    ///
+    /// # Errors
+    /// Those of [`check`](Self::check), and if `data` has no rows or `repeats` is 0.
+    pub fn importance(&self, data: &Dataset, repeats: usize, seed: u64) -> Result<Importance> {
+        self.check(data)?;
+        if repeats == 0 {
+            return Err(Error::Setting("repeats: expected at least 1".into()));
+        }
+        let columns = self.schema().columns();
+        let most = PREDICTIONS / columns.len().saturating_mul(repeats).max(1);
+        let mut rng = Rng::stream(seed, purpose::EXPLAIN);
+        let rows = sample(data.len(), most.clamp(FEWEST_ROWS, MOST_ROWS), &mut rng)?;
+        let data = data.select(&rows);
+        let baseline = self.evaluate(&data)?;
+        let score = baseline.value();
+        let mut permutation: Vec<usize> = (0..rows.len()).collect();
+        let mut found = Vec::with_capacity(columns.len());
+        for (column, inputs) in columns.iter().zip(self.schema().inputs()) {
+            let mut falls = Vec::with_capacity(repeats);
+            for _ in 0..repeats {
+                rng.shuffle(&mut permutation);
+                let mut other = vec![0.0; self.schema().width()];
+                let mut outputs = Vec::with_capacity(rows.len() * self.network().outputs());
+                let mut compose = |row: usize, x: &mut [f32]| {
+                    data.features().read_row(row, x);
+                    data.features().read_row(permutation[row], &mut other);
+                    x[inputs.clone()].copy_from_slice(&other[inputs.clone()]);
+                };
+                predict(self, rows.len(), &mut compose, &mut |_, row| outputs.extend_from_slice(row))?;
+                let outputs = Matrix::from_vec(rows.len(), self.network().outputs(), outputs);
+                falls.push(score - self.network().evaluate_outputs(&outputs, &data)?.value());
+            }
+            let mean = falls.iter().sum::<f64>() / repeats as f64;
+            let variance = falls.iter().map(|fall| (fall - mean) * (fall - mean)).sum::<f64>() / repeats as f64;
+            found.push(ColumnImportance { name: column.name.clone(), mean, std: variance.sqrt() });
+        }
+        Ok(Importance { metric: baseline.metric(), score, rows: rows.len(), repeats, columns: found })
+    }
+}
+
+impl Importance {
+    /// Returns the indices of the columns, the most important one first.
+    pub fn ranked(&self) -> Vec<usize> {
+        let mean = |column: usize| self.columns[column].mean;
+        order(self.columns.len(), &|a, b| mean(b).total_cmp(&mean(a)))
+    }
+
+    /// Returns the `top` most important columns as a table that fits a terminal of `width` columns, at least 40: mean,
+    /// standard deviation, and a bar for the mean. A long name is cut.
+    pub fn report(&self, width: usize, top: usize) -> String {
+        let width = width.max(NARROWEST);
+        let ranked = self.ranked();
+        let margin = fitting(self.columns.iter().map(|column| &column.name), (width - 26).min(30));
+        let most = ranked.first().map_or(0.0, |&first| self.columns[first].mean);
+        let figure = |x: f64| if x.abs() < 99.0 { format!("{x:.4}") } else { significant(x, 3) };
+        let mut table = format!("{:margin$}{:>8}{:>9}\n", "column", "fall", "std");
+        for column in ranked.into_iter().take(top).map(|column| &self.columns[column]) {
+            let (name, mean, std) = (short(&column.name, margin), figure(column.mean), figure(column.std));
+            let bar = bar(column.mean.max(0.0), most, (width - margin - 18).min(20));
+            table += format!("{name:margin$}{mean:>8}{std:>9} {bar}").trim_end();
+            table.push('\n');
+        }
+        table
+    }
+}
+
+/// Writes the score and the [`report`](Importance::report) of all columns for a narrow terminal.
+impl fmt::Display for Importance {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        writeln!(f, "{} {:.4}", self.metric, self.score)?;
+        f.write_str(&self.report(NARROWEST, usize::MAX))
+    }
+}
