@@ -3,6 +3,7 @@
 mod atomic;
 mod calibration;
 mod damaged;
+mod explanations;
 mod json;
 mod metrics;
 mod pictures;
