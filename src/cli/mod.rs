@@ -20,16 +20,17 @@ use std::io::{self, Write};
 use std::process::ExitCode;
 
 use arguments::{Arguments, Command};
-use commands::{bench, demo, eval, info, predict, search, train};
+use commands::{bench, demo, eval, explain, info, predict, search, train};
 use options::THREADS;
 
 /// Every subcommand with its function, in the order of the help.
-const COMMANDS: [(&Command, Work); 7] = [
+const COMMANDS: [(&Command, Work); 8] = [
     (&demo::COMMAND, demo::run),
     (&train::COMMAND, train::run),
     (&search::COMMAND, search::run),
     (&eval::COMMAND, eval::run),
     (&predict::COMMAND, predict::run),
+    (&explain::COMMAND, explain::run),
     (&info::COMMAND, info::run),
     (&bench::COMMAND, bench::run),
 ];

@@ -3,12 +3,12 @@
 use std::fmt;
 
 use super::cells::{category, output_names, output_origin, text, value};
-use super::layout::{NARROWEST, fitting, short};
+use super::layout::{NARROWEST, aligned, fitting, short};
 use super::rows::{predict, sample};
 use crate::base::error::{Error, Result};
 use crate::base::rng::{Rng, purpose};
 use crate::base::sort::order;
-use crate::base::text::{listed, quoted, significant};
+use crate::base::text::{listed, quoted};
 use crate::data::{Column, ColumnKind, Features};
 use crate::linalg::matrix::Matrix;
 use crate::model::Model;
@@ -143,25 +143,32 @@ impl PartialDependence {
     /// cell, and as many outputs as fit, those that change most.
     pub fn report(&self, width: usize) -> String {
         let width = width.max(NARROWEST);
+        let means = |output: usize| self.points.iter().map(move |point| point.means[output]);
         let range = |output: usize| {
-            let means = self.points.iter().map(|point| point.means[output]);
-            means.fold((f64::INFINITY, f64::NEG_INFINITY), |(low, high), x| (low.min(x), high.max(x)))
+            means(output).fold((f64::INFINITY, f64::NEG_INFINITY), |(low, high), x| (low.min(x), high.max(x)))
         };
+        let columns: Vec<Vec<String>> = (0..self.outputs.len())
+            .map(|output| {
+                let (low, high) = range(output);
+                let largest = low.abs().max(high.abs());
+                means(output).map(|mean| aligned(mean, largest, digits(largest, high - low))).collect()
+            })
+            .collect();
+        let room = fitting(columns.iter().flatten(), 20) + 1;
+        let margin = fitting(self.points.iter().map(|point| &point.cell).chain([&self.name]), (width - room).min(19));
         let span = |output: usize| range(output).1 - range(output).0;
-        let digits = (0..self.outputs.len()).map(|output| digits(range(output))).max().unwrap_or(4);
-        // A sign, a point, and an exponent.
-        let each = (digits + 5).max(9);
-        let margin = fitting(self.points.iter().map(|point| &point.cell).chain([&self.name]), (width - each).min(19));
         let mut shown = order(self.outputs.len(), &|a, b| span(b).total_cmp(&span(a)));
-        shown.truncate((width - margin) / each);
-        let shown = order(self.outputs.len(), &|a, b| a.cmp(&b)).into_iter().filter(|output| shown.contains(output));
-        let shown: Vec<usize> = shown.collect();
+        shown.truncate((width - margin) / room);
+        // In the order of the outputs.
+        let shown: Vec<usize> = (0..self.outputs.len()).filter(|output| shown.contains(output)).collect();
+        let wanted = fitting(shown.iter().map(|&output| &self.outputs[output]), 20) + 1;
+        let each = ((width - margin) / shown.len().max(1)).min(wanted).max(room);
 
         let mut table = format!("{:margin$}", short(&self.name, margin));
         shown.iter().for_each(|&output| table += &format!("{:>each$}", short(&self.outputs[output], each - 1)));
-        for point in &self.points {
+        for (i, point) in self.points.iter().enumerate() {
             table += &format!("\n{:margin$}", short(&point.cell, margin));
-            shown.iter().for_each(|&output| table += &format!("{:>each$}", significant(point.means[output], digits)));
+            shown.iter().for_each(|&output| table += &format!("{:>each$}", columns[output][i]));
         }
         table.push('\n');
         if shown.len() < self.outputs.len() {
@@ -171,11 +178,11 @@ impl PartialDependence {
     }
 }
 
-/// Returns the number of significant digits, at least 4, that tell numbers of a range apart.
-fn digits((low, high): (f64, f64)) -> usize {
-    let (mut size, mut digits) = (low.abs().max(high.abs()), 4);
-    while digits < 12 && high - low > 0.0 && size > 10.0 * (high - low) {
-        (size, digits) = (size / 10.0, digits + 1);
+/// Returns the number of significant digits of the `largest` number, from 4 to 12, that tell numbers of a range apart.
+fn digits(mut largest: f64, range: f64) -> usize {
+    let mut digits = 4;
+    while digits < 12 && range > 0.0 && largest > 10.0 * range {
+        (largest, digits) = (largest / 10.0, digits + 1);
     }
     digits
 }

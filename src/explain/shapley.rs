@@ -20,7 +20,7 @@ use std::ops::Range;
 
 use super::cells::{output_names, output_origin, text};
 use super::dependence::check_width;
-use super::layout::{NARROWEST, bar, fitting, short};
+use super::layout::{NARROWEST, aligned, bar, fitting, short};
 use super::rows::{predict, sample};
 use crate::base::error::Result;
 use crate::base::rng::{Rng, purpose};
@@ -260,26 +260,30 @@ impl Shapley {
         let width = width.max(NARROWEST);
         let ranked = self.ranked(output);
         let value = |column: usize| self.columns[column].values[output];
-        let margin = fitting(self.columns.iter().map(|column| &column.name), (width - 26).min(30));
-        let cells = fitting(self.columns.iter().map(|column| &column.cell), (width - margin - 16).min(19));
         let most = ranked.first().map_or(0.0, |&first| value(first).abs());
-        let room = (width - margin - cells - 12).min(20);
+        let figure = |x: f64| aligned(x, most, 3);
+        let signed = |x: f64| if x >= 0.0 { format!("+{}", figure(x)) } else { figure(x) };
+        let ends = [figure(self.base[output]), figure(self.prediction[output])];
+        let figures = fitting(ends.iter().chain([&signed(-most)]), 20);
+        let margin = fitting(self.columns.iter().map(|column| &column.name), (width - figures - 16).min(30)).max(10);
+        let cells = fitting(self.columns.iter().map(|column| &column.cell), (width - margin - figures - 6).min(19));
+        let room = (width - margin - cells - figures - 3).min(20);
         let mut table = String::new();
-        let mut line = |name: &str, cell: &str, x: f64, most: f64| {
-            let sign = if x >= 0.0 && most > 0.0 { "+" } else { "" };
+        let mut line = |name: &str, cell: &str, figure: &str, bar: String| {
             let (name, cell) = (short(name, margin), short(cell, cells));
-            let (figure, bar) = (sign.to_string() + &significant(x, 3), bar(x, most, room));
-            table += format!("{name:margin$} {cell:cells$}{figure:>10} {bar}").trim_end();
+            table += format!("{name:margin$} {cell:cells$} {figure:>figures$} {bar}").trim_end();
             table.push('\n');
         };
-        line("base", "", self.base[output], 0.0);
+        line("base", "", &ends[0], String::new());
         for &column in ranked.iter().take(top) {
-            line(&self.columns[column].name, &self.columns[column].cell, value(column), most);
+            let (Contribution { name, cell, .. }, x) = (&self.columns[column], value(column));
+            line(name, cell, &signed(x), bar(x, most, room));
         }
         if let Some(rest) = ranked.get(top..).filter(|rest| !rest.is_empty()) {
-            line(&counted(rest.len(), "other"), "", rest.iter().map(|&column| value(column)).sum(), most);
+            let x = rest.iter().map(|&column| value(column)).sum();
+            line(&counted(rest.len(), "other"), "", &signed(x), bar(x, most, room));
         }
-        line("sum", "", self.prediction[output], 0.0);
+        line("prediction", "", &ends[1], String::new());
         let error = self.columns.iter().map(|column| column.errors[output]).fold(0.0, f64::max);
         if error > 0.0 {
             table += &format!("standard errors up to {}\n", significant(error, 2));

@@ -23,7 +23,7 @@ pub const COMMAND: Command = Command {
     options: &[&MISSING, &UNKNOWN, &HEADER, &SEPARATOR, &THREADS, &PLOT, &JSON],
 };
 
-const MISSING: Opt = Opt::new(
+pub const MISSING: Opt = Opt::new(
     "--missing",
     "error|drop",
     Group::Data,
