@@ -5,6 +5,7 @@ mod data;
 mod defaults;
 mod digests;
 mod divergence;
+mod explain;
 #[cfg(unix)]
 mod faults;
 #[cfg(unix)]

@@ -150,6 +150,7 @@ fn help_of_every_command() {
         ("search", "--trials"),
         ("eval", "--json"),
         ("predict", "--json"),
+        ("explain", "--row"),
         ("info", "--json"),
     ] {
         let out = folder.run(&format!("{command} --help")).ok();
@@ -184,8 +185,8 @@ fn help_of_train_lists_every_option() {
 #[test]
 fn options_in_the_help_are_accepted() {
     let folder = Folder::new();
-    for command in ["train none.csv", "search none.csv", "eval none none.csv", "predict none none.csv", "demo", "bench"]
-    {
+    let with_data = ["train none.csv", "search none.csv", "eval none none.csv", "predict none none.csv"];
+    for command in with_data.into_iter().chain(["explain none none.csv", "demo", "bench"]) {
         let help = folder.run(&format!("{command} --help")).ok();
         let words = help.lines().filter(|line| line.starts_with("  -")).flat_map(|line| line.split([' ', ',', '=']));
         let options: Vec<&str> = words.filter(|word| word.starts_with('-')).collect();
