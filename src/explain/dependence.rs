@@ -3,7 +3,7 @@
 use std::fmt;
 
 use super::cells::{category, output_names, output_origin, text, value};
-use super::layout::{NARROWEST, aligned, fitting, short};
+use super::layout::{NARROWEST, Table, aligned, short};
 use super::rows::{predict, sample};
 use crate::base::error::{Error, Result};
 use crate::base::rng::{Rng, purpose};
@@ -132,6 +132,8 @@ fn representatives<'x>(column: &Column, rows: usize, points: usize, inputs: &dyn
     let value = |row: usize| value(column, inputs(row)).unwrap_or(f64::NAN);
     let mut sorted = order(rows, &|a, b| value(a).total_cmp(&value(b)));
     sorted.retain(|&row| !value(row).is_nan());
+    // More have the same cells.
+    let points = points.min(rows.max(2));
     let Some(last) = sorted.len().checked_sub(1) else { return Vec::new() };
     let mut found: Vec<usize> = (0..points).map(|point| sorted[point * last / (points - 1)]).collect();
     found.dedup_by(|a, b| value(*a) == value(*b));
@@ -142,39 +144,34 @@ impl PartialDependence {
     /// Returns the mean predictions as a table that fits a terminal of `width` columns, at least 40: a line for each
     /// cell, and as many outputs as fit, those that change most.
     pub fn report(&self, width: usize) -> String {
-        let width = width.max(NARROWEST);
-        let means = |output: usize| self.points.iter().map(move |point| point.means[output]);
-        let range = |output: usize| {
-            means(output).fold((f64::INFINITY, f64::NEG_INFINITY), |(low, high), x| (low.min(x), high.max(x)))
-        };
-        let columns: Vec<Vec<String>> = (0..self.outputs.len())
-            .map(|output| {
-                let (low, high) = range(output);
-                let largest = low.abs().max(high.abs());
-                means(output).map(|mean| aligned(mean, largest, digits(largest, high - low))).collect()
-            })
-            .collect();
-        let room = fitting(columns.iter().flatten(), 20) + 1;
-        let margin = fitting(self.points.iter().map(|point| &point.cell).chain([&self.name]), (width - room).min(19));
-        let span = |output: usize| range(output).1 - range(output).0;
-        let mut shown = order(self.outputs.len(), &|a, b| span(b).total_cmp(&span(a)));
-        shown.truncate((width - margin) / room);
+        let columns: Vec<(f64, Vec<String>)> = (0..self.outputs.len()).map(|output| self.column(output)).collect();
+        let longest = columns.iter().flat_map(|(_, texts)| texts).map(String::len).max().unwrap_or(0);
+        let room = width.max(NARROWEST).saturating_sub(13);
+        let mut shown = order(columns.len(), &|a, b| columns[b].0.total_cmp(&columns[a].0));
+        shown.truncate((room / (longest + 1).max(9)).max(1));
         // In the order of the outputs.
-        let shown: Vec<usize> = (0..self.outputs.len()).filter(|output| shown.contains(output)).collect();
-        let wanted = fitting(shown.iter().map(|&output| &self.outputs[output]), 20) + 1;
-        let each = ((width - margin) / shown.len().max(1)).min(wanted).max(room);
+        let shown: Vec<usize> = (0..columns.len()).filter(|output| shown.contains(output)).collect();
+        let name = |output: &usize| short(&self.outputs[*output], (room / shown.len().max(1)).min(21) - 1);
 
-        let mut table = format!("{:margin$}", short(&self.name, margin));
-        shown.iter().for_each(|&output| table += &format!("{:>each$}", short(&self.outputs[output], each - 1)));
+        let mut table = Table::new(width, 1);
+        table.line([self.name.clone()].into_iter().chain(shown.iter().map(name)).collect(), 0.0);
         for (i, point) in self.points.iter().enumerate() {
-            table += &format!("\n{:margin$}", short(&point.cell, margin));
-            shown.iter().for_each(|&output| table += &format!("{:>each$}", columns[output][i]));
+            let means = shown.iter().map(|&output| columns[output].1[i].clone());
+            table.line([point.cell.clone()].into_iter().chain(means).collect(), 0.0);
         }
-        table.push('\n');
+        let mut table = table.draw();
         if shown.len() < self.outputs.len() {
             table += &format!("{} of {} outputs\n", shown.len(), self.outputs.len());
         }
         table
+    }
+
+    /// Returns the range of an output, and its means as texts.
+    fn column(&self, output: usize) -> (f64, Vec<String>) {
+        let means = || self.points.iter().map(|point| point.means[output]);
+        let (low, high) = means().fold((f64::INFINITY, f64::NEG_INFINITY), |(low, high), x| (low.min(x), high.max(x)));
+        let largest = low.abs().max(high.abs());
+        (high - low, means().map(|mean| aligned(mean, largest, digits(largest, high - low))).collect())
     }
 }
 

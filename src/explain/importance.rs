@@ -2,12 +2,11 @@
 
 use std::fmt;
 
-use super::layout::{NARROWEST, bar, fitting, short};
+use super::layout::{NARROWEST, Table, aligned};
 use super::rows::{predict, sample};
 use crate::base::error::{Error, Result};
 use crate::base::rng::{Rng, purpose};
 use crate::base::sort::order;
-use crate::base::text::significant;
 use crate::data::{Dataset, Rows};
 use crate::linalg::matrix::Matrix;
 use crate::model::Model;
@@ -77,8 +76,8 @@ impl Model {
         let mut permutation: Vec<usize> = (0..rows.len()).collect();
         let mut found = Vec::with_capacity(columns.len());
         for (column, inputs) in columns.iter().zip(self.schema().inputs()) {
-            let mut falls = Vec::with_capacity(repeats);
-            for _ in 0..repeats {
+            let (mut mean, mut squares) = (0.0, 0.0);
+            for repeat in 1..=repeats {
                 rng.shuffle(&mut permutation);
                 let mut other = vec![0.0; self.schema().width()];
                 let mut outputs = Vec::with_capacity(rows.len() * self.network().outputs());
@@ -89,10 +88,13 @@ impl Model {
                 };
                 predict(self, rows.len(), &mut compose, &mut |_, row| outputs.extend_from_slice(row))?;
                 let outputs = Matrix::from_vec(rows.len(), self.network().outputs(), outputs);
-                falls.push(score - self.network().evaluate_outputs(&outputs, &data)?.value());
+                let fall = score - self.network().evaluate_outputs(&outputs, &data)?.value();
+                // The mean and the sum of squares, one after the other (Welford, 1962).
+                let difference = fall - mean;
+                mean += difference / repeat as f64;
+                squares += difference * (fall - mean);
             }
-            let mean = falls.iter().sum::<f64>() / repeats as f64;
-            let variance = falls.iter().map(|fall| (fall - mean) * (fall - mean)).sum::<f64>() / repeats as f64;
+            let variance: f64 = squares / repeats as f64;
             found.push(ColumnImportance { name: column.name.clone(), mean, std: variance.sqrt() });
         }
         Ok(Importance { metric: baseline.metric(), score, rows: rows.len(), repeats, columns: found })
@@ -109,19 +111,16 @@ impl Importance {
     /// Returns the `top` most important columns as a table that fits a terminal of `width` columns, at least 40: mean,
     /// standard deviation, and a bar for the mean. A long name is cut.
     pub fn report(&self, width: usize, top: usize) -> String {
-        let width = width.max(NARROWEST);
         let ranked = self.ranked();
-        let margin = fitting(self.columns.iter().map(|column| &column.name), (width - 26).min(30));
         let most = ranked.first().map_or(0.0, |&first| self.columns[first].mean);
-        let figure = |x: f64| if x.abs() < 99.0 { format!("{x:.4}") } else { significant(x, 3) };
-        let mut table = format!("{:margin$}{:>8}{:>9}\n", "column", "fall", "std");
+        let figure = |x: f64| aligned(x, most.abs().max(0.1), 4);
+        let mut table = Table::new(width, 1);
+        table.line(["column", "fall", "std"].map(String::from).into(), 0.0);
         for column in ranked.into_iter().take(top).map(|column| &self.columns[column]) {
-            let (name, mean, std) = (short(&column.name, margin), figure(column.mean), figure(column.std));
-            let bar = bar(column.mean.max(0.0), most, (width - margin - 18).min(20));
-            table += format!("{name:margin$}{mean:>8}{std:>9} {bar}").trim_end();
-            table.push('\n');
+            let cells = vec![column.name.clone(), figure(column.mean), figure(column.std)];
+            table.line(cells, column.mean.max(0.0));
         }
-        table
+        table.draw()
     }
 }
 

@@ -20,7 +20,7 @@ use std::ops::Range;
 
 use super::cells::{output_names, output_origin, text};
 use super::dependence::check_width;
-use super::layout::{NARROWEST, aligned, bar, fitting, short};
+use super::layout::{NARROWEST, Table, aligned, short};
 use super::rows::{predict, sample};
 use crate::base::error::Result;
 use crate::base::rng::{Rng, purpose};
@@ -32,8 +32,9 @@ use crate::model::Model;
 
 /// The most columns whose coalitions are all predicted.
 const EXACT: usize = 12;
-/// The most rows of the background.
+/// The most rows of the background, and the fewest if there are very many columns.
 const BACKGROUND: usize = 100;
+const FEWEST: usize = 10;
 /// The predictions that are made for many columns, if two pairs of orders for each row of the background are no more.
 const PREDICTIONS: usize = 200_000;
 
@@ -74,7 +75,7 @@ impl Model {
     /// compare it with, usually of the training data, labeled or not. The values are interventional: columns that are
     /// not in a coalition have their cells from a background row, whatever the other columns are.
     ///
-    /// At most 100 rows of the background are used, drawn by the `seed`. Up to 12 columns, the values are exact for these
+    /// At most 100 rows of the background are used, drawn by the `seed`: fewer, but at least 10, above 500 columns. Up to 12 columns, the values are exact for these
     /// rows: 2^columns × rows predictions. Above, they are estimated by at least two antithetic pairs of random orders for
     /// each row, about 200,000 predictions, with a standard error for each. The result is the same for any number of
     /// threads.
@@ -86,7 +87,8 @@ impl Model {
         check_width(self, background.columns())?;
         let schema = self.schema();
         let mut rng = Rng::stream(seed, purpose::EXPLAIN);
-        let rows = sample(background.rows(), BACKGROUND, &mut rng)?;
+        let most = PREDICTIONS / (4 * (schema.columns().len() + 1));
+        let rows = sample(background.rows(), most.clamp(FEWEST, BACKGROUND), &mut rng)?;
         let mut others = Matrix::default();
         background.gather(&rows, &mut others);
         let (players, outputs) = (schema.inputs().collect(), self.network().outputs());
@@ -257,33 +259,24 @@ impl Shapley {
     /// # Panics
     /// If there is no such output.
     pub fn report(&self, output: usize, width: usize, top: usize) -> String {
-        let width = width.max(NARROWEST);
         let ranked = self.ranked(output);
         let value = |column: usize| self.columns[column].values[output];
         let most = ranked.first().map_or(0.0, |&first| value(first).abs());
         let figure = |x: f64| aligned(x, most, 3);
-        let signed = |x: f64| if x >= 0.0 { format!("+{}", figure(x)) } else { figure(x) };
-        let ends = [figure(self.base[output]), figure(self.prediction[output])];
-        let figures = fitting(ends.iter().chain([&signed(-most)]), 20);
-        let margin = fitting(self.columns.iter().map(|column| &column.name), (width - figures - 16).min(30)).max(10);
-        let cells = fitting(self.columns.iter().map(|column| &column.cell), (width - margin - figures - 6).min(19));
-        let room = (width - margin - cells - figures - 3).min(20);
-        let mut table = String::new();
-        let mut line = |name: &str, cell: &str, figure: &str, bar: String| {
-            let (name, cell) = (short(name, margin), short(cell, cells));
-            table += format!("{name:margin$} {cell:cells$} {figure:>figures$} {bar}").trim_end();
-            table.push('\n');
+        let mut table = Table::new(width, 2);
+        let mut line = |name: &str, cell: &str, x: f64, is_value: bool| {
+            let sign = if is_value && x >= 0.0 { "+" } else { "" };
+            table.line(vec![name.into(), cell.into(), sign.to_string() + &figure(x)], if is_value { x } else { 0.0 });
         };
-        line("base", "", &ends[0], String::new());
+        line("base", "", self.base[output], false);
         for &column in ranked.iter().take(top) {
-            let (Contribution { name, cell, .. }, x) = (&self.columns[column], value(column));
-            line(name, cell, &signed(x), bar(x, most, room));
+            line(&self.columns[column].name, &self.columns[column].cell, value(column), true);
         }
         if let Some(rest) = ranked.get(top..).filter(|rest| !rest.is_empty()) {
-            let x = rest.iter().map(|&column| value(column)).sum();
-            line(&counted(rest.len(), "other"), "", &signed(x), bar(x, most, room));
+            line(&counted(rest.len(), "other"), "", rest.iter().map(|&column| value(column)).sum(), true);
         }
-        line("prediction", "", &ends[1], String::new());
+        line("prediction", "", self.prediction[output], false);
+        let mut table = table.draw();
         let error = self.columns.iter().map(|column| column.errors[output]).fold(0.0, f64::max);
         if error > 0.0 {
             table += &format!("standard errors up to {}\n", significant(error, 2));
