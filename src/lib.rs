@@ -86,7 +86,7 @@
 //!   [`Online`] is for data that arrives bit by bit or is larger than memory.
 //! - **Custom loops**: [`Workspace`], [`Optimizer`], [`Scheduler`].
 //! - **Models**: [`Model`], [`Preprocessing`], [`Score`], [`metrics`].
-//! - **Pictures**: [`plot`]: learning curves, confusion matrices, regions, as text and as SVG.
+//! - **Pictures**: [`plot`]: learning curves, confusion matrices, regions, as text and as SVG; [`report`]: a page about a model.
 //! - **Explanations**: [`Model::importance`], [`Model::partial_dependence`], [`Model::shapley`], in [`explain`].
 //! - **Defaults and search**: [`fit`], [`Hyperparameters`], [`tune`].
 //!
@@ -142,6 +142,7 @@ pub mod model;
 pub mod nn;
 pub mod optim;
 pub mod plot;
+pub mod report;
 pub mod train;
 pub mod tune;
 

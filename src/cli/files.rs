@@ -1,21 +1,18 @@
 //! The files that a training writes.
 
-use std::fs::File;
-use std::io::Read;
 use std::path::Path;
 
-use palmnet::Error;
 use palmnet::unversioned::FileKind;
 
 use super::Failure;
 use super::arguments::Arguments;
 use super::options::{HISTORY, OUT};
-use super::output::{Output, check_name, is_same};
-use super::pictures::Pictures;
+use super::output::{Output, begins_with, check_name, is_same};
+use super::pictures::{Pictures, report_file};
 use super::resume::CheckpointFile;
 
 /// The first bytes of a table of epochs.
-const HISTORY_START: &[u8; 17] = b"epoch,train_loss,";
+const HISTORY_START: &[u8] = b"epoch,train_loss,";
 
 /// The files that a training writes.
 pub struct OutputFiles {
@@ -23,6 +20,7 @@ pub struct OutputFiles {
     pub history: Option<String>,
     pub checkpoint: Option<CheckpointFile>,
     pub pictures: Pictures,
+    pub report: Option<String>,
 }
 
 impl OutputFiles {
@@ -38,7 +36,8 @@ impl OutputFiles {
         let may_replace = &|path: &Path| Ok(FileKind::of(path)? == FileKind::Model);
         Output { option: OUT.name, noun: "model", may_replace }.check(&model, inputs)?;
         if let Some(file) = &history {
-            Output { option: HISTORY.name, noun: "history", may_replace: &is_history }.check(file, inputs)?;
+            Output { option: HISTORY.name, noun: "history", may_replace: &|path| begins_with(path, HISTORY_START) }
+                .check(file, inputs)?;
         }
         let mut checkpoint = CheckpointFile::parse(arguments, &model, inputs)?;
         if let Some(checkpoint) = &mut checkpoint {
@@ -51,13 +50,14 @@ impl OutputFiles {
         let others: Vec<&str> =
             written.into_iter().flatten().map(String::as_str).chain(inputs.iter().copied()).collect();
         let pictures = Pictures::parse(arguments, &others)?;
-        Ok(OutputFiles { model, history, checkpoint, pictures })
+        let others: Vec<&str> = others.into_iter().chain(pictures.file.as_deref()).collect();
+        let report = report_file(arguments, &others)?;
+        Ok(OutputFiles { model, history, checkpoint, pictures, report })
     }
-}
 
-fn is_history(path: &Path) -> palmnet::Result<bool> {
-    let mut start = Vec::new();
-    let file = File::open(path).map_err(|error| Error::io(path, error))?;
-    file.take(HISTORY_START.len() as u64).read_to_end(&mut start).map_err(|error| Error::io(path, error))?;
-    Ok(start == HISTORY_START)
+    /// Returns the files that a training writes for people to use.
+    pub fn written(&self) -> impl Iterator<Item = &String> {
+        let files = [Some(&self.model), self.history.as_ref(), self.pictures.file.as_ref(), self.report.as_ref()];
+        files.into_iter().flatten()
+    }
 }

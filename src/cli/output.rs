@@ -1,7 +1,7 @@
 //! Checks of an output file before hours of work: that it can be written, and that it replaces nothing else.
 
-use std::fs;
-use std::io::ErrorKind;
+use std::fs::{self, File};
+use std::io::{ErrorKind, Read};
 use std::path::{Path, PathBuf};
 
 use palmnet::Error;
@@ -112,6 +112,14 @@ pub fn is_same(a: &str, b: &str) -> bool {
         fs::canonicalize(&path).ok().or_else(named).unwrap_or_else(|| path.clone())
     };
     resolved(a) == resolved(b)
+}
+
+/// Returns whether a file begins with these bytes.
+pub fn begins_with(path: &Path, expected: &[u8]) -> palmnet::Result<bool> {
+    let mut start = Vec::new();
+    let file = File::open(path).map_err(|error| Error::io(path, error))?;
+    file.take(expected.len() as u64).read_to_end(&mut start).map_err(|error| Error::io(path, error))?;
+    Ok(start == expected)
 }
 
 /// Returns whether a file holds a model.

@@ -1,16 +1,14 @@
-//! The pictures of a result: on a terminal as text, and in the file of `--plot`.
+//! The pictures of a result, on a terminal as text and in the file of `--plot`, and the file of `--report`.
 
-use std::fs::File;
-use std::io::{IsTerminal, Read, stdout};
+use std::io::{IsTerminal, stdout};
 use std::path::Path;
 
-use palmnet::Error;
 use palmnet::plot::{self, Picture};
 
 use super::Failure;
 use super::arguments::Arguments;
-use super::options::{JSON, PLOT, QUIET};
-use super::output::{Output, is_same};
+use super::options::{JSON, PLOT, QUIET, REPORT};
+use super::output::{Output, begins_with, check_name, is_same};
 use super::terminal::picture_style;
 
 /// Where pictures go.
@@ -33,7 +31,8 @@ impl Pictures {
             if others.iter().any(|other| is_same(other, file)) {
                 return Err(arguments.misuse(&format!("--plot: {file} is for something else: name another file")));
             }
-            Output { option: PLOT.name, noun: "picture", may_replace: &is_picture }.check(file, others)?;
+            Output { option: PLOT.name, noun: "picture", may_replace: &|path| begins_with(path, b"<svg") }
+                .check(file, others)?;
         }
         let is_silent = arguments.has(JSON.name) || arguments.has(QUIET.name);
         Ok(Pictures { file, is_printed: to_output || (stdout().is_terminal() && !is_silent) })
@@ -60,9 +59,14 @@ impl Pictures {
     }
 }
 
-fn is_picture(path: &Path) -> palmnet::Result<bool> {
-    let mut start = Vec::new();
-    let file = File::open(path).map_err(|error| Error::io(path, error))?;
-    file.take(4).read_to_end(&mut start).map_err(|error| Error::io(path, error))?;
-    Ok(start == b"<svg")
+/// Reads `--report`, and checks that the file can be written and is none of the `others`.
+pub fn report_file(arguments: &Arguments, others: &[&str]) -> Result<Option<String>, Failure> {
+    let Some(file) = arguments.text(REPORT.name) else { return Ok(None) };
+    check_name(arguments, REPORT.name, file)?;
+    if others.iter().any(|other| is_same(other, file)) {
+        return Err(arguments.misuse(&format!("--report: {file} is for something else: name another file")));
+    }
+    let may_replace = &|path: &Path| begins_with(path, b"<!DOCTYPE html>");
+    Output { option: REPORT.name, noun: "report", may_replace }.check(file, others)?;
+    Ok(Some(file.to_string()))
 }

@@ -7,6 +7,7 @@ use std::time::Instant;
 
 use palmnet::model::Coverage;
 use palmnet::plot;
+use palmnet::report::Report;
 use palmnet::tune::{FitEvent, FitRun, Trial};
 use palmnet::unversioned::{Json, check_length, write_atomic};
 use palmnet::{Dataset, Event, Fit, History, Hyperparameters, Model, Network, Score};
@@ -75,6 +76,9 @@ pub struct Job<'a> {
     /// Whether the results of the trials of the penalty are reported as a JSON line.
     pub reports_trials: bool,
     pub origin: Origin<'a>,
+    /// The trials of a search before, and warnings about the data, for the report.
+    pub trials: &'a [Trial],
+    pub warnings: Vec<String>,
 }
 
 /// The command line that repeats a training.
@@ -136,13 +140,10 @@ pub fn run(
     model.notes.extend(notes.map(|(name, text)| (name.into(), text)));
     model.notes.extend(test.iter().map(|score| ("test".into(), score.to_string())));
     model.save(&job.files.model)?;
-    if let Some(file) = &job.files.history {
-        write_atomic(file, history.to_csv().as_bytes())?;
-    }
-    if let Some(checkpoint) = &job.files.checkpoint {
-        checkpoint.remove()?;
-    }
-    let drawn = draw(job, &history, &model)?;
+    let trials = if job.trials.is_empty() { &announcer.trials } else { job.trials };
+    let report = Report::new(&model, job.test.unwrap_or(job.train)).train(job.train).history(&history);
+    let report = report.trials(trials).warnings(&job.warnings).command(&line).seconds(seconds);
+    let drawn = write_files(job, &model, &history, &report)?;
     let targets = job.train.schema().target().names();
     if job.mode.json {
         let mut members = vec![
@@ -160,9 +161,7 @@ pub fn run(
     } else {
         let time = format!("{} in {}{kept}", counted(done, "epoch"), duration(seconds));
         results.write(&summary(&time, &train, test.as_ref(), targets, &coverage));
-        let saved = [Some(&job.files.model), job.files.history.as_ref(), job.files.pictures.file.as_ref()]
-            .into_iter()
-            .flatten();
+        let saved = job.files.written();
         results.write(&saved.map(|file| format!("saved {file}\n")).collect::<String>());
         results.write(&drawn);
     }
@@ -170,9 +169,18 @@ pub fn run(
     Ok(model)
 }
 
-/// Writes the pictures of a training, if they are wanted; returns those for standard output.
-fn draw(job: &Job<'_>, history: &History, model: &Model) -> palmnet::Result<String> {
-    let pictures = &job.files.pictures;
+/// Writes the files beside the model; returns the pictures for standard output.
+fn write_files(job: &Job<'_>, model: &Model, history: &History, report: &Report<'_>) -> palmnet::Result<String> {
+    let OutputFiles { history: table, checkpoint, pictures, report: page, .. } = job.files;
+    if let Some(file) = table {
+        write_atomic(file, history.to_csv().as_bytes())?;
+    }
+    if let Some(checkpoint) = checkpoint {
+        checkpoint.remove()?;
+    }
+    if let Some(file) = page {
+        report.save(file)?;
+    }
     match pictures.are_wanted() {
         true => pictures.show(&plot::of_training(history, model, job.test.unwrap_or(job.train))?),
         false => Ok(String::new()),
@@ -252,15 +260,23 @@ struct Announcer<'j> {
     heading: Vec<String>,
     /// The time when the final training began, after all tuning.
     began: Instant,
-    /// The hyperparameters, once everything is resolved.
+    /// The hyperparameters, once everything is resolved, and the trials that chose them.
     resolved: Option<Hyperparameters>,
+    trials: Vec<Trial>,
 }
 
 impl<'j> Announcer<'j> {
     fn new(job: &'j Job<'j>) -> Self {
         let OutputMode { every, quiet, json } = job.mode;
         let progress = Progress::new(quiet || json, every, job.epochs, job.train.len());
-        Announcer { job, progress, heading: job.heading.clone(), began: Instant::now(), resolved: None }
+        Announcer {
+            job,
+            progress,
+            heading: job.heading.clone(),
+            began: Instant::now(),
+            resolved: None,
+            trials: Vec::new(),
+        }
     }
 
     fn resuming(&mut self, files: &OutputFiles) {
@@ -300,6 +316,7 @@ impl<'j> Announcer<'j> {
                 self.progress.phase(&format!("tuning: trial {}{most}{fold}", index + 1));
             }
             FitEvent::Tuned { hyperparameters, trials } => {
+                self.trials = trials.to_vec();
                 self.progress.wipe();
                 if self.job.reports_trials && self.job.mode.json {
                     results.line(&trials_json(trials, hyperparameters));

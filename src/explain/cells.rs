@@ -21,7 +21,7 @@ pub(super) fn output_origin(schema: &Schema, output: usize) -> f64 {
 
 /// Returns the number or the seconds that the inputs of a column stand for, in the units of the table: NaN if they are
 /// missing. `None` for a column of categories.
-pub(super) fn value(column: &Column, inputs: &[f32]) -> Option<f64> {
+pub(crate) fn value(column: &Column, inputs: &[f32]) -> Option<f64> {
     let origin = match &column.kind {
         ColumnKind::Number(form) => form.origin,
         ColumnKind::Time(form) => form.origin,
@@ -36,12 +36,16 @@ pub(super) fn category(inputs: &[f32], categories: usize) -> Option<usize> {
     inputs[..categories].iter().position(|x| *x > 0.0)
 }
 
+/// Returns whether the inputs of a column stand for a missing cell.
+pub(crate) fn is_missing(column: &Column, inputs: &[f32]) -> bool {
+    inputs[0].is_nan() || (column.marks_missing && inputs.last() == Some(&1.0))
+}
+
 /// Returns the cell that the inputs of a column stand for: a number, a date and time of day in the form of ISO 8601 and
 /// in UTC if there was a zone, or a category.
-pub(super) fn text(column: &Column, inputs: &[f32]) -> String {
-    let missing = inputs[0].is_nan() || (column.marks_missing && inputs.last() == Some(&1.0));
+pub(crate) fn text(column: &Column, inputs: &[f32]) -> String {
     match (&column.kind, value(column, inputs)) {
-        _ if missing => "missing".into(),
+        _ if is_missing(column, inputs) => "missing".into(),
         (ColumnKind::Categories(names), _) => {
             category(inputs, names.len()).map_or("other".into(), |index| names[index].clone())
         }

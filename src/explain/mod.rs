@@ -31,7 +31,7 @@
 //! [`Model::shapley`]: crate::Model::shapley
 //! [`Network::input_gradient`]: crate::Network::input_gradient
 
-mod cells;
+pub(crate) mod cells;
 mod dependence;
 mod importance;
 mod layout;

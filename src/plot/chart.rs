@@ -55,9 +55,9 @@ pub enum Mark {
 
 /// Rows of a chart of text, without axis and title.
 const ROWS: usize = 10;
-/// The size of an SVG, and the room around its axes but for the labels on the left.
-const WIDTH: f64 = 640.0;
-const HEIGHT: f64 = 380.0;
+/// The size of an SVG, whose text a phone can show in a readable size, and the room around its axes but for the labels on the left.
+const WIDTH: f64 = 440.0;
+const HEIGHT: f64 = 300.0;
 const TOP: f64 = 56.0;
 const RIGHT: f64 = 20.0;
 const BOTTOM: f64 = 52.0;
@@ -148,7 +148,7 @@ impl Chart {
             let At { x, y } = at(0.0, height);
             svg.text(At { x: x - 8.0, y: y + 4.5 }, Anchor::End, "soft", &tick.label);
         }
-        for tick in x.ticks(8) {
+        for tick in x.ticks(6) {
             let At { x, y } = at(x.fraction(tick.value), 0.0);
             svg.path(&mut [At { x, y }, At { x, y: y + 5.0 }].into_iter(), "axis");
             svg.text(At { x, y: y + 20.0 }, Anchor::Middle, "soft", &tick.label);
@@ -164,7 +164,7 @@ impl Chart {
                 Mark::Line | Mark::Reference => svg.path(&mut series.points().map(here), &class),
                 Mark::Points => {
                     let inside = series.points().map(here).filter(|at| at.x.is_finite() && at.y.is_finite());
-                    inside.for_each(|at| svg.dot(at, 3.0, &class));
+                    inside.for_each(|at| svg.dot(at, 2.5, &class));
                 }
                 Mark::Bars => {
                     for (edges, &height) in series.x.windows(2).zip(&series.y) {
@@ -174,10 +174,14 @@ impl Chart {
             }
             if !series.name.is_empty() && self.series.len() > 1 {
                 let end = At { x: legend.x + 18.0, y: legend.y };
-                let line =
-                    if series.mark == Mark::Reference { "dashed".into() } else { format!("line s{}", index % COLORS) };
                 let up = |at: At| At { y: at.y - 4.5, ..at };
-                svg.path(&mut [up(legend), up(end)].into_iter(), &line);
+                match series.mark {
+                    Mark::Points => svg.dot(At { x: legend.x + 9.0, ..up(legend) }, 4.0, &class),
+                    Mark::Reference => svg.path(&mut [up(legend), up(end)].into_iter(), "dashed"),
+                    Mark::Line | Mark::Bars => {
+                        svg.path(&mut [up(legend), up(end)].into_iter(), &format!("line s{}", index % COLORS));
+                    }
+                }
                 svg.text(At { x: end.x + 6.0, ..end }, Anchor::Start, "soft", &series.name);
                 legend.x = end.x + 24.0 + DIGIT * series.name.chars().count() as f64;
             }

@@ -45,10 +45,10 @@ impl Images {
     }
 
     pub(super) fn svg(&self) -> Svg {
-        const SIDE: f64 = 112.0;
+        const SIDE: f64 = 96.0;
         const STEP: f64 = SIDE + 12.0;
-        const BESIDE: usize = 5;
-        let mut svg = Svg::new(640.0, 36.0 + (STEP + 20.0) * self.captions.len().div_ceil(BESIDE) as f64);
+        const BESIDE: usize = 4;
+        let mut svg = Svg::new(440.0, 36.0 + (STEP + 20.0) * self.captions.len().div_ceil(BESIDE) as f64);
         svg.text(At { x: 8.0, y: 22.0 }, Anchor::Start, "strong", &self.title);
         for (index, (image, caption)) in self.images().zip(&self.captions).enumerate() {
             let (x, y) = (8.0 + STEP * (index % BESIDE) as f64, 36.0 + (STEP + 20.0) * (index / BESIDE) as f64);

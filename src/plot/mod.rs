@@ -42,3 +42,4 @@ pub use picture::{Picture, save};
 pub use regions::Regions;
 pub use shades::Shades;
 pub use style::{TextStyle, sparkline};
+pub(crate) use svg::{STYLE as SVG_STYLE, escaped};

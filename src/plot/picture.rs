@@ -55,6 +55,11 @@ impl Picture {
         }
     }
 
+    /// Returns the picture as an element of a page that has the style sheet.
+    pub(crate) fn to_inline_svg(&self) -> String {
+        self.svg().finish(self.title(), false)
+    }
+
     /// Returns the picture as the content of an SVG file, which follows the reader's light or dark theme.
     pub fn to_svg(&self) -> String {
         self.svg().finish(self.title(), true)

@@ -107,7 +107,7 @@ impl Regions {
     pub(super) fn svg(&self) -> Svg {
         const LEFT: f64 = 64.0;
         const TOP: f64 = 56.0;
-        const SIDE: f64 = 400.0;
+        const SIDE: f64 = 340.0;
         let [x, y] = self.scales();
         let mut svg = Svg::new(LEFT + SIDE + 20.0, TOP + SIDE + 52.0);
         svg.text(At { x: LEFT, y: 22.0 }, Anchor::Start, "strong", &self.title);

@@ -63,7 +63,7 @@ impl Shades {
         let names: Vec<String> = (0..size).map(|index| self.name(&TextStyle::default(), index)).collect();
         let longest = names.iter().map(|name| name.chars().count()).max().unwrap_or(0) as f64 * DIGIT;
         // As wide as the names, if there are few.
-        let cell = (520.0 / size.max(1) as f64).clamp(6.0, longest.max(48.0) + 16.0);
+        let cell = (360.0 / size.max(1) as f64).clamp(4.0, longest.max(48.0) + 16.0);
         let (left, top) = (60.0 + longest, 74.0);
         let edge = cell * size as f64;
         let mut svg = Svg::new((left + edge + 20.0).max(320.0), top + edge + 16.0);

@@ -6,7 +6,7 @@ use crate::base::text::printable;
 
 /// The rules of all pictures, light and dark. Colors are given twice instead of as variables, which many viewers of
 /// files do not know.
-pub(super) const STYLE: &str = "\
+pub(crate) const STYLE: &str = "\
 .plot{font:13px system-ui,sans-serif}.plot .paper{fill:#fff}.plot text{fill:#222}.plot .soft{fill:#666}\
 .plot .strong{font-weight:600}.plot .grid{stroke:#ddd}.plot .axis{stroke:#888}\
 .plot .line{fill:none;stroke-width:2;stroke-linejoin:round}.plot .dashed{stroke:#888;stroke-dasharray:4 4;fill:none}\
@@ -135,7 +135,7 @@ impl Svg {
 }
 
 /// Returns a text as the content of an element or of an attribute in quotes.
-pub(super) fn escaped(text: &str) -> String {
+pub(crate) fn escaped(text: &str) -> String {
     let mut safe = String::with_capacity(text.len());
     for c in printable(text).chars() {
         match c {

@@ -18,6 +18,7 @@ mod memory;
 mod missing;
 mod output;
 mod pictures;
+mod reports;
 mod rows;
 mod selection;
 mod settings;

@@ -152,7 +152,7 @@ fn svg_is_xml() {
         Ok(output) => {
             let text = String::from_utf8(output.stdout).unwrap();
             // Three images; a dot for every point and for every class of the legend.
-            assert!(text.starts_with("{http://www.w3.org/2000/svg}svg [3, 32, 1] 0 0 640 "), "{text}");
+            assert!(text.starts_with("{http://www.w3.org/2000/svg}svg [3, 32, 1] 0 0 440 "), "{text}");
         }
     }
     fs::remove_dir_all(&folder).unwrap();

@@ -29,7 +29,19 @@ pub const COMMAND: Command = Command {
          mnist with the folder that holds its four files: demo mnist FOLDER.",
     ],
     words: (0, 2),
-    options: &[&SEED, &THREADS, &DEMO_OUT, &PLOT, &CHECKPOINT, &CHECKPOINT_EVERY, &RESUME, &EVERY, &QUIET, &JSON],
+    options: &[
+        &SEED,
+        &THREADS,
+        &DEMO_OUT,
+        &PLOT,
+        &REPORT,
+        &CHECKPOINT,
+        &CHECKPOINT_EVERY,
+        &RESUME,
+        &EVERY,
+        &QUIET,
+        &JSON,
+    ],
 };
 
 const NAMES: [&str; 8] = ["digits", "sums", "moons", "circles", "neuron", "spirals", "xor", "mnist"];
@@ -99,6 +111,8 @@ pub fn run(arguments: &Arguments, out: &mut dyn Write) -> Result<(), Failure> {
         restarts: problem.restarts,
         reports_trials: false,
         origin: Origin { note: "made by", line: &origin },
+        trials: &[],
+        warnings: Vec::new(),
     };
     let model = run::run(&job, None, |run: &mut FitRun<'_>| recipe.fit_with(&problem.train, run), out)?;
     if let Some(show) = problem.show.filter(|_| !mode.json) {

@@ -3,14 +3,15 @@
 use std::io::Write;
 
 use palmnet::plot;
+use palmnet::report::Report;
 use palmnet::unversioned::Json;
 
 use crate::cli::Failure;
 use crate::cli::arguments::{Arguments, Command, Group, Opt};
 use crate::cli::format::counted;
 use crate::cli::input;
-use crate::cli::options::{HEADER, JSON, PLOT, SEPARATOR, THREADS, UNKNOWN};
-use crate::cli::pictures::Pictures;
+use crate::cli::options::{HEADER, JSON, PLOT, REPORT, SEPARATOR, THREADS, UNKNOWN, shell_word};
+use crate::cli::pictures::{Pictures, report_file};
 use crate::cli::report::{coverage, coverage_lines, score_json, target_lines};
 use crate::cli::terminal::{warn, width, wrap};
 
@@ -20,7 +21,7 @@ pub const COMMAND: Command = Command {
     summary: "Report how well a saved model does on labeled data.",
     details: &[input::ABOUT, "A folder stands for its test set. Columns are found by their headers."],
     words: (2, 2),
-    options: &[&MISSING, &UNKNOWN, &HEADER, &SEPARATOR, &THREADS, &PLOT, &JSON],
+    options: &[&MISSING, &UNKNOWN, &HEADER, &SEPARATOR, &THREADS, &PLOT, &REPORT, &JSON],
 };
 
 pub const MISSING: Opt = Opt::new(
@@ -37,6 +38,9 @@ pub fn run(arguments: &Arguments, out: &mut dyn Write) -> Result<(), Failure> {
     let drop = arguments.choice(&MISSING)? == Some("drop");
     let [model, data] = [0, 1].map(|word| arguments.word(word).unwrap_or_default());
     let pictures = Pictures::parse(arguments, &[model, data])?;
+    let others: Vec<&str> = [model, data].into_iter().chain(pictures.file.as_deref()).collect();
+    let report = report_file(arguments, &others)?;
+    let line = format!("palmnet eval {} {}", shell_word(model), shell_word(data));
     let model = input::model(arguments)?.folded();
     let (data, dropped) = input::for_model(arguments, &model, drop)?;
     data.notes().iter().for_each(|note| warn(note));
@@ -51,6 +55,9 @@ pub fn run(arguments: &Arguments, out: &mut dyn Write) -> Result<(), Failure> {
         true => pictures.show(&plot::of_evaluation(&model, &data)?)?,
         false => String::new(),
     };
+    if let Some(file) = &report {
+        Report::new(&model, &data).warnings(data.notes()).command(&line).save(file)?;
+    }
     if arguments.has("--json") {
         let mut members = vec![("examples".to_string(), Json::from(examples))];
         members.extend(score_json(&score, &targets, &coverage).as_object().unwrap_or_default().iter().cloned());
@@ -83,7 +90,7 @@ pub fn run(arguments: &Arguments, out: &mut dyn Write) -> Result<(), Failure> {
             writeln!(out, "{}", found.confusion_table(&names, width()).trim_end())?;
         }
     }
-    if let Some(file) = &pictures.file {
+    for file in [&pictures.file, &report].into_iter().flatten() {
         writeln!(out, "saved {file}")?;
     }
     Ok(write!(out, "{drawn}")?)

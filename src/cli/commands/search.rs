@@ -73,6 +73,7 @@ pub const COMMAND: Command = Command {
         &OUT,
         &HISTORY,
         &PLOT,
+        &REPORT,
         &EVERY,
         &QUIET,
         &JSON,
@@ -92,9 +93,13 @@ pub fn run(arguments: &Arguments, out: &mut dyn Write) -> Result<(), Failure> {
     let parts = request.read(overrides.seed.unwrap_or(0))?;
     let mut results = Results::new(out);
     let mut progress = Progress::new(mode.quiet || mode.json, None, 0, 0);
+    let mut trials_done = Vec::new();
     let tuned = search.run_with(&parts.train, &mut |event| {
         if !matches!(event, SearchEvent::Fit { .. }) {
             progress.wipe();
+        }
+        if let SearchEvent::Trial { trial, .. } = event {
+            trials_done.push(trial.clone());
         }
         match event {
             SearchEvent::Fit { index: None, event: FitEvent::Trial { index, fraction: 0.0, .. } } => {
@@ -123,8 +128,8 @@ pub fn run(arguments: &Arguments, out: &mut dyn Write) -> Result<(), Failure> {
         true => results.line(&Json::object([("event", "best".into()), ("trial", number.into())])),
         false => results.write(&format!("best: trial {number}, now on all examples\n")),
     }
-    let plan = Plan { arguments, hyperparameters: &tuned.best, parts: &parts, start: None, files: &files, mode };
-    train::fit(&plan, results.out).map(drop)
+    let (hyperparameters, parts, files, trials) = (&tuned.best, &parts, &files, &trials_done[..]);
+    train::fit(&Plan { arguments, hyperparameters, parts, start: None, files, mode, trials }, results.out).map(drop)
 }
 
 /// Returns a line of the table, which fits 40 columns.

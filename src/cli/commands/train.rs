@@ -3,7 +3,7 @@
 use std::io::Write;
 
 use palmnet::data::Targets;
-use palmnet::tune::{FitRun, Overrides, diagnose};
+use palmnet::tune::{FitRun, Overrides, Trial, diagnose};
 use palmnet::{Hyperparameters, Model, Preprocessing};
 
 use super::folds::Folds;
@@ -70,6 +70,7 @@ pub const OPTIONS: &[&Opt] = &[
     &OUT,
     &HISTORY,
     &PLOT,
+    &REPORT,
     &CHECKPOINT,
     &CHECKPOINT_EVERY,
     &RESUME,
@@ -117,7 +118,7 @@ pub fn run(arguments: &Arguments, out: &mut dyn Write) -> Result<(), Failure> {
     let parts = request.read(seed)?;
     let hyperparameters = resolve(arguments, &overrides, &parts)?;
     let (hyperparameters, start) = (&hyperparameters, start.as_ref());
-    fit(&Plan { arguments, hyperparameters, parts: &parts, start, files: &files, mode }, out).map(drop)
+    fit(&Plan { arguments, hyperparameters, parts: &parts, start, files: &files, mode, trials: &[] }, out).map(drop)
 }
 
 /// Returns the hyperparameters for this data, if they suit it.
@@ -146,21 +147,24 @@ pub struct Plan<'a> {
     pub start: Option<&'a Model>,
     pub files: &'a OutputFiles,
     pub mode: OutputMode,
+    /// The trials of a search before.
+    pub trials: &'a [Trial],
 }
 
 /// Warns about the data, trains, reports and saves.
 pub fn fit(plan: &Plan<'_>, out: &mut dyn Write) -> Result<Model, Failure> {
-    let Plan { arguments, hyperparameters, parts, start, files, mode } = *plan;
-    if !mode.quiet {
+    let Plan { arguments, hyperparameters, parts, start, files, mode, trials } = *plan;
+    let mut warnings = parts.warnings.clone();
+    if !mode.quiet || files.report.is_some() {
         let preprocessing = match start {
             Some(model) => model.preprocessing().clone(),
             None => Preprocessing::fit(&parts.train, hyperparameters.scaling),
         };
         // The size of the network is worth a warning only if the user chose it.
         let parameters = arguments.has(HIDDEN.name).then(|| hyperparameters.parameter_count(&parts.train));
-        parts.warnings.iter().for_each(|warning| warn(warning));
-        diagnose(&parts.train, &preprocessing, parameters).iter().for_each(|warning| warn(&warning.to_string()));
+        warnings.extend(diagnose(&parts.train, &preprocessing, parameters).iter().map(ToString::to_string));
     }
+    warnings.iter().filter(|_| !mode.quiet).for_each(|warning| warn(warning));
     let line = |found: Option<&Hyperparameters>| repeating_line(arguments, OPTIONS, found.unwrap_or(hyperparameters));
     let job = Job {
         heading: Vec::new(),
@@ -172,6 +176,8 @@ pub fn fit(plan: &Plan<'_>, out: &mut dyn Write) -> Result<Model, Failure> {
         restarts: hyperparameters.restarts,
         reports_trials: arguments.text(WEIGHT_DECAY.name) == Some("auto"),
         origin: Origin { note: "settings", line: &line },
+        trials,
+        warnings,
     };
     run::run(&job, start, |run: &mut FitRun<'_>| hyperparameters.fit_with(&parts.train, run), out)
 }

@@ -77,7 +77,7 @@ pub fn check_combinations(arguments: &Arguments, overrides: &Overrides) -> Resul
 }
 
 /// Returns a word quoted for a shell, if necessary.
-fn shell_word(word: &str) -> String {
+pub fn shell_word(word: &str) -> String {
     let plain = |c: char| c.is_alphanumeric() || "-_./,:=+@%".contains(c);
     match word.chars().all(plain) && !word.is_empty() {
         true => word.to_string(),

@@ -2,12 +2,14 @@
 
 mod data;
 mod line;
+mod output;
 #[cfg(test)]
 mod tests;
 mod values;
 
 pub use data::*;
-pub use line::{check_combinations, repeating_line};
+pub use line::{check_combinations, repeating_line, shell_word};
+pub use output::*;
 
 use palmnet::nn::Init;
 use palmnet::optim::Rule;
@@ -15,7 +17,7 @@ use palmnet::tune::Normalization;
 use palmnet::tune::Overrides;
 use palmnet::{Activation, Hyperparameters, Scaling, Schedule};
 
-use crate::cli::arguments::Group::{Data, Network, Optimization, Output, Regularization, Training};
+use crate::cli::arguments::Group::{Data, Network, Optimization, Regularization, Training};
 use crate::cli::arguments::Opt;
 use crate::cli::format::exact;
 use values::{FRACTION, finite, fraction, limit, number, positive, positive_fraction, set, strength, whole};
@@ -452,48 +454,3 @@ pub const SEED: Opt = Opt::new("--seed", "N", Training, "The seed of everything 
 pub const THREADS: Opt = Opt::new("--threads", "N", Training, "Threads that share the work. Results are the same.")
     .aliases(&["--jobs", "--n-jobs", "-j"])
     .default(|| "as many as the device offers".into());
-
-pub const OUT: Opt = Opt::new("--out", "FILE", Output, "The file of the model.")
-    .aliases(&["-o", "--output"])
-    .default(|| "model.safetensors".into());
-
-pub const HISTORY: Opt = Opt::new(
-    "--history",
-    "FILE",
-    Output,
-    "A file for a table of the epochs, as CSV: epoch, train_loss, validation_loss, learning_rate, seconds.",
-);
-
-pub const PLOT: Opt = Opt::new(
-    "--plot",
-    "FILE.svg",
-    Output,
-    "A file for the pictures, as SVG; - prints them as text, as on a terminal without this option.",
-);
-
-pub const CHECKPOINT: Opt = Opt::new(
-    "--checkpoint",
-    "FILE",
-    Output,
-    "Write checkpoints to FILE while training, and remove it once the model is saved.",
-)
-.default(|| "none; with --resume and --checkpoint-every, that of --out with the ending .checkpoint".into());
-
-pub const CHECKPOINT_EVERY: Opt =
-    Opt::new("--checkpoint-every", "N|Nm", Output, "Write a checkpoint every N epochs, or every N minutes.")
-        .default(|| "1m".into());
-
-pub const RESUME: Opt = Opt::new(
-    "--resume",
-    "",
-    Output,
-    "Resume from the checkpoint, or start if there is none: after a training was killed, or stopped by Ctrl-C, repeat \
-     its command. The model is the same as without interruption.",
-);
-
-pub const EVERY: Opt =
-    Opt::new("--every", "N", Output, "Print a plain progress line every N epochs.").aliases(&["--log-every"]);
-
-pub const QUIET: Opt = Opt::new("--quiet", "", Output, "No progress and no warnings.").aliases(&["-q", "--silent"]);
-
-pub const JSON: Opt = Opt::new("--json", "", Output, "JSON lines on standard output.");

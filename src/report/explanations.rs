@@ -1,0 +1,90 @@
+//! The section of a report about the columns: how much the model needs each, and how it depends on the most important.
+
+use super::page::Page;
+use crate::base::error::Result;
+use crate::base::text::significant;
+use crate::data::Dataset;
+use crate::explain::PartialDependence;
+use crate::model::Model;
+use crate::plot::{Axis, Chart, Mark, Picture, Series};
+
+/// The multiply-adds that the explanations may take: less than a second of two slow cores.
+const WORK: usize = 10_000_000_000;
+/// The fewest rows that say something, and the most.
+const FEWEST: usize = 100;
+const MOST: usize = 10_000;
+const REPEATS: usize = 5;
+/// The columns whose partial dependence is shown, the cells of each, and the outputs that are shown.
+const SHOWN: usize = 6;
+const POINTS: usize = 16;
+const OUTPUTS: usize = 6;
+/// The most columns whose importance is listed.
+const LISTED: usize = 40;
+/// Of more features, each says little: they are pixels or words.
+const FEATURES: usize = 2_000;
+
+pub(super) fn write(page: &mut Page, model: &Model, data: &Dataset, seed: u64) -> Result<()> {
+    let columns = model.schema().columns().len();
+    if data.features().is_bytes() || columns > FEATURES || data.is_empty() {
+        return Ok(());
+    }
+    let of_row = model.network().parameter_count().saturating_mul(model.network().members()).max(1);
+    let predictions = columns * REPEATS + SHOWN * POINTS;
+    let rows = (WORK / of_row / predictions).clamp(FEWEST, MOST).min(data.len());
+    // Evenly spaced.
+    let data = data.select(&(0..rows).map(|row| row * data.len() / rows).collect::<Vec<usize>>());
+    let importance = model.importance(&data, REPEATS, seed)?;
+    page.heading("Columns that the model needs");
+    page.note(&format!(
+        "Permutation importance: how much the score ({}) falls if a column is shuffled, the mean and the standard \
+         deviation of {REPEATS} times on {rows} rows.",
+        importance.metric.replace('_', " ").replace("r2", "R²")
+    ));
+    let ranked = importance.ranked();
+    let most = ranked.first().map_or(0.0, |&first| importance.columns[first].mean);
+    page.begin_table("bars", &["column", "fall", "deviation", ""]);
+    for found in ranked.iter().take(LISTED).map(|&column| &importance.columns[column]) {
+        let cells = [found.name.clone(), significant(found.mean, 3), significant(found.std, 2)];
+        page.row_with_bar(&cells, if most > 0.0 { found.mean / most } else { 0.0 });
+    }
+    page.end_table();
+    page.heading("Predictions by column");
+    page.note("Partial dependence: the mean prediction if all rows have the same cell in a column.");
+    for &column in ranked.iter().take(SHOWN) {
+        let name = &importance.columns[column].name;
+        let found = model.partial_dependence(data.features(), name, POINTS, seed)?;
+        match found.points.iter().all(|point| point.value.is_some()) {
+            true => page.picture(&curve(&found)),
+            false => table(page, &found),
+        }
+    }
+    Ok(())
+}
+
+/// Returns the outputs as lines over the numbers of the column.
+fn curve(found: &PartialDependence) -> Picture {
+    let x: Vec<f64> = found.points.iter().map(|point| point.value.unwrap_or(f64::NAN)).collect();
+    let line = |(output, name): (usize, &String)| {
+        let y = found.points.iter().map(|point| point.means[output]).collect();
+        Series { name: name.clone(), mark: Mark::Line, x: x.clone(), y }
+    };
+    Picture::Chart(Chart {
+        title: found.name.clone(),
+        x: Axis { label: found.name.clone(), is_log: false },
+        y: Axis { label: "mean prediction".into(), is_log: false },
+        series: found.outputs.iter().enumerate().take(OUTPUTS).map(line).collect(),
+    })
+}
+
+/// Writes the outputs for each category.
+fn table(page: &mut Page, found: &PartialDependence) {
+    let outputs = found.outputs.len().min(OUTPUTS);
+    let head =
+        [&[found.name.as_str()][..], &found.outputs.iter().take(outputs).map(String::as_str).collect::<Vec<_>>()];
+    page.begin_table("", &head.concat());
+    for point in &found.points {
+        let means = point.means.iter().take(outputs).map(|mean| significant(*mean, 3));
+        page.row(&std::iter::once(point.cell.clone()).chain(means).collect::<Vec<String>>(), false);
+    }
+    page.end_table();
+}
