@@ -1,6 +1,7 @@
 //! A model: a network with its preprocessing and the schema of its data.
 
 use std::collections::BTreeMap;
+use std::fmt;
 
 use super::calibration::Calibration;
 use super::classification::likeliest;
@@ -49,7 +50,7 @@ use crate::nn::network::Network;
 /// ```
 ///
 /// A model of values usually scales its targets too: [`Preprocessing`] does both.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, PartialEq)]
 pub struct Model {
     network: Network,
     preprocessing: Preprocessing,
@@ -273,5 +274,15 @@ impl Model {
             }
         };
         Ok(Score { loss, evaluation })
+    }
+}
+
+/// Writes what distinguishes the model, without its numbers.
+impl fmt::Debug for Model {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (schema, targets) = (&self.schema, self.schema.target().names());
+        let mut model = f.debug_struct("Model");
+        model.field("network", &self.network).field("columns", &schema.columns().len()).field("targets", &targets);
+        model.field("loss", &self.loss).field("notes", &self.notes).finish_non_exhaustive()
     }
 }

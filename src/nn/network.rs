@@ -23,7 +23,7 @@ const MAX_MEMBERS: usize = 256;
 /// assert_eq!(network.parameter_count(), 4 * 16 + 16 + 16 * 3 + 3);
 /// # Ok::<(), palmnet::Error>(())
 /// ```
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, PartialEq)]
 pub struct Network {
     inputs: usize,
     layers: Vec<Layer>,
@@ -297,6 +297,16 @@ pub struct Scratch {
 }
 
 /// Writes a table of the layers with their outputs and parameters.
+/// Writes the names of the layers, without their parameters.
+impl fmt::Debug for Network {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let layers: Vec<String> = self.layers.iter().map(Layer::to_string).collect();
+        let (inputs, parameters) = (&self.inputs, &self.parameter_count());
+        let mut network = f.debug_struct("Network");
+        network.field("inputs", inputs).field("layers", &layers).field("parameters", parameters).finish()
+    }
+}
+
 impl fmt::Display for Network {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         writeln!(f, "{:<18}{:>8}{:>12}", "layer", "outputs", "parameters")?;

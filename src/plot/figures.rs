@@ -1,5 +1,7 @@
 //! Pictures of the results of trainings and of models.
 
+use std::fmt;
+
 use super::chart::{Axis, Chart, Mark, Series};
 use super::images::Images;
 use super::picture::Picture;
@@ -8,6 +10,7 @@ use super::scale::Scale;
 use super::shades::Shades;
 use crate::base::error::{Error, Result};
 use crate::base::history::History;
+use crate::base::text::significant;
 use crate::data::{ColumnKind, Dataset, TargetSchema, Targets};
 use crate::linalg::matrix::Matrix;
 use crate::model::Model;
@@ -54,6 +57,19 @@ pub fn learning_curve(history: &History) -> Picture {
     let (low, high) = (losses().fold(f64::INFINITY, f64::min), losses().fold(f64::NEG_INFINITY, f64::max));
     let y = Axis { label: "loss".into(), is_log: low > 0.0 && high / low > WIDE };
     Picture::Chart(Chart { title: "Learning curve".into(), x: Axis::of("epoch"), y, series })
+}
+
+/// Writes the [`learning_curve`] as text for a narrow terminal, and the best epoch.
+impl fmt::Display for History {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}", learning_curve(self))?;
+        match self.epochs.get(self.best_epoch.wrapping_sub(1)) {
+            Some(best) => {
+                writeln!(f, "epoch {} of {}: loss {}", best.epoch, self.epochs.len(), significant(best.loss(), 4))
+            }
+            None => Ok(()),
+        }
+    }
 }
 
 /// Returns the confusion matrix. `names` are the classes'; one without a name is shown by its number.

@@ -1,5 +1,6 @@
 //! A picture of any kind, and files of them.
 
+use std::fmt;
 use std::path::Path;
 
 use super::chart::Chart;
@@ -63,6 +64,13 @@ impl Picture {
     /// Returns the picture as the content of an SVG file, which follows the reader's light or dark theme.
     pub fn to_svg(&self) -> String {
         self.svg().finish(self.title(), true)
+    }
+}
+
+/// Writes the picture as text for a narrow terminal.
+impl fmt::Display for Picture {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.to_text(&TextStyle::default()))
     }
 }
 

@@ -152,7 +152,7 @@ fn svg_is_xml() {
         Ok(output) => {
             let text = String::from_utf8(output.stdout).unwrap();
             // Three images; a dot for every point and for every class of the legend.
-            assert!(text.starts_with("{http://www.w3.org/2000/svg}svg [3, 32, 1] 0 0 440 "), "{text}");
+            assert!(text.starts_with("{http://www.w3.org/2000/svg}svg [3, 32, 1] 0 0 488 1920"), "{text}");
         }
     }
     fs::remove_dir_all(&folder).unwrap();
@@ -196,6 +196,23 @@ fn pictures_of_results() -> palmnet::Result<()> {
     assert_eq!(chart.series[0].x, (0..9).map(|i| 3.0 * f64::from(i) + 1.0).collect::<Vec<_>>());
     assert!(plot::predicted_against_true(&line, &values, 1).is_err());
     assert!(plot::decision_regions(&line, &values).is_err() && plot::misread(&line, &values, 1).is_err());
+    Ok(())
+}
+
+/// What is printed for people is short, however large the network.
+#[test]
+fn values_print_well() -> palmnet::Result<()> {
+    let data = generate::digits().slice(0..40)?;
+    let mut hyperparameters = Hyperparameters::for_data(&data);
+    (hyperparameters.epochs, hyperparameters.tune_penalty) = (3, false);
+    let fit = hyperparameters.fit(&data)?;
+    for text in [format!("{:?}", fit.model), format!("{:?}", fit.model.network()), format!("{data:?}")] {
+        assert!(text.len() < 2000, "{} characters: {text}", text.len());
+    }
+    assert!(format!("{:?}", fit.model.network()).contains("parameters: "));
+    let history = fit.history.to_string();
+    assert!(history.starts_with("Learning curve\n") && history.contains("epoch 3 of 3: loss "), "{history}");
+    assert_eq!(palmnet::History::default().to_string().lines().next(), Some("Learning curve"));
     Ok(())
 }
 
