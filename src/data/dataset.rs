@@ -5,6 +5,7 @@ use std::path::Path;
 
 use super::examples::refuse_wrong;
 use super::features::Features;
+use super::kept::Kept;
 use super::memory::{TRAINED, check_memory};
 use super::missing::Missing;
 use super::row_info::RowInfo;
@@ -138,7 +139,11 @@ impl Dataset {
     /// cell that is not missing.
     pub fn from_table(mut table: Table, target: Target<'_>, missing: Missing) -> Result<Dataset> {
         let targets = target.positions(&table)?;
-        let mut facts = summaries(&table);
+        let summarize = |table: &Table| {
+            let mut kept = Kept::room(table, &targets);
+            (summaries(table, &mut kept), kept)
+        };
+        let (mut facts, mut kept) = summarize(&table);
         table.texts = frequent_words(&table, &facts)?;
         let mut notes = table.notes().to_vec();
         for (column, word) in &table.texts {
@@ -159,11 +164,12 @@ impl Dataset {
             if missing != Missing::Error {
                 table.keep_complete(&required)?;
             }
-            facts = summaries(&table);
+            drop(kept);
+            (facts, kept) = summarize(&table);
         }
         let inferred = Schema::infer_with(&table, target, missing, &facts)?;
         check_memory(&table, &inferred.schema, TRAINED)?;
-        let mut data = Dataset::from_table_as(&table, &inferred.schema)?;
+        let mut data = Dataset::read(&table, &inferred.schema, kept)?;
         // Those of the table stand in front already.
         let more = data.notes.split_off(table.notes().len());
         let is_new = |note: &String| !inferred.notes.contains(note);
@@ -181,7 +187,12 @@ impl Dataset {
     /// numbers, or not one of the known classes; if a weight, a group or a time is missing or cannot be read, all weights
     /// are zero, or there is only one group.
     pub fn from_table_as(table: &Table, schema: &Schema) -> Result<Dataset> {
-        let (features, targets, notes) = schema.read(table, true)?;
+        Dataset::read(table, schema, Kept::none(table))
+    }
+
+    /// Reads the labeled examples of a table, of which some cells may have been kept.
+    fn read(table: &Table, schema: &Schema, kept: Kept) -> Result<Dataset> {
+        let (features, targets, notes) = schema.read(table, true, kept)?;
         let mut data = Dataset::new(features, targets, schema.clone())?;
         let (info, more) = RowInfo::read(table)?;
         data.info = info;

@@ -9,7 +9,8 @@
 //! missing cells and texts ([`Summary`]). The second looks at the columns that have texts: their numbers may be written
 //! otherwise than plainly ([`NumberForm`](super::NumberForm)), or their cells be dates. The third collects the different
 //! texts of the columns that need them ([`different_texts`]): text features and the target. If the first has met only a
-//! few different cells in a column, those that follow look at each of them once. Their number decides the rest:
+//! few different cells in a column, those that follow look at each of them once. Their number decides the rest. If there is
+//! plenty of memory, the first keeps what the reading of the table would find again: see [`Kept`].
 //!
 //! ```text
 //! feature   all numbers, in one form                       → number
@@ -33,6 +34,7 @@
 //! Numeric codes as categories (postal codes, say) cannot be distinguished from numbers by their cells, so they are
 //! numbers, with a hint if they look like codes.
 
+use super::kept::Kept;
 use super::meaning::Inference;
 use super::missing::Missing;
 use super::schema::{Column, ColumnKind, Schema, TargetSchema};
@@ -56,7 +58,7 @@ impl Schema {
     /// numbers; if decimals and thousands cannot be told apart; if the target has too many different texts, or only
     /// one.
     pub fn infer(table: &Table, target: Target<'_>) -> Result<Schema> {
-        Ok(Schema::infer_with(table, target, Missing::Error, &summaries(table))?.schema)
+        Ok(Schema::infer_with(table, target, Missing::Error, &summaries(table, &mut Kept::none(table)))?.schema)
     }
 
     /// Infers the schema of a table whose features may be missing, unless `missing` makes that an error.

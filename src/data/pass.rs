@@ -126,6 +126,7 @@ impl<'a> Walk<'a> {
     }
 
     /// Returns the next cell, whose number is of no interest. There must be one.
+    #[inline(never)]
     pub fn next_without_number(&mut self) -> Written<'a> {
         let (rest, bytes) = (self.rest, self.rest.as_bytes());
         let start = skip_spaces(bytes, self.at);
@@ -137,8 +138,19 @@ impl<'a> Walk<'a> {
         Written { number: f64::NAN, rest, start, end, is_quoted: false }
     }
 
+    /// Returns the next cell if it is one digit, as most cells of images are, and not the last of its record.
+    #[inline]
+    pub fn next_digit(&mut self) -> Option<u8> {
+        let [digit, end] = *self.rest.as_bytes().get(self.at..)?.first_chunk()?;
+        if !digit.is_ascii_digit() || end != self.separator {
+            return None;
+        }
+        self.at += 2;
+        Some(digit & 15)
+    }
+
     /// Steps over some cells, which are not the last of their record.
-    fn skip(&mut self, mut cells: usize) {
+    pub fn skip(&mut self, mut cells: usize) {
         if self.has_quotes {
             (0..cells).for_each(|_| _ = self.next());
             return;

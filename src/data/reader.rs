@@ -1,5 +1,6 @@
 //! Reading a table with a schema: cells become features and targets.
 
+use std::ops::Deref;
 use std::sync::Mutex;
 
 use super::blame::{UNFILLED, UNLABELLED, infinite, missing, stray_text, unlike};
@@ -7,9 +8,11 @@ use super::cell::Cell;
 use super::cells::{Cells, Piece, Row};
 use super::coded::{MISSING, NONE};
 use super::features::Features;
+use super::kept::{Kept, Place};
 use super::memory::{READ, check_memory, too_large};
 use super::number::{NumberForm, is_unusual};
 use super::pass::Written;
+use super::plan::Plan;
 use super::reading::{Reading, Unknown};
 use super::recent::Recent;
 use super::roles::Role;
@@ -55,7 +58,7 @@ impl Schema {
 
     /// Reads the [`features`](Self::features) of a table, with a number for each category.
     pub(crate) fn coded_features(&self, table: &Table) -> Result<Features> {
-        Ok(self.read(table, false)?.0)
+        Ok(self.read(table, false, Kept::none(table))?.0)
     }
 
     /// Reads the features of a table, labeled or not, row by row: one that cannot be read does not keep the others from
@@ -67,7 +70,8 @@ impl Schema {
         let roles = self.roles(table, false)?;
         check_memory(table, self, READ)?;
         let mut cells = Cells::new(self, table.rows(), 0);
-        let (notes, failures) = read_pieces(&mut cells, (self, table, &roles), false);
+        let (notes, failures) =
+            read_pieces(&mut cells, &Plan::new((self, table, &roles), (Kept::none(table), false)), false);
         Ok(ReadRows { features: cells.features(self), failures, notes })
     }
 
@@ -77,19 +81,28 @@ impl Schema {
         let mut table = Table::from_rows(&names, [cells])?;
         table.reading = Reading { unknown: Unknown::Error, ..self.reading() };
         let roles = self.roles_of((0..names.len()).collect(), Vec::new(), names.len());
-        Ok(self.read_as(&table, false, &roles)?.0.to_matrix())
+        Ok(self.read_as(&table, false, &roles, Kept::none(&table))?.0.to_matrix())
     }
 
-    /// Reads features and targets of a table; no targets if it is not `labeled`. Unknown categories become a note.
-    pub(super) fn read(&self, table: &Table, labeled: bool) -> Result<(Features, Targets, Vec<String>)> {
-        self.read_as(table, labeled, &self.roles(table, labeled)?)
+    /// Reads features and targets of a table; no targets if it is not `labeled`. Unknown categories become a note. The
+    /// cells that were `kept` are those of this table.
+    pub(super) fn read(&self, table: &Table, labeled: bool, kept: Kept) -> Result<(Features, Targets, Vec<String>)> {
+        self.read_as(table, labeled, &self.roles(table, labeled)?, kept)
     }
 
-    fn read_as(&self, table: &Table, labeled: bool, roles: &[Role<'_>]) -> Result<(Features, Targets, Vec<String>)> {
+    fn read_as(
+        &self,
+        table: &Table,
+        labeled: bool,
+        roles: &[Role<'_>],
+        mut kept: Kept,
+    ) -> Result<(Features, Targets, Vec<String>)> {
         check_memory(table, self, READ)?;
         let outputs = if labeled { self.target().names().len() } else { 0 };
         let mut cells = Cells::new(self, table.rows(), outputs);
-        let (notes, failures) = read_pieces(&mut cells, (self, table, roles), true);
+        let is_in_place = kept.move_to(&mut cells, roles);
+        let plan = Plan::new((self, table, roles), (kept, is_in_place));
+        let (notes, failures) = read_pieces(&mut cells, &plan, true);
         if let Some((_, error)) = failures.into_iter().next() {
             return Err(error);
         }
@@ -155,15 +168,11 @@ impl Strangers {
 
 /// Reads the cells in pieces, on all threads. Returns notes, and the rows that cannot be read, of which each piece has one at
 /// most if it `stops` there.
-fn read_pieces(
-    cells: &mut Cells,
-    (schema, table, roles): (&Schema, &Table, &[Role<'_>]),
-    stops: bool,
-) -> (Vec<String>, Vec<(usize, Error)>) {
-    let pieces: Vec<Mutex<Piece<'_>>> = cells.pieces(table.pieces()).into_iter().map(Mutex::new).collect();
+fn read_pieces(cells: &mut Cells, plan: &Plan<'_>, stops: bool) -> (Vec<String>, Vec<(usize, Error)>) {
+    let pieces: Vec<Mutex<Piece<'_>>> = cells.pieces(plan.kept.pieces).into_iter().map(Mutex::new).collect();
     let results = in_order(pieces.len(), |index| {
         let (mut piece, mut failures) = (lock(&pieces[index]), Vec::new());
-        let mut reader = Reader::new(schema, table, roles);
+        let mut reader = Reader::new(plan);
         for row in piece.rows.clone() {
             if let Err(error) = reader.read_row(row, &mut piece.row_mut(row)) {
                 let Row { x, codes, .. } = piece.row_mut(row);
@@ -177,7 +186,7 @@ fn read_pieces(
         }
         (reader.strangers, failures)
     });
-    let mut reader = Reader::new(schema, table, roles);
+    let mut reader = Reader::new(plan);
     let mut failures = Vec::new();
     for (below, more) in results {
         reader.strangers.iter_mut().zip(below).for_each(|(strangers, below)| strangers.append(below));
@@ -188,58 +197,84 @@ fn read_pieces(
 
 /// Reads the rows of a table.
 struct Reader<'a> {
-    schema: &'a Schema,
-    table: &'a Table,
-    roles: &'a [Role<'a>],
-    /// For each column, as `plain` is.
+    plan: &'a Plan<'a>,
+    /// For each column.
     strangers: Vec<Strangers>,
-    plain: Vec<Plain>,
     /// The texts of columns of categories and classes, and their indices.
     recent: Vec<Recent<'a>>,
+    /// For each column, what a cell of each code became: an index or the bits of a number, or [`NONE`].
+    values: Vec<Vec<u32>>,
 }
 
-/// The place of the plain numbers of a column.
-#[derive(Clone, Copy)]
-enum Plain {
-    Input(usize),
-    Target(usize),
-    /// Its cells are to be looked at.
-    None,
+impl<'a> Deref for Reader<'a> {
+    type Target = Plan<'a>;
+
+    fn deref(&self) -> &Plan<'a> {
+        self.plan
+    }
 }
 
 impl<'a> Reader<'a> {
-    fn new(schema: &'a Schema, table: &'a Table, roles: &'a [Role<'a>]) -> Self {
-        // A number may be a word for a missing value.
-        let all_numbers = table.reading().missing_values.is_none();
-        let plain = |role: &Role<'_>| match role {
-            Role::Number { inputs, form, .. } if all_numbers && form.is_default() => Plain::Input(inputs.start),
-            Role::Value { target, form } if all_numbers && form.is_default() => Plain::Target(*target),
-            _ => Plain::None,
-        };
-        let plain = roles.iter().map(plain).collect();
-        let strangers = roles.iter().map(|_| Strangers::default()).collect();
-        Reader { schema, table, roles, strangers, plain, recent: Recent::of(roles.len()) }
+    /// Makes a reader of a piece: the codes of another one are others.
+    fn new(plan: &'a Plan<'a>) -> Self {
+        let strangers = plan.roles.iter().map(|_| Strangers::default()).collect();
+        Reader { plan, strangers, recent: Recent::of(plan.roles.len()), values: vec![Vec::new(); plan.roles.len()] }
     }
 
     /// Reads a row, whose codes are [`NONE`] before.
     fn read_row(&mut self, row: usize, to: &mut Row<'_>) -> Result<()> {
-        let mut walk = self.table.walk(row);
-        for column in 0..self.plain.len() {
-            let plain = self.plain[column];
-            let cell = if let Plain::None = plain { walk.next_without_number() } else { walk.next() };
+        let plan = self.plan;
+        let (mut walk, mut next) = (plan.table.walk(row), 0);
+        for &column in plan.begin(row, to) {
+            let code = plan.code(row, column);
+            if plan.has_number(column, to) || self.read_code(column, code, to) {
+                continue;
+            }
+            walk.skip(column - next);
+            next = column + 1;
+            let plain = plan.plain[column];
+            let cell = if let Place::None = plain { walk.next_without_number() } else { walk.next() };
             match (single(cell.number), plain) {
-                (Some(number), Plain::Input(input)) => to.x[input] = number,
-                (Some(number), Plain::Target(target)) => to.y[target] = number,
-                (_, Plain::None) if self.read_known(column, &cell, to) => {}
+                (Some(number), Place::Input(input)) => to.x[input] = number,
+                (Some(number), Place::Target(target)) => to.y[target] = number,
+                (_, Place::None) if self.read_known(column, &cell, to) => {}
                 _ => self.read_cell((row, column), &cell, to)?,
+            }
+            if code > 0 {
+                self.learn(column, code, to);
             }
         }
         Ok(())
     }
 
+    /// Remembers what a cell of a code became, unless a note counts such cells.
+    fn learn(&mut self, column: usize, code: usize, to: &Row<'_>) {
+        let value = match self.plan.roles[column] {
+            _ if self.strangers[column].count > 0 => return,
+            Role::Category { code, .. } => to.codes[code],
+            Role::Class { target, .. } | Role::Value { target, .. } => to.y[target].to_bits(),
+            _ => return,
+        };
+        let values = &mut self.values[column];
+        values.resize(values.len().max(code + 1), NONE);
+        values[code] = value;
+    }
+
+    /// Reads a cell that has a code. Returns whether it is known.
+    #[inline]
+    fn read_code(&self, column: usize, code: usize, to: &mut Row<'_>) -> bool {
+        let Some(&value) = self.values[column].get(code).filter(|value| **value != NONE) else { return false };
+        match self.plan.roles[column] {
+            Role::Category { code, .. } => to.codes[code] = value,
+            Role::Class { target, .. } | Role::Value { target, .. } => to.y[target] = f32::from_bits(value),
+            _ => return false,
+        }
+        true
+    }
+
     /// Reads a cell of categories or classes whose text occurred a moment ago. Returns whether it is one.
     fn read_known(&mut self, column: usize, cell: &Written<'a>, to: &mut Row<'_>) -> bool {
-        let role = &self.roles[column];
+        let role = &self.plan.roles[column];
         let (Role::Category { .. } | Role::Class { .. }) = role else { return false };
         let Some(index) = *self.recent[column].found(cell.key()) else { return false };
         match role {
@@ -253,7 +288,7 @@ impl<'a> Reader<'a> {
     /// Reads a cell.
     #[inline(never)]
     fn read_cell(&mut self, at: (usize, usize), written: &Written<'a>, to: &mut Row<'_>) -> Result<()> {
-        let (table, roles, (row, column)) = (self.table, self.roles, at);
+        let (Plan { table, roles, .. }, (row, column)) = (self.plan, at);
         let cell = &written.text();
         let Row { x, codes, y } = to;
         match &roles[column] {

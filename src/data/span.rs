@@ -247,6 +247,7 @@ fn eight_digits(digits: u64) -> u64 {
 }
 
 /// Returns the number that a text is, if it is a plain one, about as exact as that of a [`Span`].
+#[inline(never)]
 pub(super) fn short(text: &str) -> Option<f64> {
     let span = Span::read(text.as_bytes(), 0, b'\n');
     (span.end == text.len() && !span.number.is_nan()).then_some(span.number)

@@ -2,9 +2,11 @@
 
 use std::borrow::Cow;
 use std::collections::BTreeSet;
-use std::ops::Range;
+use std::sync::Mutex;
 
 use super::cell::Cell;
+use super::cells::Piece;
+use super::kept::{Kept, Place};
 use super::memory::too_large;
 use super::number::{Notation, NumberForm, is_numeric};
 use super::pass::{CellText, Seen, Written};
@@ -13,7 +15,7 @@ use super::table::Table;
 use super::time::{ORDERS, TimeForm, TimeNotation, is_time, is_time_in};
 use crate::base::error::Result;
 use crate::base::memory::Growth;
-use crate::base::parallel::{cut, in_order};
+use crate::base::parallel::{in_order, lock};
 use crate::base::text::quoted;
 
 /// The different cells of a column, trimmed, in alphabetical order.
@@ -22,12 +24,14 @@ pub(super) type Texts<'a> = BTreeSet<Cow<'a, str>>;
 /// A column of numbers with more different cells than this is not one of classes, however its numbers are written.
 pub(super) const MOST_MEASURED: usize = 1000;
 
-/// The kinds of cells that are no numbers.
+/// The kinds of cells that are no numbers, and the numbers that look like codes or do not.
 const MISSING: usize = 0;
 const INFINITE: usize = 1;
 const SIGN: usize = 2;
 const TEXT: usize = 3;
-const KINDS: usize = 4;
+const NUMBER: usize = 4;
+const CODE: usize = 5;
+const KINDS: usize = 6;
 
 /// So many different texts of a column are remembered in a piece of the table: at most one for every
 /// `ROWS_FOR_ONE` rows, or they could take more memory than the cells.
@@ -53,6 +57,8 @@ pub(super) struct Summary {
     seen: Vec<Seen>,
     /// The most that there may be in this piece of the table.
     most: usize,
+    /// Whether numbers are among them: so far, every cell is.
+    sees_all: bool,
 }
 
 impl Summary {
@@ -92,15 +98,28 @@ impl Summary {
         }
     }
 
-    /// Notes a cell that may be no number.
-    fn see_text<'a>(&mut self, table: &Table, at: (usize, usize), cell: &Written<'a>, recent: &mut Recent<'a>) {
+    /// Notes a cell that may be no number. Returns its index among those that were seen, counted from 1, or 0.
+    fn see_text<'a>(
+        &mut self,
+        table: &Table,
+        at: (usize, usize),
+        cell: &Written<'a>,
+        recent: &mut Recent<'a>,
+    ) -> usize {
         let found = recent.found(cell.key());
         let index = match *found {
             Some(index) => index,
             None => {
                 let text = &cell.text();
                 let kind = match table.content(at.1, text) {
-                    Cell::Number(number) => return self.see(number, is_code(text)),
+                    Cell::Number(number) if self.sees_all => {
+                        self.see(number, false);
+                        if is_code(text) { CODE } else { NUMBER }
+                    }
+                    Cell::Number(number) => {
+                        self.see(number, is_code(text));
+                        return 0;
+                    }
                     Cell::Missing => MISSING,
                     Cell::Infinite => INFINITE,
                     Cell::Text if table.reading().is_missing_number(text.trim()) => SIGN,
@@ -108,7 +127,7 @@ impl Summary {
                 };
                 if self.seen.len() == self.most {
                     self.count_seen();
-                    (self.seen, self.most) = (Vec::new(), 0);
+                    (self.seen, self.most, self.sees_all) = (Vec::new(), 0, false);
                 } else {
                     self.seen.push(Seen { row: at.0, place: cell.place(), kind, count: 0 });
                 }
@@ -116,8 +135,14 @@ impl Summary {
             }
         };
         match self.seen.get_mut((index / KINDS).wrapping_sub(1)) {
-            Some(seen) => seen.count += 1,
-            None => self.count(index % KINDS, at.0, 1),
+            Some(seen) => {
+                seen.count += 1;
+                index / KINDS
+            }
+            None => {
+                self.count(index % KINDS, at.0, 1);
+                0
+            }
         }
     }
 
@@ -127,6 +152,8 @@ impl Summary {
             MISSING => (&mut self.missing, &mut self.first_missing),
             INFINITE => (&mut self.texts, &mut self.first_infinite),
             SIGN => return self.signs += cells,
+            CODE => return self.codes += cells,
+            NUMBER => return,
             _ => (&mut self.texts, &mut self.first_text),
         };
         *count += cells;
@@ -160,6 +187,7 @@ const EMPTY: Summary = Summary {
     high: f64::NEG_INFINITY,
     seen: Vec::new(),
     most: 0,
+    sees_all: false,
 };
 
 /// Returns a summary of no cells for each column of a table.
@@ -168,13 +196,15 @@ fn empty(table: &Table, most: usize) -> Vec<Summary> {
     (0..table.columns()).map(|_| Summary { most, ..EMPTY }).collect()
 }
 
-/// Counts the cells of every column that is not ignored.
-pub(super) fn summaries(table: &Table) -> Vec<Summary> {
+/// Counts the cells of every column that is not ignored, and keeps those for which there is room.
+pub(super) fn summaries(table: &Table, kept: &mut Kept) -> Vec<Summary> {
     let ignored: Vec<bool> = (0..table.columns()).map(|column| table.ignores(column)).collect();
-    let (rows, pieces) = (table.rows(), table.pieces());
-    let rows_of = |piece| cut(rows, pieces, piece)..cut(rows, pieces, piece + 1);
+    let Kept { cells, places, pieces, are_digits, .. } = kept;
+    let pieces: Vec<Mutex<Piece<'_>>> = cells.pieces(*pieces).into_iter().map(Mutex::new).collect();
     let mut summaries = empty(table, 0);
-    for piece in in_order(pieces, |piece| summaries_of(table, &ignored, rows_of(piece))) {
+    for piece in in_order(pieces.len(), |piece| {
+        summaries_of((table, &ignored), (places, *are_digits), &mut lock(&pieces[piece]))
+    }) {
         summaries.iter_mut().zip(piece).for_each(|(summary, below)| summary.append(below));
     }
     for (column, summary) in summaries.iter_mut().enumerate() {
@@ -192,20 +222,44 @@ fn seen(summaries: &[Summary]) -> Vec<&[Seen]> {
     summaries.iter().map(|summary| summary.seen.as_slice()).collect()
 }
 
-/// Counts the cells of some rows, but for the numbers.
-fn summaries_of(table: &Table, ignored: &[bool], rows: Range<usize>) -> Vec<Summary> {
-    let mut summaries = empty(table, (rows.len() / ROWS_FOR_ONE).min(MOST_SEEN));
+/// Counts the cells of some rows, but for the numbers, and keeps those that have a place.
+fn summaries_of(
+    (table, ignored): (&Table, &[bool]),
+    (places, are_digits): (&[Place], bool),
+    piece: &mut Piece<'_>,
+) -> Vec<Summary> {
+    let mut summaries = empty(table, (piece.rows.len() / ROWS_FOR_ONE).min(MOST_SEEN));
+    summaries.iter_mut().zip(places).for_each(|(of, place)| of.sees_all = of.most > 0 && place.code().is_some());
     let mut recent = Recent::of(table.columns());
     // A number may be a word for a missing value.
     let all_numbers = table.reading().missing_values.is_none();
-    for row in rows {
-        let mut walk = table.walk(row);
+    for row in piece.rows.clone() {
+        let (mut walk, mut to) = (table.walk(row), piece.row_mut(row));
         for (column, summary) in summaries.iter_mut().enumerate() {
-            let cell = walk.next();
-            if all_numbers && summary.can_take(cell.number, cell.is_exact()) {
-                summary.see(cell.number, cell.starts_with_zero());
-            } else if !ignored[column] {
-                summary.see_text(table, (row, column), &cell, &mut recent[column]);
+            if are_digits
+                && let Place::Input(input) = places[column]
+                && let Some(digit) = walk.next_digit()
+            {
+                to.x[input] = digit.into();
+                summary.see(digit.into(), false);
+                continue;
+            }
+            let cell = if summary.sees_all {
+                walk.next_without_number()
+            } else {
+                let cell = walk.next();
+                places[column].keep(cell.number, &mut to);
+                if all_numbers && summary.can_take(cell.number, cell.is_exact()) {
+                    summary.see(cell.number, cell.starts_with_zero());
+                    continue;
+                }
+                cell
+            };
+            if !ignored[column] {
+                let seen = summary.see_text(table, (row, column), &cell, &mut recent[column]);
+                if let Some(code) = places[column].code() {
+                    to.codes[code] = seen as u32;
+                }
             }
         }
     }

@@ -37,7 +37,8 @@ impl Aligned {
         if padded > self.padded.capacity().saturating_sub(self.start) || !self.is_aligned() {
             // The old memory is given back before the new is taken.
             *self = Aligned::default();
-            self.padded = Vec::with_capacity(padded.saturating_add(LINE));
+            // Pages of zeros come from the system when they are first used, by the thread that uses them.
+            self.padded = vec![value; padded.saturating_add(LINE)];
             self.start = self.padded.as_ptr().align_offset(LINE * size_of::<f32>()).min(LINE);
         }
         self.padded.resize(self.start + padded, value);
