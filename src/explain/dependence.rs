@@ -8,7 +8,6 @@ use super::rows::{predict, sample};
 use crate::base::error::{Error, Result};
 use crate::base::rng::{Rng, purpose};
 use crate::base::sort::order;
-use crate::base::text::{listed, quoted};
 use crate::data::{Column, ColumnKind, Features};
 use crate::linalg::matrix::Matrix;
 use crate::model::Model;
@@ -66,9 +65,7 @@ impl Model {
     ) -> Result<PartialDependence> {
         let schema = self.schema();
         let Some(index) = schema.columns().iter().position(|known| known.name == column) else {
-            let names: Vec<&str> = schema.columns().iter().map(|column| column.name.as_str()).collect();
-            let message = format!("the model has no column {}; it has {}", quoted(column), listed(&names));
-            return Err(Error::Mismatch(message));
+            return Err(self.unknown_column(column));
         };
         if points < 2 {
             return Err(Error::Setting("points: expected at least 2".into()));
@@ -92,18 +89,15 @@ impl Model {
             let sums = sums[i / rows.len() * outputs..].iter_mut();
             sums.zip(row).for_each(|(sum, x)| *sum += f64::from(*x));
         })?;
-        let mean = |(output, sum): (usize, &f64)| sum / rows.len() as f64 + output_origin(schema, output);
-        let point = |(cell, sums): (&&[f32], &[f64])| GridPoint {
-            cell: text(column, cell),
-            value: value(column, cell),
-            means: sums.iter().enumerate().map(mean).collect(),
-        };
-        Ok(PartialDependence {
-            name: column.name.clone(),
-            outputs: output_names(schema, outputs),
-            rows: rows.len(),
-            points: grid.iter().zip(sums.chunks(outputs)).map(point).collect(),
-        })
+        let mut points = Vec::with_capacity(grid.len());
+        for (cell, sums) in grid.iter().zip(sums.chunks_mut(outputs)) {
+            for (output, sum) in sums.iter_mut().enumerate() {
+                *sum = *sum / rows.len() as f64 + output_origin(schema, output);
+            }
+            points.push(GridPoint { cell: text(column, cell), value: value(column, cell), means: sums.to_vec() });
+        }
+        let outputs = output_names(schema, outputs);
+        Ok(PartialDependence { name: column.name.clone(), outputs, rows: rows.len(), points })
     }
 }
 
@@ -142,36 +136,47 @@ fn representatives<'x>(column: &Column, rows: usize, points: usize, inputs: &dyn
 
 impl PartialDependence {
     /// Returns the mean predictions as a table that fits a terminal of `width` columns, at least 40: a line for each
-    /// cell, and as many outputs as fit, those that change most.
+    /// cell, and as many outputs as fit: if not all do, those that change most, in this order.
     pub fn report(&self, width: usize) -> String {
-        let columns: Vec<(f64, Vec<String>)> = (0..self.outputs.len()).map(|output| self.column(output)).collect();
-        let longest = columns.iter().flat_map(|(_, texts)| texts).map(String::len).max().unwrap_or(0);
+        let (mut columns, mut longest) = (Vec::with_capacity(self.outputs.len()), 8);
+        for output in 0..self.outputs.len() {
+            columns.push(self.column(output));
+            longest = columns[output].1.iter().map(String::len).fold(longest, usize::max);
+        }
         let room = width.max(NARROWEST).saturating_sub(13);
-        let mut shown = order(columns.len(), &|a, b| columns[b].0.total_cmp(&columns[a].0));
-        shown.truncate((room / (longest + 1).max(9)).max(1));
-        // In the order of the outputs.
-        let shown: Vec<usize> = (0..columns.len()).filter(|output| shown.contains(output)).collect();
-        let name = |output: &usize| short(&self.outputs[*output], (room / shown.len().max(1)).min(21) - 1);
+        let shown = (room / (longest + 1)).clamp(1, columns.len());
+        // All outputs are in their order.
+        let by_span = |a: usize, b: usize| columns[b].0.total_cmp(&columns[a].0);
+        let ranked = order(columns.len(), &|a, b| if shown < columns.len() { by_span(a, b) } else { a.cmp(&b) });
 
         let mut table = Table::new(width, 1);
-        table.line([self.name.clone()].into_iter().chain(shown.iter().map(name)).collect(), 0.0);
-        for (i, point) in self.points.iter().enumerate() {
-            let means = shown.iter().map(|&output| columns[output].1[i].clone());
-            table.line([point.cell.clone()].into_iter().chain(means).collect(), 0.0);
+        for line in 0..=self.points.len() {
+            let point = line.checked_sub(1);
+            let mut cells = vec![point.map_or(&self.name, |point| &self.points[point].cell).clone()];
+            for &output in &ranked[..shown] {
+                cells.push(match point {
+                    Some(point) => columns[output].1[point].clone(),
+                    None => short(&self.outputs[output], (room / shown).min(21) - 1),
+                });
+            }
+            table.line(cells, 0.0);
         }
         let mut table = table.draw();
-        if shown.len() < self.outputs.len() {
-            table += &format!("{} of {} outputs\n", shown.len(), self.outputs.len());
+        if shown < columns.len() {
+            table += &format!("{shown} of {} outputs\n", columns.len());
         }
         table
     }
 
     /// Returns the range of an output, and its means as texts.
     fn column(&self, output: usize) -> (f64, Vec<String>) {
-        let means = || self.points.iter().map(|point| point.means[output]);
-        let (low, high) = means().fold((f64::INFINITY, f64::NEG_INFINITY), |(low, high), x| (low.min(x), high.max(x)));
+        let (mut low, mut high) = (f64::INFINITY, f64::NEG_INFINITY);
+        for point in &self.points {
+            (low, high) = (low.min(point.means[output]), high.max(point.means[output]));
+        }
         let largest = low.abs().max(high.abs());
-        (high - low, means().map(|mean| aligned(mean, largest, digits(largest, high - low))).collect())
+        let digits = digits(largest, high - low);
+        (high - low, self.points.iter().map(|point| aligned(point.means[output], largest, digits)).collect())
     }
 }
 

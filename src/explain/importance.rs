@@ -1,6 +1,7 @@
 //! Permutation importance (Breiman, 2001; Fisher, Rudin, Dominici, 2019).
 
 use std::fmt;
+use std::ops::Range;
 
 use super::layout::{NARROWEST, Table, aligned};
 use super::rows::{predict, sample};
@@ -10,6 +11,7 @@ use crate::base::sort::order;
 use crate::data::{Dataset, Rows};
 use crate::linalg::matrix::Matrix;
 use crate::model::Model;
+use crate::model::metrics::Evaluation;
 
 /// The most rows that are used, and the fewest if there are very many columns.
 const MOST_ROWS: usize = 10_000;
@@ -71,24 +73,15 @@ impl Model {
         let mut rng = Rng::stream(seed, purpose::EXPLAIN);
         let rows = sample(data.len(), most.clamp(FEWEST_ROWS, MOST_ROWS), &mut rng)?;
         let data = data.select(&rows);
-        let baseline = self.evaluate(&data)?;
+        let mut order: Vec<usize> = (0..rows.len()).collect();
+        let baseline = evaluate(self, &data, 0..0, &order)?;
         let score = baseline.value();
-        let mut permutation: Vec<usize> = (0..rows.len()).collect();
         let mut found = Vec::with_capacity(columns.len());
         for (column, inputs) in columns.iter().zip(self.schema().inputs()) {
             let (mut mean, mut squares) = (0.0, 0.0);
             for repeat in 1..=repeats {
-                rng.shuffle(&mut permutation);
-                let mut other = vec![0.0; self.schema().width()];
-                let mut outputs = Vec::with_capacity(rows.len() * self.network().outputs());
-                let mut compose = |row: usize, x: &mut [f32]| {
-                    data.features().read_row(row, x);
-                    data.features().read_row(permutation[row], &mut other);
-                    x[inputs.clone()].copy_from_slice(&other[inputs.clone()]);
-                };
-                predict(self, rows.len(), &mut compose, &mut |_, row| outputs.extend_from_slice(row))?;
-                let outputs = Matrix::from_vec(rows.len(), self.network().outputs(), outputs);
-                let fall = score - self.network().evaluate_outputs(&outputs, &data)?.value();
+                rng.shuffle(&mut order);
+                let fall = score - evaluate(self, &data, inputs.clone(), &order)?.value();
                 // The mean and the sum of squares, one after the other (Welford, 1962).
                 let difference = fall - mean;
                 mean += difference / repeat as f64;
@@ -99,6 +92,19 @@ impl Model {
         }
         Ok(Importance { metric: baseline.metric(), score, rows: rows.len(), repeats, columns: found })
     }
+}
+
+/// Returns the metrics on data, each of whose rows takes some inputs from another row: from these, in their order.
+fn evaluate(model: &Model, data: &Dataset, inputs: Range<usize>, others: &[usize]) -> Result<Evaluation> {
+    let (features, width) = (data.features(), model.network().outputs());
+    let (mut other, mut outputs) = (vec![0.0; features.columns()], Matrix::zeros(data.len(), width));
+    let mut compose = |row: usize, x: &mut [f32]| {
+        features.read_row(row, x);
+        features.read_row(others[row], &mut other);
+        x[inputs.clone()].copy_from_slice(&other[inputs.clone()]);
+    };
+    predict(model, data.len(), &mut compose, &mut |row, found| outputs.row_mut(row).copy_from_slice(found))?;
+    model.network().evaluate_outputs(&outputs, data)
 }
 
 impl Importance {

@@ -1,5 +1,7 @@
 //! Tables of figures with bars, for a terminal that may be a phone's.
 
+use std::fmt::Write;
+
 use crate::base::text::{printable, significant};
 
 /// The width of a phone's terminal, which every table can fit.
@@ -31,32 +33,37 @@ impl Table {
     /// Returns the lines. Bars have light characters for negative numbers.
     pub fn draw(mut self) -> String {
         let columns = self.lines.first().map_or(0, |(cells, _)| cells.len());
-        let longest = |lines: &[(Vec<String>, f64)], column: usize| {
-            lines.iter().map(|(cells, _)| cells[column].chars().count()).max().unwrap_or(0)
-        };
-        let most = self.lines.iter().fold(0.0, |most: f64, (_, bar)| most.max(bar.abs()));
+        let mut widths = vec![0; columns];
+        let mut most: f64 = 0.0;
+        for (cells, bar) in &self.lines {
+            most = most.max(bar.abs());
+            widths.iter_mut().zip(cells).for_each(|(width, cell)| *width = (*width).max(cell.chars().count()));
+        }
         let bars = if most > 0.0 { 5 } else { 0 };
-        let figures: usize = (self.texts..columns).map(|column| longest(&self.lines, column) + 1).sum();
-        let mut room = self.width.saturating_sub(figures + bars);
-        for column in 0..self.texts {
+        let mut room =
+            self.width.saturating_sub(bars + widths[self.texts..].iter().map(|width| width + 1).sum::<usize>());
+        for (column, width) in widths[..self.texts].iter_mut().enumerate() {
             let most = (room / (self.texts - column)).saturating_sub(1).clamp(1, LONGEST);
-            self.lines.iter_mut().for_each(|(cells, _)| cells[column] = short(&cells[column], most));
-            room = room.saturating_sub(longest(&self.lines, column) + 1);
+            *width = most.min(*width);
+            room = room.saturating_sub(*width + 1);
         }
         let room = (room + bars).min(LONGEST_BAR);
-        let widths: Vec<usize> = (0..columns).map(|column| longest(&self.lines, column)).collect();
         let mut text = String::new();
-        for (cells, bar) in &self.lines {
-            let mut line = String::new();
-            for (column, cell) in cells.iter().enumerate() {
-                let blanks = " ".repeat(widths[column] - cell.chars().count());
-                let [before, after] = if column < self.texts { ["", &blanks] } else { [&*blanks, ""] };
-                line = line + before + cell + after + " ";
+        for (cells, bar) in &mut self.lines {
+            for (column, (cell, &width)) in cells.iter_mut().zip(&widths).enumerate() {
+                if column < self.texts {
+                    *cell = short(cell, width);
+                }
+                let _ = match column < self.texts {
+                    true => write!(text, "{cell:width$} "),
+                    false => write!(text, "{cell:>width$} "),
+                };
             }
             // NaN and a division by zero make no bar.
             let length = (bar.abs() / most * room as f64).round() as usize;
-            line += &if *bar < 0.0 { "░" } else { "█" }.repeat(length.min(room));
-            text = text + line.trim_end() + "\n";
+            (0..length.min(room)).for_each(|_| text.push(if *bar < 0.0 { '░' } else { '█' }));
+            text.truncate(text.trim_end().len());
+            text.push('\n');
         }
         text
     }
@@ -64,11 +71,14 @@ impl Table {
 
 /// Returns a name in at most `width` characters, none of which moves the cursor.
 pub(super) fn short(name: &str, width: usize) -> String {
-    let name = printable(name);
-    match name.chars().count() > width {
-        true => name.chars().take(width - 1).chain(['…']).collect(),
-        false => name,
+    let mut name = printable(name);
+    if name.chars().count() > width
+        && let Some((end, _)) = name.char_indices().nth(width - 1)
+    {
+        name.truncate(end);
+        name.push('…');
     }
+    name
 }
 
 /// Returns a number with the decimals that `largest` has in this many significant digits, so that the numbers of a column

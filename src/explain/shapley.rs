@@ -26,7 +26,7 @@ use crate::base::error::Result;
 use crate::base::rng::{Rng, purpose};
 use crate::base::sort::order;
 use crate::base::text::{counted, significant};
-use crate::data::{Column, Features};
+use crate::data::Features;
 use crate::linalg::matrix::Matrix;
 use crate::model::Model;
 
@@ -93,25 +93,22 @@ impl Model {
         background.gather(&rows, &mut others);
         let (players, outputs) = (schema.inputs().collect(), self.network().outputs());
         let game = Game { model: self, row, background: others, players, outputs };
-        let found = if game.players.len() <= EXACT { game.exact()? } else { game.sampled(&mut rng)? };
-
-        let contribution = |(i, column): (usize, &Column)| Contribution {
-            name: column.name.clone(),
-            cell: text(column, &row[game.players[i].clone()]),
-            values: found.values[i * outputs..][..outputs].to_vec(),
-            errors: found.variances[i * outputs..][..outputs].iter().map(|variance| variance.sqrt()).collect(),
-        };
-        let moved = |values: &[f64]| {
-            let values = values.iter().enumerate();
-            values.map(|(output, value)| value + output_origin(schema, output)).collect()
-        };
-        Ok(Shapley {
-            outputs: output_names(schema, outputs),
-            base: moved(&found.base),
-            prediction: moved(&found.prediction),
-            background: rows.len(),
-            columns: schema.columns().iter().enumerate().map(contribution).collect(),
-        })
+        let mut found = if game.players.len() <= EXACT { game.exact()? } else { game.sampled(&mut rng)? };
+        for output in 0..outputs {
+            let origin = output_origin(schema, output);
+            found.base[output] += origin;
+            found.prediction[output] += origin;
+        }
+        let mut columns = Vec::with_capacity(game.players.len());
+        for ((column, inputs), i) in schema.columns().iter().zip(&game.players).zip(0..) {
+            let values = found.values[i * outputs..][..outputs].to_vec();
+            let mut errors = found.variances[i * outputs..][..outputs].to_vec();
+            errors.iter_mut().for_each(|variance| *variance = variance.sqrt());
+            let cell = text(column, &row[inputs.clone()]);
+            columns.push(Contribution { name: column.name.clone(), cell, values, errors });
+        }
+        let Values { base, prediction, .. } = found;
+        Ok(Shapley { outputs: output_names(schema, outputs), base, prediction, background: rows.len(), columns })
     }
 }
 

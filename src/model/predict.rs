@@ -156,9 +156,7 @@ impl Model {
         }
         let is_known = |name: &str| schema.columns().iter().any(|column| column.name == name);
         if let Some((name, _)) = cells.iter().find(|(name, _)| !is_known(name.as_ref())) {
-            let names: Vec<&str> = schema.columns().iter().map(|column| column.name.as_str()).collect();
-            let message = format!("the model has no column {}; it has {}", quoted(name.as_ref()), listed(&names));
-            return Err(Error::Mismatch(message));
+            return Err(self.unknown_column(name.as_ref()));
         }
         let x = schema.features_in_order(&row)?;
         let mut outputs = self.predict(&x).into_vec();
@@ -166,6 +164,12 @@ impl Model {
             *value = (form.origin + f64::from(*value)) as f32;
         }
         Ok(outputs)
+    }
+
+    /// Returns the error for a column that the model does not take.
+    pub(crate) fn unknown_column(&self, name: &str) -> Error {
+        let names: Vec<&str> = self.schema().columns().iter().map(|column| column.name.as_str()).collect();
+        Error::Mismatch(format!("the model has no column {}; it has {}", quoted(name), listed(&names)))
     }
 
     /// Returns a predictor, which predicts one row at a time without allocation and never panics.

@@ -64,7 +64,7 @@ pub fn run(arguments: &Arguments, out: &mut dyn Write) -> Result<(), Failure> {
         let found = model.shapley(&x, &features, seed)?;
         return match arguments.has(JSON.name) {
             true => Ok(writeln!(out, "{}", shapley_json(row, &found))?),
-            false => write_shapley(row, &model, &found, (top, out)),
+            false => Ok(out.write_all(shapley_text(row, &model, &found, top).as_bytes())?),
         };
     }
     let (data, dropped) =
@@ -102,22 +102,21 @@ pub fn run(arguments: &Arguments, out: &mut dyn Write) -> Result<(), Failure> {
         metric => metric,
     };
     let drawn = if importance.rows < data.len() { format!("{} of ", importance.rows) } else { String::new() };
-    write!(
-        out,
-        "{}",
-        wrap(&format!("{drawn}{}: {metric} {:.4}", counted(data.len(), "example"), importance.score), 0)
-    )?;
+    let examples = counted(data.len(), "example");
+    let mut text = wrap(&format!("{drawn}{examples}: {metric} {:.4}", importance.score), 0) + "\n";
     let shuffled = counted(repeats, "time");
-    write!(out, "\n{}", wrap(&format!("Fall of the {metric} if a column is shuffled ({shuffled}):"), 0))?;
-    write!(out, "{}", importance.report(width(), top))?;
+    text += &wrap(&format!("Fall of the {metric} if a column is shuffled ({shuffled}):"), 0);
+    text += &importance.report(width(), top);
     if ranked.len() > top {
-        writeln!(out, "{}", counted(ranked.len() - top, "other"))?;
+        text += &format!("{}\n", counted(ranked.len() - top, "other"));
     }
-    write!(out, "\n{}", wrap("Mean prediction if all rows have this cell:", 0))?;
-    for (i, found) in dependences.iter().enumerate() {
-        write!(out, "{}{}", if i > 0 { "\n" } else { "" }, found.report(width()))?;
+    text += "\n";
+    text += &wrap("Mean prediction if all rows have this cell:", 0);
+    for found in &dependences {
+        text += &found.report(width());
+        text += "\n";
     }
-    Ok(())
+    Ok(writeln!(out, "{}", text.trim_end())?)
 }
 
 /// Reads the rows of the data, labeled or not.
@@ -148,25 +147,23 @@ fn without_labels(arguments: &Arguments, model: &Model, failure: Failure) -> Fai
     }
 }
 
-/// Writes the values for the predicted class or for every label or target.
-fn write_shapley(
-    row: usize,
-    model: &Model,
-    found: &Shapley,
-    (top, out): (usize, &mut dyn Write),
-) -> Result<(), Failure> {
-    let mut outputs: Vec<usize> = (0..found.outputs.len()).collect();
-    if let TargetSchema::Classes { .. } = model.schema().target() {
-        let likeliest = |a: &usize, b: &usize| found.prediction[*a].total_cmp(&found.prediction[*b]);
-        outputs = outputs.into_iter().max_by(likeliest).into_iter().collect();
+/// Returns the values for the predicted class or for every label or target.
+fn shapley_text(row: usize, model: &Model, found: &Shapley, top: usize) -> String {
+    let mut text = wrap(&format!("Row {row}, from the mean of {}:", counted(found.background, "row")), 0);
+    let largest = found.prediction.iter().fold(f64::NEG_INFINITY, |largest, x| largest.max(*x));
+    let (of_one, noun) = match model.schema().target() {
+        TargetSchema::Classes { .. } => (true, "probability of "),
+        TargetSchema::Labels { .. } => (false, "probability of "),
+        TargetSchema::Values { .. } => (false, ""),
+    };
+    for (output, name) in found.outputs.iter().enumerate() {
+        if !of_one || found.prediction[output] == largest {
+            text += "\n";
+            text += &wrap(&format!("{noun}{name}"), 0);
+            text += &found.report(output, width(), top);
+        }
     }
-    write!(out, "{}", wrap(&format!("Row {row}, from the mean of {}:", counted(found.background, "row")), 0))?;
-    for output in outputs {
-        let noun = if let TargetSchema::Values { .. } = model.schema().target() { "" } else { "probability of " };
-        write!(out, "\n{}", wrap(&format!("{noun}{}", found.outputs[output]), 0))?;
-        write!(out, "{}", found.report(output, width(), top))?;
-    }
-    Ok(())
+    text
 }
 
 /// Returns a number for each output, by its name.
