@@ -49,8 +49,8 @@ fn shapley_values_of_a_linear_model() {
     assert_eq!((found.background, &found.outputs), (40, &strings(&["y", "z"])));
     let means: Vec<f64> = (0..3).map(|column| mean(&x, column)).collect();
     for (column, weights) in [[2.0, 0.0], [-3.0, 0.5], [0.0, 0.0]].iter().enumerate() {
-        for output in 0..2 {
-            let expected = weights[output] * (f64::from(row[column]) - means[column]);
+        for (output, weight) in weights.iter().enumerate() {
+            let expected = weight * (f64::from(row[column]) - means[column]);
             close(found.columns[column].values[output], expected, 1e-5);
             assert_eq!(found.columns[column].errors[output], 0.0);
         }
@@ -62,16 +62,22 @@ fn shapley_values_of_a_linear_model() {
     assert_eq!((found.ranked(0)[0], found.ranked(1)[0]), (1, 1));
 }
 
-/// XOR of two bits as 1, 0: at (1, 1), over all four rows, the bits share nothing alone, and the third is not used.
+/// The product of the first two of so many columns, which are 1 or -1: XOR. The others are not used.
+fn product(columns: usize) -> Model {
+    // (|x + y| - |x - y|) / 2, with |z| = relu(z) + relu(-z).
+    let rows = [[1.0, -1.0, 1.0, -1.0], [1.0, -1.0, -1.0, 1.0]];
+    let inner = Matrix::from_fn(columns, 4, |column, unit| rows.get(column).map_or(0.0, |row| row[unit]));
+    let outer = Matrix::from_rows(&[[0.5], [0.5], [-0.5], [-0.5]]);
+    let dense = |weights: Matrix| Layer::Dense(Dense::new(weights.clone(), vec![0.0; weights.columns()]));
+    let layers = vec![dense(inner), Layer::Activation(Relu), dense(outer)];
+    let schema = Schema::numbers((0..columns).map(|column| format!("x{column}")), values(&["y"])).unwrap();
+    Model::new(Network::from_layers(columns, layers).unwrap(), Scaler::identity(columns), schema).unwrap()
+}
+
+/// At (1, 1), over all four rows, the two share what none adds alone, and the third is not used.
 #[test]
 fn shapley_values_of_an_interaction() {
-    // x·y of ±1 by relus: (|x + y| - |x - y|) / 2, with |z| = relu(z) + relu(-z).
-    let inner = Matrix::from_rows(&[[1.0, -1.0, 1.0, -1.0], [1.0, -1.0, -1.0, 1.0], [0.0; 4]]);
-    let outer = Matrix::from_rows(&[[0.5], [0.5], [-0.5], [-0.5]]);
-    let dense = |weights: &Matrix, width| Layer::Dense(Dense::new(weights.clone(), vec![0.0; width]));
-    let layers = vec![dense(&inner, 4), Layer::Activation(Relu), dense(&outer, 1)];
-    let schema = Schema::numbers(["p", "q", "r"], values(&["y"])).unwrap();
-    let model = Model::new(Network::from_layers(3, layers).unwrap(), Scaler::identity(3), schema).unwrap();
+    let model = product(3);
     let x = Matrix::from_rows(&[[1.0, 1.0, 3.0], [1.0, -1.0, 1.0], [-1.0, 1.0, 4.0], [-1.0, -1.0, 1.0]]);
     let found = model.shapley(&[1.0, 1.0, 9.0], &x.clone().into(), 0).unwrap();
     // v() = v(p) = v(q) = 0 and v(p, q) = 1: each adds a half.
@@ -80,7 +86,7 @@ fn shapley_values_of_an_interaction() {
     assert_eq!((found.base[0], found.prediction[0]), (0.0, 1.0));
 
     // The dependence on either is flat, though both are important: without p, half of the products are wrong.
-    let flat = model.partial_dependence(&x.clone().into(), "p", 5, 0).unwrap();
+    let flat = model.partial_dependence(&x.clone().into(), "x0", 5, 0).unwrap();
     assert_eq!(
         flat.points.iter().map(|point| (point.value, point.means[0])).collect::<Vec<_>>(),
         [(Some(-1.0), 0.0), (Some(1.0), 0.0)]
@@ -97,6 +103,16 @@ fn shapley_values_of_an_interaction() {
     }
     assert_eq!((importance.columns[2].mean, importance.columns[2].std), (0.0, 0.0));
     assert_eq!(importance.ranked()[2], 2);
+    // One repeat deviates from nothing.
+    assert!(model.importance(&data, 1, 0).unwrap().columns.iter().all(|column| column.std == 0.0));
+
+    // Of more columns, each pair of an order and its reverse splits the product evenly.
+    let x = Matrix::from_fn(4, 14, |row, column| if (row >> (column % 2)) & 1 == 1 { 1.0 } else { -1.0 });
+    let found = product(14).shapley(&[1.0; 14], &x.into(), 0).unwrap();
+    for (column, expected) in found.columns.iter().zip([0.5, 0.5].into_iter().chain([0.0; 12])) {
+        close(column.values[0], expected, 1e-9);
+        close(column.errors[0], 0.0, 1e-9);
+    }
 }
 
 #[test]
