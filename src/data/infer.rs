@@ -37,8 +37,9 @@
 use super::kept::Kept;
 use super::meaning::Inference;
 use super::missing::Missing;
+use super::origins::{Meaning, set_origins};
 use super::schema::{Column, ColumnKind, Schema, TargetSchema};
-use super::summary::{Meaning, Summary, different_texts, set_origins, summaries};
+use super::summary::{Summary, different_texts, summaries};
 use super::table::Table;
 use super::target::Target;
 use crate::base::error::{Error, Result};

@@ -24,6 +24,7 @@ mod meaning;
 mod memory;
 mod missing;
 mod number;
+mod origins;
 mod pass;
 mod plan;
 mod reader;

@@ -25,10 +25,7 @@ pub(super) struct Plan<'a> {
 
 impl<'a> Plan<'a> {
     /// Makes a plan, given what was kept and whether its numbers are in their places.
-    pub fn new(
-        (schema, table, roles): (&'a Schema, &'a Table, &'a [Role<'a>]),
-        (kept, is_in_place): (Kept, bool),
-    ) -> Plan<'a> {
+    pub fn new(schema: &'a Schema, table: &'a Table, roles: &'a [Role<'a>], kept: Kept, is_in_place: bool) -> Plan<'a> {
         // A number may be a word for a missing value.
         let all_numbers = table.reading().missing_values.is_none();
         let plain = |role: &Role<'_>| match role {

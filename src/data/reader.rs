@@ -71,7 +71,7 @@ impl Schema {
         check_memory(table, self, READ)?;
         let mut cells = Cells::new(self, table.rows(), 0);
         let (notes, failures) =
-            read_pieces(&mut cells, &Plan::new((self, table, &roles), (Kept::none(table), false)), false);
+            read_pieces(&mut cells, &Plan::new(self, table, &roles, Kept::none(table), false), false);
         Ok(ReadRows { features: cells.features(self), failures, notes })
     }
 
@@ -101,7 +101,7 @@ impl Schema {
         let outputs = if labeled { self.target().names().len() } else { 0 };
         let mut cells = Cells::new(self, table.rows(), outputs);
         let is_in_place = kept.move_to(&mut cells, roles);
-        let plan = Plan::new((self, table, roles), (kept, is_in_place));
+        let plan = Plan::new(self, table, roles, kept, is_in_place);
         let (notes, failures) = read_pieces(&mut cells, &plan, true);
         if let Some((_, error)) = failures.into_iter().next() {
             return Err(error);

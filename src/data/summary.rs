@@ -8,11 +8,11 @@ use super::cell::Cell;
 use super::cells::Piece;
 use super::kept::{Kept, Place};
 use super::memory::too_large;
-use super::number::{Notation, NumberForm, is_numeric};
+use super::number::{Notation, is_numeric};
 use super::pass::{CellText, Seen, Written};
 use super::recent::Recent;
 use super::table::Table;
-use super::time::{ORDERS, TimeForm, TimeNotation, is_time, is_time_in};
+use super::time::{ORDERS, TimeNotation, is_time, is_time_in};
 use crate::base::error::Result;
 use crate::base::memory::Growth;
 use crate::base::parallel::{in_order, lock};
@@ -202,9 +202,8 @@ pub(super) fn summaries(table: &Table, kept: &mut Kept) -> Vec<Summary> {
     let Kept { cells, places, pieces, are_digits, .. } = kept;
     let pieces: Vec<Mutex<Piece<'_>>> = cells.pieces(*pieces).into_iter().map(Mutex::new).collect();
     let mut summaries = empty(table, 0);
-    for piece in in_order(pieces.len(), |piece| {
-        summaries_of((table, &ignored), (places, *are_digits), &mut lock(&pieces[piece]))
-    }) {
+    let of_piece = |piece| summaries_of(table, &ignored, places, *are_digits, &mut lock(&pieces[piece]));
+    for piece in in_order(pieces.len(), of_piece) {
         summaries.iter_mut().zip(piece).for_each(|(summary, below)| summary.append(below));
     }
     for (column, summary) in summaries.iter_mut().enumerate() {
@@ -224,8 +223,10 @@ fn seen(summaries: &[Summary]) -> Vec<&[Seen]> {
 
 /// Counts the cells of some rows, but for the numbers, and keeps those that have a place.
 fn summaries_of(
-    (table, ignored): (&Table, &[bool]),
-    (places, are_digits): (&[Place], bool),
+    table: &Table,
+    ignored: &[bool],
+    places: &[Place],
+    are_digits: bool,
     piece: &mut Piece<'_>,
 ) -> Vec<Summary> {
     let mut summaries = empty(table, (piece.rows.len() / ROWS_FOR_ONE).min(MOST_SEEN));
@@ -298,52 +299,6 @@ pub(super) fn notations(table: &Table, wanted: &[bool]) -> Vec<Option<(Notation,
         !(numbers.has_failed() && times.has_failed())
     });
     notations.into_iter().zip(wanted).map(|((notation, _), &wanted)| wanted.then_some(notation)).collect()
-}
-
-/// The meaning of a column's cells.
-#[derive(Clone, Debug)]
-pub(super) enum Meaning {
-    Number(NumberForm),
-    Time(TimeForm),
-    Text,
-}
-
-/// Sets the origin of every column whose numbers lie close together and far from zero, and of all dates: what is left
-/// when it is subtracted fits in single precision.
-pub(super) fn set_origins(table: &Table, summaries: &[Summary], meanings: &mut [Meaning]) {
-    /// Single precision has 24 bits; a column with this ratio of its size to its range has 17 left.
-    const FAR: f64 = 128.0;
-    let is_read = |meaning: &Meaning| match meaning {
-        Meaning::Number(form) => !form.is_plain(),
-        Meaning::Time(form) => form.date,
-        Meaning::Text => false,
-    };
-    let plain = |summary: &Summary| (summary.low, summary.high);
-    let wanted: Vec<bool> = meanings.iter().map(is_read).collect();
-    let mut ranges: Vec<((f64, f64), Recent<'_>)> = summaries.iter().map(plain).zip(Recent::of(wanted.len())).collect();
-    table.fold_columns(&[], &wanted, &mut ranges, |(range, recent), at, cell, _| {
-        if recent.knows(cell.key()) {
-            return true;
-        }
-        let number = match &meanings[at.1] {
-            Meaning::Number(form) => form.read(&cell.text()),
-            Meaning::Time(form) => form.seconds(&cell.text()),
-            Meaning::Text => None,
-        };
-        if let Some(number) = number {
-            *range = (range.0.min(number), range.1.max(number));
-        }
-        true
-    });
-    for (meaning, ((low, high), _)) in meanings.iter_mut().zip(ranges) {
-        let middle = low + (high - low) / 2.0;
-        let is_far = low < high && low.abs().max(high.abs()) > FAR * (high - low);
-        match meaning {
-            Meaning::Number(form) if is_far => form.origin = middle,
-            Meaning::Time(form) if form.date && low <= high => form.origin = middle.round(),
-            _ => {}
-        }
-    }
 }
 
 /// Returns the different cells of each column that is wanted, without those that stand for a missing one.
