@@ -56,6 +56,19 @@ fn importance_and_dependence_of_classes() {
     let top = folder.run("explain iris.model iris.csv --top 1 --repeats 1 --seed 3").ok();
     assert!(top.contains("(1 time)") && top.contains("\n3 others\n"), "{top}");
     assert_eq!(top.matches("petal").count(), 2, "{top}");
+
+    // The values are those of the class that is predicted.
+    let predicted = folder.run("predict iris.model unlabeled.csv").ok();
+    for row in [1, 60, 150] {
+        let out = folder.run_with(&format!("explain iris.model iris.csv --row {row}"), &[("COLUMNS", "40")]).ok();
+        assert!(out.lines().all(|line| line.chars().count() <= 40), "{out}");
+        let class = predicted.lines().nth(row - 1).unwrap();
+        let parts = self::parts(&out);
+        assert_eq!(parts[0], [format!("Row {row}, from the mean of 100 rows:")]);
+        assert_eq!((parts[1][0], parts[1].len()), (&*format!("probability of {class}"), 7));
+        let figure = |line: &str| line.split_whitespace().find_map(|cell| cell.strip_prefix('+')?.parse::<f64>().ok());
+        assert!(figure(parts[1][2]) > Some(0.1), "{out}");
+    }
 }
 
 #[test]

@@ -377,6 +377,10 @@ fn rows_are_bounded_and_drawn_by_the_seed() {
     close(importance.columns[0].mean, (2.0 * 4.0 / 13.0) / 2.0, 0.03);
     close(importance.columns[1].mean, (2.0 * 9.0 / 13.0 + 2.0) / 2.0, 0.05);
     assert_eq!(importance.columns[2].mean, 0.0);
+    // The rows that are left out are not the last ones: those are wrong here.
+    let wrong = Matrix::from_fn(12_000, 2, |row, target| data.values().unwrap()[(row, target)] + (row / 10_000) as f32);
+    let wrong = Dataset::new(data.to_matrix(), Targets::Values(wrong), model.schema().clone()).unwrap();
+    assert!(model.importance(&wrong, 1, 0).unwrap().score < 0.99);
     assert_eq!(model.importance(&data, 1000, 0).map(|found| found.rows).unwrap(), 1_000);
     assert_eq!(model.partial_dependence(data.features(), "a", 3, 0).unwrap().rows, 2_000);
 }
@@ -421,6 +425,9 @@ fn reports_fit_the_width() {
         }
     }
     assert_eq!(importance.report(40, 1).lines().count(), 2);
+    // However long the names are, there is room for a bar.
+    assert!(importance.report(40, 9).lines().any(|line| line.ends_with("█████")));
+    assert!(importance.report(100, 9).lines().any(|line| line.ends_with("██████████")));
     assert!(shapley.report(1, 40, 1).contains("2 others"));
     for shown in [importance.to_string(), shapley.to_string()] {
         assert!(shown.lines().all(|line| line.chars().count() <= 40), "{shown}");
