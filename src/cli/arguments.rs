@@ -18,6 +18,8 @@ pub struct Command {
     pub details: &'static [&'static str],
     /// The fewest and the most words that are not options.
     pub words: (usize, usize),
+    /// The names of which the first word is one, if it is no file.
+    pub names: &'static [&'static str],
     pub options: &'static [&'static Opt],
 }
 
@@ -69,7 +71,7 @@ pub enum Group {
 }
 
 impl Group {
-    const ALL: [(Group, &'static str); 6] = [
+    pub const ALL: [(Group, &'static str); 6] = [
         (Group::Data, "Data"),
         (Group::Network, "Network"),
         (Group::Optimization, "Optimization"),
@@ -133,6 +135,11 @@ impl Opt {
             own.chars().map(plain).eq(name.chars().map(plain))
         };
         same(self.name) || self.aliases.iter().any(|alias| same(alias))
+    }
+
+    /// Returns the name of one letter, with its dash, if there is one.
+    pub fn short(&self) -> Option<&'static str> {
+        self.aliases.iter().copied().find(|alias| !alias.starts_with("--"))
     }
 
     /// Returns the help, the choices and the default as one text.
@@ -267,8 +274,7 @@ impl Command {
             }
             text += &format!("\n{title}:\n");
             for option in options {
-                let short = option.aliases.iter().find(|alias| !alias.starts_with("--"));
-                let short = short.map_or(String::new(), |short| format!("{short}, "));
+                let short = option.short().map_or(String::new(), |short| format!("{short}, "));
                 let heading = format!("  {short}{} {}", option.name, option.value);
                 text += &format!("{}\n{}", heading.trim_end(), terminal::wrap(&option.description(), 6));
             }
@@ -331,6 +337,14 @@ impl Arguments {
             let hint = nearest(text, &names);
             self.misuse(&format!("{} {text}: expected one of {}{hint}", option.name, names.join(", ")))
         })
+    }
+
+    /// Returns the first word, which is one of the names of the command; `None` if it was not given.
+    pub fn named(&self, command: &Command) -> Result<Option<&str>, Failure> {
+        let Some(name) = self.word(0).filter(|name| !command.names.contains(name)) else { return Ok(self.word(0)) };
+        let hint = nearest(name, command.names);
+        let known = command.names.join(", ");
+        Err(self.misuse(&format!("unknown {} \"{name}\"{hint}; known are {known}", self.command)))
     }
 
     /// Returns the hyperparameters that were given.

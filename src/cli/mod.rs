@@ -20,11 +20,11 @@ use std::io::{self, Write};
 use std::process::ExitCode;
 
 use arguments::{Arguments, Command};
-use commands::{bench, demo, eval, explain, info, predict, search, train};
+use commands::{bench, completions, demo, eval, explain, info, man, predict, search, train};
 use options::THREADS;
 
 /// Every subcommand with its function, in the order of the help.
-const COMMANDS: [(&Command, Work); 8] = [
+const COMMANDS: [(&Command, Work); 10] = [
     (&demo::COMMAND, demo::run),
     (&train::COMMAND, train::run),
     (&search::COMMAND, search::run),
@@ -33,7 +33,12 @@ const COMMANDS: [(&Command, Work); 8] = [
     (&explain::COMMAND, explain::run),
     (&info::COMMAND, info::run),
     (&bench::COMMAND, bench::run),
+    (&completions::COMMAND, completions::run),
+    (&man::COMMAND, man::run),
 ];
+
+/// The purpose of the command.
+const ABOUT: &str = "Neural networks that fit in your palm";
 
 type Work = fn(&Arguments, &mut dyn Write) -> Result<(), Failure>;
 
@@ -124,7 +129,7 @@ fn find(name: &str) -> Result<(&'static Command, Work), Failure> {
 }
 
 fn overview() -> String {
-    let mut text = String::from("Neural networks that fit in your palm.\n\n");
+    let mut text = format!("{ABOUT}.\n\n");
     for (command, _) in COMMANDS {
         text += &terminal::wrap(&format!("palmnet {}", command.usage), 0);
         text += &terminal::wrap(command.summary, 4);

@@ -1,6 +1,7 @@
 //! The command from outside: arguments, text and JSON lines, exit status 0, 1 or 2.
 
 mod calibrated;
+mod completions;
 mod data;
 mod defaults;
 mod digests;

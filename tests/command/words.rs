@@ -106,7 +106,7 @@ fn benchmark_errors() {
     write_images(&folder, "images");
     folder.run("bench train --data images").fails(1, &["784 inputs", "16 features"]);
     folder.run("bench train --data none").fails(1, &["none"]);
-    folder.run("bench speed").fails(2, &["no benchmark \"speed\"", "gemm, train, members, small, infer"]);
+    folder.run("bench speed").fails(2, &["unknown bench \"speed\"", "gemm, train, members, small, infer"]);
     folder.run("bench train --batch 0").fails(2, &["--batch 0", "a whole number from 1"]);
 }
 

@@ -33,6 +33,7 @@ pub const COMMAND: Command = Command {
         "Figures are medians. Other programs that run at the same time slow them down.",
     ],
     words: (0, 1),
+    names: &JOBS,
     options: &[&DATA, &BATCH, &EPOCHS, &THREADS, &JSON],
 };
 
@@ -49,13 +50,7 @@ pub fn run(arguments: &Arguments, out: &mut dyn Write) -> Result<(), Failure> {
     // More examples at once would only fill the memory.
     let batch = arguments.value("--batch", "a whole number from 1 to 100000", |n| (1..=100_000).contains(n))?;
     let epochs = arguments.value("--epochs", "a whole number from 1", |&n: &usize| n > 0)?.unwrap_or(5);
-    let jobs = match arguments.word(0) {
-        None => JOBS.to_vec(),
-        Some(job) if JOBS.contains(&job) => vec![job],
-        Some(other) => {
-            return Err(arguments.misuse(&format!("no benchmark \"{other}\"; there are {}", JOBS.join(", "))));
-        }
-    };
+    let jobs = arguments.named(&COMMAND)?.map_or(JOBS.to_vec(), |job| vec![job]);
     let json = arguments.has("--json");
     for job in jobs {
         match job {

@@ -12,7 +12,7 @@ use palmnet::{
 };
 
 use crate::cli::Failure;
-use crate::cli::arguments::{Arguments, Command, Opt, nearest};
+use crate::cli::arguments::{Arguments, Command, Opt};
 use crate::cli::files::OutputFiles;
 use crate::cli::options::*;
 use crate::cli::run::{self, Job, Origin, OutputMode};
@@ -29,6 +29,7 @@ pub const COMMAND: Command = Command {
          mnist with the folder that holds its four files: demo mnist FOLDER.",
     ],
     words: (0, 2),
+    names: &NAMES,
     options: &[
         &SEED,
         &THREADS,
@@ -69,7 +70,7 @@ type Show = fn(&Model, &Dataset, &mut dyn Write) -> std::io::Result<()>;
 pub fn run(arguments: &Arguments, out: &mut dyn Write) -> Result<(), Failure> {
     let seed = arguments.overrides()?.seed.unwrap_or(0);
     let mode = OutputMode::parse(arguments)?;
-    let name = arguments.word(0).unwrap_or("digits");
+    let name = arguments.named(&COMMAND)?.unwrap_or("digits");
     if let (Some(extra), true) = (arguments.word(1), name != "mnist") {
         return Err(arguments.misuse(&format!("unexpected argument {extra}: demo {name} needs no data")));
     }
@@ -81,13 +82,9 @@ pub fn run(arguments: &Arguments, out: &mut dyn Write) -> Result<(), Failure> {
         "neuron" => neuron(seed),
         "spirals" => spirals(seed),
         "xor" => xor(),
-        "mnist" => mnist(arguments.word(1).ok_or_else(|| {
+        _ => mnist(arguments.word(1).ok_or_else(|| {
             arguments.misuse("demo mnist needs the folder with the four MNIST files: palmnet demo mnist FOLDER")
         })?)?,
-        _ => {
-            let hint = nearest(name, &NAMES);
-            return Err(arguments.misuse(&format!("unknown demo \"{name}\"{hint}; known are {}", NAMES.join(", "))));
-        }
     };
     let mut files = OutputFiles::parse(arguments, &format!("{name}.safetensors"), &[])?;
     files.pictures = files.pictures.printed(!mode.json && !mode.quiet);

@@ -21,6 +21,7 @@ pub const COMMAND: Command = Command {
     summary: "Report how well a saved model does on labeled data.",
     details: &[input::ABOUT, "A folder stands for its test set. Columns are found by their headers."],
     words: (2, 2),
+    names: &[],
     options: &[&MISSING, &UNKNOWN, &HEADER, &SEPARATOR, &THREADS, &PLOT, &REPORT, &JSON],
 };
 

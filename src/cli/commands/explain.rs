@@ -30,6 +30,7 @@ pub const COMMAND: Command = Command {
          it towards the prediction of the row (Shapley values).",
     ],
     words: (2, 2),
+    names: &[],
     options: &[&ROW, &REPEATS, &SEED, &MISSING, &UNKNOWN, &HEADER, &SEPARATOR, &TOP, &THREADS, &JSON],
 };
 

@@ -20,6 +20,7 @@ pub const COMMAND: Command = Command {
     summary: "Show a saved model: its layers, its columns, and how it was trained.",
     details: &[],
     words: (1, 1),
+    names: &[],
     options: &[&WEIGHTS, &JSON],
 };
 

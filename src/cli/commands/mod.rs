@@ -1,11 +1,13 @@
 //! The commands, one file each.
 
 pub mod bench;
+pub mod completions;
 pub mod demo;
 pub mod eval;
 pub mod explain;
 mod folds;
 pub mod info;
+pub mod man;
 pub mod predict;
 pub mod search;
 pub mod train;

@@ -21,6 +21,7 @@ pub const COMMAND: Command = Command {
     summary: "Print one prediction per line for the rows of a file, labeled or not.",
     details: &[input::ABOUT, "A folder stands for its test images. Several values or labels are separated by commas."],
     words: (2, 2),
+    names: &[],
     options: &[&PROBABILITIES, &INTERVAL, &SET, &UNKNOWN, &STRICT, &HEADER, &SEPARATOR, &THREADS, &JSON],
 };
 

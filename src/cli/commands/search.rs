@@ -36,6 +36,7 @@ pub const COMMAND: Command = Command {
          embedding (Bergstra and Bengio, 2012). The lowest loss on a validation set wins.",
     ],
     words: (1, 1),
+    names: &[],
     options: &[
         &TARGET,
         &TASK,

@@ -89,6 +89,7 @@ pub const COMMAND: Command = Command {
         "Results go to standard output, progress and warnings to standard error.",
     ],
     words: (1, 1),
+    names: &[],
     options: OPTIONS,
 };
 
