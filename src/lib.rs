@@ -178,7 +178,7 @@ pub mod compute {
 /// Items that the command needs beyond the public interface. Nothing here is stable.
 #[doc(hidden)]
 pub mod unversioned {
-    pub use crate::base::names::nearest;
+    pub use crate::base::nearest::nearest;
     pub use crate::base::text::{counted, printable, significant};
     pub use crate::format::atomic::{check_writable, follow_links, write_atomic};
     pub use crate::format::json::Json;

@@ -5,6 +5,9 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use super::history::History;
+use super::nearest::{did_you_mean, nearest_file};
+
+const NOT_FOUND: &str = "there is no such file or folder";
 
 /// The error of every function of this crate: the file, line or setting, the cause, and the remedy.
 ///
@@ -139,7 +142,14 @@ impl Error {
     /// Returns an [`Error::Io`] for `path`.
     #[doc(hidden)] // The command makes errors of its own.
     pub fn io(path: impl AsRef<Path>, source: io::Error) -> Self {
-        Error::Io { path: path.as_ref().to_path_buf(), source }
+        let path = path.as_ref();
+        let meant = || nearest_file(path)?.to_str().map(did_you_mean);
+        let hint = if source.kind() == io::ErrorKind::NotFound { meant() } else { None };
+        let source = match hint.filter(|_| source.get_ref().is_none()) {
+            Some(hint) => io::Error::new(source.kind(), [NOT_FOUND, &hint].concat()),
+            None => source,
+        };
+        Error::Io { path: path.to_path_buf(), source }
     }
 
     /// Returns an [`Error::Format`] for `file`.
@@ -159,7 +169,7 @@ impl fmt::Display for Error {
         match self {
             // The system's own message is replaced, a more specific one is kept.
             Error::Io { path, source } if source.get_ref().is_none() => match source.kind() {
-                io::ErrorKind::NotFound => write!(f, "{}: there is no such file or folder", path.display()),
+                io::ErrorKind::NotFound => write!(f, "{}: {NOT_FOUND}", path.display()),
                 io::ErrorKind::IsADirectory => {
                     write!(f, "{}: this is a folder, and a file is expected", path.display())
                 }

@@ -7,6 +7,7 @@ pub(crate) mod history;
 pub(crate) mod math;
 pub(crate) mod memory;
 pub(crate) mod names;
+pub(crate) mod nearest;
 mod pace;
 pub(crate) mod parallel;
 pub(crate) mod rng;

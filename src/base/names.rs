@@ -8,6 +8,7 @@ use std::mem::discriminant;
 use std::str::FromStr;
 
 use super::error::{Error, Result};
+use super::nearest::hint;
 use super::text::quoted;
 
 /// Everything of one kind that can be chosen by name.
@@ -118,10 +119,7 @@ fn key(name: &str) -> String {
 #[inline(never)]
 pub(crate) fn unknown(kind: &str, name: &str, known: &[&str]) -> Error {
     let names: Vec<&str> = known.iter().map(|form| canonical(form)).collect();
-    let hint = match nearest(name, &names) {
-        Some(nearest) => format!(" (did you mean {}?)", quoted(nearest)),
-        None => String::new(),
-    };
+    let hint = hint(name, &names);
     Error::Setting(format!("unknown {kind} {}{hint}; known are {}", quoted(name), known.join(", ")))
 }
 
@@ -129,30 +127,6 @@ pub(crate) fn unknown(kind: &str, name: &str, known: &[&str]) -> Error {
 fn wrong_form(kind: &str, text: &str, form: &str) -> Error {
     let how = if form.contains(':') { ", with numbers for the words in capitals" } else { "" };
     Error::Setting(format!("{kind} {}: expected {}{how}", quoted(text), quoted(form)))
-}
-
-/// Returns the known name that a misspelled one resembles most, if it resembles one.
-pub fn nearest<'a>(name: &str, known: &[&'a str]) -> Option<&'a str> {
-    let lower = name.to_ascii_lowercase();
-    let edits = |known: &str| distance(&lower, &known.to_ascii_lowercase());
-    let (edits, nearest) = known.iter().map(|&known| (edits(known), known)).min()?;
-    // Two edits turn any word of three letters into another one.
-    (edits <= (name.chars().count() / 2).min(2)).then_some(nearest)
-}
-
-/// Returns the number of letters to insert, remove or replace to get from one word to the other (Levenshtein, 1965).
-fn distance(from: &str, to: &str) -> usize {
-    let to: Vec<char> = to.chars().collect();
-    let mut row: Vec<usize> = (0..=to.len()).collect();
-    for (i, a) in from.chars().enumerate() {
-        let mut diagonal = row[0];
-        row[0] = i + 1;
-        for (j, &b) in to.iter().enumerate() {
-            let edits = (diagonal + usize::from(a != b)).min(row[j] + 1).min(row[j + 1] + 1);
-            diagonal = std::mem::replace(&mut row[j + 1], edits);
-        }
-    }
-    row[to.len()]
 }
 
 #[cfg(test)]
@@ -218,16 +192,5 @@ mod tests {
     fn canonical_names_are_without_parameters() {
         assert_eq!([Fig, StarFruit(7), Plum(1, 2)].map(|fruit| FRUIT.name_of(fruit)), ["fig", "star_fruit", "plum"]);
         assert!(FRUIT.forms().eq(["fig", "star_fruit[:SEEDS]", "plum:STONES[:WORMS]"]));
-    }
-
-    #[test]
-    fn nearest_name_is_found() {
-        assert_eq!(distance("kitten", "sitting"), 3);
-        assert_eq!(distance("", "abc"), 3);
-        assert_eq!(nearest("--epoch", &["--lr", "--epochs"]), Some("--epochs"));
-        assert_eq!(nearest("Species", &["size", "species"]), Some("species"));
-        assert_eq!(nearest("x", &["y", "z"]), None);
-        assert_eq!(nearest("--zzzzzz", &["--lr", "--epochs"]), None);
-        assert_eq!(nearest("x", &[]), None);
     }
 }

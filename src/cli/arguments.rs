@@ -6,7 +6,7 @@ use std::str::FromStr;
 use palmnet::Hyperparameters;
 use palmnet::tune::Overrides;
 
-use super::{Failure, terminal};
+use super::{COMMANDS, Failure, terminal};
 
 /// The description of a command, for the parser and the help.
 pub struct Command {
@@ -253,9 +253,13 @@ impl Command {
     fn unknown(&self, name: &str) -> Failure {
         let names = self.options.iter().flat_map(|option| option.aliases.iter().copied().chain([option.name]));
         let names: Vec<&str> = names.filter_map(|name| name.strip_prefix("--")).collect();
+        let other = || COMMANDS.iter().find(|(other, _)| other.options.iter().any(|option| option.is(name)));
         let hint = match palmnet::unversioned::nearest(name.trim_start_matches('-'), &names) {
             Some(found) => format!(" (did you mean --{found}?)"),
-            None => String::new(),
+            None => match other() {
+                Some((other, _)) => format!(" (it is one of palmnet {})", other.name),
+                None => String::new(),
+            },
         };
         self.misuse(&format!("unknown option {name}{hint}"))
     }

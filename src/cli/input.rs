@@ -68,6 +68,9 @@ impl<'a> Request<'a> {
     /// Reads the options.
     pub fn parse(arguments: &'a Arguments) -> Result<Self, Failure> {
         let path = arguments.word(0).unwrap_or_default();
+        if is_model(path) {
+            return Err(arguments.misuse(&format!("{path} is a model, and DATA is a table or a folder of images")));
+        }
         if Path::new(path).is_dir()
             && let Some(name) = FOR_TABLES.map(|option| option.name).into_iter().find(|name| arguments.has(name))
         {
@@ -242,10 +245,13 @@ pub fn reading(arguments: &Arguments, usual: Reading) -> Result<Reading, Failure
 /// Loads the model that the first word names.
 pub fn model(arguments: &Arguments) -> Result<Model, Failure> {
     let (first, second) = (arguments.word(0).unwrap_or_default(), arguments.word(1).unwrap_or_default());
-    if is_model(second) && !is_model(first) {
-        return Err(arguments.misuse(&format!("{first} is not a model but {second} is: the order is MODEL DATA")));
+    match (is_model(first), is_model(second)) {
+        (false, true) => {
+            Err(arguments.misuse(&format!("{first} is not a model but {second} is: the order is MODEL DATA")))
+        }
+        (true, true) => Err(arguments.misuse(&format!("{second} is a model, too: the order is MODEL DATA"))),
+        _ => Ok(Model::load(first)?),
     }
-    Ok(Model::load(first)?)
 }
 
 /// Reads labeled data for a model; rows with a missing cell are an error or, with `drop`, left out. Returns the data

@@ -23,6 +23,7 @@ use super::targets::Targets;
 use super::vocabulary::Vocabulary;
 use crate::base::error::{Error, Result};
 use crate::base::memory::is_available;
+use crate::base::nearest::hint;
 use crate::base::parallel::{in_order, lock};
 use crate::base::text::{counted, quoted};
 use crate::linalg::matrix::Matrix;
@@ -428,8 +429,12 @@ impl<'a> Reader<'a> {
                 let number = form.read(first).unwrap_or(f64::NAN);
                 return format!("the column {name} is read as numbers, {} as {number}", quoted(first));
             }
+            let hint = match &self.roles[column] {
+                Role::Category { known, .. } => hint(first.trim(), known.names),
+                _ => String::new(),
+            };
             format!(
-                "the column {name} has {} with a category that training did not have, as {}: it counts as none \
+                "the column {name} has {} with a category that training did not have, as {}{hint}: it counts as none \
                  (--unknown error refuses it)",
                 counted(*count, "cell"),
                 quoted(first)

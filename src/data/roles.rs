@@ -8,8 +8,9 @@ use super::table::Table;
 use super::time::TimeForm;
 use super::vocabulary::Vocabulary;
 use crate::base::error::{Error, Result};
+use crate::base::nearest::nearest;
 use crate::base::sort::NameIndex;
-use crate::base::text::listed;
+use crate::base::text::{listed, quoted};
 
 /// The use of a table's column: the indices of its inputs among those that are not of categories, or the index of its
 /// code.
@@ -67,9 +68,17 @@ impl Schema {
                 let indices = NameIndex::new(header);
                 let targets: Vec<&String> = self.target().names().iter().filter(|_| labeled).collect();
                 let wanted = features.iter().chain(&targets);
+                let is_wanted = |name: &&String| features.contains(name) || targets.contains(name);
                 let absent: Vec<&&String> = wanted.filter(|name| indices.find(name).is_none()).collect();
                 if !absent.is_empty() {
-                    let message = format!("lacks the columns {}; it has {}", listed(&absent), listed(header));
+                    // A column of the table that no column of the model is called.
+                    let spare: Vec<&str> = header.iter().filter(|name| !is_wanted(name)).map(String::as_str).collect();
+                    let renamed = absent.iter().take(20).find_map(|name| Some((nearest(name, &spare)?, name)));
+                    let remedy = match renamed {
+                        Some((from, to)) => format!("rename {} to {}", quoted(from), quoted(to)),
+                        None => "its columns must be called as in training".to_string(),
+                    };
+                    let message = format!("lacks the columns {}; it has {}: {remedy}", listed(&absent), listed(header));
                     return Err(Error::format(table.file(), message));
                 }
                 let find = |names: &[&String]| names.iter().filter_map(|name| indices.find(name)).collect();

@@ -124,8 +124,11 @@ impl TargetSchema {
                 distinct(classes, "classes")?;
                 if let [] | [_] = classes[..] {
                     let only = listed(classes);
-                    let message =
-                        format!("the target {} has only one class, {only}: there is nothing to classify", quoted(name));
+                    let message = format!(
+                        "the target {} has only one class, {only}: there is nothing to classify; name another target, or \
+                         add rows of another class",
+                        quoted(name)
+                    );
                     return Err(Error::Mismatch(message));
                 }
             }

@@ -10,7 +10,7 @@ use super::device::refuse_endless;
 use super::reading::Reading;
 use super::scanner::Scanner;
 use crate::base::error::{Error, Result};
-use crate::base::names::nearest;
+use crate::base::nearest;
 use crate::base::text::{listed, quoted, repeated};
 
 /// A CSV file: records of equally many cells, each cell still a text.
@@ -257,9 +257,7 @@ impl Table {
                 Some(_) => "",
                 None => ": its first line is read as data (--header yes, if it is a header)",
             };
-            let known: Vec<&str> = self.header().into_iter().flatten().map(String::as_str).collect();
-            let meant =
-                nearest(name, &known).map_or(String::new(), |other| format!(" (did you mean {}?)", quoted(other)));
+            let meant = nearest::hint(name, self.header().unwrap_or_default());
             let (name, names) = (quoted(name), listed(&names));
             Error::format(self.file(), format!("has no column {name}{meant}; it has {names}{hint}"))
         })

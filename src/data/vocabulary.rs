@@ -3,6 +3,7 @@
 use super::cell::finite;
 use super::table::Table;
 use crate::base::error::Error;
+use crate::base::nearest::hint;
 use crate::base::sort::NameIndex;
 use crate::base::text::{listed, quoted};
 
@@ -30,7 +31,12 @@ impl<'a> Vocabulary<'a> {
 
     /// Returns the error for a text that is none of these.
     pub fn unknown(&self, table: &Table, row: usize, column: usize, cell: &str) -> Error {
-        let message = format!("{} is not a known {}: there are {}", quoted(cell), self.noun, listed(self.names));
+        /// To compare with more of them would take long, if each of many rows has an unknown one.
+        const COMPARED: usize = 100;
+        let hint = if self.names.len() <= COMPARED { hint(cell.trim(), self.names) } else { String::new() };
+        let (noun, known) = (self.noun, listed(self.names));
+        let remedy = "correct the cell, remove the line, or train on data that has it";
+        let message = format!("{} is not a known {noun}{hint}: there are {known}; {remedy}", quoted(cell));
         table.blame(row, column, message)
     }
 }

@@ -234,7 +234,9 @@ fn header(bytes: &[u8]) -> Result<Json, String> {
     let Some((length, rest)) = bytes.split_first_chunk() else { return Err(truncated(bytes, 8)) };
     let length = u64::from_le_bytes(*length);
     if length > FORMAT_LIMIT || rest.first().is_some_and(|&byte| byte != b'{') {
-        return Err(foreign("it does not begin with a header's length and a header".into()));
+        return Err(foreign(
+            "it does not begin with a header's length and a header; palmnet train saves models as such files".into(),
+        ));
     }
     let length = length as usize;
     if length > MAX_HEADER {

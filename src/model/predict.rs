@@ -4,6 +4,7 @@ use super::calibration::temper;
 use super::evaluate;
 use super::model::Model;
 use crate::base::error::{Error, Result};
+use crate::base::nearest::hint;
 use crate::base::text::{counted, listed, quoted};
 use crate::data::{Dataset, Features, ReadRows, Table, TargetSchema};
 use crate::linalg::matrix::Matrix;
@@ -169,7 +170,8 @@ impl Model {
     /// Returns the error for a column that the model does not take.
     pub(crate) fn unknown_column(&self, name: &str) -> Error {
         let names: Vec<&str> = self.schema().columns().iter().map(|column| column.name.as_str()).collect();
-        Error::Mismatch(format!("the model has no column {}; it has {}", quoted(name), listed(&names)))
+        let (hint, name) = (hint(name, &names), quoted(name));
+        Error::Mismatch(format!("the model has no column {name}{hint}; it has {}", listed(&names)))
     }
 
     /// Returns a predictor, which predicts one row at a time without allocation and never panics.

@@ -17,6 +17,7 @@ mod labels;
 #[cfg(all(target_os = "linux", target_pointer_width = "64"))]
 mod memory;
 mod missing;
+mod mistakes;
 mod output;
 mod pictures;
 mod reports;
