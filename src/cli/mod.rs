@@ -8,6 +8,7 @@ mod input;
 mod options;
 mod output;
 mod pictures;
+mod predictions;
 mod progress;
 mod report;
 mod resume;

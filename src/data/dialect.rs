@@ -19,6 +19,12 @@ use super::time::is_time;
 const SEPARATORS: [u8; 4] = [b',', b';', b'\t', b'|'];
 /// Stands for blanks between cells: a character for units of data.
 pub(super) const BLANKS: u8 = 0x1F;
+
+/// Returns whether a separator stands for blanks.
+pub(super) fn is_blank(separator: u8) -> bool {
+    matches!(separator, b' ' | BLANKS)
+}
+
 /// So many records are looked at, and so many bytes.
 const RECORDS: usize = 200;
 const BYTES: usize = 1 << 18;

@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 
-use super::dialect::{BLANKS, Preamble, separator, separator_name, unblanked};
+use super::dialect::{BLANKS, Preamble, is_blank, separator, separator_name, unblanked};
 use super::foreign::decode;
 use super::header::is_header;
 use super::lines::{Line, Lines};
@@ -13,6 +13,16 @@ use super::table::{Record, Table, distinct_columns, fault};
 use crate::base::error::{Error, Result};
 use crate::base::memory::is_available;
 use crate::base::text::{counted, quoted, repeated};
+
+/// The faults that a further line may mend.
+const EMPTY: &str = "is empty: a header or a line of numbers was expected";
+const NO_CONTENT: &str = "has nothing but separators: a header or a line of numbers was expected";
+const NO_ROWS: &str = "has a header but no rows under it (--header no, if the first line is data)";
+
+/// Returns whether a table may be read without this error if there are further lines.
+pub(super) fn needs_rows(error: &Error) -> bool {
+    matches!(error, Error::Format { message, .. } if [EMPTY, NO_CONTENT, NO_ROWS].contains(&message.as_str()))
+}
 
 /// The name of a first column that has none.
 const INDEX: &str = "index";
@@ -31,7 +41,7 @@ impl Table {
         let preamble = Preamble::read(&text);
         let given = reading.separator.map(|c| c as u8).or(preamble.separator);
         let mut separator = given.unwrap_or_else(|| separator(&text, preamble.position));
-        if matches!(separator, b' ' | BLANKS) {
+        if is_blank(separator) {
             let start = preamble.comments.last().map_or(preamble.position, |comment| comment.position);
             text = unblanked(&text, start).ok_or_else(|| Error::format(file, "is larger than the memory"))?;
             separator = BLANKS;
@@ -51,7 +61,7 @@ impl Table {
         let has_quotes = text.contains('"');
         let lines = Lines::scan(first, has_quotes, file)?;
         if lines.records.is_empty() && lines.empty == 0 {
-            return Err(Error::format(file, "is empty: a header or a line of numbers was expected"));
+            return Err(Error::format(file, EMPTY));
         }
         let comments = comments.len();
         let table = Table {
@@ -59,6 +69,7 @@ impl Table {
             separator,
             has_quotes,
             header: None,
+            head: None,
             columns: lines.first.cells,
             ignored: Vec::new(),
             records: Vec::new(),
@@ -80,14 +91,9 @@ impl Table {
             self.notes.push(format!("{lines} at the beginning with a # in front {are} left out"));
         }
         if lines.records.is_empty() {
-            let message = "has nothing but separators: a header or a line of numbers was expected";
-            return Err(Error::format(&self.file, message));
+            return Err(Error::format(&self.file, NO_CONTENT));
         }
-        for (count, what) in [(lines.empty, "without content "), (lines.blank, "between others that are blank ")] {
-            if count > 0 {
-                self.notes.push(format!("{} {what}{} left out", counted(count, "line"), verb(count)));
-            }
-        }
+        self.note_left_out(&lines);
         let has_row_names = self.arrange(&lines)?;
         check_shape(&self.file, lines.records.len(), self.columns)?;
         self.records = lines.records;
@@ -112,6 +118,76 @@ impl Table {
         let about_rows: Vec<String> = [weights, group, time].into_iter().flatten().cloned().collect();
         self.ignore(&about_rows)?;
         Ok(self)
+    }
+
+    /// Returns the character between cells. A space stands for blanks.
+    pub fn separator(&self) -> char {
+        if is_blank(self.separator) { ' ' } else { self.separator.into() }
+    }
+
+    /// Returns a record as it is written, without its line end. Of blanks between cells, one is left.
+    ///
+    /// # Panics
+    /// If there is no such row.
+    pub fn line_text(&self, row: usize) -> Cow<'_, str> {
+        self.written_record(self.records[row])
+    }
+
+    /// Returns the header as it is written, without its line end, if the table was read with one.
+    pub fn header_text(&self) -> Option<Cow<'_, str>> {
+        Some(self.written_record(self.head?))
+    }
+
+    fn written_record(&self, record: Record) -> Cow<'_, str> {
+        let Record { position, line } = record;
+        let mut scanner = Scanner { text: &self.text, position, line, separator: self.separator };
+        // `parse` has already been through here.
+        let _ = Line::read(&mut scanner, self.has_quotes);
+        let text = self.text[position..scanner.position].trim_end_matches(['\r', '\n']);
+        match self.separator {
+            BLANKS => Cow::Owned(text.replace(char::from(BLANKS), " ")),
+            _ => Cow::Borrowed(text),
+        }
+    }
+
+    fn note_left_out(&mut self, lines: &Lines) {
+        for (count, what) in [(lines.empty, "without content "), (lines.blank, "between others that are blank ")] {
+            if count > 0 {
+                self.notes.push(format!("{} {what}{} left out", counted(count, "line"), verb(count)));
+            }
+        }
+    }
+
+    /// Returns a table of the same columns without rows, for [`continued`](Self::continued).
+    pub(super) fn without_rows(&self) -> Table {
+        let reading = Reading { header: Some(false), ..self.reading.clone() };
+        let (header, ignored, texts) = (self.header.clone(), self.ignored.clone(), self.texts.clone());
+        let (text, records, notes, file) = (String::new(), Vec::new(), Vec::new(), self.file.clone());
+        Table { file, text, header, head: None, ignored, records, notes, reading, texts, ..*self }
+    }
+
+    /// Returns the table of further lines, arranged as this one; nothing if they are blank.
+    pub(super) fn continued(&self, text: &str, line: usize) -> Result<Option<Table>> {
+        let mut table = self.without_rows();
+        table.text = match is_blank(self.separator) {
+            true => unblanked(text, 0).unwrap_or_default(),
+            false => text.to_string(),
+        };
+        table.has_quotes = text.contains('"');
+        let scanner = Scanner { text: &table.text, position: 0, line, separator: self.separator };
+        let lines = Lines::scan(scanner, table.has_quotes, &self.file)?;
+        table.note_left_out(&lines);
+        let first = &lines.first;
+        let (fewest, used) = (first.cells.min(lines.fewest), first.used.max(lines.used));
+        if !lines.records.is_empty() && (fewest < self.columns || used > self.columns) {
+            // Said of a single line: see `stream`.
+            let (cells, columns) = (counted(first.cells, "cell"), self.columns);
+            let message = format!("{cells}, but the lines above have {columns}: correct the line, or remove it");
+            return Err(fault(&self.file, line, message));
+        }
+        check_shape(&self.file, lines.records.len(), self.columns)?;
+        table.records = lines.records;
+        Ok((!table.records.is_empty()).then_some(table))
     }
 
     /// Finds the number of columns, which every line must have. Returns whether the first line lacks the name of the
@@ -185,7 +261,7 @@ impl Table {
         if self.text[record.position..].starts_with('#') {
             names[0] = names[0].trim_start_matches('#').trim().to_string();
         }
-        self.records.remove(0);
+        self.head = Some(self.records.remove(0));
         let filled: Vec<&String> = names.iter().filter(|name| !name.is_empty()).collect();
         if let Err(error) = distinct_columns(&filled, &self.file, record.line) {
             return Err(match (error, self.reading.header) {
@@ -205,8 +281,7 @@ impl Table {
             return Err(fault(&self.file, record.line, message));
         }
         if self.records.is_empty() {
-            let message = "has a header but no rows under it (--header no, if the first line is data)";
-            return Err(Error::format(&self.file, message));
+            return Err(Error::format(&self.file, NO_ROWS));
         }
         let unnamed = names[0].is_empty();
         let looks_like_index = unnamed || names[0].starts_with("Unnamed: ");

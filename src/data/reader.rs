@@ -367,7 +367,9 @@ impl<'a> Reader<'a> {
         };
         match form {
             // It may be a header.
-            None if row == 0 && self.table.header().is_none() => stray_text(self.table, row, column),
+            None if row == 0 && self.table.header().is_none() && self.table.reading().header.is_none() => {
+                stray_text(self.table, row, column)
+            }
             form => unlike(self.table, row, column, cell, form.as_deref()),
         }
     }

@@ -42,6 +42,8 @@ pub struct Table {
     /// Whether there is a double quote in the text.
     pub(super) has_quotes: bool,
     pub(super) header: Option<Vec<String>>,
+    /// Where the header stands in the text.
+    pub(super) head: Option<Record>,
     pub(super) columns: usize,
     /// The indices of the ignored columns, in their order.
     pub(super) ignored: Vec<usize>,
@@ -138,6 +140,7 @@ impl Table {
             separator: b',',
             has_quotes: true,
             header: Some(header),
+            head: None,
             columns,
             ignored: Vec::new(),
             records,

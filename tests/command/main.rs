@@ -24,6 +24,7 @@ mod reports;
 mod rows;
 mod selection;
 mod settings;
+mod streams;
 #[path = "../support/mod.rs"]
 mod support;
 mod tables;

@@ -1,28 +1,35 @@
 //! `palmnet predict`: one prediction per line.
 
+use std::collections::BTreeSet;
 use std::io::Write;
 use std::path::Path;
 
-use palmnet::data::{Features, TargetSchema};
-use palmnet::model::Intervals;
-use palmnet::unversioned::Json;
+use palmnet::data::{Arrival, Features, TableStream, TargetSchema};
+use palmnet::model::Predictions;
 use palmnet::{Error, Model, Table};
 
 use crate::cli::Failure;
 use crate::cli::arguments::{Arguments, Command, Group, Opt};
-use crate::cli::format::{counted, exact, significant};
+use crate::cli::format::counted;
 use crate::cli::input;
 use crate::cli::options::{HEADER, JSON, SEPARATOR, THREADS, UNKNOWN};
-use crate::cli::terminal::warn;
+use crate::cli::predictions::{Form, Rows};
+use crate::cli::terminal::{warn, write_error_wrapped};
 
 pub const COMMAND: Command = Command {
     name: "predict",
     usage: "predict MODEL DATA",
     summary: "Print one prediction per line for the rows of a file, labeled or not.",
-    details: &[input::ABOUT, "A folder stands for its test images. Several values or labels are separated by commas."],
+    details: &[
+        input::ABOUT,
+        "A folder stands for its test images. Several values or labels are separated by commas.",
+        "Lines of standard input (-) are answered as they arrive, so that a program can talk to it through pipes: a line \
+         in, a line out. A header comes with the first row. A line that cannot be read has an empty answer, and its error \
+         goes to standard error.",
+    ],
     words: (2, 2),
     names: &[],
-    options: &[&PROBABILITIES, &INTERVAL, &SET, &UNKNOWN, &STRICT, &HEADER, &SEPARATOR, &THREADS, &JSON],
+    options: &[&PROBABILITIES, &INTERVAL, &SET, &APPEND, &UNKNOWN, &STRICT, &HEADER, &SEPARATOR, &THREADS, &JSON],
 };
 
 const PROBABILITIES: Opt = Opt::new(
@@ -52,6 +59,15 @@ const SET: Opt = Opt::new(
 )
 .aliases(&["--sets", "--prediction-set"]);
 
+const APPEND: Opt = Opt::new(
+    "--append",
+    "",
+    Group::Output,
+    "Print each line of DATA as it is, with the prediction behind it, under the header if DATA has one. A name that DATA \
+     has already is followed by .predicted.",
+)
+.excludes(&["--json"]);
+
 const STRICT: Opt = Opt::new(
     "--strict",
     "",
@@ -65,49 +81,35 @@ pub fn run(arguments: &Arguments, out: &mut dyn Write) -> Result<(), Failure> {
     let model = input::model(arguments)?.folded();
     check_kind(arguments, &model)?;
     let path = arguments.word(1).unwrap_or_default();
-    let (outputs, spreads, failures) = match Path::new(path).is_dir() {
-        true => {
-            let images = Features::from_idx_test(path, model.schema())?;
-            let (outputs, spreads) = model.predict_with_spread(&images)?;
-            (outputs, spreads, Vec::new())
-        }
-        false => {
-            let table = Table::read_with(path, &input::reading(arguments, model.schema().reading())?)?;
-            table.notes().iter().for_each(|note| warn(note));
-            let mut found = model.predict_rows(&table)?;
-            found.notes.iter().for_each(|note| warn(note));
-            if arguments.has(STRICT.name) && !found.failures.is_empty() {
-                return Err(found.failures.swap_remove(0).1.into());
-            }
-            (found.outputs, found.spreads, found.failures)
-        }
-    };
-    let has_failed = |row: usize| failures.binary_search_by_key(&row, |(failed, _)| *failed).is_ok();
-    let is_wrong = |(index, row): (usize, &[f32])| !has_failed(index) && !row.iter().all(|output| output.is_finite());
-    if let Some(row) = outputs.iter_rows().enumerate().position(is_wrong) {
-        let number = row + 1;
-        let message = format!(
-            "row {number}: the network's outputs are not numbers: its inputs are too extreme, or the model is damaged"
-        );
-        return Err(Error::format(path, message).into());
-    }
-    let calibrated = |level: Option<f64>| level.zip(model.calibration());
-    let intervals = calibrated(interval).map(|(level, calibration)| calibration.intervals(&outputs, &spreads, level));
-    let sets = calibrated(set).map(|(level, calibration)| calibration.sets(&outputs, level));
     let form = Form {
         model: &model,
         probabilities: arguments.has(PROBABILITIES.name),
-        intervals: intervals.transpose()?,
-        sets: sets.transpose()?,
+        interval,
+        set,
         json: arguments.has(JSON.name),
+        appends: arguments.has(APPEND.name),
     };
-    if !form.json && (form.probabilities || form.intervals.is_some() || form.sets.is_some()) {
-        writeln!(out, "{}", form.header())?;
+    let is_strict = arguments.has(STRICT.name);
+    let mut printer = Printer { form: &form, path, is_strict, separator: None, failures: Failures::default() };
+    if Path::new(path).is_dir() {
+        if form.appends {
+            return Err(arguments.misuse(&format!("--append is for tables, and {path} is a folder of images")));
+        }
+        let images = Features::from_idx_test(path, model.schema())?;
+        let (outputs, spreads) = model.predict_with_spread(&images)?;
+        return printer.print(None, &Rows::new(&form, outputs, spreads)?, out);
     }
-    for (index, row) in outputs.iter_rows().enumerate() {
-        writeln!(out, "{}", if has_failed(index) { form.empty() } else { form.line(index, row) })?;
+    let reading = input::reading(arguments, model.schema().reading())?;
+    if path == "-" {
+        printer.answer(&mut TableStream::stdin(&reading)?, out)?;
+    } else {
+        let table = Table::read_with(path, &reading)?;
+        table.notes().iter().for_each(|note| warn(note));
+        let found = model.predict_rows(&table)?;
+        found.notes.iter().for_each(|note| warn(note));
+        printer.print_table(&table, found, out)?;
     }
-    report_failures(path, failures)
+    printer.failures.report(path)
 }
 
 /// Returns the fraction that an option gives in percent.
@@ -146,165 +148,118 @@ fn check_kind(arguments: &Arguments, model: &Model) -> Result<(), Failure> {
     }
 }
 
-/// Returns an error if rows could not be read, which names the first.
-fn report_failures(path: &str, mut failures: Vec<(usize, Error)>) -> Result<(), Failure> {
-    let count = failures.len();
-    if count == 0 {
-        return Ok(());
-    }
-    let (_, first) = failures.swap_remove(0);
-    if count == 1 {
-        return Err(first.into());
-    }
-    let rows = counted(count, "row");
-    Err(Error::format(path, format!("{rows} cannot be read and have an empty prediction; the first: {first}")).into())
+/// The rows that could not be read.
+#[derive(Default)]
+struct Failures {
+    count: usize,
+    first: Option<Error>,
 }
 
-/// How predictions are printed.
-struct Form<'m> {
-    model: &'m Model,
-    probabilities: bool,
-    intervals: Option<Intervals>,
-    /// The set of each row.
-    sets: Option<Vec<Vec<usize>>>,
-    json: bool,
-}
+impl Failures {
+    fn add(&mut self, error: Error) {
+        self.count += 1;
+        self.first.get_or_insert(error);
+    }
 
-impl Form<'_> {
-    /// Returns the names of the outputs: classes, labels with the class that the probability is of, or targets.
-    fn outputs(&self) -> Vec<String> {
-        match self.model.schema().target() {
-            TargetSchema::Classes { classes, .. } => classes.clone(),
-            TargetSchema::Labels { names, classes } => {
-                names.iter().zip(classes).map(|(name, [_, positive])| format!("{name}={positive}")).collect()
+    /// Returns an error if there are some, which names the first.
+    fn report(self, path: &str) -> Result<(), Failure> {
+        match self.first {
+            None => Ok(()),
+            Some(first) if self.count == 1 => Err(first.into()),
+            Some(first) => {
+                let rows = counted(self.count, "row");
+                let message = format!("{rows} cannot be read and have an empty prediction; the first: {first}");
+                Err(Error::format(path, message).into())
             }
-            TargetSchema::Values { names } => names.clone(),
         }
     }
+}
 
-    /// Returns the line above predictions with probabilities, intervals or sets.
-    fn header(&self) -> String {
-        let targets = self.model.schema().target().names();
-        let mut names = targets.to_vec();
-        if self.probabilities {
-            names.extend(self.outputs());
-        }
-        if self.intervals.is_some() {
-            names.extend(targets.iter().flat_map(|name| [format!("{name}.low"), format!("{name}.high")]));
-        }
-        if self.sets.is_some() {
-            names.extend(targets.iter().map(|name| format!("{name}.set")));
-        }
-        names.iter().map(|name| cell(name)).collect::<Vec<_>>().join(",")
-    }
+fn append(text: &str, separator: char, more: &str) -> String {
+    format!("{text}{separator}{more}")
+}
 
-    /// Returns the line for a row that cannot be read.
-    fn empty(&self) -> String {
-        if self.json {
-            return Json::object([("prediction", Json::Null)]).to_string();
-        }
-        let targets = self.model.schema().target().names().len();
-        let probabilities = if self.probabilities { self.outputs().len() } else { 0 };
-        let ends = if self.intervals.is_some() { 2 * targets } else { 0 };
-        ",".repeat(targets - 1 + probabilities + ends + usize::from(self.sets.is_some()))
-    }
+/// Prints predictions, and remembers the rows that have none.
+struct Printer<'a> {
+    form: &'a Form<'a>,
+    path: &'a str,
+    is_strict: bool,
+    /// The character between cells, once something is printed.
+    separator: Option<char>,
+    failures: Failures,
+}
 
-    /// Returns the ends of the interval of each target for a row.
-    fn ends(&self, index: usize) -> impl Iterator<Item = [f32; 2]> {
-        let rows = self.intervals.as_ref().map(|found| (found.lower.row(index), found.upper.row(index)));
-        rows.into_iter().flat_map(|(lower, upper)| lower.iter().zip(upper).map(|(&low, &high)| [low, high]))
-    }
-
-    /// Returns the names of the classes in the set of a row, if sets are wanted.
-    fn set(&self, index: usize) -> Option<Vec<&str>> {
-        let TargetSchema::Classes { classes, .. } = self.model.schema().target() else { return None };
-        Some(self.sets.as_ref()?[index].iter().map(|&class| classes[class].as_str()).collect())
-    }
-
-    /// Returns the line for a row of outputs.
-    fn line(&self, index: usize, row: &[f32]) -> String {
-        let target = self.model.schema().target();
-        // A single output is the probability of the second class.
-        let row = match (target, row) {
-            (TargetSchema::Classes { .. }, &[second]) => vec![1.0 - second, second],
-            _ => row.to_vec(),
-        };
-        let texts = match target {
-            TargetSchema::Classes { .. } => self.model.class(&row).into_iter().collect(),
-            TargetSchema::Labels { .. } => self.model.labels(&row).unwrap_or_default(),
-            TargetSchema::Values { .. } => Vec::new(),
-        };
-        if self.json {
-            return self.json_line(index, &row, &texts);
-        }
-        let mut cells: Vec<String> = texts.into_iter().map(cell).collect();
-        match target {
-            TargetSchema::Values { .. } => {
-                cells.extend((0..).zip(&row).map(|(i, &value)| value_text(self.model, i, value)))
+impl Printer<'_> {
+    /// Answers lines as they arrive. The faults of a line are printed with its answer.
+    fn answer(&mut self, stream: &mut TableStream, out: &mut dyn Write) -> Result<(), Failure> {
+        let mut seen = BTreeSet::new();
+        while let Some(arrival) = stream.next()? {
+            match arrival {
+                Arrival::Rows(table) => {
+                    let found = self.form.model.predict_rows(&table)?;
+                    for note in table.notes().iter().chain(&found.notes) {
+                        // Notes about different numbers of rows are the same.
+                        if seen.insert(note.replace(|c: char| c.is_ascii_digit(), "").replace("cells", "cell")) {
+                            warn(note);
+                        }
+                    }
+                    found.failures.iter().for_each(|(_, error)| self.complain(error));
+                    self.print_table(&table, found, out)?;
+                }
+                Arrival::Fault { error, .. } if self.is_strict => return Err(error.into()),
+                Arrival::Fault { text, error } => {
+                    self.complain(&error);
+                    self.failures.add(error);
+                    let separator = self.separator.unwrap_or(',');
+                    let line = self.form.empty(separator);
+                    writeln!(out, "{}", if self.form.appends { append(&text, separator, &line) } else { line })?;
+                }
             }
-            _ if self.probabilities => cells.extend(row.iter().map(|&p| significant(p.into(), 6))),
-            _ => {}
+            out.flush()?;
         }
-        for (target, ends) in self.ends(index).enumerate() {
-            cells.extend(ends.map(|end| value_text(self.model, target, end)));
-        }
-        cells.extend(self.set(index).map(|set| cell(&set.join("|"))));
-        cells.join(",")
+        Ok(())
     }
 
-    fn json_line(&self, index: usize, row: &[f32], texts: &[&str]) -> String {
-        let target = self.model.schema().target();
-        let named = |names: &[String]| {
-            let values = (0..).zip(row).map(|(target, &value)| json_value(self.model, target, value));
-            Json::object(names.iter().map(String::as_str).zip(values))
-        };
-        let (prediction, probabilities) = match target {
-            TargetSchema::Classes { classes, .. } => (texts.concat().as_str().into(), Some(named(classes))),
-            TargetSchema::Labels { names, .. } => {
-                let texts = texts.iter().map(|&text| text.into());
-                (Json::object(names.iter().map(String::as_str).zip(texts)), Some(named(names)))
+    fn complain(&self, error: &Error) {
+        if !self.is_strict {
+            write_error_wrapped(&format!("palmnet: {error}"));
+        }
+    }
+
+    /// Prints the predictions for the rows of a table.
+    fn print_table(&mut self, table: &Table, found: Predictions, out: &mut dyn Write) -> Result<(), Failure> {
+        let mut rows = Rows::new(&self.form, found.outputs, found.spreads)?;
+        for (row, error) in found.failures {
+            if self.is_strict {
+                return Err(error.into());
             }
-            TargetSchema::Values { names } => (named(names), None),
-        };
-        let mut members = vec![("prediction", prediction)];
-        members.extend(probabilities.map(|json| ("probabilities", json)));
-        if self.intervals.is_some() {
-            let ends = self
-                .ends(index)
-                .enumerate()
-                .map(|(target, ends)| Json::Array(ends.map(|end| json_value(self.model, target, end)).to_vec()));
-            members.push(("interval", Json::object(target.names().iter().map(String::as_str).zip(ends))));
+            rows.failed.push(row);
+            self.failures.add(error);
         }
-        members.extend(self.set(index).map(|set| ("set", Json::Array(set.into_iter().map(Json::from).collect()))));
-        Json::object(members).to_string()
+        self.print(Some(table), &rows, out)
     }
-}
 
-/// Returns the origin of a target, which is 0 for classes and labels.
-fn origin(model: &Model, target: usize) -> f64 {
-    model.schema().target_forms().get(target).map_or(0.0, |form| form.origin)
-}
-
-/// Returns a value in the units of the target: to as many decimals as the network's part of it has.
-fn value_text(model: &Model, target: usize, value: f32) -> String {
-    let text = exact(value);
-    match origin(model, target) {
-        0.0 => text,
-        origin => {
-            let decimals = text.split_once('.').map_or(0, |(_, decimals)| decimals.len().min(9));
-            format!("{:.decimals$}", origin + f64::from(value))
+    /// Prints predictions, with the rows of the table that they are for if that is wanted.
+    fn print(&mut self, table: Option<&Table>, rows: &Rows, out: &mut dyn Write) -> Result<(), Failure> {
+        let form = self.form;
+        rows.check(self.path)?;
+        let table = table.filter(|_| form.appends);
+        let separator = table.map_or(',', Table::separator);
+        if self.separator.replace(separator).is_none() {
+            let names = form.header(table.and_then(Table::header).unwrap_or_default(), separator);
+            match table.map(Table::header_text) {
+                Some(Some(header)) => writeln!(out, "{}", append(&header, separator, &names))?,
+                None if form.has_header() => writeln!(out, "{names}")?,
+                _ => {}
+            }
         }
+        for index in 0..rows.outputs.rows() {
+            let line = if rows.has_failed(index) { form.empty(separator) } else { form.line(rows, index, separator) };
+            match table {
+                Some(table) => writeln!(out, "{}", append(&table.line_text(index), separator, &line))?,
+                None => writeln!(out, "{line}")?,
+            }
+        }
+        Ok(())
     }
-}
-
-fn json_value(model: &Model, target: usize, value: f32) -> Json {
-    match origin(model, target) {
-        0.0 => value.into(),
-        _ => Json::parse(&value_text(model, target, value)).unwrap_or(Json::Null),
-    }
-}
-
-/// Returns a name as a cell of a CSV file.
-fn cell(name: &str) -> String {
-    if name.contains([',', '"', '\n', '\r']) { format!("\"{}\"", name.replace('"', "\"\"")) } else { name.into() }
 }

@@ -1,0 +1,282 @@
+//! A table whose lines arrive bit by bit, as through a pipe from a program that waits for the answer to each of them.
+//!
+//! **The problem.** To know the separator, the header and the number of columns, one looks at many lines; and one who
+//! waits for an answer has sent a single one.
+//!
+//! **The idea.** A thread reads all the time. The lines that it has read when rows are asked for, few of a slow writer and
+//! many of a fast one, are read as a table; those after them are arranged as the first ones were. Records that have not
+//! ended yet wait for the rest of them, and so does a header for a row.
+
+use std::collections::VecDeque;
+use std::io::{self, ErrorKind, Read};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard};
+use std::thread;
+
+use super::device::refuse_endless;
+use super::dialect::is_blank;
+use super::layout::needs_rows;
+use super::lines::Line;
+use super::reading::Reading;
+use super::scanner::{Scanner, line_ends};
+use super::table::{Table, fault};
+use crate::base::error::{Error, Result};
+use crate::base::parallel::lock;
+
+/// Rows that have arrived.
+#[derive(Debug)]
+pub enum Arrival {
+    /// A table of some rows.
+    Rows(Table),
+    /// A line that is no row of the table.
+    Fault {
+        /// The line as it is written, without its end.
+        text: String,
+        /// The reason.
+        error: Error,
+    },
+}
+
+/// A table whose lines arrive bit by bit, as through a pipe.
+///
+/// [`next`](Self::next) returns all rows that have arrived since, and waits only if there are none. The first of them are
+/// read as [`Table::parse_with`] reads a table; the separator, the columns and the header found there hold for all.
+/// A first line that may be a header, because it has one of the [names](Reading::names) of the reading or nothing but
+/// texts, waits for a row: say that there is [no header](Reading::header) if a line of texts is data.
+///
+/// ```
+/// use palmnet::Model;
+/// use palmnet::data::{Arrival, TableStream};
+/// let model = Model::from_bytes(include_bytes!("../../examples/iris.safetensors"), "iris.safetensors")?;
+/// let lines = &b"5.9,2.8,4.2,1.3\n5.1,3.5,1.4,0.2\n"[..];
+/// let mut stream = TableStream::new(lines, "lines", &model.schema().reading());
+/// while let Some(arrival) = stream.next()? {
+///     match arrival {
+///         Arrival::Rows(table) => println!("{:?}", model.predict_rows(&table)?.outputs),
+///         Arrival::Fault { error, .. } => eprintln!("{error}"),
+///     }
+/// }
+/// # Ok::<(), palmnet::Error>(())
+/// ```
+#[derive(Debug)]
+pub struct TableStream {
+    source: Arc<Source>,
+    file: String,
+    reading: Reading,
+    /// The bytes that have arrived and are not read yet.
+    pending: Vec<u8>,
+    /// The line on which they begin, counted from 1.
+    line: usize,
+    has_ended: bool,
+    /// A table without rows that is arranged as the first one.
+    layout: Option<Table>,
+    found: VecDeque<Arrival>,
+}
+
+impl TableStream {
+    /// Begins to read the lines of `reader`; `file` is their name in messages.
+    pub fn new(reader: impl Read + Send + 'static, file: &str, reading: &Reading) -> TableStream {
+        TableStream {
+            source: Source::start(Box::new(reader)),
+            file: file.to_string(),
+            reading: reading.clone(),
+            pending: Vec::new(),
+            line: 1,
+            has_ended: false,
+            layout: None,
+            found: VecDeque::new(),
+        }
+    }
+
+    /// Begins to read the lines of standard input, which is `-` in messages.
+    ///
+    /// # Errors
+    /// If it is a device without an end.
+    pub fn stdin(reading: &Reading) -> Result<TableStream> {
+        refuse_endless("-".as_ref())?;
+        Ok(TableStream::new(io::stdin(), "-", reading))
+    }
+
+    /// Returns rows that have arrived, or a line that is none; waits for some, and returns nothing at the end.
+    ///
+    /// # Errors
+    /// If the reader fails, or the first rows cannot be read as a table: those of [`Table::parse_with`].
+    #[allow(clippy::should_implement_trait)] // It may fail.
+    pub fn next(&mut self) -> Result<Option<Arrival>> {
+        loop {
+            if let Some(found) = self.found.pop_front() {
+                return Ok(Some(found));
+            }
+            if self.has_ended {
+                return Ok(None);
+            }
+            let more = self.source.take(&mut self.pending);
+            self.has_ended = !matches!(more, Ok(true));
+            more.map_err(|error| Error::io(&self.file, error))?;
+            let end = if self.has_ended { self.pending.len() } else { self.complete() };
+            if end == 0 && !self.has_ended {
+                continue;
+            }
+            let rest = self.pending.split_off(end);
+            let whole = std::mem::replace(&mut self.pending, rest);
+            let line = self.line;
+            self.line += line_ends(&whole);
+            match &self.layout {
+                Some(layout) => arrange(layout, &whole, line, &mut self.found),
+                None => self.begin(whole)?,
+            }
+        }
+    }
+
+    /// Reads the first rows.
+    fn begin(&mut self, whole: Vec<u8>) -> Result<()> {
+        match Table::parse_with(whole.clone(), &self.file, &self.reading) {
+            Ok(table) => {
+                self.layout = Some(table.without_rows());
+                self.found.push_back(Arrival::Rows(table));
+            }
+            Err(error) if needs_rows(&error) && !self.has_ended => {
+                self.line = 1;
+                self.pending.splice(..0, whole);
+            }
+            Err(error) => {
+                self.has_ended = true;
+                return Err(error);
+            }
+        }
+        Ok(())
+    }
+
+    /// Returns the number of pending bytes that are whole records. A line end in quotes does not end one.
+    fn complete(&self) -> usize {
+        let last = self.pending.iter().rposition(|&byte| byte == b'\n').map_or(0, |last| last + 1);
+        let bytes = &self.pending[..last];
+        if !bytes.contains(&b'"') {
+            return last;
+        }
+        let separates = |byte| match &self.layout {
+            Some(table) if !is_blank(table.separator) => byte == table.separator,
+            _ => matches!(byte, b',' | b';' | b'\t' | b'|' | b' '),
+        };
+        let (mut whole, mut in_quotes, mut at_start) = (0, false, true);
+        for (index, &byte) in bytes.iter().enumerate() {
+            match byte {
+                // A doubled quote closes and opens.
+                b'"' if in_quotes => (in_quotes, at_start) = (false, true),
+                _ if in_quotes => {}
+                b'"' if at_start => in_quotes = true,
+                b'\n' => (whole, at_start) = (index + 1, true),
+                b' ' if at_start => {}
+                _ => at_start = separates(byte),
+            }
+        }
+        whole
+    }
+}
+
+impl Drop for TableStream {
+    fn drop(&mut self) {
+        self.source.lock().is_closed = true;
+        self.source.changed.notify_all();
+    }
+}
+
+/// Reads further rows, which begin on this line: together if they are all as they should be, and else each by itself.
+fn arrange(layout: &Table, bytes: &[u8], line: usize, found: &mut VecDeque<Arrival>) {
+    let text = String::from_utf8_lossy(bytes);
+    let is_damaged = text.len() != bytes.len() || text.as_bytes() != bytes;
+    if !is_damaged && let Ok(table) = layout.continued(&text, line) {
+        return found.extend(table.map(Arrival::Rows));
+    }
+    let separator = layout.separator;
+    let mut scanner = Scanner { text: &text, position: 0, line, separator };
+    while scanner.skip_blank_lines() {
+        let (start, line) = (scanner.position, scanner.line);
+        if Line::read(&mut scanner, true).is_err() {
+            // It ends with its line.
+            let rest = &text[start..];
+            (scanner.position, scanner.line) = (start + rest.find('\n').unwrap_or(rest.len()), line);
+            scanner.end_line();
+        }
+        let record = &text[start..scanner.position];
+        let read = match is_damaged && record.contains(char::REPLACEMENT_CHARACTER) {
+            true => Err(fault(&layout.file, line, "is not UTF-8 text: convert it, as with iconv".to_string())),
+            false => layout.continued(record, line),
+        };
+        found.extend(match read {
+            Ok(table) => table.map(Arrival::Rows),
+            Err(error) => Some(Arrival::Fault { text: record.trim_end_matches(['\r', '\n']).to_string(), error }),
+        });
+    }
+}
+
+/// The bytes that a thread reads all the time.
+#[derive(Debug, Default)]
+struct Source {
+    state: Mutex<State>,
+    changed: Condvar,
+}
+
+#[derive(Debug, Default)]
+struct State {
+    bytes: Vec<u8>,
+    /// The end of the reader, or its failure.
+    end: Option<Option<io::Error>>,
+    /// Whether nobody wants more.
+    is_closed: bool,
+}
+
+impl Source {
+    /// The thread waits while there are so many bytes that nobody has taken.
+    const MOST: usize = 1 << 24;
+    /// It reads so many at once: a pipe of Linux holds as many.
+    const BLOCK: usize = 1 << 16;
+
+    fn start(reader: Box<dyn Read + Send>) -> Arc<Source> {
+        let source = Arc::new(Source::default());
+        let (same, mut reader) = (Arc::clone(&source), reader);
+        thread::spawn(move || {
+            let mut block = vec![0; Source::BLOCK];
+            loop {
+                let read = reader.read(&mut block);
+                let mut state = same.lock();
+                match read {
+                    Ok(0) => state.end = Some(None),
+                    Ok(count) => state.bytes.extend_from_slice(&block[..count]),
+                    Err(error) if error.kind() == ErrorKind::Interrupted => {}
+                    Err(error) => state.end = Some(Some(error)),
+                }
+                same.changed.notify_all();
+                while state.bytes.len() >= Source::MOST && !state.is_closed {
+                    state = same.wait(state);
+                }
+                if state.end.is_some() || state.is_closed {
+                    break;
+                }
+            }
+        });
+        source
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State> {
+        lock(&self.state)
+    }
+
+    fn wait<'a>(&'a self, state: MutexGuard<'a, State>) -> MutexGuard<'a, State> {
+        self.changed.wait(state).unwrap_or_else(|poisoned| poisoned.into_inner())
+    }
+
+    /// Appends what has arrived, and waits for it if there is nothing. Returns whether there may be more.
+    fn take(&self, to: &mut Vec<u8>) -> io::Result<bool> {
+        let mut state = self.lock();
+        while state.bytes.is_empty() && state.end.is_none() {
+            state = self.wait(state);
+        }
+        to.append(&mut state.bytes);
+        self.changed.notify_all();
+        match state.end.take() {
+            None => Ok(true),
+            Some(None) => Ok(false),
+            Some(Some(error)) => Err(error),
+        }
+    }
+}

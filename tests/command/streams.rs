@@ -1,0 +1,204 @@
+//! Predictions for lines as they arrive, and behind the lines that they are for.
+
+use std::io::BufRead;
+use std::process::{Child, ChildStdin};
+use std::sync::mpsc::{Receiver, channel};
+use std::time::Duration;
+
+use super::*;
+
+/// A command that answers lines.
+struct Talk {
+    child: Child,
+    stdin: Option<ChildStdin>,
+    lines: Receiver<String>,
+}
+
+impl Talk {
+    fn start(folder: &Folder, words: &str) -> Talk {
+        let mut child = piped(folder.command(words).stdin(Stdio::piped())).spawn().unwrap();
+        let (stdin, stdout) = (child.stdin.take(), child.stdout.take().unwrap());
+        let (sender, lines) = channel();
+        // A reader of its own, because an answer that does not come would be waited for forever.
+        std::thread::spawn(move || {
+            std::io::BufReader::new(stdout).lines().map_while(Result::ok).all(|line| sender.send(line).is_ok())
+        });
+        Talk { child, stdin, lines }
+    }
+
+    fn say(&mut self, text: &str) {
+        self.stdin.as_mut().unwrap().write_all(text.as_bytes()).unwrap();
+    }
+
+    #[track_caller]
+    fn hear(&self) -> String {
+        self.lines.recv_timeout(Duration::from_secs(60)).expect("an answer")
+    }
+
+    fn end(mut self, words: &str) -> Run {
+        drop(self.stdin.take());
+        Run::from_output(self.child.wait_with_output().unwrap(), words)
+    }
+}
+
+/// A folder with a model of the irises, with names and without.
+fn models() -> Folder {
+    let folder = Folder::of_irises();
+    folder.write("bare.csv", IRIS.split_once('\n').unwrap().1);
+    let settings = "--fast --quiet --epochs 40 --hidden 8 --weight-decay 0";
+    folder.run(&format!("train iris.csv {settings} -o m")).ok();
+    folder.run(&format!("train bare.csv {settings} -o bare")).ok();
+    folder
+}
+
+#[test]
+fn each_line_is_answered_before_the_next_is_written() {
+    let folder = models();
+    for (model, has_header) in [("m", true), ("m", false), ("bare", false)] {
+        let words = format!("predict {model} -");
+        let expected = folder.run(&format!("predict {model} unlabeled.csv")).ok();
+        let mut talk = Talk::start(&folder, &words);
+        if has_header {
+            talk.say("sepal_length,sepal_width,petal_length,petal_width\n");
+        }
+        let unlabeled = without_last_column(IRIS);
+        for (line, answer) in unlabeled.lines().skip(1).zip(expected.lines()).step_by(7).take(20) {
+            talk.say(line);
+            talk.say("\n");
+            assert_eq!(talk.hear(), answer, "{line}");
+        }
+        assert_eq!(talk.end(&words).ok(), "");
+    }
+}
+
+#[test]
+fn lines_that_cannot_be_read_have_an_answer() {
+    let folder = models();
+    let words = "predict m - --probabilities";
+    let mut talk = Talk::start(&folder, words);
+    talk.say("sepal_length,sepal_width,petal_length,petal_width\n");
+    talk.say("5.1,3.5,1.4,0.2\n");
+    assert_eq!(talk.hear(), "species,setosa,versicolor,virginica");
+    assert!(talk.hear().starts_with("setosa,"));
+    for bad in ["tall,3.5,1.4,0.2\n", "5.1,3.5\n", "5.1,3.5,1.4,0.2,7,8\n", "5.1,\"3.5\"x,1.4,0.2\n"] {
+        talk.say(bad);
+        assert_eq!(talk.hear(), ",,,", "{bad}");
+        talk.say("5.9,2.8,4.2,1.3\r\n");
+        assert!(talk.hear().starts_with("versicolor,"), "{bad}");
+    }
+    // Half a line, a blank line, a comment that is none, and a cell over two lines.
+    talk.say("5.1,3.");
+    talk.say("5,1.4,0.2\n\n");
+    assert!(talk.hear().starts_with("setosa,"));
+    talk.say("#5.1,3.5,1.4,0.2\n\"5.1");
+    assert_eq!(talk.hear(), ",,,");
+    talk.say("\n\",3.5,1.4,0.2\n");
+    assert!(talk.hear().starts_with("setosa,"));
+    // The last line need not end.
+    talk.say("5.1,3.5,1.4,0.2");
+    let run = talk.end(words);
+    for part in [
+        "palmnet: -, line 3, column sepal_length: `tall` is not a number",
+        "palmnet: -, line 5: 2 cells, but the lines above have 4: correct the line, or remove it",
+        "palmnet: -, line 7: 6 cells",
+        "palmnet: -, line 9: a cell continues after its closing double quote",
+        "palmnet: -, line 13, column sepal_length: `#5.1` is not a number",
+    ] {
+        assert!(run.err.contains(part), "{part}: {}", run.err);
+    }
+    run.fails(1, &["-: 5 rows cannot be read and have an empty prediction; the first: -, line 3"]);
+    let run = folder.run_with_input("predict m - --strict", "5.1,3.5,1.4,0.2\n5.1,x,1.4,0.2\n");
+    run.fails(1, &["-, line 2, column 2: `x` is not a number"]);
+}
+
+#[test]
+fn faults_of_first_lines_are_errors() {
+    let folder = models();
+    let run = |input: &str| folder.run_with_input("predict m -", input);
+    run("").fails(1, &["-: is empty"]);
+    run("\n\n").fails(1, &["-: is empty"]);
+    run("sepal_length,sepal_width,petal_length,petal_width\n").fails(1, &["has a header but no rows under it"]);
+    run("a,b,c,d\n1,2,3,4\n").fails(1, &["lacks the columns"]);
+    run("5.1,3.5\n").fails(1, &["has 2 columns, where 5 were expected, or 4 without the targets"]);
+    run("{\"sepal_length\": 5.1}\n").fails(1, &["JSON"]);
+    // At once, not only when the input ends.
+    let mut talk = Talk::start(&folder, "predict m -");
+    talk.say("5.1;3.5\n");
+    assert!(talk.lines.recv_timeout(Duration::from_secs(60)).is_err());
+    assert_eq!(talk.child.wait().unwrap().code(), Some(1));
+}
+
+/// The lines are those of a file, whatever the pieces in which they arrive.
+#[test]
+fn streams_and_files_have_the_same_predictions() {
+    let folder = models();
+    let unlabeled = without_last_column(IRIS);
+    let (header, rows) = unlabeled.split_once('\n').unwrap();
+    let many = format!("{header}\n{}", rows.repeat(700));
+    folder.write("many.csv", &many);
+    for options in ["", "--json", "--probabilities", "--append"] {
+        let expected = folder.run(&format!("predict m many.csv {options}")).ok();
+        assert!(expected.lines().count() >= 105_000);
+        assert!(folder.run_with_input(&format!("predict m - {options}"), &many).ok() == expected, "{options}");
+    }
+    let expected = folder.run("predict m iris.csv --append --probabilities").ok();
+    for size in [1, 7, 100, 1000] {
+        let words = "predict m - --append --probabilities";
+        let mut talk = Talk::start(&folder, words);
+        for piece in IRIS.as_bytes().chunks(size) {
+            talk.say(std::str::from_utf8(piece).unwrap());
+        }
+        drop(talk.stdin.take());
+        let found: Vec<String> = talk.lines.iter().collect();
+        assert_eq!(found, expected.lines().collect::<Vec<_>>(), "{size}");
+        talk.end(words).ok();
+    }
+}
+
+#[test]
+fn predictions_are_appended_to_lines() {
+    let folder = models();
+    let table = |separator: &str| {
+        let lines = [
+            "name,sepal_length,sepal_width,petal_length,petal_width",
+            "\"x, \"\"y\"\"\", 5.1,3.5,1.40,0.2",
+            "z,\"5.9\",2.8,4.2,1.3",
+        ];
+        lines.map(|line| line.replace(", 5", ",5")).join("\r\n").replace(',', separator)
+    };
+    folder.write("new.csv", table(","));
+    assert_eq!(
+        folder.run("predict m new.csv --append").ok(),
+        "name,sepal_length,sepal_width,petal_length,petal_width,species\n\"x, \"\"y\"\"\",5.1,3.5,1.40,0.2,setosa\n\
+         z,\"5.9\",2.8,4.2,1.3,versicolor\n"
+    );
+    folder.write("new.csv", table(";"));
+    let out = folder.run("predict m new.csv --append --probabilities").ok();
+    let lines: Vec<&str> = out.lines().collect();
+    assert_eq!(lines[0], "name;sepal_length;sepal_width;petal_length;petal_width;species;setosa;versicolor;virginica");
+    assert!(
+        lines[1].starts_with("\"x; \"\"y\"\"\";5.1;3.5;1.40;0.2;setosa;0.") && lines[1].split(';').count() == 10,
+        "{out}"
+    );
+    // Without a header there is none; a label that is there already is kept; blanks separate.
+    folder.write("new.csv", "5.1,3.5,1.4,0.2\n5.9,2.8,4.2,1.3\n");
+    let out = folder.run("predict m new.csv --append").ok();
+    assert_eq!(out, "5.1,3.5,1.4,0.2,setosa\n5.9,2.8,4.2,1.3,versicolor\n");
+    assert!(folder.run("predict m iris.csv --append").ok().starts_with(
+        "sepal_length,sepal_width,petal_length,petal_width,species,species.predicted\n5.1,3.5,1.4,0.2,setosa,setosa\n"
+    ));
+    folder.write("new.txt", "5.1  3.5 1.4 0.2\n5.9 2.8 4.2 1.3\n");
+    let out = folder.run("predict m new.txt --append").ok();
+    assert_eq!(out, "5.1 3.5 1.4 0.2 setosa\n5.9 2.8 4.2 1.3 versicolor\n");
+    // A row that cannot be read has an empty prediction.
+    folder.write("new.csv", "5.1,3.5,1.4,0.2\n5.9,x,4.2,1.3\n");
+    let run = folder.run("predict m new.csv --append --probabilities");
+    assert!(run.out.ends_with("\n5.9,x,4.2,1.3,,,,\n"), "{}", run.out);
+    run.fails(1, &["line 2"]);
+    let run = folder.run_with_input("predict m - --append", "5.1,3.5,1.4,0.2\n5.9,x,4.2,1.3\n");
+    assert!(run.out.ends_with("\n5.9,x,4.2,1.3,\n"), "{}", run.out);
+    folder.run("predict m new.csv --append --json").fails(2, &["--append", "--json"]);
+    write_images(&folder, "images");
+    folder.run("train images --fast --quiet --epochs 1 --hidden 4 -o i").ok();
+    folder.run("predict i images --append").fails(2, &["--append is for tables"]);
+}
