@@ -264,10 +264,16 @@ impl Command {
         self.misuse(&format!("unknown option {name}{hint}"))
     }
 
-    /// Returns the text of `--help`.
-    pub fn help(&self) -> String {
+    /// Returns the usage, wrapped, with the name of the command in bold letters if they are wanted.
+    pub fn wrapped_usage(&self, is_bold: bool) -> String {
         let usage = terminal::wrap(&format!("palmnet {}", self.usage), 0);
-        let mut text = format!("{usage}\n{}", terminal::wrap(self.summary, 0));
+        let (name, rest) = usage.split_at("palmnet ".len() + self.name.len());
+        terminal::bold(name, is_bold) + rest
+    }
+
+    /// Returns the text of `--help`, with headings and the names of options in bold letters if they are wanted.
+    pub fn help(&self, is_bold: bool) -> String {
+        let mut text = format!("{}\n{}", self.wrapped_usage(is_bold), terminal::wrap(self.summary, 0));
         for paragraph in self.details {
             text += &format!("\n{}", terminal::wrap(paragraph, 0));
         }
@@ -276,11 +282,12 @@ impl Command {
             if options.is_empty() {
                 continue;
             }
-            text += &format!("\n{title}:\n");
+            text.extend(["\n", &terminal::bold(title, is_bold), ":\n"]);
             for option in options {
                 let short = option.short().map_or(String::new(), |short| format!("{short}, "));
-                let heading = format!("  {short}{} {}", option.name, option.value);
-                text += &format!("{}\n{}", heading.trim_end(), terminal::wrap(&option.description(), 6));
+                let names = terminal::bold(&format!("{short}{}", option.name), is_bold);
+                let space = if option.value.is_empty() { "" } else { " " };
+                text.extend(["  ", &names, space, option.value, "\n", &terminal::wrap(&option.description(), 6)]);
             }
         }
         text

@@ -94,13 +94,14 @@ pub fn run(words: impl Iterator<Item = OsString>) -> ExitCode {
 
 fn dispatch(words: impl Iterator<Item = OsString>, out: &mut dyn Write) -> Result<(), Failure> {
     let mut words = Vec::new().into_iter().chain(arguments::utf8(words)?);
+    let is_bold = || terminal::is_colored(&io::stdout());
     let name = words.next();
     match name.as_deref() {
         Some("-h" | "--help" | "help") => {
             // `palmnet help train` is `palmnet train --help`.
             match words.next() {
-                Some(name) => Ok(out.write_all(find(&name)?.0.help().as_bytes())?),
-                None => Ok(out.write_all(overview().as_bytes())?),
+                Some(name) => Ok(out.write_all(find(&name)?.0.help(is_bold()).as_bytes())?),
+                None => Ok(out.write_all(overview(is_bold()).as_bytes())?),
             }
         }
         Some("-V" | "--version") => Ok(writeln!(out, "palmnet {}", env!("CARGO_PKG_VERSION"))?),
@@ -114,14 +115,18 @@ fn dispatch(words: impl Iterator<Item = OsString>, out: &mut dyn Write) -> Resul
                     palmnet::compute::Isa::current()?;
                     work(&arguments, out)
                 }
-                None => Ok(out.write_all(command.help().as_bytes())?),
+                None => Ok(out.write_all(command.help(is_bold()).as_bytes())?),
             }
         }
-        None => Err(Failure::Usage(format!("no command given\n\n{}", overview()))),
+        None => Err(Failure::Usage(format!("no command given\n\n{}", overview(false)))),
     }
 }
 
+/// Names of commands that other tools have.
+const ALIASES: [(&str, &str); 3] = [("fit", "train"), ("evaluate", "eval"), ("score", "eval")];
+
 fn find(name: &str) -> Result<(&'static Command, Work), Failure> {
+    let name = ALIASES.iter().find(|(alias, _)| *alias == name).map_or(name, |(_, name)| name);
     COMMANDS.iter().find(|(command, _)| command.name == name).copied().ok_or_else(|| {
         let names: Vec<&str> = COMMANDS.iter().map(|(command, _)| command.name).collect();
         let hint = arguments::nearest(name, &names);
@@ -129,10 +134,10 @@ fn find(name: &str) -> Result<(&'static Command, Work), Failure> {
     })
 }
 
-fn overview() -> String {
+fn overview(is_bold: bool) -> String {
     let mut text = format!("{ABOUT}.\n\n");
     for (command, _) in COMMANDS {
-        text += &terminal::wrap(&format!("palmnet {}", command.usage), 0);
+        text += &command.wrapped_usage(is_bold);
         text += &terminal::wrap(command.summary, 4);
     }
     text += "\nSee palmnet COMMAND --help for each.\nStart with palmnet demo.\n";

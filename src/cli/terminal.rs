@@ -44,10 +44,17 @@ fn ask() -> Option<usize> {
     size.split_whitespace().nth(1)?.parse().ok()
 }
 
-/// Returns whether text on a stream may have colors and move the cursor.
-pub fn has_colors(is_terminal: bool) -> bool {
-    let is_set = |name: &str| std::env::var_os(name).is_some_and(|value| !value.is_empty() && value != *"0");
-    !is_set("NO_COLOR") && (is_set("CLICOLOR_FORCE") || (is_terminal && !is_dumb()))
+/// Returns whether text for a stream may have colors and bold letters: on a terminal that is not `dumb`, unless `NO_COLOR`
+/// is set; and always if `CLICOLOR_FORCE` is set to anything but 0, unless `NO_COLOR` is set.
+pub fn is_colored(stream: &dyn IsTerminal) -> bool {
+    let set = |name: &str| std::env::var_os(name).filter(|value| !value.is_empty());
+    let is_capable = || stream.is_terminal() && !is_dumb();
+    set("NO_COLOR").is_none() && (set("CLICOLOR_FORCE").is_some_and(|value| value != "0") || is_capable())
+}
+
+/// Returns a text in bold letters, if they are `wanted`. It must be wrapped before.
+pub fn bold(text: &str, wanted: bool) -> String {
+    if wanted { ["\x1b[1m", text, "\x1b[0m"].concat() } else { text.to_string() }
 }
 
 /// Returns whether the terminal is one that only prints.
@@ -67,7 +74,7 @@ pub fn has_unicode() -> bool {
 
 /// Returns the form of pictures on standard output.
 pub fn picture_style() -> TextStyle {
-    TextStyle { width: width(), unicode: has_unicode(), color: has_colors(stdout().is_terminal()) }
+    TextStyle { width: width(), unicode: has_unicode(), color: is_colored(&stdout()) }
 }
 
 /// Writes to standard error. A closed pipe, as in `palmnet train … 2>&1 | head`, is not a failure.

@@ -26,7 +26,7 @@ use crate::base::parallel::lock;
 #[derive(Debug)]
 pub enum Arrival {
     /// A table of some rows.
-    Rows(Table),
+    Rows(Box<Table>),
     /// A line that is no row of the table.
     Fault {
         /// The line as it is written, without its end.
@@ -132,7 +132,7 @@ impl TableStream {
         match Table::parse_with(whole.clone(), &self.file, &self.reading) {
             Ok(table) => {
                 self.layout = Some(table.without_rows());
-                self.found.push_back(Arrival::Rows(table));
+                self.found.push_back(rows(table));
             }
             Err(error) if needs_rows(&error) && !self.has_ended => {
                 self.line = 1;
@@ -185,7 +185,7 @@ fn arrange(layout: &Table, bytes: &[u8], line: usize, found: &mut VecDeque<Arriv
     let text = String::from_utf8_lossy(bytes);
     let is_damaged = text.len() != bytes.len() || text.as_bytes() != bytes;
     if !is_damaged && let Ok(table) = layout.continued(&text, line) {
-        return found.extend(table.map(Arrival::Rows));
+        return found.extend(table.map(rows));
     }
     let separator = layout.separator;
     let mut scanner = Scanner { text: &text, position: 0, line, separator };
@@ -203,10 +203,14 @@ fn arrange(layout: &Table, bytes: &[u8], line: usize, found: &mut VecDeque<Arriv
             false => layout.continued(record, line),
         };
         found.extend(match read {
-            Ok(table) => table.map(Arrival::Rows),
+            Ok(table) => table.map(rows),
             Err(error) => Some(Arrival::Fault { text: record.trim_end_matches(['\r', '\n']).to_string(), error }),
         });
     }
+}
+
+fn rows(table: Table) -> Arrival {
+    Arrival::Rows(Box::new(table))
 }
 
 /// The bytes that a thread reads all the time.

@@ -67,6 +67,7 @@ impl Folder {
     fn command(&self, words: &str) -> Command {
         let mut command = bare_command();
         command.args(words.split_whitespace()).current_dir(&self.0).env_remove("COLUMNS").env_remove("PALMNET_ISA");
+        command.env_remove("CLICOLOR_FORCE").env_remove("NO_COLOR");
         command.stdin(Stdio::null());
         command
     }

@@ -78,6 +78,52 @@ fn progress_on_a_terminal() {
     }
 }
 
+/// Bold headings and options, on terminals that show them and for users who want them.
+#[test]
+fn help_has_bold_letters_where_they_are_shown() {
+    let folder = Folder::new();
+    let help = |words: &str, variables: &[(&str, &str)]| folder.run_with(words, variables).ok();
+    for words in ["--help", "help train", "train -h", "predict --help"] {
+        let plain = help(words, &[]);
+        assert!(!plain.contains('\x1b'), "{plain}");
+        let bold = help(words, &[("CLICOLOR_FORCE", "1")]);
+        assert!(bold.contains("\x1b[1mpalmnet ") && bold != plain, "{bold}");
+        assert_eq!(bold.replace("\x1b[1m", "").replace("\x1b[0m", ""), plain);
+        for (force, no_color) in [("0", ""), ("", ""), ("1", "1")] {
+            assert_eq!(help(words, &[("CLICOLOR_FORCE", force), ("NO_COLOR", no_color)]), plain);
+        }
+    }
+    let bold = help("train -h", &[("CLICOLOR_FORCE", "1"), ("NO_COLOR", "")]);
+    assert!(bold.contains("\n\x1b[1mData\x1b[0m:\n  \x1b[1m--target\x1b[0m NAME"), "{bold}");
+    assert!(bold.contains("\n  \x1b[1m-o, --out\x1b[0m FILE\n"), "{bold}");
+    // An error is plain.
+    assert!(!folder.run_with("", &[("CLICOLOR_FORCE", "1")]).err.contains('\x1b'));
+}
+
+/// `script` provides the terminal.
+#[cfg(target_os = "linux")]
+#[test]
+fn help_is_plain_on_terminals_without_bold_letters() {
+    let folder = Folder::new();
+    let run = |variables: [(&str, &str); 2]| {
+        let mut command = Command::new("script");
+        command.args(["-qec", &format!("{} info --help", env!("CARGO_BIN_EXE_palmnet")), "/dev/null"]);
+        command.current_dir(&folder.0).env("SHELL", "/bin/sh").env("COLUMNS", "80").stdin(Stdio::null());
+        command.env_remove("CLICOLOR_FORCE").env_remove("NO_COLOR").envs(variables).output()
+    };
+    if emulated() || !run([("TERM", "xterm"); 2]).is_ok_and(|output| output.status.success()) {
+        return eprintln!("help on a terminal is not tested: there is no `script` that could start the command");
+    }
+    for (term, no_color, expected) in [("xterm", "", true), ("dumb", "", false), ("xterm", "1", false)] {
+        let output = run([("TERM", term), ("NO_COLOR", no_color)]).unwrap();
+        let text = String::from_utf8(output.stdout).unwrap();
+        assert!(
+            text.contains("Show a saved model") && text.contains('\x1b') == expected,
+            "{term} {no_color}: {text:?}"
+        );
+    }
+}
+
 /// As in `palmnet train … 2>&1 >result | head -1`, the reader of the progress is gone.
 #[test]
 fn closed_standard_error_does_not_stop_the_training() {
@@ -109,7 +155,18 @@ fn output_fits_40_columns() {
         }
         run.out
     };
-    for words in ["--help", "demo -h", "train -h", "eval -h", "predict -h", "info -h", "bench -h", "search -h"] {
+    for words in [
+        "--help",
+        "demo -h",
+        "train -h",
+        "eval -h",
+        "predict -h",
+        "info -h",
+        "bench -h",
+        "search -h",
+        "completions -h",
+        "man -h",
+    ] {
         run(words);
     }
     for words in ["demo xor", "demo neuron", "demo circles --every 100", "demo sums --every 20"] {

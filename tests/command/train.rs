@@ -118,7 +118,9 @@ fn predict_json_of_a_classifier() {
 fn info_json_of_a_classifier() {
     let (folder, _) = trained_classifier();
     let info = &folder.run("info a.safetensors --json").json()[0];
-    assert_eq!(names(info), ["layers", "parameters", "inputs", "scaler", "target", "classes", "notes"]);
+    let members = ["shape", "layers", "parameters", "columns", "inputs", "scaler", "target", "classes", "notes"];
+    assert_eq!(names(info), members);
+    assert_eq!(text(info, "shape"), "4-16-8-3");
     let layers = ["dense(4,16)", "relu", "dense(16,8)", "relu", "dense(8,3)", "softmax"];
     assert_eq!(strings(member(info, "layers")), layers);
     assert_eq!(number(info, "parameters"), (4 * 16 + 16 + 16 * 8 + 8 + 8 * 3 + 3) as f64);
@@ -192,6 +194,11 @@ fn target_option() {
     target("--target petal_width");
     let info = &folder.run("info model.safetensors --json").json()[0];
     assert_eq!(strings(member(info, "inputs"))[3..], ["species=setosa", "species=versicolor", "species=virginica"]);
+    // All that the text says.
+    let columns = member(info, "columns").as_array().unwrap();
+    assert_eq!((text(&columns[0], "name"), text(&columns[0], "kind")), ("sepal_length", "number"));
+    assert_eq!((text(&columns[3], "name"), text(&columns[3], "kind")), ("species", "categories"));
+    assert_eq!(strings(member(&columns[3], "categories")), ["setosa", "versicolor", "virginica"]);
 
     // Few different whole numbers are classes unless `--task` says otherwise.
     folder.write("dice.csv", "x,y\n".to_string() + &"1,1\n2,2\n3,1\n4,2\n".repeat(10));

@@ -360,6 +360,28 @@ fn wrong_command_lines_are_explained() {
     folder.run("train --quiet --epochs 1 -- -odd.csv").ok();
 }
 
+/// The names that scikit-learn has.
+#[test]
+fn names_of_scikit_learn_are_understood() {
+    let folder = Folder::of_irises();
+    let words = "fit iris.csv --fast --hidden-layer-sizes 4 --max-iter 2 --solver adam --learning_rate_init 0.01 \
+                 --batch_size 16 --random-state 3 --test_size 0.25 --n_iter_no_change 1 --validation-fraction 0.1";
+    let out = folder.run(words).ok().split_whitespace().collect::<Vec<_>>().join(" ");
+    for part in ["palmnet train iris.csv", "--hidden 4", "--lr 0.01", "--batch 16", "--seed 3", "train 113"] {
+        assert!(out.contains(part), "{part}: {out}");
+    }
+    for (alias, name) in [
+        ("predict model.safetensors iris.csv --proba", "predict model.safetensors iris.csv --probabilities"),
+        ("predict model.safetensors iris.csv --predict_proba", "predict model.safetensors iris.csv --probabilities"),
+        ("score model.safetensors iris.csv", "eval model.safetensors iris.csv"),
+        ("evaluate model.safetensors iris.csv", "eval model.safetensors iris.csv"),
+        ("help fit", "help train"),
+    ] {
+        assert_eq!(folder.run(alias).ok(), folder.run(name).ok(), "{alias}");
+    }
+    folder.run("search iris.csv --fast --n-iter 1 --epochs 1 --quiet").ok();
+}
+
 /// `(sleep 1000; cat iris.csv) | palmnet train - --lr foo`
 #[test]
 fn errors_come_before_standard_input_is_read() {

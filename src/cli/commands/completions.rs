@@ -10,8 +10,7 @@ pub const COMMAND: Command = Command {
     usage: "completions bash|zsh|fish",
     summary: "Print a script with which a shell completes commands, options and their values.",
     details: &[
-        "bash: palmnet completions bash > ~/.local/share/bash-completion/completions/palmnet, or in ~/.bashrc: \
-         source <(palmnet completions bash)",
+        "bash: source <(palmnet completions bash) in ~/.bashrc.",
         "zsh: palmnet completions zsh > _palmnet, in a folder of $fpath.",
         "fish: palmnet completions fish > ~/.config/fish/completions/palmnet.fish",
     ],

@@ -38,6 +38,14 @@ pub fn run(arguments: &Arguments, out: &mut dyn Write) -> Result<(), Failure> {
         TargetSchema::Values { names } => ("values", strings(names)),
     };
     if arguments.has("--json") {
+        let columns = schema.columns().iter().map(|column| {
+            let (kind, categories) = match &column.kind {
+                ColumnKind::Categories(categories) => ("categories", Some(("categories", strings(categories)))),
+                ColumnKind::Time(_) => ("time", None),
+                _ => ("number", None),
+            };
+            Json::object([("name", column.name.as_str().into()), ("kind", kind.into())].into_iter().chain(categories))
+        });
         let layers: Vec<Json> = network.layers().iter().map(|layer| layer.to_string().into()).collect();
         let numbers = |values: &[f32]| Json::Array(values.iter().map(|&value| value.into()).collect());
         let scaler = Json::object([
@@ -46,8 +54,10 @@ pub fn run(arguments: &Arguments, out: &mut dyn Write) -> Result<(), Failure> {
         ]);
         let notes = model.notes.iter().map(|(name, text)| (name.as_str(), text.as_str().into()));
         let mut members = vec![
+            ("shape", shape(network).as_str().into()),
             ("layers", Json::Array(layers)),
             ("parameters", network.parameter_count().into()),
+            ("columns", Json::Array(columns.collect())),
             ("inputs", strings(&schema.input_names())),
             ("scaler", scaler),
             ("target", strings(schema.target().names())),
@@ -55,7 +65,7 @@ pub fn run(arguments: &Arguments, out: &mut dyn Write) -> Result<(), Failure> {
             ("notes", Json::object(notes)),
         ];
         if let Some(imputer) = model.preprocessing().imputer() {
-            members.insert(3, ("fill", numbers(imputer.fill())));
+            members.insert(5, ("fill", numbers(imputer.fill())));
         }
         if let Some(found) = model.calibration() {
             let calibration = [("rows", found.rows().into()), ("temperature", found.temperature().into())];

@@ -228,7 +228,7 @@ impl Printer<'_> {
 
     /// Prints the predictions for the rows of a table.
     fn print_table(&mut self, table: &Table, found: Predictions, out: &mut dyn Write) -> Result<(), Failure> {
-        let mut rows = Rows::new(&self.form, found.outputs, found.spreads)?;
+        let mut rows = Rows::new(self.form, found.outputs, found.spreads)?;
         for (row, error) in found.failures {
             if self.is_strict {
                 return Err(error.into());

@@ -19,7 +19,8 @@ use crate::cli::report::{columns, score_json};
 use crate::cli::run::{OutputMode, Results};
 use crate::cli::terminal::{width, wrap};
 
-const TRIALS: Opt = Opt::new("--trials", "N", Group::Training, "The number of trials.").default(|| "20".into());
+const TRIALS: Opt =
+    Opt::new("--trials", "N", Group::Training, "The number of trials.").aliases(&["--n-iter"]).default(|| "20".into());
 
 const SCORED: Opt =
     Opt::new("--validation", "P", Group::Training, "Fraction of the training data that trials are scored on.")

@@ -183,7 +183,7 @@ pub const LR: Opt = Opt::new(
     "The learning rate, or auto to find one by training a copy of the network for a hundred steps; 0.01 for adamw in \
      an ensemble.",
 )
-.aliases(&["--learning-rate"])
+.aliases(&["--learning-rate", "--learning-rate-init"])
 .default(|| {
     let rates = Rule::names().filter_map(|name| name.parse::<Rule>().ok());
     let rates = rates.filter(|rule| rule.name() != "lbfgs");
