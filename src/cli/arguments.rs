@@ -71,7 +71,7 @@ pub enum Group {
 }
 
 impl Group {
-    pub const ALL: [(Group, &'static str); 6] = [
+    const ALL: [(Group, &'static str); 6] = [
         (Group::Data, "Data"),
         (Group::Network, "Network"),
         (Group::Optimization, "Optimization"),
@@ -264,6 +264,13 @@ impl Command {
         self.misuse(&format!("unknown option {name}{hint}"))
     }
 
+    /// Returns the titles of the groups of its options, and those.
+    pub fn groups(&self) -> Vec<(&'static str, Vec<&'static Opt>)> {
+        let of = |group| self.options.iter().copied().filter(|option| option.group == group).collect();
+        let groups = Group::ALL.into_iter().map(|(group, title)| (title, of(group)));
+        groups.filter(|(_, options): &(_, Vec<&Opt>)| !options.is_empty()).collect()
+    }
+
     /// Returns the usage, wrapped, with the name of the command in bold letters if they are wanted.
     pub fn wrapped_usage(&self, is_bold: bool) -> String {
         let usage = terminal::wrap(&format!("palmnet {}", self.usage), 0);
@@ -277,11 +284,7 @@ impl Command {
         for paragraph in self.details {
             text += &format!("\n{}", terminal::wrap(paragraph, 0));
         }
-        for (group, title) in Group::ALL {
-            let options: Vec<&&Opt> = self.options.iter().filter(|option| option.group == group).collect();
-            if options.is_empty() {
-                continue;
-            }
+        for (title, options) in self.groups() {
             text.extend(["\n", &terminal::bold(title, is_bold), ":\n"]);
             for option in options {
                 let short = option.short().map_or(String::new(), |short| format!("{short}, "));

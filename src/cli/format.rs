@@ -10,6 +10,16 @@ pub fn exact(x: f32) -> String {
     }
 }
 
+/// Appends a text in which each % stands for the next of some values: in less machine code than `format!`.
+pub fn fill(to: &mut String, text: &str, values: &[&str]) {
+    for (index, part) in text.split('%').enumerate() {
+        if let Some(value) = index.checked_sub(1).and_then(|index| values.get(index)) {
+            to.push_str(value);
+        }
+        to.push_str(part);
+    }
+}
+
 /// Returns a rate in few letters: 950, 12k, 3.4M.
 pub fn short(x: f64) -> String {
     match x {

@@ -3,14 +3,11 @@
 //! **The problem.** To know the separator, the header and the number of columns, one looks at many lines; and one who
 //! waits for an answer has sent a single one.
 //!
-//! **The idea.** A thread reads all the time. The lines that it has read when rows are asked for, few of a slow writer and
-//! many of a fast one, are read as a table; those after them are arranged as the first ones were. Records that have not
-//! ended yet wait for the rest of them, and so does a header for a row.
+//! **The idea.** The lines that one call of the reader gives, few of a slow writer and many of a fast one, are read as a
+//! table; those after them are arranged as the first ones were. Records that have not ended yet wait for the rest of them,
+//! and so does a header for a row.
 
-use std::collections::VecDeque;
 use std::io::{self, ErrorKind, Read};
-use std::sync::{Arc, Condvar, Mutex, MutexGuard};
-use std::thread;
 
 use super::device::refuse_endless;
 use super::dialect::is_blank;
@@ -20,7 +17,6 @@ use super::reading::Reading;
 use super::scanner::{Scanner, line_ends};
 use super::table::{Table, fault};
 use crate::base::error::{Error, Result};
-use crate::base::parallel::lock;
 
 /// Rows that have arrived.
 #[derive(Debug)]
@@ -38,7 +34,7 @@ pub enum Arrival {
 
 /// A table whose lines arrive bit by bit, as through a pipe.
 ///
-/// [`next`](Self::next) returns all rows that have arrived since, and waits only if there are none. The first of them are
+/// [`next`](Self::next) returns the rows that have arrived since, and waits only if there are none. The first of them are
 /// read as [`Table::parse_with`] reads a table; the separator, the columns and the header found there hold for all.
 /// A first line that may be a header, because it has one of the [names](Reading::names) of the reading or nothing but
 /// texts, waits for a row: say that there is [no header](Reading::header) if a line of texts is data.
@@ -58,42 +54,19 @@ pub enum Arrival {
 /// # Ok::<(), palmnet::Error>(())
 /// ```
 #[derive(Debug)]
-pub struct TableStream {
-    source: Arc<Source>,
-    file: String,
-    reading: Reading,
-    /// The bytes that have arrived and are not read yet.
-    pending: Vec<u8>,
-    /// The line on which they begin, counted from 1.
-    line: usize,
-    has_ended: bool,
-    /// A table without rows that is arranged as the first one.
-    layout: Option<Table>,
-    found: VecDeque<Arrival>,
+pub struct TableStream<R> {
+    reader: R,
+    block: Vec<u8>,
+    lines: Arriving,
 }
 
-impl TableStream {
-    /// Begins to read the lines of `reader`; `file` is their name in messages.
-    pub fn new(reader: impl Read + Send + 'static, file: &str, reading: &Reading) -> TableStream {
-        TableStream {
-            source: Source::start(Box::new(reader)),
-            file: file.to_string(),
-            reading: reading.clone(),
-            pending: Vec::new(),
-            line: 1,
-            has_ended: false,
-            layout: None,
-            found: VecDeque::new(),
-        }
-    }
-
-    /// Begins to read the lines of standard input, which is `-` in messages.
-    ///
-    /// # Errors
-    /// If it is a device without an end.
-    pub fn stdin(reading: &Reading) -> Result<TableStream> {
-        refuse_endless("-".as_ref())?;
-        Ok(TableStream::new(io::stdin(), "-", reading))
+impl<R: Read> TableStream<R> {
+    /// Begins to read the lines of `reader`; `file` is their name in messages. Each of its calls should return as soon as
+    /// there is something, as those of pipes and sockets do.
+    pub fn new(reader: R, file: &str, reading: &Reading) -> TableStream<R> {
+        /// A pipe holds fewer bytes, and of a file it is enough rows to keep all threads at work.
+        const BLOCK: usize = 1 << 20;
+        TableStream { reader, block: vec![0; BLOCK], lines: Arriving::new(file, reading) }
     }
 
     /// Returns rows that have arrived, or a line that is none; waits for some, and returns nothing at the end.
@@ -103,28 +76,74 @@ impl TableStream {
     #[allow(clippy::should_implement_trait)] // It may fail.
     pub fn next(&mut self) -> Result<Option<Arrival>> {
         loop {
-            if let Some(found) = self.found.pop_front() {
+            if let Some(found) = self.lines.found.next() {
                 return Ok(Some(found));
             }
-            if self.has_ended {
+            if self.lines.has_ended {
                 return Ok(None);
             }
-            let more = self.source.take(&mut self.pending);
-            self.has_ended = !matches!(more, Ok(true));
-            more.map_err(|error| Error::io(&self.file, error))?;
-            let end = if self.has_ended { self.pending.len() } else { self.complete() };
-            if end == 0 && !self.has_ended {
-                continue;
-            }
-            let rest = self.pending.split_off(end);
-            let whole = std::mem::replace(&mut self.pending, rest);
-            let line = self.line;
-            self.line += line_ends(&whole);
-            match &self.layout {
-                Some(layout) => arrange(layout, &whole, line, &mut self.found),
-                None => self.begin(whole)?,
+            match self.reader.read(&mut self.block) {
+                Ok(count) => self.lines.receive(&self.block[..count])?,
+                Err(error) if error.kind() == ErrorKind::Interrupted => {}
+                Err(error) => {
+                    self.lines.has_ended = true;
+                    return Err(Error::io(&self.lines.file, error));
+                }
             }
         }
+    }
+}
+
+impl TableStream<io::Stdin> {
+    /// Begins to read the lines of standard input, which is `-` in messages.
+    ///
+    /// # Errors
+    /// If it is a device without an end.
+    pub fn stdin(reading: &Reading) -> Result<TableStream<io::Stdin>> {
+        refuse_endless("-".as_ref())?;
+        Ok(TableStream::new(io::stdin(), "-", reading))
+    }
+}
+
+/// Lines as they arrive, whatever the reader.
+#[derive(Debug)]
+struct Arriving {
+    file: String,
+    reading: Reading,
+    /// The bytes that have arrived and are not read yet.
+    pending: Vec<u8>,
+    /// The line on which they begin, counted from 1.
+    line: usize,
+    has_ended: bool,
+    /// A table without rows that is arranged as the first one.
+    layout: Option<Table>,
+    found: std::vec::IntoIter<Arrival>,
+}
+
+impl Arriving {
+    fn new(file: &str, reading: &Reading) -> Arriving {
+        let (file, reading) = (file.to_string(), reading.clone());
+        let (pending, found) = (Vec::new(), Vec::new().into_iter());
+        Arriving { file, reading, pending, line: 1, has_ended: false, layout: None, found }
+    }
+
+    /// Reads the records that end in these bytes, of which there are none at the end.
+    fn receive(&mut self, bytes: &[u8]) -> Result<()> {
+        self.pending.extend_from_slice(bytes);
+        self.has_ended = bytes.is_empty();
+        let end = if self.has_ended { self.pending.len() } else { self.complete() };
+        if end == 0 && !self.has_ended {
+            return Ok(());
+        }
+        let rest = self.pending.split_off(end);
+        let whole = std::mem::replace(&mut self.pending, rest);
+        let line = self.line;
+        self.line += line_ends(&whole);
+        match &self.layout {
+            Some(layout) => self.found = arrange(layout, &whole, line).into_iter(),
+            None => self.begin(whole)?,
+        }
+        Ok(())
     }
 
     /// Reads the first rows.
@@ -132,7 +151,7 @@ impl TableStream {
         match Table::parse_with(whole.clone(), &self.file, &self.reading) {
             Ok(table) => {
                 self.layout = Some(table.without_rows());
-                self.found.push_back(rows(table));
+                self.found = vec![Arrival::Rows(Box::new(table))].into_iter();
             }
             Err(error) if needs_rows(&error) && !self.has_ended => {
                 self.line = 1;
@@ -173,19 +192,14 @@ impl TableStream {
     }
 }
 
-impl Drop for TableStream {
-    fn drop(&mut self) {
-        self.source.lock().is_closed = true;
-        self.source.changed.notify_all();
-    }
-}
-
 /// Reads further rows, which begin on this line: together if they are all as they should be, and else each by itself.
-fn arrange(layout: &Table, bytes: &[u8], line: usize, found: &mut VecDeque<Arrival>) {
+fn arrange(layout: &Table, bytes: &[u8], line: usize) -> Vec<Arrival> {
     let text = String::from_utf8_lossy(bytes);
-    let is_damaged = text.len() != bytes.len() || text.as_bytes() != bytes;
+    let is_damaged = text.as_bytes() != bytes;
+    let mut found = Vec::new();
     if !is_damaged && let Ok(table) = layout.continued(&text, line) {
-        return found.extend(table.map(rows));
+        found.extend(table.map(|table| Arrival::Rows(Box::new(table))));
+        return found;
     }
     let separator = layout.separator;
     let mut scanner = Scanner { text: &text, position: 0, line, separator };
@@ -203,84 +217,9 @@ fn arrange(layout: &Table, bytes: &[u8], line: usize, found: &mut VecDeque<Arriv
             false => layout.continued(record, line),
         };
         found.extend(match read {
-            Ok(table) => table.map(rows),
+            Ok(table) => table.map(|table| Arrival::Rows(Box::new(table))),
             Err(error) => Some(Arrival::Fault { text: record.trim_end_matches(['\r', '\n']).to_string(), error }),
         });
     }
-}
-
-fn rows(table: Table) -> Arrival {
-    Arrival::Rows(Box::new(table))
-}
-
-/// The bytes that a thread reads all the time.
-#[derive(Debug, Default)]
-struct Source {
-    state: Mutex<State>,
-    changed: Condvar,
-}
-
-#[derive(Debug, Default)]
-struct State {
-    bytes: Vec<u8>,
-    /// The end of the reader, or its failure.
-    end: Option<Option<io::Error>>,
-    /// Whether nobody wants more.
-    is_closed: bool,
-}
-
-impl Source {
-    /// The thread waits while there are so many bytes that nobody has taken.
-    const MOST: usize = 1 << 24;
-    /// It reads so many at once: a pipe of Linux holds as many.
-    const BLOCK: usize = 1 << 16;
-
-    fn start(reader: Box<dyn Read + Send>) -> Arc<Source> {
-        let source = Arc::new(Source::default());
-        let (same, mut reader) = (Arc::clone(&source), reader);
-        thread::spawn(move || {
-            let mut block = vec![0; Source::BLOCK];
-            loop {
-                let read = reader.read(&mut block);
-                let mut state = same.lock();
-                match read {
-                    Ok(0) => state.end = Some(None),
-                    Ok(count) => state.bytes.extend_from_slice(&block[..count]),
-                    Err(error) if error.kind() == ErrorKind::Interrupted => {}
-                    Err(error) => state.end = Some(Some(error)),
-                }
-                same.changed.notify_all();
-                while state.bytes.len() >= Source::MOST && !state.is_closed {
-                    state = same.wait(state);
-                }
-                if state.end.is_some() || state.is_closed {
-                    break;
-                }
-            }
-        });
-        source
-    }
-
-    fn lock(&self) -> MutexGuard<'_, State> {
-        lock(&self.state)
-    }
-
-    fn wait<'a>(&'a self, state: MutexGuard<'a, State>) -> MutexGuard<'a, State> {
-        self.changed.wait(state).unwrap_or_else(|poisoned| poisoned.into_inner())
-    }
-
-    /// Appends what has arrived, and waits for it if there is nothing. Returns whether there may be more.
-    fn take(&self, to: &mut Vec<u8>) -> io::Result<bool> {
-        let mut state = self.lock();
-        while state.bytes.is_empty() && state.end.is_none() {
-            state = self.wait(state);
-        }
-        to.append(&mut state.bytes);
-        self.changed.notify_all();
-        match state.end.take() {
-            None => Ok(true),
-            Some(None) => Ok(false),
-            Some(Some(error)) => Err(error),
-        }
-    }
+    found
 }

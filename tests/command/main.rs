@@ -83,9 +83,13 @@ impl Folder {
 
     fn run_with_input(&self, words: &str, input: &str) -> Run {
         let mut child = piped(self.command(words).stdin(Stdio::piped())).spawn().unwrap();
-        // A command that does not read its input may end before it is written.
-        let _ = child.stdin.take().unwrap().write_all(input.as_bytes());
-        Run::from_output(child.wait_with_output().unwrap(), words)
+        let (mut stdin, input) = (child.stdin.take().unwrap(), input.to_string());
+        // A command may answer before it has read all of its input, and one that does not read it may end before it is
+        // written.
+        let writer = std::thread::spawn(move || drop(stdin.write_all(input.as_bytes())));
+        let output = child.wait_with_output().unwrap();
+        writer.join().unwrap();
+        Run::from_output(output, words)
     }
 }
 

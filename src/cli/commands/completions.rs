@@ -3,6 +3,7 @@
 use std::io::Write;
 
 use crate::cli::arguments::{Arguments, Command, Opt};
+use crate::cli::format::fill;
 use crate::cli::{COMMANDS, Failure};
 
 pub const COMMAND: Command = Command {
@@ -28,71 +29,74 @@ pub fn run(arguments: &Arguments, out: &mut dyn Write) -> Result<(), Failure> {
     Ok(out.write_all(script.as_bytes())?)
 }
 
-/// The endings of files that are likely tables.
-const TABLES: [&str; 4] = ["csv", "tsv", "txt", "data"];
-const MODELS: [&str; 1] = ["safetensors"];
+/// The candidates for a word of a command line: names, files of some kind, or neither, as for a number.
+#[derive(Default)]
+struct Values {
+    /// Separated by spaces.
+    names: String,
+    files: Option<Files>,
+}
 
-/// What a word of a command line may be.
-enum Values {
-    Names(Vec<&'static str>),
+#[derive(Clone, Copy)]
+enum Files {
     Models,
     Tables,
-    Files,
-    /// A number, or the name of a column.
-    Unknown,
+    All,
 }
 
 impl Values {
     /// Returns the values of an option.
     fn of(option: &Opt) -> Values {
-        let choices = (option.choices)();
-        if choices.is_empty() {
-            return Values::named(option.value);
-        }
         // Of `step:EPOCHS:FACTOR`, the name.
-        Values::Names(choices.iter().map(|form| form.split([':', '[']).next().unwrap_or_default()).collect())
+        let name = |form: &'static str| form.split([':', '[']).next().unwrap_or_default();
+        let names = (option.choices)().into_iter().map(name).collect::<Vec<_>>().join(" ");
+        Values { names, ..Values::named(option.value) }
     }
 
     /// Returns the words of a command, each with its name.
     fn of_words(command: &Command) -> Vec<(&'static str, Values)> {
         let names = command.usage.split(' ').skip(1).filter(|word| *word != "[options]");
         let mut words: Vec<_> = names.map(|name| (name, Values::named(name))).collect();
-        if let (Some((_, values)), false) = (words.first_mut(), command.names.is_empty()) {
-            *values = Values::Names(command.names.to_vec());
+        if let Some((_, first)) = words.first_mut() {
+            first.names = command.names.join(" ");
         }
         words
     }
 
     /// Returns the values that a placeholder stands for.
     fn named(placeholder: &str) -> Values {
-        match placeholder {
-            "MODEL" => Values::Models,
-            "DATA" | "FILE|P" => Values::Tables,
-            "FILE" | "FOLDER" => Values::Files,
-            _ => Values::Unknown,
+        let files = match placeholder {
+            "MODEL" => Some(Files::Models),
+            "DATA" | "FILE|P" => Some(Files::Tables),
+            "FILE" | "FOLDER" => Some(Files::All),
+            _ => None,
+        };
+        Values { files, ..Values::default() }
+    }
+
+    /// Returns the names between two texts; or the text for files; or the one for neither.
+    fn text(&self, names: [&str; 2], files: [&str; 3], unknown: &str) -> String {
+        match self.files {
+            _ if !self.names.is_empty() => [names[0], &self.names, names[1]].concat(),
+            Some(kind) => files[kind as usize].to_string(),
+            None => unknown.to_string(),
         }
     }
 }
 
 /// Returns the beginning of a help text: enough for a line in a list.
 fn short(help: &str) -> &str {
-    let end = [". ", ": ", "; "].iter().filter_map(|end| help.find(end)).min();
-    end.map_or(help, |end| &help[..end]).trim_end_matches('.')
+    let end = help.as_bytes().windows(2).position(|pair| matches!(pair, [b'.' | b':' | b';', b' ']));
+    help[..end.unwrap_or(help.len())].trim_end_matches('.')
 }
 
-/// Returns a text as one word of a shell.
-fn word(text: &str, escaped_quote: &str) -> String {
-    ["'", &text.replace('\'', escaped_quote), "'"].concat()
+/// Returns a text as it stands in single quotes.
+fn quoted(text: &str, escaped_quote: &str) -> String {
+    text.replace('\'', escaped_quote)
 }
 
 fn commands() -> String {
     COMMANDS.map(|(command, _)| command.name).join(" ")
-}
-
-/// Returns the names of the options of a command, those of one letter among them.
-fn option_names(command: &Command) -> Vec<&'static str> {
-    let names = command.options.iter().flat_map(|option| [Some(option.name), option.short()]);
-    names.flatten().chain(["--help"]).collect()
 }
 
 const BASH: &str = r#"# Completions of palmnet for bash.
@@ -122,138 +126,160 @@ _palmnet() {
     fi
     COMPREPLY=()
     case $COMP_CWORD:${COMP_WORDS[1]} in
+    1:*) names='% help --help --version' ;;
+    *:help) names='%' ;;
+"#;
+
+const BASH_END: &str = r#"    esac
+    [ -z "$names" ] || COMPREPLY=($(compgen -W "$names" -- "$word"))
+}
+complete -F _palmnet palmnet
 "#;
 
 fn bash() -> String {
-    let mut text = BASH.to_string();
-    let all = commands();
-    text.extend(["    1:*) names='", &all, " help --help --version' ;;\n    *:help) names='", &all, "' ;;\n"]);
+    let (mut text, all) = (String::new(), commands());
+    fill(&mut text, BASH, &[&all, &all]);
     for (command, _) in COMMANDS {
-        text.extend(["    *:", command.name, ")\n        case $before in\n"]);
-        for option in command.options.iter().filter(|option| !option.value.is_empty()) {
+        fill(&mut text, "    *:%)\n        case $before in\n", &[command.name]);
+        let mut options = String::new();
+        for option in command.options {
             let names = [&[option.name], option.aliases].concat();
-            text.extend(["        ", &names.join("|"), ") ", &bash_action(&Values::of(option)), " ;;\n"]);
-        }
-        let options = option_names(command).join(" ");
-        text.extend([
-            "        *)\n            case $word in\n            -*) names='",
-            &options,
-            "' ;;\n            *) ",
-        ]);
-        text.push_str(&match &Values::of_words(command)[..] {
-            // The table stands behind the model.
-            [(_, first), (_, second)] => {
-                let (first, second) = (bash_action(first), bash_action(second));
-                ["case ${COMP_WORDS[*]:2:COMP_CWORD-2} in *.safetensors*) ", &second, " ;; *) ", &first, " ;; esac"]
-                    .concat()
+            fill(&mut options, "% % ", &[option.name, option.short().unwrap_or_default()]);
+            if !option.value.is_empty() {
+                fill(&mut text, "        %) % ;;\n", &[&names.join("|"), &bash_action(&Values::of(option))]);
             }
-            [(_, only)] => bash_action(only),
-            _ => "return".to_string(),
-        });
-        text.push_str(" ;;\n            esac\n            ;;\n        esac\n        ;;\n");
+        }
+        fill(
+            &mut text,
+            "        *)\n            case ${COMP_WORDS[*]:2:COMP_CWORD-2}:$word in\n            *:-*) names='%--help' ;;\n",
+            &[&options],
+        );
+        let mut words = Values::of_words(command).into_iter().map(|(_, values)| bash_action(&values));
+        let first = words.next().unwrap_or_else(|| "return".to_string());
+        // The table stands behind the model.
+        if let Some(second) = words.next() {
+            fill(&mut text, "            *.safetensors*:*) % ;;\n", &[&second]);
+        }
+        fill(&mut text, "            *) % ;;\n            esac\n            ;;\n        esac\n        ;;\n", &[&first]);
     }
-    text + "    esac\n    [ -z \"$names\" ] || COMPREPLY=($(compgen -W \"$names\" -- \"$word\"))\n}\n\
-            complete -F _palmnet palmnet\n"
+    text + BASH_END
 }
 
 fn bash_action(values: &Values) -> String {
-    let files = |endings: &[&str]| ["_palmnet_files \"$word\" ", &endings.join(" ")].concat();
-    match values {
-        Values::Names(names) => ["names='", &names.join(" "), "'"].concat(),
-        Values::Models => files(&MODELS),
-        Values::Tables => files(&TABLES),
-        Values::Files => files(&[]),
-        Values::Unknown => "return".to_string(),
-    }
+    let files = [
+        "_palmnet_files \"$word\" safetensors",
+        "_palmnet_files \"$word\" csv tsv txt data",
+        "_palmnet_files \"$word\"",
+    ];
+    values.text(["names='", "'"], files, "return")
 }
+
+const ZSH: &str = "#compdef palmnet
+# Completions of palmnet for zsh.
+
+_palmnet() {
+    local -a commands
+    commands=(
+%        'help:Show the help of a command'
+    )
+    if (( CURRENT == 2 )); then
+        _describe command commands
+        return
+    fi
+    shift words
+    (( CURRENT-- ))
+    case $words[1] in
+    help) _describe command commands ;;
+%    esac
+}
+
+if [ \"$funcstack[1]\" = _palmnet ]; then
+    _palmnet \"$@\"
+else
+    compdef _palmnet palmnet
+fi
+";
 
 fn zsh() -> String {
-    let mut text = "#compdef palmnet\n# Completions of palmnet for zsh.\n\n_palmnet() {\n    local -a commands\n    \
-                    commands=(\n"
-        .to_string();
-    let quote = |text: &str| word(text, "'\\''");
+    let (mut text, mut commands, mut cases) = (String::new(), String::new(), String::new());
     for (command, _) in COMMANDS {
-        text.extend(["        ", &quote(&[command.name, ":", &zsh_plain(short(command.summary))].concat()), "\n"]);
-    }
-    text += "        'help:Show the help of a command'\n    )\n    if (( CURRENT == 2 )); then\n        _describe command \
-             commands\n        return\n    fi\n    shift words\n    (( CURRENT-- ))\n    case $words[1] in\n    help) \
-             _describe command commands ;;\n";
-    for (command, _) in COMMANDS {
-        text.extend(["    ", command.name, ") _arguments"]);
+        fill(&mut commands, "        '%:%'\n", &[command.name, &zsh_plain(command.summary)]);
+        fill(&mut cases, "    %) _arguments", &[command.name]);
         for option in command.options {
+            let help = zsh_plain(option.help);
             for name in [Some(option.name), option.short()].into_iter().flatten() {
-                let description = zsh_plain(short(option.help));
                 let equals = if name.starts_with("--") { "=" } else { "" };
-                let spec = match option.value {
-                    "" => [name, "[", &description, "]"].concat(),
+                match option.value {
+                    "" => fill(&mut cases, " \\\n        '%[%]'", &[name, &help]),
                     value => {
-                        [name, equals, "[", &description, "]:", value, ":", &zsh_action(&Values::of(option))].concat()
+                        let action = zsh_action(&Values::of(option));
+                        fill(&mut cases, " \\\n        '%%[%]:%:%'", &[name, equals, &help, value, &action]);
                     }
-                };
-                text.extend([" \\\n        ", &quote(&spec)]);
+                }
             }
         }
-        text += " \\\n        '--help[Show the help]'";
-        for (number, (name, values)) in ["1:", "2:"].into_iter().zip(Values::of_words(command)) {
-            text.extend([" \\\n        ", &quote(&[number, name, ":", &zsh_action(&values)].concat())]);
+        cases += " \\\n        '--help[Show the help]'";
+        for (number, (name, values)) in ["1", "2"].into_iter().zip(Values::of_words(command)) {
+            fill(&mut cases, " \\\n        '%:%:%'", &[number, name, &zsh_action(&values)]);
         }
-        text += " ;;\n";
+        cases += " ;;\n";
     }
-    text + "    esac\n}\n\nif [ \"$funcstack[1]\" = _palmnet ]; then\n    _palmnet \"$@\"\nelse\n    compdef _palmnet \
-            palmnet\nfi\n"
+    fill(&mut text, ZSH, &[&commands, &cases]);
+    text
 }
 
-/// Returns a description without characters that mean something in it.
-fn zsh_plain(text: &str) -> String {
-    text.chars().flat_map(|c| matches!(c, '[' | ']' | ':' | '\\').then_some('\\').into_iter().chain([c])).collect()
+/// Returns the beginning of a help text without characters that mean something in a description.
+fn zsh_plain(help: &str) -> String {
+    let mut plain = String::new();
+    for c in short(help).chars() {
+        if matches!(c, '[' | ']' | ':' | '\\') {
+            plain.push('\\');
+        }
+        plain.push(c);
+    }
+    quoted(&plain, "'\\''")
 }
 
 fn zsh_action(values: &Values) -> String {
-    match values {
-        Values::Names(names) => ["(", &names.join(" "), ")"].concat(),
-        Values::Models => "_files -g \"*.safetensors\"".to_string(),
-        Values::Tables => ["_files -g \"*.(", &TABLES.join("|"), ")\""].concat(),
-        Values::Files => "_files".to_string(),
-        Values::Unknown => " ".to_string(),
-    }
+    let files = ["_files -g \"*.safetensors\"", "_files -g \"*.(csv|tsv|txt|data)\"", "_files"];
+    values.text(["(", ")"], files, " ")
 }
 
+const FISH: &str = "# Completions of palmnet for fish.
+complete -c palmnet -f
+complete -c palmnet -n __fish_use_subcommand -a help -d 'Show the help of a command'
+complete -c palmnet -n '__fish_seen_subcommand_from help' -a '%'
+";
+
 fn fish() -> String {
-    let mut text = "# Completions of palmnet for fish.\ncomplete -c palmnet -f\n".to_string();
-    let quote = |text: &str| word(text, "\\'");
-    let first = "complete -c palmnet -n __fish_use_subcommand -a ";
+    let mut text = String::new();
+    fill(&mut text, FISH, &[&commands()]);
+    let plain = |help: &str| quoted(short(help), "\\'");
     for (command, _) in COMMANDS {
-        text.extend([first, command.name, " -d ", &quote(short(command.summary)), "\n"]);
-    }
-    text.extend([first, "help -d 'Show the help of a command'\n"]);
-    text.extend(["complete -c palmnet -n '__fish_seen_subcommand_from help' -a '", &commands(), "'\n"]);
-    for (command, _) in COMMANDS {
-        let begin = ["complete -c palmnet -n '__fish_seen_subcommand_from ", command.name, "'"].concat();
+        let values = [command.name, &plain(command.summary)];
+        fill(&mut text, "complete -c palmnet -n __fish_use_subcommand -a % -d '%'\n", &values);
+        let mut begin = String::new();
+        fill(&mut begin, "complete -c palmnet -n '__fish_seen_subcommand_from %'", &[command.name]);
         for option in command.options {
-            text.extend([&begin, " -l ", option.name.trim_start_matches('-')]);
-            if let Some(short) = option.short() {
-                text.extend([" -s ", short.trim_start_matches('-')]);
-            }
-            match option.value {
-                "" => {}
-                _ => text.extend([" -x", &fish_action(&Values::of(option))]),
-            }
-            text.extend([" -d ", &quote(short(option.help)), "\n"]);
+            let short = option.short().map_or(String::new(), |short| short.replace('-', " -s "));
+            let action = if option.value.is_empty() { String::new() } else { fish_action(&Values::of(option)) };
+            let flag = if option.value.is_empty() { "" } else { " -x" };
+            let values = [&begin, &option.name[2..], &short, flag, &action, &plain(option.help)];
+            fill(&mut text, "% -l %%%% -d '%'\n", &values);
         }
-        text.extend([&begin, " -l help -d 'Show the help'\n"]);
+        fill(&mut text, "% -l help -d 'Show the help'\n", &[&begin]);
         for (_, values) in Values::of_words(command) {
-            text.extend([&begin, &fish_action(&values), "\n"]);
+            fill(&mut text, "%%\n", &[&begin, &fish_action(&values)]);
         }
     }
     text
 }
 
 fn fish_action(values: &Values) -> String {
-    match values {
-        Values::Names(names) => [" -a '", &names.join(" "), "'"].concat(),
-        Values::Models => " -k -a '(__fish_complete_suffix .safetensors)'".to_string(),
-        Values::Tables => " -k -a '(__fish_complete_suffix .csv)'".to_string(),
-        Values::Files => " -a '(__fish_complete_path (commandline -ct))'".to_string(),
-        Values::Unknown => String::new(),
-    }
+    let files = [
+        " -k -a '(__fish_complete_suffix .safetensors)'",
+        " -k -a '(__fish_complete_suffix .csv)'",
+        " -a '(__fish_complete_path (commandline -ct))'",
+    ];
+    values.text([" -a '", "'"], files, "")
 }

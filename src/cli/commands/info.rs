@@ -38,13 +38,10 @@ pub fn run(arguments: &Arguments, out: &mut dyn Write) -> Result<(), Failure> {
         TargetSchema::Values { names } => ("values", strings(names)),
     };
     if arguments.has("--json") {
-        let columns = schema.columns().iter().map(|column| {
-            let (kind, categories) = match &column.kind {
-                ColumnKind::Categories(categories) => ("categories", Some(("categories", strings(categories)))),
-                ColumnKind::Time(_) => ("time", None),
-                _ => ("number", None),
-            };
-            Json::object([("name", column.name.as_str().into()), ("kind", kind.into())].into_iter().chain(categories))
+        let columns = schema.columns().iter().map(|column| match &column.kind {
+            ColumnKind::Categories(categories) => (column.name.as_str(), strings(categories)),
+            ColumnKind::Time(_) => (column.name.as_str(), "time".into()),
+            _ => (column.name.as_str(), "number".into()),
         });
         let layers: Vec<Json> = network.layers().iter().map(|layer| layer.to_string().into()).collect();
         let numbers = |values: &[f32]| Json::Array(values.iter().map(|&value| value.into()).collect());
@@ -57,7 +54,7 @@ pub fn run(arguments: &Arguments, out: &mut dyn Write) -> Result<(), Failure> {
             ("shape", shape(network).as_str().into()),
             ("layers", Json::Array(layers)),
             ("parameters", network.parameter_count().into()),
-            ("columns", Json::Array(columns.collect())),
+            ("columns", Json::object(columns)),
             ("inputs", strings(&schema.input_names())),
             ("scaler", scaler),
             ("target", strings(schema.target().names())),

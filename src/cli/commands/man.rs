@@ -2,7 +2,8 @@
 
 use std::io::Write;
 
-use crate::cli::arguments::{Arguments, Command, Group};
+use crate::cli::arguments::{Arguments, Command};
+use crate::cli::format::fill;
 use crate::cli::{ABOUT, COMMANDS, Failure};
 
 pub const COMMAND: Command = Command {
@@ -48,44 +49,41 @@ palmnet info model.safetensors
 .EE
 "#;
 
+const BEGIN: &str = r#".TH PALMNET 1 "" "palmnet %" "User Commands"
+.SH NAME
+palmnet \- %
+.SH SYNOPSIS
+%.B palmnet help
+[COMMAND]
+.SH COMMANDS
+"#;
+
 pub fn run(_: &Arguments, out: &mut dyn Write) -> Result<(), Failure> {
-    let mut text = String::from(".TH PALMNET 1 \"\" \"palmnet ");
-    text.extend([
-        env!("CARGO_PKG_VERSION"),
-        "\" \"User Commands\"\n.SH NAME\npalmnet \\- ",
-        &roff(ABOUT),
-        "\n.SH SYNOPSIS\n",
-    ]);
+    let (mut text, mut usages) = (String::new(), String::new());
     for (command, _) in COMMANDS {
-        text.extend([".B palmnet ", command.name, "\n", &roff(arguments(command)), "\n.br\n"]);
+        let (name, words) = command.usage.split_once(' ').unwrap_or((command.usage, ""));
+        fill(&mut usages, ".B palmnet %\n%\n.br\n", &[name, &roff(words)]);
     }
-    text += ".B palmnet help\n[COMMAND]\n.SH COMMANDS\n";
+    fill(&mut text, BEGIN, &[env!("CARGO_PKG_VERSION"), &roff(ABOUT), &usages]);
     for (command, _) in COMMANDS {
-        text.extend([".SS palmnet ", &roff(command.usage), "\n", &roff(command.summary), "\n"]);
+        fill(&mut text, ".SS palmnet %\n%\n", &[&roff(command.usage), &roff(command.summary)]);
         for paragraph in command.details {
-            text.extend([".PP\n", &roff(paragraph), "\n"]);
+            fill(&mut text, ".PP\n%\n", &[&roff(paragraph)]);
         }
-        for (group, title) in Group::ALL {
-            let options: Vec<_> = command.options.iter().filter(|option| option.group == group).collect();
-            if !options.is_empty() {
-                text.extend([".PP\n.I ", title, "\n"]);
-            }
+        for (title, options) in command.groups() {
+            fill(&mut text, ".PP\n.I %\n", &[title]);
             for option in options {
                 text += ".TP\n";
-                for name in option.short().into_iter().chain([option.name]) {
-                    text.extend(["\\fB", &roff(name), "\\fR", if name == option.name { " " } else { ", " }]);
+                if let Some(short) = option.short() {
+                    fill(&mut text, "\\fB%\\fR, ", &[&roff(short)]);
                 }
-                text.extend(["\\fI", &roff(option.value), "\\fR\n", &roff(&option.description()), "\n"]);
+                let values = [&roff(option.name), &roff(option.value), &roff(&option.description())];
+                fill(&mut text, "\\fB%\\fR \\fI%\\fR\n%\n", &values.map(String::as_str));
             }
         }
     }
     text += END;
     Ok(out.write_all(text.as_bytes())?)
-}
-
-/// Returns what stands behind the name of a command.
-fn arguments(command: &Command) -> &'static str {
-    command.usage.split_once(' ').map_or("", |(_, arguments)| arguments)
 }
 
 /// Returns a text in which no character means anything to roff. One in front of a line cannot begin a request.
@@ -95,13 +93,20 @@ fn roff(text: &str) -> String {
         match c {
             '\\' => safe += "\\e",
             '-' => safe += "\\-",
-            '.' | '\'' if safe.is_empty() => safe.extend(["\\&", c.encode_utf8(&mut [0; 4])]),
+            '.' if safe.is_empty() => safe += "\\&.",
             '~' => safe += "\\(ti",
             '^' => safe += "\\(ha",
             '\'' => safe += "\\(aq",
             '`' => safe += "\\(ga",
             c if c.is_ascii() => safe.push(c),
-            c => safe += &format!("\\[u{:04X}]", u32::from(c)),
+            c => {
+                // As in é, which is \[u00E9].
+                let digit =
+                    |shift: u32| char::from_digit(u32::from(c) >> shift & 15, 16).map(|c| c.to_ascii_uppercase());
+                safe += "\\[u";
+                safe.extend([12, 8, 4, 0].into_iter().filter_map(digit));
+                safe.push(']');
+            }
         }
     }
     safe

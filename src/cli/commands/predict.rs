@@ -1,7 +1,6 @@
 //! `palmnet predict`: one prediction per line.
 
-use std::collections::BTreeSet;
-use std::io::Write;
+use std::io::{Stdin, Write};
 use std::path::Path;
 
 use palmnet::data::{Arrival, Features, TableStream, TargetSchema};
@@ -191,16 +190,18 @@ struct Printer<'a> {
 
 impl Printer<'_> {
     /// Answers lines as they arrive. The faults of a line are printed with its answer.
-    fn answer(&mut self, stream: &mut TableStream, out: &mut dyn Write) -> Result<(), Failure> {
-        let mut seen = BTreeSet::new();
+    fn answer(&mut self, stream: &mut TableStream<Stdin>, out: &mut dyn Write) -> Result<(), Failure> {
+        let mut seen: Vec<String> = Vec::new();
         while let Some(arrival) = stream.next()? {
             match arrival {
                 Arrival::Rows(table) => {
                     let found = self.form.model.predict_rows(&table)?;
                     for note in table.notes().iter().chain(&found.notes) {
                         // Notes about different numbers of rows are the same.
-                        if seen.insert(note.replace(|c: char| c.is_ascii_digit(), "").replace("cells", "cell")) {
+                        let kind: String = note.chars().filter(|c| !c.is_ascii_digit()).collect();
+                        if !seen.contains(&kind) {
                             warn(note);
+                            seen.push(kind);
                         }
                     }
                     found.failures.iter().for_each(|(_, error)| self.complain(error));
