@@ -75,10 +75,10 @@ impl Model {
     /// compare it with, usually of the training data, labeled or not. The values are interventional: columns that are
     /// not in a coalition have their cells from a background row, whatever the other columns are.
     ///
-    /// At most 100 rows of the background are used, drawn by the `seed`: fewer, but at least 10, above 500 columns. Up to 12 columns, the values are exact for these
-    /// rows: 2^columns × rows predictions. Above, they are estimated by at least two antithetic pairs of random orders for
-    /// each row, about 200,000 predictions, with a standard error for each. The result is the same for any number of
-    /// threads.
+    /// At most 100 rows of the background are used, drawn by the `seed`: fewer, but at least 10, above 500 columns. Up
+    /// to 12 columns, the values are exact for these rows: 2^columns × rows predictions. Above, they are estimated by at
+    /// least two antithetic pairs of random orders for each row, about 200,000 predictions, with a standard error for
+    /// each. The result is the same for any number of threads.
     ///
     /// # Errors
     /// If `row` or `background` has not as many features as the model, or `background` has no rows.
