@@ -29,49 +29,9 @@ const WEIGHTS: Opt = Opt::new("--weights", "", Group::Output, "Show how the weig
 pub fn run(arguments: &Arguments, out: &mut dyn Write) -> Result<(), Failure> {
     let model = Model::load(arguments.word(0).unwrap_or_default())?;
     let (network, schema) = (model.network(), model.schema());
-    let strings = |names: &[String]| Json::Array(names.iter().map(|name| name.as_str().into()).collect());
-    let (kind, targets) = match schema.target() {
-        TargetSchema::Classes { classes, .. } => ("classes", strings(classes)),
-        TargetSchema::Labels { names, classes } => {
-            ("labels", Json::object(names.iter().map(String::as_str).zip(classes.iter().map(|pair| strings(pair)))))
-        }
-        TargetSchema::Values { names } => ("values", strings(names)),
-    };
+    let has_weights = arguments.has(WEIGHTS.name);
     if arguments.has("--json") {
-        let columns = schema.columns().iter().map(|column| match &column.kind {
-            ColumnKind::Categories(categories) => (column.name.as_str(), strings(categories)),
-            ColumnKind::Time(_) => (column.name.as_str(), "time".into()),
-            _ => (column.name.as_str(), "number".into()),
-        });
-        let layers: Vec<Json> = network.layers().iter().map(|layer| layer.to_string().into()).collect();
-        let numbers = |values: &[f32]| Json::Array(values.iter().map(|&value| value.into()).collect());
-        let scaler = Json::object([
-            ("offset", numbers(model.preprocessing().features().offset())),
-            ("factor", numbers(model.preprocessing().features().factor())),
-        ]);
-        let notes = model.notes.iter().map(|(name, text)| (name.as_str(), text.as_str().into()));
-        let mut members = vec![
-            ("shape", shape(network).as_str().into()),
-            ("layers", Json::Array(layers)),
-            ("parameters", network.parameter_count().into()),
-            ("columns", Json::object(columns)),
-            ("inputs", strings(&schema.input_names())),
-            ("scaler", scaler),
-            ("target", strings(schema.target().names())),
-            (kind, targets),
-            ("notes", Json::object(notes)),
-        ];
-        if let Some(imputer) = model.preprocessing().imputer() {
-            members.insert(5, ("fill", numbers(imputer.fill())));
-        }
-        if let Some(found) = model.calibration() {
-            let calibration = [("rows", found.rows().into()), ("temperature", found.temperature().into())];
-            members.push(("calibration", Json::object(calibration)));
-        }
-        if arguments.has(WEIGHTS.name) {
-            members.push(("weights", Json::Array(weight_histograms(network).iter().map(weights_json).collect())));
-        }
-        return Ok(writeln!(out, "{}", Json::object(members))?);
+        return Ok(writeln!(out, "{}", json(&model, has_weights))?);
     }
     writeln!(out, "network {}\n\n{network}\n", shape(network))?;
     let columns = schema.columns().iter().zip(0..12).map(|(column, _)| match &column.kind {
@@ -104,10 +64,56 @@ pub fn run(arguments: &Arguments, out: &mut dyn Write) -> Result<(), Failure> {
     for (name, text) in &model.notes {
         write!(out, "{}", wrap(&format!("{name}: {text}"), 0))?;
     }
-    if arguments.has(WEIGHTS.name) {
+    if has_weights {
         write_weights(network, out)?;
     }
     Ok(())
+}
+
+fn json(model: &Model, has_weights: bool) -> Json {
+    let (network, schema) = (model.network(), model.schema());
+    let strings = |names: &[String]| Json::Array(names.iter().map(|name| name.as_str().into()).collect());
+    let (kind, targets) = match schema.target() {
+        TargetSchema::Classes { classes, .. } => ("classes", strings(classes)),
+        TargetSchema::Labels { names, classes } => {
+            ("labels", Json::object(names.iter().map(String::as_str).zip(classes.iter().map(|pair| strings(pair)))))
+        }
+        TargetSchema::Values { names } => ("values", strings(names)),
+    };
+    let columns = schema.columns().iter().map(|column| match &column.kind {
+        ColumnKind::Categories(categories) => (column.name.as_str(), strings(categories)),
+        ColumnKind::Time(_) => (column.name.as_str(), "time".into()),
+        _ => (column.name.as_str(), "number".into()),
+    });
+    let layers: Vec<Json> = network.layers().iter().map(|layer| layer.to_string().into()).collect();
+    let numbers = |values: &[f32]| Json::Array(values.iter().map(|&value| value.into()).collect());
+    let scaler = Json::object([
+        ("offset", numbers(model.preprocessing().features().offset())),
+        ("factor", numbers(model.preprocessing().features().factor())),
+    ]);
+    let notes = model.notes.iter().map(|(name, text)| (name.as_str(), text.as_str().into()));
+    let mut members = vec![
+        ("shape", shape(network).as_str().into()),
+        ("layers", Json::Array(layers)),
+        ("parameters", network.parameter_count().into()),
+        ("columns", Json::object(columns)),
+        ("inputs", strings(&schema.input_names())),
+        ("scaler", scaler),
+        ("target", strings(schema.target().names())),
+        (kind, targets),
+        ("notes", Json::object(notes)),
+    ];
+    if let Some(imputer) = model.preprocessing().imputer() {
+        members.insert(5, ("fill", numbers(imputer.fill())));
+    }
+    if let Some(found) = model.calibration() {
+        let calibration = [("rows", found.rows().into()), ("temperature", found.temperature().into())];
+        members.push(("calibration", Json::object(calibration)));
+    }
+    if has_weights {
+        members.push(("weights", Json::Array(weight_histograms(network).iter().map(weights_json).collect())));
+    }
+    Json::object(members)
 }
 
 fn write_weights(network: &Network, out: &mut dyn Write) -> std::io::Result<()> {
