@@ -2,7 +2,9 @@
 
 use std::path::Path;
 
-use crate::base::error::{Error, Result};
+#[cfg(unix)]
+use crate::base::error::Error;
+use crate::base::error::Result;
 
 /// Refuses a device as a table. A terminal has an end, and so has `/dev/null`.
 #[cfg(unix)]

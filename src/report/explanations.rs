@@ -9,7 +9,7 @@ use crate::model::Model;
 use crate::plot::{Axis, Chart, Mark, Picture, Series};
 
 /// The multiply-adds that the explanations may take: less than a second of two slow cores.
-const WORK: usize = 10_000_000_000;
+const WORK: u64 = 10_000_000_000;
 /// The fewest rows that say something, and the most.
 const FEWEST: usize = 100;
 const MOST: usize = 10_000;
@@ -30,9 +30,11 @@ pub(super) fn write(page: &mut Page, model: &Model, data: &Dataset, seed: u64) -
     }
     let of_row = model.network().parameter_count().saturating_mul(model.network().members()).max(1);
     let predictions = columns * REPEATS + SHOWN * POINTS;
-    let rows = (WORK / of_row / predictions).clamp(FEWEST, MOST).min(data.len());
-    // Evenly spaced.
-    let data = data.select(&(0..rows).map(|row| row * data.len() / rows).collect::<Vec<usize>>());
+    let affordable = usize::try_from(WORK / of_row as u64 / predictions as u64).unwrap_or(MOST);
+    let rows = affordable.clamp(FEWEST, MOST).min(data.len());
+    // Evenly spaced. The product may be too large for 32 bits.
+    let row = |index: usize| (index as u64 * data.len() as u64 / rows as u64) as usize;
+    let data = data.select(&(0..rows).map(row).collect::<Vec<usize>>());
     let importance = model.importance(&data, REPEATS, seed)?;
     page.heading("Columns that the model needs");
     page.note(&format!(
