@@ -1,6 +1,7 @@
 //! Plain arrays, for processors of which nothing is known.
 
 use super::{Lanes, Task};
+use crate::linalg::unroll::unrolled;
 
 /// A plain array, which the compiler keeps in whatever vector registers every processor of the target has.
 #[derive(Clone, Copy)]
@@ -32,9 +33,10 @@ impl Lanes for Portable {
     #[inline(always)]
     fn mul_add(self, factor: Self, addend: Self) -> Self {
         let mut result = addend;
-        for i in 0..4 {
+        // In code that is compiled for size, a loop would keep the numbers in memory.
+        unrolled!(i in 4 => {
             result.0[i] += self.0[i] * factor.0[i];
-        }
+        });
         result
     }
 
