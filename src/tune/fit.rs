@@ -3,6 +3,7 @@
 use super::hyperparameters::{Hyperparameters, Normalization};
 use super::recipe::{Fit, FitRun, Recipe};
 use super::tuning::{Tuned, Tuning};
+use crate::base::clock::Clock;
 use crate::base::error::{Error, Result};
 use crate::data::Dataset;
 use crate::model::model::Model;
@@ -106,6 +107,9 @@ impl Hyperparameters {
         }
         if self.budget.is_some() && (self.tune_penalty || !self.tune.any()) {
             return wrong("a budget is for the trials of an ensemble: images and plain networks have none of these");
+        }
+        if self.budget.is_some() && !Clock::RUNS {
+            return wrong("a budget needs a clock, which this platform does not have");
         }
         if self.hidden.contains(&0) {
             return wrong("a hidden layer of 0 units: each needs at least 1; no hidden layers are an empty list");

@@ -80,7 +80,7 @@ pub struct Hyperparameters {
     /// The time that [`fit`](Self::fit) may take, for as many trials as there is time for: after those that are usual,
     /// rounds of successive halving (Jamieson, Talwalkar, 2016) of hyperparameters drawn at random; `None` for the usual
     /// ones. It is kept to about a tenth; a run that is resumed has all of it again. With it, the result depends on the
-    /// speed of the device.
+    /// speed of the device. On `wasm32-unknown-unknown`, which has no clock, it is an error.
     pub budget: Option<Duration>,
     /// Whether [`fit`](Self::fit) measures a [`Calibration`](crate::model::Calibration) on the examples that trials are
     /// scored on; without any trials, it trains once on the others for that.
