@@ -12,6 +12,7 @@ use crate::linalg::lines::{Lines, check_lines};
 use crate::linalg::unroll::unrolled;
 
 #[cfg(any(test, not(any(target_arch = "x86_64", all(target_arch = "aarch64", target_feature = "neon")))))]
+#[cfg_attr(all(target_arch = "wasm32", target_feature = "simd128"), path = "lanes/wasm.rs")]
 mod portable;
 
 /// A vector register of numbers, and what fits this kind of register.
