@@ -119,6 +119,7 @@ const moons = () => {
 };
 
 async function openFile(file) {
+  for (const errors of ["dataError", "trainError", "predictError", "modelError"]) fail(errors);
   const bytes = new Uint8Array(await file.arrayBuffer());
   if (file.name.endsWith(".safetensors")) return attempt("modelError", loadModel)(file.name, bytes);
   return attempt("dataError", openTable)(file.name, bytes);
@@ -478,21 +479,26 @@ async function selfTest() {
       await new Promise((resolve) => setTimeout(resolve, 20));
     }
   };
-  const results = {};
-  try {
+  const learn = async () => {
     const start = performance.now();
-    $("iris").click();
-    await until(() => !$("training").hidden, "iris");
     $("train").click();
     await until(() => !$("model").hidden && !training && $("prediction").children.length, "training");
-    Object.assign(results, {
+    return {
       seconds: (performance.now() - start) / 1000,
       status: $("status").textContent,
       scores: $("scores").textContent,
       prediction: $("prediction").textContent,
       predictions: await ask("predictTable", state.table),
-      model: btoa(String.fromCharCode(...state.saved)),
-    });
+      model: btoa(Array.from(state.saved, (byte) => String.fromCharCode(byte)).join("")),
+    };
+  };
+  const results = {};
+  try {
+    $("iris").click();
+    await until(() => !$("training").hidden, "iris");
+    results.plain = await learn();
+    $("tuned").checked = true;
+    results.tuned = await learn();
     // A model of a training that was stopped, read again by a new worker.
     $("tuned").checked = false;
     $("moons").click();

@@ -1,9 +1,10 @@
 """Compares the model and the predictions of a page with the command's: .ci/web calls this.
 
-    python3 tests/browser/compare.py FOLDER NAME
+    python3 tests/browser/compare.py FOLDER NAME ISA
 
-With the name of an instruction set that rounds as the page does, everything must be equal. `fused` stands for any other:
-a product is added without being rounded, so that a probability may differ in its last bits, and trained weights by more.
+With sse2, which rounds as the page does, everything must be equal. Without a name, the command has used the best
+instructions of the processor. Most add a product without rounding it: a probability of the same weights may differ in its
+last bits, and trained weights by more.
 """
 
 import json
@@ -11,7 +12,7 @@ import pathlib
 import struct
 import sys
 
-folder, name = pathlib.Path(sys.argv[1]), sys.argv[2]
+folder, name, isa = pathlib.Path(sys.argv[1]), sys.argv[2], sys.argv[3]
 
 
 def probabilities(file):
@@ -35,14 +36,14 @@ def largest(pairs):
     return max(abs(a - b) for ours, theirs in pairs for a, b in zip(ours, theirs, strict=True))
 
 
-page, command = probabilities("page.predictions"), probabilities(f"{name}.predictions")
+page, command = probabilities(f"page-{name}.predictions"), probabilities("command.predictions")
 assert len(page) == len(command) == 150
 predicted = largest(zip(page, command))
-ours, theirs = tensors("page.safetensors"), tensors(f"{name}.safetensors")
+ours, theirs = tensors(f"page-{name}.safetensors"), tensors("command.safetensors")
 assert ours.keys() == theirs.keys(), (ours.keys(), theirs.keys())
 trained = largest((ours[tensor], theirs[tensor]) for tensor in ours)
-print(f"{name}: predictions of the page's model differ by at most {predicted:.2g}, trained weights by {trained:.2g}")
-if name == "fused":
-    assert predicted < 1e-5
-else:
+print(f"{name}, {isa or 'best'}: predictions of the page's model differ by at most {predicted:.2g}, trained weights by {trained:.2g}")
+if isa == "sse2":
     assert predicted == 0 and trained == 0
+else:
+    assert predicted < 1e-5
