@@ -111,6 +111,13 @@
 //! threads at once, train on a thread of your own. Large work is shared among all cores; [`set_threads`] sets the
 //! number for the whole process, [`Trainer::threads`] for one trainer. Results do not depend on it.
 //!
+//! # WebAssembly
+//!
+//! On `wasm32-unknown-unknown` there are no files, no threads and no clock: read tables with [`Table::parse`] and models
+//! with [`Model::from_bytes`], on one thread, without a [`budget`](Hyperparameters::budget); the seconds of a history are
+//! zero. With the target feature `simd128`, products use vectors. The bits are those of SSE2.
+//! `examples/web` is a page that trains in a browser.
+//!
 //! # Versions
 //!
 //! The API follows semantic versioning; before 1.0, a minor version may change it, with old and new names in
