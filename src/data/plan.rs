@@ -14,6 +14,8 @@ pub(super) struct Plan<'a> {
     /// The place of each column's plain numbers: an input or a target.
     pub plain: Vec<Place>,
     pub kept: Kept,
+    /// Whether anything is kept.
+    pub keeps: bool,
     /// The number of codes in a row that is kept.
     codes: usize,
     /// The columns that are used, and those of them whose numbers are not kept as inputs.
@@ -47,12 +49,16 @@ impl<'a> Plan<'a> {
             moves.clear();
         }
         let codes = kept.cells.codes.len() / table.rows().max(1);
-        Plan { schema, table, roles, plain, kept, codes, used, open, moves }
+        let keeps = kept.places.iter().any(|place| *place != Place::None);
+        Plan { schema, table, roles, plain, kept, keeps, codes, used, open, moves }
     }
 
     /// Writes the numbers of a row that are kept elsewhere to their places, and returns the columns of which
     /// the cells may not be known.
     pub fn begin(&self, row: usize, to: &mut Row<'_>) -> &[usize] {
+        if !self.keeps {
+            return &self.used;
+        }
         for &(from, input) in &self.moves {
             to.x[input] = self.kept.cells.numbers[(row, from)];
         }

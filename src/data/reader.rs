@@ -227,11 +227,13 @@ impl<'a> Reader<'a> {
         let plan = self.plan;
         let (mut walk, mut next) = (plan.table.walk(row), 0);
         for &column in plan.begin(row, to) {
-            let code = plan.code(row, column);
-            if plan.has_number(column, to) || self.read_code(column, code, to) {
+            let code = if plan.keeps { plan.code(row, column) } else { 0 };
+            if plan.keeps && (plan.has_number(column, to) || self.read_code(column, code, to)) {
                 continue;
             }
-            walk.skip(column - next);
+            if column > next {
+                walk.skip(column - next);
+            }
             next = column + 1;
             let plain = plan.plain[column];
             let cell = if let Place::None = plain { walk.next_without_number() } else { walk.next() };
