@@ -193,6 +193,8 @@ pub mod unversioned {
     pub use crate::linalg::gemm::{SHARED_PRODUCT, peak_flops};
     pub use crate::linalg::view::MatrixView;
     pub use crate::model::file::{FileKind, check_length};
+    pub use crate::plot::SVG_START as PICTURE_START;
+    pub use crate::report::START as REPORT_START;
 }
 
 /// Readers of bytes in memory, for tests/fuzz: to write files takes most of the time.

@@ -67,7 +67,7 @@ const state = { table: null, opened: null, plane: null, saved: null, described: 
 const settings = () => ({
   target: Number($("target").value || state.opened?.target || 0),
   tuned: $("tuned").checked,
-  seed: Math.max(0, Math.floor(Number($("seed").value) || 0)),
+  seed: Math.min(Number.MAX_SAFE_INTEGER, Math.max(0, Math.floor(Number($("seed").value) || 0))),
 });
 
 function element(name, text, attributes = {}) {

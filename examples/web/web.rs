@@ -181,7 +181,7 @@ pub extern "C" fn palmnet_split() -> u32 {
 }
 
 fn seed(settings: &Json) -> u64 {
-    settings.get("seed").and_then(Json::as_usize).unwrap_or(0) as u64
+    settings.get("seed").and_then(Json::as_f64).unwrap_or(0.0) as u64
 }
 
 /// Returns the settings of the page: everything else is a default.

@@ -50,7 +50,7 @@ function call(name, line, bytes, ...rest) {
 
 const json = (...words) => JSON.parse(decode(call(...words)));
 
-// What the page can ask for, by name.
+// The requests of the page, by name.
 const calls = {
   open: ({ name, bytes }) => json("palmnet_open", name, bytes),
   split: (settings) => json("palmnet_split", JSON.stringify(settings)),

@@ -4,6 +4,7 @@ use std::io::{IsTerminal, stdout};
 use std::path::Path;
 
 use palmnet::plot::{self, Picture};
+use palmnet::unversioned::{PICTURE_START, REPORT_START};
 
 use super::Failure;
 use super::arguments::Arguments;
@@ -28,11 +29,16 @@ impl Pictures {
         }
         let file = wanted.filter(|_| !to_output).map(str::to_string);
         if let Some(file) = &file {
+            check_ending(arguments, PLOT.name, file, "svg")?;
             if others.iter().any(|other| is_same(other, file)) {
                 return Err(arguments.misuse(&format!("--plot: {file} is for something else: name another file")));
             }
-            Output { option: PLOT.name, noun: "picture", may_replace: &|path| begins_with(path, b"<svg") }
-                .check(file, others)?;
+            Output {
+                option: PLOT.name,
+                noun: "picture",
+                may_replace: &|path| begins_with(path, PICTURE_START.as_bytes()),
+            }
+            .check(file, others)?;
         }
         let is_silent = arguments.has(JSON.name) || arguments.has(QUIET.name);
         Ok(Pictures { file, is_printed: to_output || (stdout().is_terminal() && !is_silent) })
@@ -40,7 +46,7 @@ impl Pictures {
 
     /// Returns the same, but printed also where standard output is no terminal.
     pub fn printed(self, is_printed: bool) -> Self {
-        Pictures { is_printed, ..self }
+        Pictures { is_printed: self.is_printed || is_printed, ..self }
     }
 
     /// Returns whether any are wanted.
@@ -63,10 +69,20 @@ impl Pictures {
 pub fn report_file(arguments: &Arguments, others: &[&str]) -> Result<Option<String>, Failure> {
     let Some(file) = arguments.text(REPORT.name) else { return Ok(None) };
     check_name(arguments, REPORT.name, file)?;
+    check_ending(arguments, REPORT.name, file, "html")?;
     if others.iter().any(|other| is_same(other, file)) {
         return Err(arguments.misuse(&format!("--report: {file} is for something else: name another file")));
     }
-    let may_replace = &|path: &Path| begins_with(path, b"<!DOCTYPE html>");
+    let may_replace = &|path: &Path| begins_with(path, REPORT_START.as_bytes());
     Output { option: REPORT.name, noun: "report", may_replace }.check(file, others)?;
     Ok(Some(file.to_string()))
+}
+
+/// Refuses the ending of another format: a file of that name could not be opened.
+fn check_ending(arguments: &Arguments, option: &str, file: &str, expected: &str) -> Result<(), Failure> {
+    let ending = Path::new(file).extension().unwrap_or_default();
+    if ending.is_empty() || ending.eq_ignore_ascii_case(expected) || (expected == "html" && ending == "htm") {
+        return Ok(());
+    }
+    Err(arguments.misuse(&format!("{option} {file}: the format is {expected}: name a file that ends in .{expected}")))
 }

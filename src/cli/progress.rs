@@ -192,7 +192,7 @@ impl Progress {
                 columns += word.chars().count();
                 line += &word;
             }
-            most - columns
+            most.saturating_sub(columns)
         };
         if let Some(loss) = self.last.and_then(|last| last.validation_loss) {
             add(format!(" val {}", significant(loss, 3)));

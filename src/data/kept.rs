@@ -1,4 +1,4 @@
-//! What the first pass over a table keeps, so that the last one need not read it again: plain numbers, and which of the
+//! The cells that the first pass over a table keeps, so that the last one need not read them again: plain numbers, and which of the
 //! texts that it has seen a cell is.
 //!
 //! Numbers are kept where the last pass wants them, if every column turns out to be what its first cells are; if not,
@@ -46,7 +46,7 @@ impl Place {
     }
 }
 
-/// What is kept of a table.
+/// The cells of a table that are kept.
 pub(super) struct Kept {
     /// Rows × numbers, targets, and codes: those of targets are in front. A code is the index of a text among those that
     /// were seen in this column and this piece of the table, counted from 1.

@@ -408,7 +408,7 @@ pub(super) fn tallies(table: &Table, summaries: &[Summary], wanted: &[bool]) -> 
 }
 
 /// Returns the words that usually stand for a missing cell, but are so frequent in a column of texts that they are
-/// texts: `NA` among countries, `None` among drugs. Each is at least half as frequent as the others are on average.
+/// texts: `NA` among countries, `None` or `none` among drugs. Each is at least half as frequent as the others are on average.
 ///
 /// # Errors
 /// If there is no memory for the different texts.
@@ -422,7 +422,7 @@ pub(super) fn frequent_words(table: &Table, summaries: &[Summary]) -> Result<Vec
         return Ok(Vec::new());
     }
     let texts = different_texts(table, summaries, &wanted, &[])?;
-    let mut counts = vec![[("NA", 0), ("None", 0)]; wanted.len()];
+    let mut counts = vec![[("NA", 0), ("None", 0), ("none", 0)]; wanted.len()];
     table.fold_columns(&seen(summaries), &wanted, &mut counts, |counts, _, cell, cells| {
         let text = cell.text();
         let known = counts.iter_mut().find(|(word, _)| *word == text.trim());

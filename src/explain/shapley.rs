@@ -38,7 +38,7 @@ const FEWEST: usize = 10;
 /// The predictions that are made for many columns, if two pairs of orders for each row of the background are no more.
 const PREDICTIONS: usize = 200_000;
 
-/// What moved the prediction for one row: see [`Model::shapley`].
+/// The part of each column in the prediction for one row: see [`Model::shapley`].
 #[derive(Clone, Debug, PartialEq)]
 #[non_exhaustive]
 pub struct Shapley {

@@ -296,7 +296,6 @@ pub struct Scratch {
     input: Matrix,
 }
 
-/// Writes a table of the layers with their outputs and parameters.
 /// Writes the names of the layers, without their parameters.
 impl fmt::Debug for Network {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -307,6 +306,7 @@ impl fmt::Debug for Network {
     }
 }
 
+/// Writes a table of the layers with their outputs and parameters.
 impl fmt::Display for Network {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         writeln!(f, "{:<18}{:>8}{:>12}", "layer", "outputs", "parameters")?;

@@ -3,7 +3,7 @@
 use super::canvas::{Canvas, Point};
 use super::scale::Scale;
 use super::style::{Entry, TextStyle};
-use super::svg::{Anchor, At, COLORS, Svg};
+use super::svg::{Anchor, At, COLORS, Svg, legend};
 
 /// Lines, points and bars between two axes.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -71,7 +71,8 @@ impl Series {
     fn points(&self) -> impl Iterator<Item = (f64, f64)> + '_ {
         let count = self.x.len().min(self.y.len());
         let shown = count.min(MOST);
-        let index = move |i: usize| if shown < 2 { i } else { i * (count - 1) / (shown - 1) };
+        // The product may be too large for 32 bits.
+        let index = move |i: usize| (i as u64 * (count as u64 - 1) / (shown as u64 - 1).max(1)) as usize;
         (0..shown).map(move |i| (self.x[index(i)], self.y[index(i)]))
     }
 
@@ -104,7 +105,7 @@ impl Chart {
         let margin = ticks.iter().map(|tick| tick.label.len()).max().unwrap_or(0);
         let columns = style.columns() - margin - 2;
         let mut canvas = Canvas::new(style, columns, ROWS);
-        // What is compared with lies under the data.
+        // Reference lines lie under the data.
         for is_above in [false, true] {
             let series = self.series.iter().enumerate();
             for (index, series) in series.filter(|(_, series)| (series.mark != Mark::Reference) == is_above) {
@@ -136,16 +137,21 @@ impl Chart {
         let ticks = y.ticks(6);
         let longest = ticks.iter().map(|tick| tick.label.len()).max().unwrap_or(0);
         let left = 40.0 + DIGIT * longest as f64;
-        let mut svg = Svg::new(WIDTH, HEIGHT);
+        let is_named = |series: &&Series| !series.name.is_empty() && self.series.len() > 1;
+        let names = self.series.iter().filter(is_named).map(|series| series.name.as_str());
+        let mut entries = legend(At { x: left, y: 42.0 }, WIDTH - RIGHT - left, names).into_iter();
+        let more = entries.as_slice().last().map_or(0.0, |last| last.y - 42.0);
+        let (top, height) = (TOP + more, HEIGHT + more);
+        let mut svg = Svg::new(WIDTH, height);
         let at = |right: f64, up: f64| At {
             x: left + right * (WIDTH - RIGHT - left),
-            y: TOP + (1.0 - up) * (HEIGHT - BOTTOM - TOP),
+            y: top + (1.0 - up) * (height - BOTTOM - top),
         };
         svg.text(At { x: left, y: 22.0 }, Anchor::Start, "strong", &self.title);
         for tick in &ticks {
-            let height = y.fraction(tick.value);
-            svg.path(&mut [at(0.0, height), at(1.0, height)].into_iter(), "grid");
-            let At { x, y } = at(0.0, height);
+            let up = y.fraction(tick.value);
+            svg.path(&mut [at(0.0, up), at(1.0, up)].into_iter(), "grid");
+            let At { x, y } = at(0.0, up);
             svg.text(At { x: x - 8.0, y: y + 4.5 }, Anchor::End, "soft", &tick.label);
         }
         for tick in x.ticks(6) {
@@ -155,9 +161,8 @@ impl Chart {
         }
         svg.path(&mut [at(0.0, 0.0), at(1.0, 0.0)].into_iter(), "axis");
         let middle = at(0.5, 0.5);
-        svg.text(At { x: middle.x, y: HEIGHT - 10.0 }, Anchor::Middle, "soft", &self.x.label);
+        svg.text(At { x: middle.x, y: height - 10.0 }, Anchor::Middle, "soft", &self.x.label);
         svg.upright(At { x: 16.0, y: middle.y }, &self.y.label);
-        let mut legend = At { x: left, y: 42.0 };
         for (index, series) in self.series.iter().enumerate() {
             let (class, here) = (series.class(index), |(a, b)| at(x.fraction(a), y.fraction(b)));
             match series.mark {
@@ -172,18 +177,17 @@ impl Chart {
                     }
                 }
             }
-            if !series.name.is_empty() && self.series.len() > 1 {
-                let end = At { x: legend.x + 18.0, y: legend.y };
+            if let Some(start) = is_named(&series).then(|| entries.next()).flatten() {
+                let end = At { x: start.x + 18.0, ..start };
                 let up = |at: At| At { y: at.y - 4.5, ..at };
                 match series.mark {
-                    Mark::Points => svg.dot(At { x: legend.x + 9.0, ..up(legend) }, 4.0, &class),
-                    Mark::Reference => svg.path(&mut [up(legend), up(end)].into_iter(), "dashed"),
+                    Mark::Points => svg.dot(At { x: start.x + 9.0, ..up(start) }, 4.0, &class),
+                    Mark::Reference => svg.path(&mut [up(start), up(end)].into_iter(), "dashed"),
                     Mark::Line | Mark::Bars => {
-                        svg.path(&mut [up(legend), up(end)].into_iter(), &format!("line s{}", index % COLORS));
+                        svg.path(&mut [up(start), up(end)].into_iter(), &format!("line s{}", index % COLORS));
                     }
                 }
                 svg.text(At { x: end.x + 6.0, ..end }, Anchor::Start, "soft", &series.name);
-                legend.x = end.x + 24.0 + DIGIT * series.name.chars().count() as f64;
             }
         }
         svg

@@ -21,7 +21,7 @@ const IMAGES: usize = 10;
 /// If the data does not fit the model.
 pub fn of_training(history: &History, model: &Model, data: &Dataset) -> Result<Vec<Picture>> {
     let mut pictures = Vec::new();
-    if history.epochs.len() > 1 {
+    if !history.epochs.is_empty() {
         pictures.push(learning_curve(history));
     }
     model.check(data)?;

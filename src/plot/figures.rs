@@ -48,10 +48,12 @@ impl Series {
 pub fn learning_curve(history: &History) -> Picture {
     let epochs: Vec<f64> = history.epochs.iter().map(|epoch| epoch.epoch as f64).collect();
     let train: Vec<f64> = history.epochs.iter().map(|epoch| epoch.train_loss).collect();
-    let mut series = vec![Series::new("training", Mark::Line, epochs.clone(), train)];
+    // A line needs two points.
+    let mark = if epochs.len() > 1 { Mark::Line } else { Mark::Points };
+    let mut series = vec![Series::new("training", mark, epochs.clone(), train)];
     if history.epochs.iter().any(|epoch| epoch.validation_loss.is_some()) {
         let validation = history.epochs.iter().map(|epoch| epoch.validation_loss.unwrap_or(f64::NAN)).collect();
-        series.push(Series::new("validation", Mark::Line, epochs, validation));
+        series.push(Series::new("validation", mark, epochs, validation));
     }
     let losses = || series.iter().flat_map(|series| series.y.iter().copied()).filter(|loss| loss.is_finite());
     let (low, high) = (losses().fold(f64::INFINITY, f64::min), losses().fold(f64::NEG_INFINITY, f64::max));
@@ -152,8 +154,9 @@ pub fn decision_regions(model: &Model, data: &Dataset) -> Result<Picture> {
             _ => None,
         })
         .collect();
-    let (TargetSchema::Classes { classes, .. }, Some(truth), ([_, _], [a, b])) =
-        (model.schema().target(), data.labels(), (columns, &forms[..]))
+    // A column with gaps has one input more.
+    let (TargetSchema::Classes { classes, .. }, Some(truth), ([_, _], [a, b]), 2) =
+        (model.schema().target(), data.labels(), (columns, &forms[..]), model.schema().width())
     else {
         return Err(Error::Mismatch("regions are shown of a model of classes with two columns of numbers".into()));
     };

@@ -42,4 +42,6 @@ pub use picture::{Picture, save};
 pub use regions::Regions;
 pub use shades::Shades;
 pub use style::{TextStyle, sparkline};
+#[doc(hidden)]
+pub use svg::START as SVG_START;
 pub(crate) use svg::{STYLE as SVG_STYLE, escaped};

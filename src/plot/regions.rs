@@ -3,7 +3,7 @@
 use super::canvas::{Canvas, Point};
 use super::scale::Scale;
 use super::style::{Entry, TextStyle};
-use super::svg::{Anchor, At, COLORS, Svg};
+use super::svg::{Anchor, At, COLORS, Svg, legend};
 
 /// The class that is predicted at each point of a plane, and the examples.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -106,19 +106,19 @@ impl Regions {
 
     pub(super) fn svg(&self) -> Svg {
         const LEFT: f64 = 64.0;
-        const TOP: f64 = 56.0;
         const SIDE: f64 = 340.0;
         let [x, y] = self.scales();
-        let mut svg = Svg::new(LEFT + SIDE + 20.0, TOP + SIDE + 52.0);
+        let names = self.classes.iter().map(String::as_str);
+        let entries = legend(At { x: LEFT, y: 42.5 }, SIDE, names);
+        let top = 13.5 + entries.last().map_or(42.5, |last| last.y);
+        let mut svg = Svg::new(LEFT + SIDE + 20.0, top + SIDE + 52.0);
         svg.text(At { x: LEFT, y: 22.0 }, Anchor::Start, "strong", &self.title);
-        let mut legend = LEFT;
-        for (class, name) in self.classes.iter().enumerate() {
-            svg.dot(At { x: legend + 5.0, y: 38.0 }, 5.0, &format!("dot s{}", class % COLORS));
-            svg.text(At { x: legend + 16.0, y: 42.5 }, Anchor::Start, "soft", name);
-            legend += 32.0 + 7.5 * name.chars().count() as f64;
+        for (class, (name, At { x, y })) in self.classes.iter().zip(entries).enumerate() {
+            svg.dot(At { x: x + 5.0, y: y - 4.5 }, 5.0, &format!("dot s{}", class % COLORS));
+            svg.text(At { x: x + 16.0, y }, Anchor::Start, "soft", name);
         }
         let (rows, columns) = (self.rows().max(1), self.columns.max(1));
-        let at = |right: f64, down: f64| At { x: LEFT + right * SIDE, y: TOP + down * SIDE };
+        let at = |right: f64, down: f64| At { x: LEFT + right * SIDE, y: top + down * SIDE };
         for (row, classes) in self.predicted.chunks(columns).enumerate() {
             // Cells of one class in a row are one rectangle.
             let mut start = 0;
@@ -147,8 +147,8 @@ impl Regions {
             let At { x, y } = at(x.fraction(tick.value), 1.0);
             svg.text(At { x, y: y + 20.0 }, Anchor::Middle, "soft", &tick.label);
         }
-        svg.text(At { x: LEFT + SIDE / 2.0, y: TOP + SIDE + 42.0 }, Anchor::Middle, "soft", &self.axes[0]);
-        svg.upright(At { x: 16.0, y: TOP + SIDE / 2.0 }, &self.axes[1]);
+        svg.text(At { x: LEFT + SIDE / 2.0, y: top + SIDE + 42.0 }, Anchor::Middle, "soft", &self.axes[0]);
+        svg.upright(At { x: 16.0, y: top + SIDE / 2.0 }, &self.axes[1]);
         svg
     }
 }

@@ -26,17 +26,18 @@ impl Scale {
         }
         if low == high {
             let margin = if low == 0.0 { 1.0 } else { low.abs() / 2.0 };
-            (low, high) = (low - margin, high + margin);
+            (low, high) = ((low - margin).max(f64::MIN), (high + margin).min(f64::MAX));
         }
-        Scale { low, high, is_log: is_log && low > 0.0 }
+        Scale { low, high, is_log: is_log && low >= f64::MIN_POSITIVE }
     }
 
     /// Returns the scale with a margin on both sides, so that no mark lies on the border.
     pub fn with_margin(self) -> Scale {
         const MARGIN: f64 = 0.03;
         let (low, high) = (self.number(-MARGIN), self.number(1.0 + MARGIN));
-        // A range of double precision's largest numbers has none.
-        if low.is_finite() && high.is_finite() { Scale { low, high, ..self } } else { self }
+        // A range of double precision's largest or smallest numbers has none.
+        let is_sound = low.is_finite() && high.is_finite() && (!self.is_log || low >= f64::MIN_POSITIVE);
+        if is_sound { Scale { low, high, ..self } } else { self }
     }
 
     fn measure(&self, value: f64) -> f64 {

@@ -20,6 +20,9 @@ pub(crate) const STYLE: &str = "\
 .s3{stroke:#e3a3c6;fill:#e3a3c6}.s4{stroke:#f0c04c;fill:#f0c04c}.s5{stroke:#0090dd;fill:#0090dd}\
 .plot .inverse{fill:#16181c}}";
 
+/// The first characters of a file, by which it is known as one of these pictures.
+pub const START: &str = "<svg xmlns=\"http://www.w3.org/2000/svg\" class=\"plot\"";
+
 /// The number of colors.
 pub(super) const COLORS: usize = 6;
 
@@ -36,6 +39,26 @@ pub(super) enum Anchor {
     Start,
     Middle,
     End,
+}
+
+/// The height of a line of a legend.
+pub(super) const LINE: f64 = 18.0;
+
+/// Returns where the entries of a legend begin, given their names and the room to the right of the first: as many in a
+/// line as fit. The sample in front of a name takes some of the room.
+pub(super) fn legend<'n>(from: At, room: f64, names: impl Iterator<Item = &'n str>) -> Vec<At> {
+    let mut next = from;
+    names
+        .map(|name| {
+            let width = 42.0 + 7.5 * name.chars().count() as f64;
+            if next.x > from.x && next.x + width > from.x + room + 16.0 {
+                next = At { x: from.x, y: next.y + LINE };
+            }
+            let here = next;
+            next.x += width;
+            here
+        })
+        .collect()
 }
 
 /// A point of a picture, in its units, from the upper left corner.
@@ -124,7 +147,7 @@ impl Svg {
         let (width, height) = (self.width, self.height);
         let name = escaped(name);
         let mut text = format!(
-            "<svg xmlns=\"http://www.w3.org/2000/svg\" class=\"plot\" viewBox=\"0 0 {width:.0} {height:.0}\" \
+            "{START} viewBox=\"0 0 {width:.0} {height:.0}\" \
              width=\"{width:.0}\" height=\"{height:.0}\" role=\"img\" aria-label=\"{name}\">\n"
         );
         if is_file {

@@ -9,6 +9,9 @@ use crate::model::Model;
 /// The most columns that are listed.
 const MOST: usize = 200;
 
+/// Of more inputs, some rows are left out: it would take long.
+const MOST_INPUTS: usize = 200_000_000;
+
 /// The numbers of a column, in the units of the table.
 #[derive(Clone, Default)]
 struct Facts {
@@ -60,14 +63,16 @@ pub(super) fn write(page: &mut Page, model: &Model, data: &Dataset, warnings: &[
     let inputs: Vec<_> = schema.inputs().collect();
     let mut facts = vec![Facts::default(); inputs.len()];
     let mut x = vec![0.0; schema.width()];
-    for row in 0..data.len() {
+    let step = data.len().saturating_mul(schema.width()).div_ceil(MOST_INPUTS).max(1);
+    for row in (0..data.len()).step_by(step) {
         data.features().read_row(row, &mut x);
         for ((facts, column), inputs) in facts.iter_mut().zip(schema.columns()).zip(&inputs) {
             facts.see(row, column, &x[inputs.clone()]);
         }
     }
     let columns = counted(schema.columns().len(), "column");
-    page.note(&format!("{} of {columns}.", counted(data.len(), "row")));
+    let seen = if step > 1 { format!(" The figures are of one row of {step}.") } else { String::new() };
+    page.note(&format!("{} of {columns}.{seen}", counted(data.len(), "row")));
     page.list(warnings);
     page.begin_table("", &["column", "kind", "missing", "lowest", "mean", "highest"]);
     for ((facts, column), inputs) in facts.iter().zip(schema.columns()).zip(&inputs).take(MOST) {
@@ -79,7 +84,8 @@ pub(super) fn write(page: &mut Page, model: &Model, data: &Dataset, warnings: &[
         };
         let [low, high] = [cell(0), cell(1)];
         let (kind, mean) = match &column.kind {
-            ColumnKind::Number(_) => ("number".into(), significant(facts.sum / facts.count.max(1) as f64, 4)),
+            ColumnKind::Number(_) if facts.count == 0 => ("number".into(), String::new()),
+            ColumnKind::Number(_) => ("number".into(), significant(facts.sum / facts.count as f64, 4)),
             ColumnKind::Time(_) => ("time".into(), String::new()),
             ColumnKind::Categories(names) => (counted(names.len(), "text"), frequent(names, &facts.categories)),
         };

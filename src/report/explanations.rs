@@ -3,7 +3,7 @@
 use super::page::Page;
 use crate::base::error::Result;
 use crate::base::text::significant;
-use crate::data::Dataset;
+use crate::data::{ColumnKind, Dataset};
 use crate::explain::PartialDependence;
 use crate::model::Model;
 use crate::plot::{Axis, Chart, Mark, Picture, Series};
@@ -55,7 +55,9 @@ pub(super) fn write(page: &mut Page, model: &Model, data: &Dataset, seed: u64) -
     for &column in ranked.iter().take(SHOWN) {
         let name = &importance.columns[column].name;
         let found = model.partial_dependence(data.features(), name, POINTS, seed)?;
-        match found.points.iter().all(|point| point.value.is_some()) {
+        // Of times, a number would be seconds since 1970.
+        let is_number = matches!(model.schema().columns()[column].kind, ColumnKind::Number(_));
+        match is_number && found.points.len() > 1 {
             true => page.picture(&curve(&found)),
             false => table(page, &found),
         }

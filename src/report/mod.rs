@@ -33,6 +33,9 @@ use crate::plot::learning_curve;
 use crate::tune::Trial;
 use page::Page;
 
+#[doc(hidden)]
+pub use page::START;
+
 /// A report on a model, and everything that it is made of.
 #[derive(Clone, Debug)]
 pub struct Report<'a> {
@@ -119,7 +122,7 @@ impl<'a> Report<'a> {
         let rows = counted(data.len(), "row");
         page.note(&match self.train {
             Some(train) if !std::ptr::eq(train, data) => {
-                format!("Measured on {rows} that were held out of {}.", counted(train.len() + data.len(), "row"))
+                format!("Measured on {rows} that the training of {} did not see.", counted(train.len(), "row"))
             }
             Some(_) => format!("Measured on the {rows} of the training: none were held out."),
             None => format!("Measured on {rows}."),

@@ -20,6 +20,9 @@ svg{max-width:100%;height:auto}ul{padding-left:1.2rem}\
 .figures b{color:#e8e8e8}.bar{background:#56b4e9}}\
 @media print{body{max-width:none;font-size:11pt}h2{break-after:avoid}svg,tr{break-inside:avoid}}";
 
+/// The first characters of a page, by which a file is known as one.
+pub const START: &str = "<!DOCTYPE html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n<meta name=\"generator\" content=\"palmnet\">";
+
 /// A page that grows.
 pub(super) struct Page {
     title: String,
@@ -111,8 +114,7 @@ impl Page {
     pub fn finish(self) -> String {
         let title = escaped(&self.title);
         format!(
-            "<!DOCTYPE html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n\
-             <meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n<title>{title}</title>\n\
+            "{START}\n<meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n<title>{title}</title>\n\
              <style>{STYLE}{SVG_STYLE}</style>\n</head>\n<body>\n{}</body>\n</html>\n",
             self.body
         )

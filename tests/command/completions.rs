@@ -2,7 +2,8 @@
 
 use super::*;
 
-const COMMANDS: [&str; 9] = ["demo", "train", "search", "eval", "predict", "info", "bench", "completions", "man"];
+const COMMANDS: [&str; 10] =
+    ["demo", "train", "search", "eval", "predict", "explain", "info", "bench", "completions", "man"];
 
 /// Returns the names of a command's options, and the short ones.
 fn options(folder: &Folder, command: &str) -> Vec<String> {

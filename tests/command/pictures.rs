@@ -44,6 +44,8 @@ fn demos_show_regions() {
 fn pictures_in_files() {
     let folder = Folder::of_irises();
     folder.write("sums.csv", sums(60));
+    folder.run("train iris.csv --fast --epochs 1 --quiet --plot curve.svg").ok();
+    // One of its own is replaced.
     folder.run("train iris.csv --fast --epochs 5 --quiet --plot curve.svg").ok();
     let curve = String::from_utf8(folder.bytes("curve.svg")).unwrap();
     assert!(curve.starts_with("<svg xmlns=") && curve.contains(">Learning curve</text>"), "{curve}");
@@ -63,10 +65,14 @@ fn pictures_in_files() {
 #[test]
 fn pictures_replace_nothing_else() {
     let folder = Folder::of_irises();
-    folder.write("notes.txt", "do not lose me");
+    folder.write("notes.svg", "do not lose me");
+    // The logo of somebody else is no picture of this program.
+    folder.write("logo.svg", "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 1 1\"></svg>");
     for (words, parts) in [
         ("train iris.csv --fast --plot iris.csv", ["iris.csv", "--plot"]),
-        ("train iris.csv --fast --plot notes.txt", ["notes.txt: exists and is not a picture", "--plot"]),
+        ("train iris.csv --fast --plot a.png", ["a.png", "--plot"]),
+        ("train iris.csv --fast --plot logo.svg", ["logo.svg: exists and is not a picture", "--plot"]),
+        ("train iris.csv --fast --plot notes.svg", ["notes.svg: exists and is not a picture", "--plot"]),
         ("train iris.csv --fast --plot none/a.svg", ["none/a.svg: its folder does not exist", "--plot"]),
         ("train iris.csv --fast --plot .", ["is a folder", "--plot"]),
     ] {
@@ -78,7 +84,7 @@ fn pictures_replace_nothing_else() {
         folder.run(&format!("train iris.csv --fast {words}")).fails(2, &["a.svg", "--plot"]);
     }
     folder.run("train iris.csv --fast --json --plot -").fails(2, &["--plot -", "--json"]);
-    assert_eq!((folder.bytes("notes.txt"), folder.bytes("iris.csv")), (b"do not lose me".into(), IRIS.into()));
+    assert_eq!((folder.bytes("notes.svg"), folder.bytes("iris.csv")), (b"do not lose me".into(), IRIS.into()));
 }
 
 #[test]

@@ -59,7 +59,7 @@ fn report_of_classes() {
         "Learning curve",
         "Confusion matrix",
         "Calibration curve",
-        "30 rows that were held out of 150 rows",
+        "Measured on 30 rows that the training of 120 rows did not see",
     ] {
         assert!(html.contains(part), "{part}");
     }
@@ -72,7 +72,11 @@ fn report_of_classes() {
     assert!(html.len() <= 150_000, "{}", html.len());
     // Of saved models too, and beside JSON.
     folder.run("eval model.safetensors iris.csv --json --report eval.html").ok();
-    assert_eq!(headings(&report(&folder, "eval.html"))[..3], ["Model", "Data", "Predictions"]);
+    folder.run("eval model.safetensors iris.csv --header yes --missing drop --report eval.html").ok();
+    let html = report(&folder, "eval.html");
+    assert_eq!(headings(&html)[..3], ["Model", "Data", "Predictions"]);
+    let words = ["palmnet eval model.safetensors iris.csv", "--header yes", "--missing drop"];
+    assert!(words.iter().all(|part| html.contains(part)), "{html}");
 }
 
 /// Names of files and cells cannot become elements.
@@ -116,12 +120,13 @@ fn reports_of_a_search_and_of_images() {
 #[test]
 fn reports_replace_nothing_else() {
     let folder = Folder::of_irises();
-    folder.write("notes.txt", "do not lose me");
+    folder.write("index.html", "<!DOCTYPE html>\n<html><title>mine</title></html>");
     folder.run("train iris.csv --fast --report iris.csv").fails(2, &["iris.csv", "--report"]);
     folder
-        .run("train iris.csv --fast --report notes.txt")
-        .fails(1, &["notes.txt: exists and is not a report", "--report"]);
+        .run("train iris.csv --fast --report index.html")
+        .fails(1, &["index.html: exists and is not a report", "--report"]);
     folder.run("train iris.csv --fast --plot a --report a").fails(2, &["--report"]);
     folder.run("train iris.csv --fast --report -").fails(2, &["--report -"]);
-    assert_eq!((folder.bytes("notes.txt"), folder.bytes("iris.csv")), (b"do not lose me".into(), IRIS.into()));
+    assert_eq!(folder.bytes("iris.csv"), IRIS.as_bytes());
+    assert!(folder.bytes("index.html").ends_with(b"mine</title></html>"));
 }

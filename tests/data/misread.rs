@@ -286,6 +286,11 @@ fn words_for_missing_cells_may_be_texts() {
     assert!(read("namibia_label.csv").class_names().contains(&"NA".to_string()));
     assert!(read("nonelabel.csv").class_names().contains(&"None".to_string()));
     has_note(&read("nonelabel.csv"), "--missing-values");
+    // In small letters too: a plan of a contract, say.
+    let rows: Vec<[&str; 2]> = (0..90).map(|i| [["none", "basic", "pro"][i % 3], ["1.5", "2.5"][i % 2]]).collect();
+    let table = Table::from_rows(&["plan", "x"], &rows).unwrap();
+    let data = Dataset::from_table(table, Target::Column("plan"), Missing::Fill).unwrap();
+    assert_eq!((data.len(), data.class_names().len()), (90, 3), "{:?}", data.notes());
     let without =
         read_with("namibia_label.csv", Target::Last, |reading| reading.missing_values = Some(vec!["NA".into()]));
     assert!(without.unwrap().len() < 60);

@@ -38,7 +38,7 @@ fn text(line_end: &str, quotes: bool) -> String {
     text
 }
 
-/// What can be known of a table: its data or its error.
+/// All that can be known of a table: its data or its error.
 fn facts(text: &str, target: Target<'_>) -> String {
     let table = match Table::parse(text, "a.csv") {
         Ok(table) => table,

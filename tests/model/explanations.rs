@@ -41,7 +41,7 @@ fn mean(x: &Matrix, column: usize) -> f64 {
     x.iter_rows().map(|row| f64::from(row[column])).sum::<f64>() / x.rows() as f64
 }
 
-/// What a column with weight w adds is w times its distance from the mean of the background.
+/// A column with weight w adds w times its distance from the mean of the background.
 #[test]
 fn shapley_values_of_a_linear_model() {
     let (x, row) = (random(40, 3, 1), [1.5, -2.0, 7.0]);

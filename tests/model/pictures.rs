@@ -184,6 +184,23 @@ fn pictures_of_results() -> palmnet::Result<()> {
     assert!(agree.count() >= test.len() - 3);
     let pictures = plot::of_evaluation(&fit.model, &test)?;
     assert!(matches!(&pictures[..], [Picture::Shades(_), Picture::Chart(_)]), "{pictures:?}");
+    // With gaps, a column has one input more: no plane.
+    let rows: Vec<[String; 3]> = (0..60)
+        .map(|i| {
+            [
+                if i % 2 == 0 { String::new() } else { i.to_string() },
+                (i * 7 % 11).to_string(),
+                ["a", "b"][i / 30].into(),
+            ]
+        })
+        .collect();
+    let table = palmnet::Table::from_rows(&["x", "y", "class"], &rows)?;
+    let gaps = Dataset::from_table(table, palmnet::Target::Last, palmnet::data::Missing::Fill)?;
+    let mut hyperparameters = Hyperparameters::for_data(&gaps);
+    (hyperparameters.members, hyperparameters.epochs, hyperparameters.tune_penalty) = (1, 3, false);
+    let model = hyperparameters.fit(&gaps)?.model;
+    assert_eq!(model.schema().width(), 3);
+    assert!(plot::decision_regions(&model, &gaps).is_err() && plot::of_evaluation(&model, &gaps).is_ok());
     // Of values, in the units of the table; of other models, a clear refusal.
     let values = Dataset::from_values(
         Matrix::from_fn(9, 1, |i, _| i as f32),
@@ -199,7 +216,7 @@ fn pictures_of_results() -> palmnet::Result<()> {
     Ok(())
 }
 
-/// What is printed for people is short, however large the network.
+/// Text for people is short, however large the network.
 #[test]
 fn values_print_well() -> palmnet::Result<()> {
     let data = generate::digits().slice(0..40)?;

@@ -68,7 +68,8 @@ impl Values {
         let files = match placeholder {
             "MODEL" => Some(Files::Models),
             "DATA" | "FILE|P" => Some(Files::Tables),
-            "FILE" | "FOLDER" => Some(Files::All),
+            "FOLDER" => Some(Files::All),
+            _ if placeholder.starts_with("FILE") => Some(Files::All),
             _ => None,
         };
         Values { files, ..Values::default() }

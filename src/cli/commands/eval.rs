@@ -41,14 +41,15 @@ pub fn run(arguments: &Arguments, out: &mut dyn Write) -> Result<(), Failure> {
     let pictures = Pictures::parse(arguments, &[model, data])?;
     let others: Vec<&str> = [model, data].into_iter().chain(pictures.file.as_deref()).collect();
     let report = report_file(arguments, &others)?;
-    let line = format!("palmnet eval {} {}", shell_word(model), shell_word(data));
+    let line = repeating_line(arguments);
     let model = input::model(arguments)?.folded();
     let (data, dropped) = input::for_model(arguments, &model, drop)?;
-    data.notes().iter().for_each(|note| warn(note));
+    let mut warnings = data.notes().to_vec();
     if dropped > 0 {
         let rows = data.len() + dropped;
-        warn(&format!("{dropped} of {rows} rows are dropped because a cell is missing"));
+        warnings.push(format!("{dropped} of {rows} rows are dropped because a cell is missing"));
     }
+    warnings.iter().for_each(|warning| warn(warning));
     let (examples, names) = (data.len(), data.class_names().to_vec());
     let targets = model.schema().target().names().to_vec();
     let (score, coverage) = (model.score(&data)?, coverage(&model, &data)?);
@@ -57,7 +58,7 @@ pub fn run(arguments: &Arguments, out: &mut dyn Write) -> Result<(), Failure> {
         false => String::new(),
     };
     if let Some(file) = &report {
-        Report::new(&model, &data).warnings(data.notes()).command(&line).save(file)?;
+        Report::new(&model, &data).warnings(&warnings).command(&line).save(file)?;
     }
     if arguments.has("--json") {
         let mut members = vec![("examples".to_string(), Json::from(examples))];
@@ -95,4 +96,14 @@ pub fn run(arguments: &Arguments, out: &mut dyn Write) -> Result<(), Failure> {
         writeln!(out, "saved {file}")?;
     }
     Ok(write!(out, "{drawn}")?)
+}
+
+/// Returns the command line that gives the same scores again.
+fn repeating_line(arguments: &Arguments) -> String {
+    let words = [0, 1].map(|word| shell_word(arguments.word(word).unwrap_or_default()));
+    let mut line = format!("palmnet eval {}", words.join(" "));
+    for (option, value) in arguments.given().filter(|(option, _)| option.group == Group::Data) {
+        line += &[" ", option.name, " ", &shell_word(value)].concat();
+    }
+    line
 }
