@@ -227,9 +227,12 @@ impl<'a> Reader<'a> {
         let plan = self.plan;
         let (mut walk, mut next) = (plan.table.walk(row), 0);
         for &column in plan.begin(row, to) {
-            let code = if plan.keeps { plan.code(row, column) } else { 0 };
-            if plan.keeps && (plan.has_number(column, to) || self.read_code(column, code, to)) {
-                continue;
+            let mut code = 0;
+            if plan.keeps {
+                match self.take_kept(row, column, to) {
+                    Some(unknown) => code = unknown,
+                    None => continue,
+                }
             }
             if column > next {
                 walk.skip(column - next);
@@ -250,7 +253,15 @@ impl<'a> Reader<'a> {
         Ok(())
     }
 
+    /// Reads a cell of which something is kept. Returns its code, or 0, if it is to be looked at nevertheless.
+    #[inline(never)]
+    fn take_kept(&self, row: usize, column: usize, to: &mut Row<'_>) -> Option<usize> {
+        let code = self.plan.code(row, column);
+        (!self.plan.has_number(column, to) && !self.read_code(column, code, to)).then_some(code)
+    }
+
     /// Remembers what a cell of a code became, unless a note counts such cells.
+    #[inline(never)]
     fn learn(&mut self, column: usize, code: usize, to: &Row<'_>) {
         let value = match self.plan.roles[column] {
             _ if self.strangers[column].count > 0 => return,
