@@ -125,7 +125,8 @@ impl Table {
         if is_blank(self.separator) { ' ' } else { self.separator.into() }
     }
 
-    /// Returns a record as it is written, without its line end. Of blanks between cells, one is left.
+    /// Returns a record as it is written, without its line end and the empty cells behind the last column. Of blanks
+    /// between cells, one is left.
     ///
     /// # Panics
     /// If there is no such row.
@@ -133,7 +134,8 @@ impl Table {
         self.written_record(self.records[row])
     }
 
-    /// Returns the header as it is written, without its line end, if the table was read with one.
+    /// Returns the header as it is written, without its line end and the empty cells behind the last column, if the table
+    /// was read with one.
     pub fn header_text(&self) -> Option<Cow<'_, str>> {
         Some(self.written_record(self.head?))
     }
@@ -141,9 +143,10 @@ impl Table {
     fn written_record(&self, record: Record) -> Cow<'_, str> {
         let Record { position, line } = record;
         let mut scanner = Scanner { text: &self.text, position, line, separator: self.separator };
-        // `parse` has already been through here.
-        let _ = Line::read(&mut scanner, self.has_quotes);
-        let text = self.text[position..scanner.position].trim_end_matches(['\r', '\n']);
+        // `parse` has already been through here. Empty cells behind the last column would move what is appended.
+        let more = (0..self.columns).fold(true, |more, _| more && scanner.cell().is_ok_and(|(_, more)| more));
+        let end = scanner.position - usize::from(more);
+        let text = self.text[position..end].trim_end_matches(['\r', '\n']);
         match self.separator {
             BLANKS => Cow::Owned(text.replace(char::from(BLANKS), " ")),
             _ => Cow::Borrowed(text),

@@ -202,3 +202,17 @@ fn predictions_are_appended_to_lines() {
     folder.run("train images --fast --quiet --epochs 1 --hidden 4 -o i").ok();
     folder.run("predict i images --append").fails(2, &["--append is for tables"]);
 }
+
+/// An appended prediction stands under its name, also if lines or the header end in a separator.
+#[test]
+fn empty_cells_at_the_end_do_not_move_predictions() {
+    let folder = models();
+    let header = "sepal_length,sepal_width,petal_length,petal_width";
+    let expected = format!("{header},species\n5.1,3.5,1.4,0.2,setosa\n5.9,2.8,4.2,\"1.3\",versicolor\n");
+    for (above, first, second) in [("", ",", ","), (",", "", ""), (",,", ", ", ",\"\""), ("", "", "")] {
+        let input = format!("{header}{above}\n5.1,3.5,1.4,0.2{first}\n5.9,2.8,4.2,\"1.3\"{second}\n");
+        folder.write("new.csv", &input);
+        assert_eq!(folder.run("predict m new.csv --append").ok(), expected, "{input}");
+        assert_eq!(folder.run_with_input("predict m - --append", &input).ok(), expected, "{input}");
+    }
+}
