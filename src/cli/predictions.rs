@@ -3,7 +3,7 @@
 use palmnet::data::TargetSchema;
 use palmnet::model::Intervals;
 use palmnet::unversioned::Json;
-use palmnet::{Error, Matrix, Model};
+use palmnet::{Matrix, Model};
 
 use super::format::{exact, significant};
 
@@ -42,16 +42,10 @@ impl Rows {
         self.failed.binary_search(&row).is_ok()
     }
 
-    /// Returns an error if the outputs for a row are no numbers.
-    pub fn check(&self, path: &str) -> palmnet::Result<()> {
-        let is_wrong =
-            |(index, row): (usize, &[f32])| !self.has_failed(index) && !row.iter().all(|output| output.is_finite());
-        let Some(row) = self.outputs.iter_rows().enumerate().position(is_wrong) else { return Ok(()) };
-        let number = row + 1;
-        let message = format!(
-            "row {number}: the network's outputs are not numbers: its inputs are too extreme, or the model is damaged"
-        );
-        Err(Error::format(path, message))
+    /// Returns the reason if the outputs for a row mean nothing.
+    pub fn fault(&self, row: usize) -> Option<&'static str> {
+        let is_wrong = self.outputs.row(row).iter().any(|output| !output.is_finite());
+        is_wrong.then_some("the network's outputs are not numbers: its inputs are too extreme, or the model is damaged")
     }
 }
 

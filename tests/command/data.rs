@@ -192,7 +192,7 @@ fn non_finite_predictions_are_errors() {
     folder.write("new.csv", format!("{header}\n5,3,1,0.2,setosa\n3e38,-3e38,3e38,-3e38,setosa\n"));
     for options in ["", " --json"] {
         let run = folder.run(&format!("predict model.safetensors new.csv{options}"));
-        run.fails(1, &["new.csv: row 2: the network's outputs are not numbers", "too extreme"]);
+        run.fails(1, &["new.csv, line 3: the network's outputs are not numbers", "too extreme"]);
     }
 }
 

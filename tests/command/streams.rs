@@ -216,3 +216,28 @@ fn empty_cells_at_the_end_do_not_move_predictions() {
         assert_eq!(folder.run_with_input("predict m - --append", &input).ok(), expected, "{input}");
     }
 }
+
+/// A row whose outputs overflow is one that cannot be read: its line is named, and the others are answered.
+#[test]
+fn outputs_that_are_no_numbers_do_not_end_a_stream() {
+    let folder = Folder::of_irises();
+    folder.run("train iris.csv --fast --quiet --epochs 1 --hidden 64,64 -o m").ok();
+    let (good, bad) = ("5.1,3.5,1.4,0.2\n", "3e38,-3e38,3e38,-3e38\n");
+    let words = "predict m -";
+    let mut talk = Talk::start(&folder, words);
+    talk.say(good);
+    assert!(!talk.hear().is_empty());
+    talk.say(bad);
+    assert_eq!(talk.hear(), "");
+    talk.say(good);
+    assert!(!talk.hear().is_empty());
+    let run = talk.end(words);
+    assert_eq!(run.err.matches("-, line 2: the network's outputs are not numbers").count(), 2, "{}", run.err);
+    run.fails(1, &["-, line 2: the network's outputs are not numbers"]);
+    let input = format!("{bad}{good}x{good}{bad}");
+    folder.run_with_input("predict m - --strict", &input).fails(1, &["-, line 1: the network's"]);
+    folder.write("new.csv", &input);
+    let run = folder.run("predict m new.csv --header no");
+    assert_eq!(run.out.lines().map(str::is_empty).collect::<Vec<_>>(), [true, false, true, true]);
+    run.fails(1, &["3 rows cannot be read", "the first: new.csv, line 1: the network's"]);
+}

@@ -96,7 +96,12 @@ pub fn run(arguments: &Arguments, out: &mut dyn Write) -> Result<(), Failure> {
         }
         let images = Features::from_idx_test(path, model.schema())?;
         let (outputs, spreads) = model.predict_with_spread(&images)?;
-        return printer.print(None, &Rows::new(&form, outputs, spreads)?, out);
+        let rows = Rows::new(&form, outputs, spreads)?;
+        let fault = (0..rows.outputs.rows()).find_map(|row| Some((row + 1, rows.fault(row)?)));
+        return match fault {
+            Some((number, fault)) => Err(Error::format(path, format!("row {number}: {fault}")).into()),
+            None => printer.print(None, &rows, out),
+        };
     }
     let reading = input::reading(arguments, model.schema().reading())?;
     if path == "-" {
@@ -204,13 +209,11 @@ impl Printer<'_> {
                             seen.push(kind);
                         }
                     }
-                    found.failures.iter().for_each(|(_, error)| self.complain(error));
                     self.print_table(&table, found, out)?;
                 }
                 Arrival::Fault { error, .. } if self.is_strict => return Err(error.into()),
                 Arrival::Fault { text, error } => {
-                    self.complain(&error);
-                    self.failures.add(error);
+                    self.add(error);
                     let separator = self.separator.unwrap_or(',');
                     let line = self.form.empty(separator);
                     writeln!(out, "{}", if self.form.appends { append(&text, separator, &line) } else { line })?;
@@ -221,21 +224,28 @@ impl Printer<'_> {
         Ok(())
     }
 
-    fn complain(&self, error: &Error) {
-        if !self.is_strict {
+    /// Notes a row without a prediction. One who talks to the command learns why at once.
+    fn add(&mut self, error: Error) {
+        if self.path == "-" {
             write_error_wrapped(&format!("palmnet: {error}"));
         }
+        self.failures.add(error);
     }
 
     /// Prints the predictions for the rows of a table.
     fn print_table(&mut self, table: &Table, found: Predictions, out: &mut dyn Write) -> Result<(), Failure> {
         let mut rows = Rows::new(self.form, found.outputs, found.spreads)?;
-        for (row, error) in found.failures {
+        let mut failures = found.failures.into_iter().peekable();
+        for row in 0..rows.outputs.rows() {
+            let place = || format!("{}, line {}", self.path, table.line(row));
+            let overflow = || rows.fault(row).map(|fault| Error::format(place(), fault));
+            let failure = failures.next_if(|(failed, _)| *failed == row);
+            let Some(error) = failure.map(|(_, error)| error).or_else(overflow) else { continue };
             if self.is_strict {
                 return Err(error.into());
             }
             rows.failed.push(row);
-            self.failures.add(error);
+            self.add(error);
         }
         self.print(Some(table), &rows, out)
     }
@@ -243,7 +253,6 @@ impl Printer<'_> {
     /// Prints predictions, with the rows of the table that they are for if that is wanted.
     fn print(&mut self, table: Option<&Table>, rows: &Rows, out: &mut dyn Write) -> Result<(), Failure> {
         let form = self.form;
-        rows.check(self.path)?;
         let table = table.filter(|_| form.appends);
         let separator = table.map_or(',', Table::separator);
         if self.separator.replace(separator).is_none() {
