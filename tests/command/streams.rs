@@ -241,3 +241,25 @@ fn outputs_that_are_no_numbers_do_not_end_a_stream() {
     assert_eq!(run.out.lines().map(str::is_empty).collect::<Vec<_>>(), [true, false, true, true]);
     run.fails(1, &["3 rows cannot be read", "the first: new.csv, line 1: the network's"]);
 }
+
+/// A warning holds a text of the lines: one for each column is enough, and is all that is remembered.
+#[test]
+fn each_column_has_one_warning() {
+    let folder = Folder::new();
+    let rows: String = (0..60).map(|i| format!("{0},{i},{0},{1}\n", ["red", "blue"][i % 2], i % 2)).collect();
+    folder.write("colors.csv", format!("1st,size,2nd,class\n{rows}"));
+    folder.run("train colors.csv --target class --task classify --fast --quiet --epochs 1 -o m").ok();
+    let words = "predict m -";
+    let mut talk = Talk::start(&folder, words);
+    talk.say("1st,size,2nd\n");
+    for colors in ["red,5,red", "pink,5,red", "gray,5,red", "teal,5,gray", "blue,5,plum"] {
+        talk.say(&format!("{colors}\n"));
+        talk.hear();
+    }
+    let run = talk.end(words);
+    for (column, text) in [("1st", "pink"), ("2nd", "gray")] {
+        assert_eq!(run.err.matches(&format!("the column `{column}` has 1 cell")).count(), 1, "{}", run.err);
+        assert!(run.err.contains(&format!("as `{text}`")), "{}", run.err);
+    }
+    run.ok();
+}

@@ -179,6 +179,15 @@ impl Failures {
     }
 }
 
+/// Returns the part of a note that is the same for other numbers of rows, and for another text in a column: a stream has
+/// any number of those, and each kind is remembered.
+fn kind(note: &str) -> String {
+    match note.split_once("` has ").or_else(|| note.split_once("` is read as ")) {
+        Some((column, _)) => column.to_string(),
+        None => note.chars().filter(|c| !c.is_ascii_digit()).collect(),
+    }
+}
+
 fn append(text: &str, separator: char, more: &str) -> String {
     format!("{text}{separator}{more}")
 }
@@ -202,8 +211,7 @@ impl Printer<'_> {
                 Arrival::Rows(table) => {
                     let found = self.form.model.predict_rows(&table)?;
                     for note in table.notes().iter().chain(&found.notes) {
-                        // Notes about different numbers of rows are the same.
-                        let kind: String = note.chars().filter(|c| !c.is_ascii_digit()).collect();
+                        let kind = kind(note);
                         if !seen.contains(&kind) {
                             warn(note);
                             seen.push(kind);
