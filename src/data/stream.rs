@@ -105,6 +105,20 @@ impl TableStream<io::Stdin> {
     }
 }
 
+/// More pending bytes than these are not waited with: a line end or a quote is missing. Lines of wide tables are shorter.
+const MOST_PENDING: usize = 1 << 24;
+
+/// How far the pending bytes are searched for ends of records: each of them once, however few arrive together.
+#[derive(Debug, Default)]
+struct Walk {
+    index: usize,
+    in_quotes: bool,
+    /// Whether a quote here opens no cell.
+    is_inside: bool,
+    /// The number of bytes that are whole records.
+    whole: usize,
+}
+
 /// Lines as they arrive, whatever the reader.
 #[derive(Debug)]
 struct Arriving {
@@ -114,6 +128,9 @@ struct Arriving {
     pending: Vec<u8>,
     /// The line on which they begin, counted from 1.
     line: usize,
+    walk: Walk,
+    /// Whether bytes up to the next line end belong to a line that is given up.
+    skips: bool,
     has_ended: bool,
     /// A table without rows that is arranged as the first one.
     layout: Option<Table>,
@@ -124,17 +141,32 @@ impl Arriving {
     fn new(file: &str, reading: &Reading) -> Arriving {
         let (file, reading) = (file.to_string(), reading.clone());
         let (pending, found) = (Vec::new(), Vec::new().into_iter());
-        Arriving { file, reading, pending, line: 1, has_ended: false, layout: None, found }
+        let walk = Walk::default();
+        Arriving { file, reading, pending, line: 1, walk, skips: false, has_ended: false, layout: None, found }
     }
 
     /// Reads the records that end in these bytes, of which there are none at the end.
     fn receive(&mut self, bytes: &[u8]) -> Result<()> {
-        self.pending.extend_from_slice(bytes);
         self.has_ended = bytes.is_empty();
-        let end = if self.has_ended { self.pending.len() } else { self.complete() };
-        if end == 0 && !self.has_ended {
-            return Ok(());
+        let bytes = self.unskipped(bytes);
+        self.pending.extend_from_slice(bytes);
+        let tried = self.walk.whole;
+        self.search();
+        let mut end = self.walk.whole;
+        if self.has_ended {
+            end = self.pending.len();
+        } else if end == tried {
+            if self.pending.len() <= MOST_PENDING {
+                return Ok(());
+            }
+            // Lines in a quote that does not end, or lines that end in carriage returns alone.
+            let is_end = |byte: &u8| matches!(byte, b'\n' | b'\r');
+            end = self.pending.iter().rposition(is_end).map_or(0, |last| last + 1);
+            if end == 0 {
+                return self.give_up();
+            }
         }
+        self.walk = Walk::default();
         let rest = self.pending.split_off(end);
         let whole = std::mem::replace(&mut self.pending, rest);
         let line = self.line;
@@ -146,6 +178,31 @@ impl Arriving {
         Ok(())
     }
 
+    /// Returns the bytes behind the line that is given up.
+    fn unskipped<'b>(&mut self, bytes: &'b [u8]) -> &'b [u8] {
+        if !self.skips {
+            return bytes;
+        }
+        let end = bytes.iter().position(|&byte| byte == b'\n').map_or(bytes.len(), |end| end + 1);
+        self.skips = !bytes[..end].ends_with(b"\n");
+        self.line += usize::from(!self.skips);
+        &bytes[end..]
+    }
+
+    /// Makes a fault of the pending line, which is too long.
+    fn give_up(&mut self) -> Result<()> {
+        let message = format!("is longer than {MOST_PENDING} bytes: is the end of the line missing?");
+        let error = fault(&self.file, self.line, message);
+        if self.layout.is_none() {
+            self.has_ended = true;
+            return Err(error);
+        }
+        (self.skips, self.walk) = (true, Walk::default());
+        let text = String::from_utf8_lossy(&std::mem::take(&mut self.pending)).into_owned();
+        self.found = vec![Arrival::Fault { text, error }].into_iter();
+        Ok(())
+    }
+
     /// Reads the first rows.
     fn begin(&mut self, whole: Vec<u8>) -> Result<()> {
         match Table::parse_with(whole.clone(), &self.file, &self.reading) {
@@ -153,9 +210,11 @@ impl Arriving {
                 self.layout = Some(table.without_rows());
                 self.found = vec![Arrival::Rows(Box::new(table))].into_iter();
             }
-            Err(error) if needs_rows(&error) && !self.has_ended => {
+            Err(error) if needs_rows(&error) && !self.has_ended && whole.len() + self.pending.len() <= MOST_PENDING => {
                 self.line = 1;
+                // They are searched once more, but not read until another line has arrived.
                 self.pending.splice(..0, whole);
+                self.search();
             }
             Err(error) => {
                 self.has_ended = true;
@@ -165,30 +224,32 @@ impl Arriving {
         Ok(())
     }
 
-    /// Returns the number of pending bytes that are whole records. A line end in quotes does not end one.
-    fn complete(&self) -> usize {
-        let last = self.pending.iter().rposition(|&byte| byte == b'\n').map_or(0, |last| last + 1);
-        let bytes = &self.pending[..last];
-        if !bytes.contains(&b'"') {
-            return last;
-        }
+    /// Searches the bytes that have arrived since for ends of records. A line end in quotes is none.
+    fn search(&mut self) {
         let separates = |byte| match &self.layout {
             Some(table) if !is_blank(table.separator) => byte == table.separator,
             _ => matches!(byte, b',' | b';' | b'\t' | b'|' | b' '),
         };
-        let (mut whole, mut in_quotes, mut at_start) = (0, false, true);
-        for (index, &byte) in bytes.iter().enumerate() {
-            match byte {
-                // A doubled quote closes and opens.
-                b'"' if in_quotes => (in_quotes, at_start) = (false, true),
-                _ if in_quotes => {}
-                b'"' if at_start => in_quotes = true,
-                b'\n' => (whole, at_start) = (index + 1, true),
-                b' ' if at_start => {}
-                _ => at_start = separates(byte),
+        let Walk { mut index, mut in_quotes, mut is_inside, mut whole } = self.walk;
+        let new = &self.pending[index..];
+        if !in_quotes && !new.contains(&b'"') {
+            // All line ends are ends of records.
+            if let Some(last) = new.iter().rposition(|&byte| byte == b'\n') {
+                (index, whole, is_inside) = (index + last + 1, index + last + 1, false);
             }
         }
-        whole
+        for (index, &byte) in (index..).zip(&self.pending[index..]) {
+            match byte {
+                // A doubled quote closes and opens.
+                b'"' if in_quotes => (in_quotes, is_inside) = (false, false),
+                _ if in_quotes => {}
+                b'"' if !is_inside => in_quotes = true,
+                b'\n' => (whole, is_inside) = (index + 1, false),
+                b' ' if !is_inside => {}
+                _ => is_inside = !separates(byte),
+            }
+        }
+        self.walk = Walk { index: self.pending.len(), in_quotes, is_inside, whole };
     }
 }
 

@@ -263,3 +263,35 @@ fn each_column_has_one_warning() {
     }
     run.ok();
 }
+
+/// A line that never ends, or a quote, is given up: no more than a limit is kept of it.
+#[test]
+fn endless_lines_have_an_answer() {
+    let folder = models();
+    let words = "predict m -";
+    let mut talk = Talk::start(&folder, words);
+    talk.say("5.1,3.5,1.4,0.2\n");
+    assert_eq!(talk.hear(), "setosa");
+    let long = "x".repeat(20 << 20);
+    // The first has a line feed, and the second lacks one; a third has one in its open quote.
+    for bad in [format!("5.1,{long}\n"), format!("5.1,\"{long}\n"), format!("5.1,\"3.5\n{long}\n")] {
+        talk.say(&bad);
+        assert_eq!(talk.hear(), "");
+        if bad.starts_with("5.1,\"3.5") {
+            assert_eq!(talk.hear(), "");
+        }
+        talk.say("5.9,2.8,4.2,1.3\n");
+        assert_eq!(talk.hear(), "versicolor");
+    }
+    let run = talk.end(words);
+    for part in
+        ["-, line 2: is longer than", "-, line 4: is longer than", "-, line 6: a double quote opens", "-, line 7: is"]
+    {
+        assert!(run.err.contains(part), "{part}: {}", run.err);
+    }
+    run.fails(1, &["4 rows cannot be read"]);
+    folder.run_with_input(words, &long).fails(1, &["-, line 1: is longer than"]);
+    // Lines may end in carriage returns alone.
+    let out = folder.run_with_input(words, &"5.1,3.5,1.4,0.2\r".repeat(1_200_000)).ok();
+    assert!(out.lines().count() == 1_200_000 && out.lines().all(|line| line == "setosa"));
+}
