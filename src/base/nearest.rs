@@ -43,10 +43,14 @@ pub(crate) fn nearest_file(path: &Path) -> Option<PathBuf> {
 
 /// Returns the nearest name that so many edits, and at most two, turn into `name`.
 fn nearest_within<'a>(name: &str, known: &[&'a str], most: usize) -> Option<&'a str> {
-    let lower = name.to_ascii_lowercase();
+    /// Longer names are texts in the wrong place, and would take long to compare.
+    const LONGEST: usize = 100;
+    let (lower, length, most) = (name.to_ascii_lowercase(), name.chars().count(), most.min(2));
+    // Every letter too many is an edit.
+    let may_be = |known: &&&str| length <= LONGEST && known.chars().count().abs_diff(length) <= most;
     let edits = |known: &str| distance(&lower, &known.to_ascii_lowercase());
-    let (edits, nearest) = known.iter().map(|&known| (edits(known), known)).min()?;
-    (edits <= most.min(2)).then_some(nearest)
+    let (edits, nearest) = known.iter().filter(may_be).map(|&known| (edits(known), known)).min()?;
+    (edits <= most).then_some(nearest)
 }
 
 /// Returns the number of letters to insert, remove or replace to get from one word to the other (Levenshtein, 1965).
@@ -77,6 +81,11 @@ mod tests {
         assert_eq!(nearest("x", &["y", "z"]), None);
         assert_eq!(nearest("--zzzzzz", &["--lr", "--epochs"]), None);
         assert_eq!(nearest("x", &[]), None);
+        assert_eq!(nearest("a", &["bb", "A"]), Some("A"));
+        assert_eq!(nearest("épocss", &["époc", "époque"]), Some("époc"));
+        let long = "a".repeat(101);
+        assert_eq!(nearest(&long[..100], &[&long]), Some(&*long));
+        assert_eq!(nearest(&long, &[&long[..100]]), None);
         assert_eq!(hint("Species", &["size", "species"]), " (did you mean `species`?)");
         assert_eq!(hint("x", &["y", "z"]), "");
     }
