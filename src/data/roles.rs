@@ -68,11 +68,13 @@ impl Schema {
                 let indices = NameIndex::new(header);
                 let targets: Vec<&String> = self.target().names().iter().filter(|_| labeled).collect();
                 let wanted = features.iter().chain(&targets);
-                let is_wanted = |name: &&String| features.contains(name) || targets.contains(name);
-                let absent: Vec<&&String> = wanted.filter(|name| indices.find(name).is_none()).collect();
+                let absent: Vec<&&String> = wanted.clone().filter(|name| indices.find(name).is_none()).collect();
                 if !absent.is_empty() {
                     // A column of the table that no column of the model is called.
-                    let spare: Vec<&str> = header.iter().filter(|name| !is_wanted(name)).map(String::as_str).collect();
+                    let names: Vec<String> = wanted.map(|name| name.to_string()).collect();
+                    let names = NameIndex::new(&names);
+                    let is_spare = |name: &&str| names.find(name).is_none();
+                    let spare: Vec<&str> = header.iter().map(String::as_str).filter(is_spare).collect();
                     let renamed = absent.iter().take(20).find_map(|name| Some((nearest(name, &spare)?, name)));
                     let remedy = match renamed {
                         Some((from, to)) => format!("rename {} to {}", quoted(from), quoted(to)),
