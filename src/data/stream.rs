@@ -25,7 +25,7 @@ pub enum Arrival {
     Rows(Box<Table>),
     /// A line that is no row of the table.
     Fault {
-        /// The line as it is written, without its end.
+        /// The line as it is written, without its end: the beginning of one that is given up because it is too long.
         text: String,
         /// The reason.
         error: Error,
@@ -72,7 +72,8 @@ impl<R: Read> TableStream<R> {
     /// Returns rows that have arrived, or a line that is none; waits for some, and returns nothing at the end.
     ///
     /// # Errors
-    /// If the reader fails, or the first rows cannot be read as a table: those of [`Table::parse_with`].
+    /// If the reader fails, or the first rows cannot be read as a table: those of [`Table::parse_with`], or a line that is
+    /// longer than 16 MB.
     #[allow(clippy::should_implement_trait)] // It may fail.
     pub fn next(&mut self) -> Result<Option<Arrival>> {
         loop {
