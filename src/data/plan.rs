@@ -56,9 +56,6 @@ impl<'a> Plan<'a> {
     /// Writes the numbers of a row that are kept elsewhere to their places, and returns the columns of which
     /// the cells may not be known.
     pub fn begin(&self, row: usize, to: &mut Row<'_>) -> &[usize] {
-        if !self.keeps {
-            return &self.used;
-        }
         for &(from, input) in &self.moves {
             to.x[input] = self.kept.cells.numbers[(row, from)];
         }

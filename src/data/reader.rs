@@ -11,7 +11,7 @@ use super::features::Features;
 use super::kept::{Kept, Place};
 use super::memory::{READ, check_memory, too_large};
 use super::number::{NumberForm, is_unusual};
-use super::pass::Written;
+use super::pass::{Walk, Written};
 use super::plan::Plan;
 use super::reading::{Reading, Unknown};
 use super::recent::Recent;
@@ -226,29 +226,31 @@ impl<'a> Reader<'a> {
     fn read_row(&mut self, row: usize, to: &mut Row<'_>) -> Result<()> {
         let plan = self.plan;
         let (mut walk, mut next) = (plan.table.walk(row), 0);
+        if !plan.keeps {
+            return (0..plan.plain.len()).try_for_each(|column| self.read_next(&mut walk, row, column, to));
+        }
         for &column in plan.begin(row, to) {
-            let mut code = 0;
-            if plan.keeps {
-                match self.take_kept(row, column, to) {
-                    Some(unknown) => code = unknown,
-                    None => continue,
-                }
-            }
-            if column > next {
-                walk.skip(column - next);
-            }
+            let Some(code) = self.take_kept(row, column, to) else { continue };
+            walk.skip(column - next);
             next = column + 1;
-            let plain = plan.plain[column];
-            let cell = if let Place::None = plain { walk.next_without_number() } else { walk.next() };
-            match (single(cell.number), plain) {
-                (Some(number), Place::Input(input)) => to.x[input] = number,
-                (Some(number), Place::Target(target)) => to.y[target] = number,
-                (_, Place::None) if self.read_known(column, &cell, to) => {}
-                _ => self.read_cell((row, column), &cell, to)?,
-            }
+            self.read_next(&mut walk, row, column, to)?;
             if code > 0 {
                 self.learn(column, code, to);
             }
+        }
+        Ok(())
+    }
+
+    /// Reads the next cell of a walk, which is in this row and column.
+    #[inline(always)]
+    fn read_next(&mut self, walk: &mut Walk<'a>, row: usize, column: usize, to: &mut Row<'_>) -> Result<()> {
+        let plain = self.plan.plain[column];
+        let cell = if let Place::None = plain { walk.next_without_number() } else { walk.next() };
+        match (single(cell.number), plain) {
+            (Some(number), Place::Input(input)) => to.x[input] = number,
+            (Some(number), Place::Target(target)) => to.y[target] = number,
+            (_, Place::None) if self.read_known(column, &cell, to) => {}
+            _ => self.read_cell((row, column), &cell, to)?,
         }
         Ok(())
     }
