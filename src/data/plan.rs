@@ -161,7 +161,8 @@ mod tests {
     fn what_is_kept_is_what_is_read() {
         let mut rng = Rng::new(8);
         let (mut compared, mut failed) = (0, 0);
-        for case in 0..if cfg!(target_pointer_width = "32") { 100 } else { 2000 } {
+        // In an emulator it would take minutes.
+        for case in 0..if cfg!(target_arch = "x86_64") { 2000 } else { 200 } {
             let table = table(&mut rng);
             set_threads([1, 3][case % 2]);
             let facts = summaries(&table, &mut Kept::none(&table));
