@@ -29,10 +29,7 @@ impl Pictures {
         }
         let file = wanted.filter(|_| !to_output).map(str::to_string);
         if let Some(file) = &file {
-            check_ending(arguments, PLOT.name, file, "svg")?;
-            if others.iter().any(|other| is_same(other, file)) {
-                return Err(arguments.misuse(&format!("--plot: {file} is for something else: name another file")));
-            }
+            check_file(arguments, PLOT.name, file, "svg", others)?;
             Output {
                 option: PLOT.name,
                 noun: "picture",
@@ -69,20 +66,21 @@ impl Pictures {
 pub fn report_file(arguments: &Arguments, others: &[&str]) -> Result<Option<String>, Failure> {
     let Some(file) = arguments.text(REPORT.name) else { return Ok(None) };
     check_name(arguments, REPORT.name, file)?;
-    check_ending(arguments, REPORT.name, file, "html")?;
-    if others.iter().any(|other| is_same(other, file)) {
-        return Err(arguments.misuse(&format!("--report: {file} is for something else: name another file")));
-    }
+    check_file(arguments, REPORT.name, file, "html", others)?;
     let may_replace = &|path: &Path| begins_with(path, REPORT_START.as_bytes());
     Output { option: REPORT.name, noun: "report", may_replace }.check(file, others)?;
     Ok(Some(file.to_string()))
 }
 
-/// Refuses the ending of another format: a file of that name could not be opened.
-fn check_ending(arguments: &Arguments, option: &str, file: &str, expected: &str) -> Result<(), Failure> {
+/// Refuses the ending of another format, by which the file could not be opened, and a file that is one of the `others`.
+fn check_file(arguments: &Arguments, option: &str, file: &str, expected: &str, others: &[&str]) -> Result<(), Failure> {
     let ending = Path::new(file).extension().unwrap_or_default();
-    if ending.is_empty() || ending.eq_ignore_ascii_case(expected) || (expected == "html" && ending == "htm") {
+    let fault = if others.iter().any(|other| is_same(other, file)) {
+        "it is for something else: name another file".to_string()
+    } else if ending.is_empty() || ending.eq_ignore_ascii_case(expected) || (expected == "html" && ending == "htm") {
         return Ok(());
-    }
-    Err(arguments.misuse(&format!("{option} {file}: the format is {expected}: name a file that ends in .{expected}")))
+    } else {
+        format!("the format is {expected}: name a file that ends in .{expected}")
+    };
+    Err(arguments.misuse(&format!("{option} {file}: {fault}")))
 }
