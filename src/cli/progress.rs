@@ -77,12 +77,16 @@ impl Progress {
         self.epochs = epochs;
     }
 
-    /// Reports a phase, such as tuning, during which there are no training events.
+    /// Reports a phase, such as a trial, during which there are no training events.
     pub fn phase(&mut self, line: &str) {
         match self.style {
             Style::Silent => {}
             Style::Redrawn => self.draw(line),
-            Style::Plain { .. } => terminal::write_error(&format!("{line}\n")),
+            Style::Plain { .. } if self.drawn.is_some_and(|drawn| drawn.elapsed() < LINE_PAUSE) => {}
+            Style::Plain { .. } => {
+                self.drawn = Some(Instant::now());
+                terminal::write_error(&format!("{line}\n"));
+            }
         }
     }
 
