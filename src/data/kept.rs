@@ -62,11 +62,11 @@ pub(super) struct Kept {
 impl Kept {
     /// Returns nothing.
     pub fn none(table: &Table) -> Kept {
-        Kept::new(table, vec![Place::None; table.columns()], [0; 3])
+        Kept::new(table, vec![Place::None; table.columns()], 0, 0, 0)
     }
 
     #[inline(never)]
-    fn new(table: &Table, places: Vec<Place>, [inputs, targets, codes]: [usize; 3]) -> Kept {
+    fn new(table: &Table, places: Vec<Place>, inputs: usize, targets: usize, codes: usize) -> Kept {
         let rows = table.rows();
         let (numbers, targets) = (Matrix::zeros(rows, inputs), Matrix::filled(rows, targets, f32::NAN));
         let cells = Cells { numbers, codes: vec![0; rows * codes], targets };
@@ -112,7 +112,7 @@ impl Kept {
             return Kept::none(table);
         }
         let are_digits = 2 * digits > first * table.columns();
-        Kept { are_digits, ..Kept::new(table, places, [inputs, targets.len(), codes]) }
+        Kept { are_digits, ..Kept::new(table, places, inputs, targets.len(), codes) }
     }
 
     /// Moves the numbers to where they are read to, if all of them have the places that the columns' roles give them.
