@@ -3,10 +3,11 @@
 //! **The problem.** To know the separator, the header and the number of columns, one looks at many lines; and one who
 //! waits for an answer has sent a single one.
 //!
-//! **The idea.** The lines that one call of the reader gives, few of a slow writer and many of a fast one, are read as a
-//! table; those after them are arranged as the first ones were. Records that have not ended yet wait for the rest of them,
-//! and so does a header for a row.
+//! **The idea.** The first row, with the header if there is one, is read as a table, and the lines after it are arranged
+//! as it is; so nothing depends on how many lines arrive together. Records that have not ended yet wait for the rest of
+//! them, and so does a header for a row.
 
+use std::collections::VecDeque;
 use std::io::{self, ErrorKind, Read};
 
 use super::device::refuse_endless;
@@ -30,11 +31,13 @@ pub enum Arrival {
         /// The reason.
         error: Error,
     },
+    /// A blank line below the first row.
+    Blank,
 }
 
 /// A table whose lines arrive bit by bit, as through a pipe.
 ///
-/// [`next`](Self::next) returns the rows that have arrived since, and waits only if there are none. The first of them are
+/// [`next`](Self::next) returns the rows that have arrived since, and waits only if there are none. The first of them is
 /// read as [`Table::parse_with`] reads a table; the separator, the columns and the header found there hold for all.
 /// A first line that may be a header, because it has one of the [names](Reading::names) of the reading or nothing but
 /// texts, waits for a row: say that there is [no header](Reading::header) if a line of texts is data.
@@ -49,6 +52,7 @@ pub enum Arrival {
 ///     match arrival {
 ///         Arrival::Rows(table) => println!("{:?}", model.predict_rows(&table)?.outputs),
 ///         Arrival::Fault { error, .. } => eprintln!("{error}"),
+///         Arrival::Blank => {}
 ///     }
 /// }
 /// # Ok::<(), palmnet::Error>(())
@@ -77,7 +81,7 @@ impl<R: Read> TableStream<R> {
     #[allow(clippy::should_implement_trait)] // It may fail.
     pub fn next(&mut self) -> Result<Option<Arrival>> {
         loop {
-            if let Some(found) = self.lines.found.next() {
+            if let Some(found) = self.lines.found.pop_front() {
                 return Ok(Some(found));
             }
             if self.lines.has_ended {
@@ -135,28 +139,42 @@ struct Arriving {
     has_ended: bool,
     /// A table without rows that is arranged as the first one.
     layout: Option<Table>,
-    found: std::vec::IntoIter<Arrival>,
+    found: VecDeque<Arrival>,
 }
 
 impl Arriving {
     fn new(file: &str, reading: &Reading) -> Arriving {
         let (file, reading) = (file.to_string(), reading.clone());
-        let (pending, found) = (Vec::new(), Vec::new().into_iter());
+        let (pending, found) = (Vec::new(), VecDeque::new());
         let walk = Walk::default();
         Arriving { file, reading, pending, line: 1, walk, skips: false, has_ended: false, layout: None, found }
     }
 
     /// Reads the records that end in these bytes, of which there are none at the end.
     fn receive(&mut self, bytes: &[u8]) -> Result<()> {
+        let mut rest = bytes;
+        while self.layout.is_none()
+            && let Some(last) = rest.iter().position(|&byte| byte == b'\n')
+        {
+            let (line, others) = rest.split_at(last + 1);
+            self.read(line)?;
+            rest = others;
+        }
+        if rest.is_empty() && !bytes.is_empty() { Ok(()) } else { self.read(rest) }
+    }
+
+    /// Reads the records that end in these bytes: one at the most, as long as there is no row.
+    fn read(&mut self, bytes: &[u8]) -> Result<()> {
         self.has_ended = bytes.is_empty();
         let bytes = self.unskipped(bytes);
         self.pending.extend_from_slice(bytes);
         let tried = self.walk.whole;
         self.search();
         let mut end = self.walk.whole;
+        let is_blank = self.layout.is_none() && bytes.trim_ascii().is_empty();
         if self.has_ended {
             end = self.pending.len();
-        } else if end == tried {
+        } else if end == tried || is_blank {
             if self.pending.len() <= MOST_PENDING {
                 return Ok(());
             }
@@ -173,7 +191,7 @@ impl Arriving {
         let line = self.line;
         self.line += line_ends(&whole);
         match &self.layout {
-            Some(layout) => self.found = arrange(layout, &whole, line).into_iter(),
+            Some(layout) => arrange(layout, &whole, line, &mut self.found),
             None => self.begin(whole)?,
         }
         Ok(())
@@ -200,7 +218,7 @@ impl Arriving {
         }
         (self.skips, self.walk) = (true, Walk::default());
         let text = String::from_utf8_lossy(&std::mem::take(&mut self.pending)).into_owned();
-        self.found = vec![Arrival::Fault { text, error }].into_iter();
+        self.found.push_back(Arrival::Fault { text, error });
         Ok(())
     }
 
@@ -209,7 +227,7 @@ impl Arriving {
         match Table::parse_with(whole.clone(), &self.file, &self.reading) {
             Ok(table) => {
                 self.layout = Some(table.without_rows());
-                self.found = vec![Arrival::Rows(Box::new(table))].into_iter();
+                self.found.push_back(Arrival::Rows(Box::new(table)));
             }
             Err(error) if needs_rows(&error) && !self.has_ended && whole.len() + self.pending.len() <= MOST_PENDING => {
                 self.line = 1;
@@ -254,34 +272,81 @@ impl Arriving {
     }
 }
 
-/// Reads further rows, which begin on this line: together if they are all as they should be, and else each by itself.
-fn arrange(layout: &Table, bytes: &[u8], line: usize) -> Vec<Arrival> {
+/// Reads further lines, of which the first has this number.
+fn arrange(layout: &Table, bytes: &[u8], line: usize, found: &mut VecDeque<Arrival>) {
     let text = String::from_utf8_lossy(bytes);
-    let is_damaged = text.as_bytes() != bytes;
-    let mut found = Vec::new();
-    if !is_damaged && let Ok(table) = layout.continued(&text, line) {
-        found.extend(table.map(|table| Arrival::Rows(Box::new(table))));
-        return found;
+    let mut scanner = Scanner { text: &text, position: 0, line, separator: layout.separator };
+    let mut rows = Rows { layout, is_damaged: text.as_bytes() != bytes, line, found };
+    let is_blank = |line: &str| line.trim_matches([' ', '\r']).is_empty();
+    if !text.trim_end_matches('\n').split('\n').any(is_blank) && !text.ends_with("\n\n") && rows.add_together(&text) {
+        return;
     }
-    let separator = layout.separator;
-    let mut scanner = Scanner { text: &text, position: 0, line, separator };
-    while scanner.skip_blank_lines() {
-        let (start, line) = (scanner.position, scanner.line);
-        if Line::read(&mut scanner, true).is_err() {
-            // It ends with its line.
-            let rest = &text[start..];
-            (scanner.position, scanner.line) = (start + rest.find('\n').unwrap_or(rest.len()), line);
-            scanner.end_line();
+    let mut start = 0;
+    loop {
+        let (end, last) = (scanner.position, scanner.line);
+        let has_more = scanner.skip_blank_lines();
+        if scanner.line > last || !has_more {
+            rows.add(&text[start..end]);
+            rows.found.extend((last..scanner.line).map(|_| Arrival::Blank));
+            (start, rows.line) = (scanner.position, scanner.line);
         }
-        let record = &text[start..scanner.position];
-        let read = match is_damaged && record.contains(char::REPLACEMENT_CHARACTER) {
-            true => Err(fault(&layout.file, line, "is not UTF-8 text: convert it, as with iconv".to_string())),
-            false => layout.continued(record, line),
-        };
-        found.extend(match read {
-            Ok(table) => table.map(|table| Arrival::Rows(Box::new(table))),
-            Err(error) => Some(Arrival::Fault { text: record.trim_end_matches(['\r', '\n']).to_string(), error }),
-        });
+        if !has_more {
+            return;
+        }
+        read_record(&mut scanner);
     }
-    found
+}
+
+/// Goes to the end of a record; of one that cannot be read, to the end of its line.
+fn read_record(scanner: &mut Scanner<'_>) {
+    let (start, line) = (scanner.position, scanner.line);
+    if Line::read(scanner, true).is_err() {
+        let rest = &scanner.text[start..];
+        (scanner.position, scanner.line) = (start + rest.find('\n').unwrap_or(rest.len()), line);
+        scanner.end_line();
+    }
+}
+
+/// Further rows, without blank lines between them.
+struct Rows<'a> {
+    layout: &'a Table,
+    /// Whether the bytes are no text.
+    is_damaged: bool,
+    /// The number of the first line.
+    line: usize,
+    found: &'a mut VecDeque<Arrival>,
+}
+
+impl Rows<'_> {
+    /// Reads rows together, if all of them are as they should be, and else each by itself.
+    fn add(&mut self, text: &str) {
+        if self.add_together(text) {
+            return;
+        }
+        let (file, separator) = (&self.layout.file, self.layout.separator);
+        let mut scanner = Scanner { text, position: 0, line: self.line, separator };
+        while scanner.position < text.len() {
+            let (start, line) = (scanner.position, scanner.line);
+            read_record(&mut scanner);
+            let record = &text[start..scanner.position];
+            let read = match self.is_damaged && record.contains(char::REPLACEMENT_CHARACTER) {
+                true => Err(fault(file, line, "is not UTF-8 text: convert it, as with iconv".to_string())),
+                false => self.layout.continued(record, line),
+            };
+            self.found.extend(match read {
+                Ok(table) => table.map(|table| Arrival::Rows(Box::new(table))),
+                Err(error) => Some(Arrival::Fault { text: record.trim_end_matches(['\r', '\n']).to_string(), error }),
+            });
+        }
+    }
+
+    /// Reads rows together. Returns whether all of them are as they should be.
+    fn add_together(&mut self, text: &str) -> bool {
+        if self.is_damaged {
+            return false;
+        }
+        let Ok(table) = self.layout.continued(text, self.line) else { return false };
+        self.found.extend(table.map(|table| Arrival::Rows(Box::new(table))));
+        true
+    }
 }

@@ -90,6 +90,7 @@ fn lines_that_cannot_be_read_have_an_answer() {
     talk.say("5.1,3.");
     talk.say("5,1.4,0.2\n\n");
     assert!(talk.hear().starts_with("setosa,"));
+    assert_eq!(talk.hear(), ",,,");
     talk.say("#5.1,3.5,1.4,0.2\n\"5.1");
     assert_eq!(talk.hear(), ",,,");
     talk.say("\n\",3.5,1.4,0.2\n");
@@ -106,7 +107,7 @@ fn lines_that_cannot_be_read_have_an_answer() {
     ] {
         assert!(run.err.contains(part), "{part}: {}", run.err);
     }
-    run.fails(1, &["-: 5 rows cannot be read and have an empty prediction; the first: -, line 3"]);
+    run.fails(1, &["-: 5 rows had an empty answer: see above"]);
     let run = folder.run_with_input("predict m - --strict", "5.1,3.5,1.4,0.2\n5.1,x,1.4,0.2\n");
     run.fails(1, &["-, line 2, column 2: `x` is not a number"]);
 }
@@ -152,6 +153,34 @@ fn streams_and_files_have_the_same_predictions() {
         let found: Vec<String> = talk.lines.iter().collect();
         assert_eq!(found, expected.lines().collect::<Vec<_>>(), "{size}");
         talk.end(words).ok();
+    }
+}
+
+/// What a line is does not depend on the lines that arrive with it.
+#[test]
+fn answers_do_not_depend_on_how_lines_arrive() {
+    let folder = models();
+    let header = "\n\nsepal_length,sepal_width,petal_length,petal_width\n \r\n";
+    let rows = "5.1,3.5,1.4,0.2\n\n5.1,3.5,1.4\n\n  \n5.1,3.5,1.4,0.2,7\n5.9,2.8,4.2,1.3\n\n";
+    let answers = ["setosa", "", "", "", "", "", "versicolor", ""];
+    for (above, options) in [(header, ""), ("", ""), ("\n", ""), (header, " --append"), (header, " --json")] {
+        let (words, input) = (format!("predict m -{options}"), format!("{above}{rows}"));
+        let together = folder.run_with_input(&words, &input).out;
+        let mut talk = Talk::start(&folder, &words);
+        for piece in input.split_inclusive('\n') {
+            talk.say(piece);
+            std::thread::sleep(Duration::from_millis(5));
+        }
+        drop(talk.stdin.take());
+        let found: Vec<String> = talk.lines.iter().collect();
+        assert_eq!(found, together.lines().collect::<Vec<_>>(), "{words} {above:?}");
+        talk.end(&words).fails(1, &["-: 2 rows had an empty answer"]);
+        if options.is_empty() {
+            assert_eq!(found, answers, "{above:?}");
+        }
+        if options == " --append" {
+            assert_eq!(found[1..4], ["5.1,3.5,1.4,0.2,setosa", "", "5.1,3.5,1.4,"], "{above:?}");
+        }
     }
 }
 
@@ -232,8 +261,8 @@ fn outputs_that_are_no_numbers_do_not_end_a_stream() {
     talk.say(good);
     assert!(!talk.hear().is_empty());
     let run = talk.end(words);
-    assert_eq!(run.err.matches("-, line 2: the network's outputs are not numbers").count(), 2, "{}", run.err);
-    run.fails(1, &["-, line 2: the network's outputs are not numbers"]);
+    assert_eq!(run.err.matches("-, line 2: the network's outputs are not numbers").count(), 1, "{}", run.err);
+    run.fails(1, &["-: 1 row had an empty answer: see above"]);
     let input = format!("{bad}{good}x{good}{bad}");
     folder.run_with_input("predict m - --strict", &input).fails(1, &["-, line 1: the network's"]);
     folder.write("new.csv", &input);
@@ -289,7 +318,7 @@ fn endless_lines_have_an_answer() {
     {
         assert!(run.err.contains(part), "{part}: {}", run.err);
     }
-    run.fails(1, &["4 rows cannot be read"]);
+    run.fails(1, &["4 rows had an empty answer"]);
     folder.run_with_input(words, &long).fails(1, &["-, line 1: is longer than"]);
     // Lines may end in carriage returns alone.
     let out = folder.run_with_input(words, &"5.1,3.5,1.4,0.2\r".repeat(1_200_000)).ok();

@@ -24,7 +24,7 @@ pub const COMMAND: Command = Command {
         "A folder stands for its test images. Several values or labels are separated by commas.",
         "Lines of standard input (-) are answered as they arrive, so that a program can talk to it through pipes: a line \
          in, a line out. A header comes with the first row. A line that cannot be read has an empty answer, and its error \
-         goes to standard error.",
+         goes to standard error; from the first row on, so has a blank line, without an error.",
     ],
     words: (2, 2),
     names: &[],
@@ -165,17 +165,15 @@ impl Failures {
         self.first.get_or_insert(error);
     }
 
-    /// Returns an error if there are some, which names the first.
+    /// Returns an error if there are some. It names the first, unless each was printed with its answer.
     fn report(self, path: &str) -> Result<(), Failure> {
-        match self.first {
-            None => Ok(()),
-            Some(first) if self.count == 1 => Err(first.into()),
-            Some(first) => {
-                let rows = counted(self.count, "row");
-                let message = format!("{rows} cannot be read and have an empty prediction; the first: {first}");
-                Err(Error::format(path, message).into())
-            }
-        }
+        let Some(first) = self.first else { return Ok(()) };
+        let message = match (self.count, path) {
+            (count, "-") => format!("{} had an empty answer: see above", counted(count, "row")),
+            (1, _) => return Err(first.into()),
+            (count, _) => format!("{count} rows cannot be read and have an empty prediction; the first: {first}"),
+        };
+        Err(Error::format(path, message).into())
     }
 }
 
@@ -226,6 +224,8 @@ impl Printer<'_> {
                     let line = self.form.empty(separator);
                     writeln!(out, "{}", if self.form.appends { append(&text, separator, &line) } else { line })?;
                 }
+                Arrival::Blank if self.form.appends => writeln!(out)?,
+                Arrival::Blank => writeln!(out, "{}", self.form.empty(self.separator.unwrap_or(',')))?,
             }
             out.flush()?;
         }
