@@ -79,9 +79,10 @@ impl Form<'_> {
         if self.set.is_some() {
             names.extend(targets.iter().map(|name| format!("{name}.set")));
         }
-        let name = |name: &String| match given.contains(name) {
-            true => cell(&format!("{name}.predicted"), separator),
-            false => cell(name, separator),
+        let name = |name: &String| {
+            let others = (2..).map(|number| format!("{name}.predicted.{number}"));
+            let mut free = [name.clone(), format!("{name}.predicted")].into_iter().chain(others);
+            cell(&free.find(|name| !given.contains(name)).unwrap_or_default(), separator)
         };
         names.iter().map(name).collect::<Vec<_>>().join(separator.encode_utf8(&mut [0; 4]))
     }
@@ -126,17 +127,22 @@ impl Form<'_> {
         if self.json {
             return self.json_line(&row, &texts, rows, index);
         }
-        let mut cells: Vec<String> = texts.into_iter().map(|text| cell(text, separator)).collect();
+        let mut numbers: Vec<String> = Vec::new();
         match target {
             TargetSchema::Values { .. } => {
-                cells.extend((0..).zip(&row).map(|(i, &value)| value_text(self.model, i, value)))
+                numbers.extend((0..).zip(&row).map(|(i, &value)| value_text(self.model, i, value)))
             }
-            _ if self.probabilities => cells.extend(row.iter().map(|&p| significant(p.into(), 6))),
+            _ if self.probabilities => numbers.extend(row.iter().map(|&p| significant(p.into(), 6))),
             _ => {}
         }
         for (target, ends) in Form::ends(rows, index).enumerate() {
-            cells.extend(ends.map(|end| value_text(self.model, target, end)));
+            numbers.extend(ends.map(|end| value_text(self.model, target, end)));
         }
+        if self.appends && separator != ',' && self.model.schema().decimal() == ',' {
+            numbers.iter_mut().for_each(|number| *number = number.replace('.', ","));
+        }
+        let mut cells: Vec<String> = texts.into_iter().map(|text| cell(text, separator)).collect();
+        cells.append(&mut numbers);
         cells.extend(self.set(rows, index).map(|set| cell(&set.join("|"), separator)));
         cells.join(separator.encode_utf8(&mut [0; 4]))
     }

@@ -125,6 +125,14 @@ impl Table {
         if is_blank(self.separator) { ' ' } else { self.separator.into() }
     }
 
+    /// Returns the characters at the end of a line, as they are at the first one.
+    pub fn line_end(&self) -> &'static str {
+        match self.text.find(['\r', '\n']) {
+            Some(end) if self.text[end..].starts_with("\r\n") => "\r\n",
+            _ => "\n",
+        }
+    }
+
     /// Returns a record as it is written, without its line end and the empty cells behind the last column. Of blanks
     /// between cells, one is left.
     ///

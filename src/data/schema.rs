@@ -258,6 +258,16 @@ impl Schema {
         &self.target_forms
     }
 
+    /// Returns the character before the decimals of the tables that it was made of: a comma if a column has one.
+    pub fn decimal(&self) -> char {
+        let features = self.columns.iter().filter_map(|column| match &column.kind {
+            ColumnKind::Number(form) => Some(form),
+            _ => None,
+        });
+        let has_comma = features.chain(&self.target_forms).any(|form| form.decimal == ',');
+        if has_comma { ',' } else { '.' }
+    }
+
     /// Returns a target's value in the units of its table, given that of a dataset or of a prediction: the
     /// [origin](NumberForm::origin) is added in double precision.
     ///

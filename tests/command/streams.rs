@@ -198,8 +198,8 @@ fn predictions_are_appended_to_lines() {
     folder.write("new.csv", table(","));
     assert_eq!(
         folder.run("predict m new.csv --append").ok(),
-        "name,sepal_length,sepal_width,petal_length,petal_width,species\n\"x, \"\"y\"\"\",5.1,3.5,1.40,0.2,setosa\n\
-         z,\"5.9\",2.8,4.2,1.3,versicolor\n"
+        "name,sepal_length,sepal_width,petal_length,petal_width,species\r\n\
+         \"x, \"\"y\"\"\",5.1,3.5,1.40,0.2,setosa\r\nz,\"5.9\",2.8,4.2,1.3,versicolor\r\n"
     );
     folder.write("new.csv", table(";"));
     let out = folder.run("predict m new.csv --append --probabilities").ok();
@@ -230,6 +230,27 @@ fn predictions_are_appended_to_lines() {
     write_images(&folder, "images");
     folder.run("train images --fast --quiet --epochs 1 --hidden 4 -o i").ok();
     folder.run("predict i images --append").fails(2, &["--append is for tables"]);
+}
+
+#[test]
+fn appended_predictions_are_written_as_the_table() {
+    let folder = Folder::new();
+    let rows: String = (0..40).map(|i| format!("{i},5;{},25\r\n", 2 * i)).collect();
+    folder.write("sums.csv", format!("size;price\r\n{rows}"));
+    folder.run("train sums.csv --fast --quiet --epochs 2 --hidden 4 -o m").ok();
+    let once = folder.run("predict m sums.csv --append").ok();
+    let numbers: Vec<&str> = once.lines().skip(1).map(|line| line.rsplit(';').next().unwrap()).collect();
+    assert!(once.starts_with("size;price;price.predicted\r\n0,5;0,25;") && once.matches("\r\n").count() == 41);
+    let plain = folder.run("predict m sums.csv").ok();
+    assert_eq!(numbers, plain.replace('.', ",").lines().collect::<Vec<_>>());
+    // A file that has predictions gets more of them, under other names.
+    folder.write("once.csv", &once);
+    let twice = folder.run("predict m once.csv --append").ok();
+    folder.write("twice.csv", &twice);
+    let thrice = folder.run("predict m twice.csv --append").ok();
+    let header = "size;price;price.predicted;price.predicted.2;price.predicted.3\r\n";
+    assert!(thrice.starts_with(header) && thrice.starts_with(&twice[..twice.find('\r').unwrap()]), "{thrice}");
+    assert_eq!(folder.run_with_input("predict m - --append", &twice).ok(), thrice);
 }
 
 /// An appended prediction stands under its name, also if lines or the header end in a separator.

@@ -63,7 +63,7 @@ const APPEND: Opt = Opt::new(
     "",
     Group::Output,
     "Print each line of DATA as it is, with the prediction behind it, under the header if DATA has one. A name that DATA \
-     has already is followed by .predicted.",
+     has already is followed by .predicted. Line ends are those of DATA, and so is a comma before decimals.",
 )
 .excludes(&["--json"]);
 
@@ -89,7 +89,8 @@ pub fn run(arguments: &Arguments, out: &mut dyn Write) -> Result<(), Failure> {
         appends: arguments.has(APPEND.name),
     };
     let is_strict = arguments.has(STRICT.name);
-    let mut printer = Printer { form: &form, path, is_strict, separator: None, failures: Failures::default() };
+    let failures = Failures::default();
+    let mut printer = Printer { form: &form, path, is_strict, separator: None, line_end: "\n", failures };
     if Path::new(path).is_dir() {
         if form.appends {
             return Err(arguments.misuse(&format!("--append is for tables, and {path} is a folder of images")));
@@ -197,6 +198,7 @@ struct Printer<'a> {
     is_strict: bool,
     /// The character between cells, once something is printed.
     separator: Option<char>,
+    line_end: &'static str,
     failures: Failures,
 }
 
@@ -222,10 +224,10 @@ impl Printer<'_> {
                     self.add(error);
                     let separator = self.separator.unwrap_or(',');
                     let line = self.form.empty(separator);
-                    writeln!(out, "{}", if self.form.appends { append(&text, separator, &line) } else { line })?;
+                    self.write(out, if self.form.appends { append(&text, separator, &line) } else { line })?;
                 }
-                Arrival::Blank if self.form.appends => writeln!(out)?,
-                Arrival::Blank => writeln!(out, "{}", self.form.empty(self.separator.unwrap_or(',')))?,
+                Arrival::Blank if self.form.appends => self.write(out, String::new())?,
+                Arrival::Blank => self.write(out, self.form.empty(','))?,
             }
             out.flush()?;
         }
@@ -264,20 +266,29 @@ impl Printer<'_> {
         let table = table.filter(|_| form.appends);
         let separator = table.map_or(',', Table::separator);
         if self.separator.replace(separator).is_none() {
+            self.line_end = table.map_or("\n", Table::line_end);
             let names = form.header(table.and_then(Table::header).unwrap_or_default(), separator);
             match table.map(Table::header_text) {
-                Some(Some(header)) => writeln!(out, "{}", append(&header, separator, &names))?,
-                None if form.has_header() => writeln!(out, "{names}")?,
+                Some(Some(header)) => self.write(out, append(&header, separator, &names))?,
+                None if form.has_header() => self.write(out, names)?,
                 _ => {}
             }
         }
         for index in 0..rows.outputs.rows() {
             let line = if rows.has_failed(index) { form.empty(separator) } else { form.line(rows, index, separator) };
-            match table {
-                Some(table) => writeln!(out, "{}", append(&table.line_text(index), separator, &line))?,
-                None => writeln!(out, "{line}")?,
-            }
+            self.write(
+                out,
+                match table {
+                    Some(table) => append(&table.line_text(index), separator, &line),
+                    None => line,
+                },
+            )?;
         }
         Ok(())
+    }
+
+    fn write(&self, out: &mut dyn Write, mut line: String) -> std::io::Result<()> {
+        line.push_str(self.line_end);
+        out.write_all(line.as_bytes())
     }
 }
