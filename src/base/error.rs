@@ -169,6 +169,7 @@ impl fmt::Display for Error {
         match self {
             // The system's own message is replaced, a more specific one is kept.
             Error::Io { path, source } if source.get_ref().is_none() => match source.kind() {
+                _ if path.as_os_str().is_empty() => f.write_str("\"\": a file name is expected, and this one is empty"),
                 io::ErrorKind::NotFound => write!(f, "{}: {NOT_FOUND}", path.display()),
                 io::ErrorKind::IsADirectory => {
                     write!(f, "{}: this is a folder, and a file is expected", path.display())

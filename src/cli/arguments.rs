@@ -171,6 +171,16 @@ pub struct Arguments {
     given: Vec<(&'static Opt, String)>,
 }
 
+/// Parameters of scikit-learn that are not the same here, and the options that do what they are for.
+const SIMILAR: [(&str, &str); 6] = [
+    ("--alpha", "--weight-decay"),
+    ("--class-weight", "--balanced"),
+    ("--early-stopping", "--patience"),
+    ("--momentum", "--optimizer"),
+    ("--tol", "--patience"),
+    ("--verbose", "--every"),
+];
+
 /// Returns the words as text.
 pub fn utf8(words: impl Iterator<Item = OsString>) -> Result<Vec<String>, Failure> {
     words
@@ -253,13 +263,15 @@ impl Command {
     fn unknown(&self, name: &str) -> Failure {
         let names = self.options.iter().flat_map(|option| option.aliases.iter().copied().chain([option.name]));
         let names: Vec<&str> = names.filter_map(|name| name.strip_prefix("--")).collect();
-        let other = || COMMANDS.iter().find(|(other, _)| other.options.iter().any(|option| option.is(name)));
-        let hint = match palmnet::unversioned::nearest(name.trim_start_matches('-'), &names) {
-            Some(found) => format!(" (did you mean --{found}?)"),
-            None => match other() {
-                Some((other, _)) => format!(" (it is one of palmnet {})", other.name),
-                None => String::new(),
-            },
+        let others = COMMANDS.iter().filter(|(other, _)| other.options.iter().any(|option| option.is(name)));
+        let others: Vec<&str> = others.map(|(other, _)| other.name).collect();
+        let is_similar = |(other, found): &&(&str, &str)| *other == name && self.options.iter().any(|o| o.is(found));
+        let nearest = palmnet::unversioned::nearest(name.trim_start_matches('-'), &names);
+        let hint = match (SIMILAR.iter().find(is_similar), nearest) {
+            (Some((_, found)), _) => format!(" (see {found})"),
+            (None, Some(found)) => format!(" (did you mean --{found}?)"),
+            (None, None) if others.is_empty() => String::new(),
+            (None, None) => format!(" (it is one of palmnet {})", others.join(", ")),
         };
         self.misuse(&format!("unknown option {name}{hint}"))
     }

@@ -42,7 +42,9 @@ impl Target<'_> {
         };
         if let Some(&column) = positions.iter().find(|&&column| table.ignores(column)) {
             let name = quoted(&table.column_name(column));
-            return Err(Error::Setting(format!("the column {name} is the target, and is to be ignored")));
+            let message =
+                format!("the column {name} is the target: it cannot be ignored, or be weights, groups or times");
+            return Err(Error::Setting(message));
         }
         if positions.is_empty() {
             return Err(Error::Setting("no target column is named".to_string()));

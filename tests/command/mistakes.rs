@@ -30,7 +30,9 @@ fn mistakes_of_new_users_are_explained() {
         // A misspelled option, one of another command, and a misspelled value.
         ("train iris.csv --epoch 3", &["unknown option --epoch (did you mean --epochs?)"][..]),
         (&format!("predict {model} iris.csv --probabilites"), &["(did you mean --probabilities?)"]),
-        (&format!("eval {model} iris.csv --target species"), &["--target (it is one of palmnet train)"]),
+        (&format!("eval {model} iris.csv --target species"), &["--target (it is one of palmnet train, search)"]),
+        ("train iris.csv --early-stopping", &["unknown option --early-stopping (see --patience)"]),
+        (&format!("predict {model} iris.csv --verbose"), &["unknown option --verbose: see palmnet predict --help"]),
         ("train iris.csv --task clasify", &["expected one of classify, regress (did you mean classify?)"]),
         ("trian iris.csv", &["did you mean train?"]),
         // A wrong order.
@@ -58,6 +60,7 @@ fn mistakes_of_new_users_are_explained() {
         ("train iris.csv --ignore petal_lenght", &["(did you mean `petal_length`?)"]),
         ("train iris.csv --weights petal_lenght", &["(did you mean `petal_length`?)"]),
         ("train iris.csv --group specie", &["(did you mean `species`?)"]),
+        ("train iris.csv --target species --group species", &["`species` is the target: it cannot be ignored, or be"]),
         ("train iris.csv --time petal_lenght", &["(did you mean `petal_length`?)"]),
         (
             &format!("eval {model} renamed.csv"),
@@ -92,6 +95,9 @@ fn mistakes_of_new_users_are_explained() {
     ] {
         folder.run(words).fails(1, parts);
     }
+    let mut unnamed = folder.command("train");
+    let run = Run::from_output(unnamed.arg("").output().unwrap(), "train ''");
+    run.fails(1, &["\"\": a file name is expected, and this one is empty"]);
     // One row is enough to evaluate and to predict.
     folder.run(&format!("eval {model} one.csv")).ok();
     folder.run(&format!("predict {model} one.csv")).ok();
