@@ -1,6 +1,7 @@
 //! The command line: dispatches to a subcommand, and turns its result into an exit status.
 
 mod arguments;
+mod ascii;
 mod commands;
 mod files;
 mod format;
@@ -21,6 +22,7 @@ use std::io::{self, Write};
 use std::process::ExitCode;
 
 use arguments::{Arguments, Command};
+use ascii::Ascii;
 use commands::{bench, completions, demo, eval, explain, info, man, predict, search, train};
 use options::THREADS;
 
@@ -79,7 +81,10 @@ impl fmt::Display for Failure {
 /// if the command line was wrong.
 pub fn run(words: impl Iterator<Item = OsString>) -> ExitCode {
     let mut out = io::BufWriter::new(io::stdout().lock());
-    let result = dispatch(words, &mut out).and_then(|()| Ok(out.flush()?));
+    let words: Vec<OsString> = words.collect();
+    let mut ascii = Ascii(&mut out);
+    let shown: &mut dyn Write = if terminal::has_unicode() || is_for_programs(&words) { ascii.0 } else { &mut ascii };
+    let result = dispatch(words.into_iter(), shown).and_then(|()| Ok(shown.flush()?));
     match result {
         Ok(()) => ExitCode::SUCCESS,
         // The reader has closed the pipe, as `head` does: nothing failed.
@@ -90,6 +95,12 @@ pub fn run(words: impl Iterator<Item = OsString>) -> ExitCode {
             ExitCode::from(if matches!(failure, Failure::Usage(_)) { 2 } else { 1 })
         }
     }
+}
+
+/// Returns whether the output is data, which is the same in every locale.
+fn is_for_programs(words: &[OsString]) -> bool {
+    let first = words.first().and_then(|word| word.to_str());
+    matches!(first, Some("predict" | "completions" | "man")) || words.iter().any(|word| word == "--json")
 }
 
 fn dispatch(words: impl Iterator<Item = OsString>, out: &mut dyn Write) -> Result<(), Failure> {

@@ -8,6 +8,8 @@ use std::time::{Duration, Instant};
 
 use palmnet::plot::TextStyle;
 
+use super::ascii;
+
 /// The width of a phone's terminal, upright.
 const NARROWEST: usize = 40;
 /// The time for which a width is kept: a phone may be turned during a long training.
@@ -79,7 +81,10 @@ pub fn picture_style() -> TextStyle {
 
 /// Writes to standard error. A closed pipe, as in `palmnet train … 2>&1 | head`, is not a failure.
 pub fn write_error(text: &str) {
-    let _ = stderr().write_all(text.as_bytes());
+    let _ = match has_unicode() {
+        true => stderr().write_all(text.as_bytes()),
+        false => stderr().write_all(ascii::replaced(text).as_bytes()),
+    };
 }
 
 /// Writes a warning to standard error, wrapped.

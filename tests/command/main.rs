@@ -137,7 +137,9 @@ impl Run {
 /// The command under test, behind the emulator that runs it where the tests are cross-compiled: an emulator cannot
 /// start a child of another processor by itself.
 fn bare_command() -> Command {
-    program(Path::new(env!("CARGO_BIN_EXE_palmnet")))
+    let mut command = program(Path::new(env!("CARGO_BIN_EXE_palmnet")));
+    command.env("LC_ALL", "C.UTF-8");
+    command
 }
 
 fn piped(command: &mut Command) -> &mut Command {

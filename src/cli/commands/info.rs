@@ -124,7 +124,7 @@ fn write_weights(network: &Network, out: &mut dyn Write) -> std::io::Result<()> 
         writeln!(out, "{}, {}", found.layer, counted(found.count, "weight"))?;
         writeln!(out, "{low:>7} {} {high}", sparkline(&bins, bins.len(), has_unicode()))?;
         let [mean, deviation] = [found.mean, found.standard_deviation].map(|x| significant(x, 2));
-        writeln!(out, "{:8}mean {mean}, standard deviation {deviation}", "")?;
+        writeln!(out, "{:8}mean {mean}, std {deviation}", "")?;
     }
     Ok(())
 }
