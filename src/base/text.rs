@@ -16,6 +16,24 @@ pub fn printable(text: &str) -> String {
     text.chars().map(|c| if c.is_control() { ' ' } else { c }).collect()
 }
 
+/// Returns names without control characters, each in at most `width` others, at least 1. The end of a long one is left
+/// out and, if some would be alike then, its middle; the `mark` of one character is there instead.
+pub(crate) fn shortened(names: &[String], width: usize, mark: &str) -> Vec<String> {
+    let cut = |beginning: usize| -> Vec<String> {
+        let of_name = |name: &String| {
+            let name = printable(name);
+            let ending = (name.chars().count() + beginning + 1).saturating_sub(width);
+            match name.chars().count() > width {
+                true => name.chars().take(beginning).chain(mark.chars()).chain(name.chars().skip(ending)).collect(),
+                false => name,
+            }
+        };
+        names.iter().map(of_name).collect()
+    };
+    let found = cut(width - 1);
+    if repeated(found.iter().map(String::as_str)).is_none() { found } else { cut((width - 1) / 2) }
+}
+
 /// Returns the first names of a list, for a message.
 pub(crate) fn listed<S: AsRef<str>>(names: &[S]) -> String {
     let shown: Vec<String> = names.iter().take(20).map(|name| quoted(name.as_ref())).collect();

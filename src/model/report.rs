@@ -7,12 +7,16 @@ use super::classification::{Classification, Scores};
 use super::metrics::Evaluation;
 use super::multi_label::MultiLabel;
 use super::regression::Regression;
-use crate::base::text::printable;
+use crate::base::sort::order;
+use crate::base::text::{counted, shortened};
 
 /// The width of a phone's terminal, which every table can fit.
 const NARROWEST: usize = 40;
 /// The most characters of a class's name that a table shows, however wide it may be.
 const LONGEST_NAME: usize = 30;
+/// The most classes in the table of a confusion matrix, and the most mistakes in a list.
+const MOST_CLASSES: usize = 20;
+const MOST_MISTAKES: usize = 20;
 
 impl fmt::Display for Evaluation {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -30,7 +34,7 @@ impl Classification {
     pub fn report(&self, names: &[String], width: usize) -> String {
         // The numbers take 27 columns, and the names of the means 13.
         let most = (width.max(NARROWEST) - 27).min(LONGEST_NAME);
-        let labels: Vec<String> = (0..self.classes()).map(|class| name(names, class, most)).collect();
+        let labels = short_names(names, self.classes(), most);
         let margin = longest(&labels).max(13);
         let mut table = format!("{:>1$}", "precision", margin + 6);
         let _ = writeln!(table, "{:>7}{:>6}{:>8}", "recall", "f1", "support");
@@ -58,23 +62,24 @@ impl Classification {
     /// if one is too wide.
     ///
     /// If the names do not fit above the columns, the classes' numbers are there instead, and before the names of the
-    /// rows.
+    /// rows. Of more than 20 classes, it lists the 20 most frequent mistakes instead.
     pub fn confusion_table(&self, names: &[String], width: usize) -> String {
         let classes = self.classes();
         let most = width.max(NARROWEST);
+        if classes > MOST_CLASSES {
+            return self.mistakes(names, most);
+        }
         // A quarter of the width for names: 10 characters on a phone.
         let name_width = (most / 4).min(LONGEST_NAME);
         let numbers: Vec<String> = (0..classes).map(|class| class.to_string()).collect();
-        let mut labels: Vec<String> = (0..classes).map(|class| name(names, class, name_width)).collect();
+        let mut labels = short_names(names, classes, name_width);
         let mut heads = labels.clone();
         let digits = self.confusion().iter().flatten().max().map_or(0, |count| count.to_string().len());
         let (under_names, under_numbers) = (digits.max(longest(&labels)) + 1, digits.max(longest(&numbers)) + 1);
         let mut width = under_names;
         if under_numbers < under_names && longest(&labels) + classes * under_names > most {
-            let label = |(class, number): (usize, &String)| {
-                format!("{number} {}", name(names, class, name_width - 1 - number.len()))
-            };
-            labels = numbers.iter().enumerate().map(label).collect();
+            let short = short_names(names, classes, name_width - 1 - longest(&numbers));
+            labels = numbers.iter().zip(short).map(|(number, name)| format!("{number} {name}")).collect();
             (heads, width) = (numbers, under_numbers);
         }
         let margin = longest(&labels);
@@ -94,6 +99,25 @@ impl Classification {
         }
         table
     }
+
+    /// Returns the most frequent mistakes as a table that fits a terminal of `width` columns.
+    fn mistakes(&self, names: &[String], width: usize) -> String {
+        let (confusion, classes) = (self.confusion(), self.classes());
+        let counts: Vec<usize> = confusion.concat();
+        let is_mistake = |cell: &usize| counts[*cell] > 0 && cell / classes != cell % classes;
+        let ranked = order(counts.len(), &|a, b| counts[b].cmp(&counts[a]));
+        let cells: Vec<usize> = ranked.into_iter().filter(is_mistake).collect();
+        let all: usize = cells.iter().map(|&cell| counts[cell]).sum();
+        let names = short_names(names, classes, ((width - 10) / 2).min(LONGEST_NAME));
+        let margin = longest(&names).max("truth".len());
+        let mut table = format!("the most frequent of {}\n", counted(all, "mistake"));
+        let _ = writeln!(table, "{:>7}  {:margin$} predicted", "rows", "truth");
+        for &cell in cells.iter().take(MOST_MISTAKES) {
+            let (truth, predicted) = (&names[cell / classes], &names[cell % classes]);
+            let _ = writeln!(table, "{:>7}  {truth:margin$} {predicted}", counts[cell]);
+        }
+        table
+    }
 }
 
 /// Writes the [`report`](Classification::report) with the classes' numbers, for a narrow terminal.
@@ -110,7 +134,7 @@ impl MultiLabel {
     pub fn report(&self, names: &[String], width: usize) -> String {
         // The numbers take 30 columns.
         let most = (width.max(NARROWEST) - 30).min(LONGEST_NAME);
-        let labels: Vec<String> = (0..self.labels.len()).map(|label| name(names, label, most)).collect();
+        let labels = short_names(names, self.labels.len(), most);
         let margin = longest(&labels).max(5);
         let mut table = format!("{:<margin$}   acc  prec   rec    f1   auc\n", "label");
         for (label, found) in labels.iter().zip(&self.labels) {
@@ -143,12 +167,9 @@ fn longest(texts: &[String]) -> usize {
     texts.iter().map(|text| text.chars().count()).max().unwrap_or(0)
 }
 
-/// Returns a class's name in at most `width` characters, none of which moves the cursor.
-fn name(names: &[String], class: usize, width: usize) -> String {
-    let Some(name) = names.get(class) else { return class.to_string() };
-    let mut name = printable(name);
-    if let Some((end, _)) = name.char_indices().nth(width - 1).filter(|_| name.chars().count() > width) {
-        name.replace_range(end.., "…");
-    }
-    name
+/// Returns the names of so many classes or labels in at most `width` characters each; those without a name have their
+/// number.
+fn short_names(names: &[String], count: usize, width: usize) -> Vec<String> {
+    let name = |index: usize| names.get(index).cloned().unwrap_or_else(|| index.to_string());
+    shortened(&(0..count).map(name).collect::<Vec<_>>(), width, "…")
 }

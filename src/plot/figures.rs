@@ -22,6 +22,8 @@ use crate::nn::network::Network;
 const WIDE: f64 = 20.0;
 /// The bins of a calibration curve.
 const BINS: usize = 10;
+/// A bin with fewer rows is joined with its neighbor.
+const FEWEST: f64 = 10.0;
 /// The bars of a histogram of weights.
 const BARS: usize = 24;
 /// The columns and rows of the grid on which regions are predicted.
@@ -86,8 +88,8 @@ pub fn confusion(found: &Classification, names: &[String]) -> Picture {
 }
 
 /// Returns the accuracy of predictions by their confidence, in ten bins of equal width (Niculescu-Mizil and Caruana,
-/// 2005): examples × classes, or one column with the probability of class 1 of two, and the true classes. Rows with NaN
-/// are left out.
+/// 2005): examples × classes, or one column with the probability of class 1 of two, and the true classes. A bin of fewer
+/// than 10 rows, whose accuracy is mostly chance, is joined with its neighbor. Rows with NaN are left out.
 ///
 /// # Panics
 /// If there are not as many rows as true classes.
@@ -102,9 +104,22 @@ pub fn calibration_curve(probabilities: &Matrix, truth: &[u32]) -> Picture {
             *sum += term;
         }
     }
-    let filled = || bins.iter().filter(|[count, ..]| *count > 0.0);
-    let x = filled().map(|[count, confidence, _]| confidence / count).collect();
-    let y = filled().map(|[count, _, correct]| correct / count).collect();
+    let add = |sums: &mut [f64; 3], more: [f64; 3]| sums.iter_mut().zip(more).for_each(|(sum, more)| *sum += more);
+    let mut joined: Vec<[f64; 3]> = Vec::new();
+    for bin in bins.into_iter().filter(|[count, ..]| *count > 0.0) {
+        match joined.last_mut() {
+            Some(last) if last[0] < FEWEST => add(last, bin),
+            _ => joined.push(bin),
+        }
+    }
+    if let [.., before, last] = &mut joined[..]
+        && last[0] < FEWEST
+    {
+        add(before, *last);
+        joined.pop();
+    }
+    let x = joined.iter().map(|[count, confidence, _]| confidence / count).collect();
+    let y = joined.iter().map(|[count, _, correct]| correct / count).collect();
     let ideal = Series::diagonal("ideal", [1.0 / probabilities.columns().max(2) as f64, 1.0]);
     Picture::Chart(Chart {
         title: "Calibration curve".into(),

@@ -24,8 +24,10 @@ const NAME: usize = 12;
 const COUNTED: usize = 16;
 
 impl Shades {
-    fn name(&self, style: &TextStyle, index: usize) -> String {
-        self.names.get(index).map_or_else(|| index.to_string(), |name| style.cut(name, NAME))
+    /// Returns the names in short, with numbers for those that are not there.
+    fn short_names(&self, style: &TextStyle) -> Vec<String> {
+        let name = |index: usize| self.names.get(index).cloned().unwrap_or_else(|| index.to_string());
+        style.names(&(0..self.counts.len()).map(name).collect::<Vec<_>>(), NAME)
     }
 
     /// Returns the fraction of its row that a cell has.
@@ -36,12 +38,12 @@ impl Shades {
 
     pub(super) fn text(&self, style: &TextStyle) -> String {
         let size = self.counts.len();
-        let names: Vec<String> = (0..size).map(|index| self.name(style, index)).collect();
+        let names = self.short_names(style);
         let margin = names.iter().map(|name| name.chars().count()).max().unwrap_or(0);
         let room = (style.columns() - margin - 3) / size.max(1);
         let mut text = format!("{}\n", style.fit(&self.title));
         if room == 0 {
-            return text + "too many classes for this width\n";
+            return text + &format!("{size} classes do not fit here:\na wider terminal or an SVG has room\n");
         }
         let cell = room.min(4);
         let edge = style.pick("│", "|");
@@ -60,7 +62,7 @@ impl Shades {
     pub(super) fn svg(&self) -> Svg {
         const DIGIT: f64 = 7.5;
         let size = self.counts.len();
-        let names: Vec<String> = (0..size).map(|index| self.name(&TextStyle::default(), index)).collect();
+        let names = self.short_names(&TextStyle::default());
         let longest = names.iter().map(|name| name.chars().count()).max().unwrap_or(0) as f64 * DIGIT;
         // As wide as the names, if there are few.
         let cell = (360.0 / size.max(1) as f64).clamp(4.0, longest.max(48.0) + 16.0);

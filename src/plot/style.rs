@@ -1,6 +1,6 @@
 //! The ways in which pictures of text differ: width, characters, colors.
 
-use crate::base::text::printable;
+use crate::base::text::shortened;
 
 /// The width of a phone's terminal, upright: every picture of text fits it.
 pub(super) const NARROWEST: usize = 40;
@@ -57,11 +57,12 @@ impl TextStyle {
 
     /// Returns a text without control characters in at most so many others, at least one.
     pub(super) fn cut(&self, text: &str, most: usize) -> String {
-        let mut text = printable(text);
-        if let Some((end, _)) = text.char_indices().nth(most - 1).filter(|_| text.chars().count() > most) {
-            text.replace_range(end.., self.pick("…", "."));
-        }
-        text
+        self.names(&[text.to_string()], most).concat()
+    }
+
+    /// Returns names without control characters, each in at most so many others, at least one.
+    pub(super) fn names(&self, names: &[String], most: usize) -> Vec<String> {
+        shortened(names, most, self.pick("…", "."))
     }
 
     /// Returns lines of samples with their names, as many in each as fit. The samples are as wide as `width`.

@@ -131,6 +131,35 @@ fn r2_of_constant_targets() {
     assert!(Regression::new(&Matrix::filled(1, 1, 1.0), &Matrix::filled(1, 1, 2.0)).r2.is_nan());
 }
 
+/// Long names that begin alike stay different, and of many classes the mistakes are listed.
+#[test]
+fn reports_of_many_classes() {
+    let names: Vec<String> = (0..24).map(|class| format!("a_long_name_of_class_{class:02}")).collect();
+    let truth: Vec<u32> = (0..240).map(|row| row % 24).collect();
+    // Of class 3, eight of ten rows are taken for class 7, and of class 23 three for class 0.
+    let predicted: Vec<u32> = (0..240)
+        .map(|row| match (row % 24, row / 24) {
+            (3, 0..8) => 7,
+            (23, 0..3) => 0,
+            (class, _) => class,
+        })
+        .collect();
+    let metrics = Classification::new(24, &truth, &predicted, 1.0);
+    let report = metrics.report(&names, 40);
+    assert!(report.contains("\na_long\u{2026}ass_03 1.000") && report.contains("\na_long\u{2026}ass_23 "), "{report}");
+    let expected = [
+        "the most frequent of 11 mistakes",
+        "   rows  truth           predicted",
+        "      8  a_long_\u{2026}lass_03 a_long_\u{2026}lass_07",
+        "      3  a_long_\u{2026}lass_23 a_long_\u{2026}lass_00",
+    ];
+    assert_eq!(metrics.confusion_table(&names, 40), expected.join("\n") + "\n");
+    assert!(metrics.confusion_table(&[], 40).contains("\n      8  3     7\n"));
+    // Names that cannot differ are no reason for a panic.
+    let same = vec!["the same name, twice".to_string(); 24];
+    assert!(metrics.confusion_table(&same, 40).contains("the sam\u{2026}, twice"));
+}
+
 #[test]
 fn classification_report() {
     let metrics = Classification::new(4, &TRUTH, &PREDICTED, 0.98765);

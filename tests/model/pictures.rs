@@ -100,6 +100,22 @@ fn calibrated() -> Picture {
     plot::calibration_curve(&probabilities, &truth)
 }
 
+/// The accuracy of a few rows is mostly chance: they are joined with the next bin, or the one before.
+#[test]
+fn thin_bins_of_a_calibration_curve_are_joined() {
+    // Confidences, and how many of the rows are right: 4 of 5 at 0.55, 9 of 20 at 0.65, 7 of 10 at 0.75, 0 of 1 at 0.95.
+    let groups = [(0.55, 5, 4), (0.65, 20, 9), (0.75, 10, 7), (0.95, 1, 0)];
+    let rows: Vec<(f32, u32)> =
+        groups.iter().flat_map(|&(p, rows, right)| (0..rows).map(move |row| (p, u32::from(row < right)))).collect();
+    let probabilities = Matrix::from_fn(rows.len(), 1, |row, _| rows[row].0);
+    let truth: Vec<u32> = rows.iter().map(|&(_, right)| right).collect();
+    let Picture::Chart(chart) = plot::calibration_curve(&probabilities, &truth) else { panic!() };
+    let rounded = |numbers: &[f64]| numbers.iter().map(|x| (x * 1e4).round() / 1e4).collect::<Vec<_>>();
+    // (5 * 0.55 + 20 * 0.65) / 25, and (10 * 0.75 + 0.95) / 11.
+    assert_eq!(rounded(&chart.series[0].x), [0.63, 0.7682]);
+    assert_eq!(rounded(&chart.series[0].y), [0.52, 0.6364]);
+}
+
 #[test]
 fn text_at_fixed_sizes() {
     check("curve", &curve());
