@@ -137,10 +137,7 @@ impl<'a> Request<'a> {
                 (infer(self.arguments, table, self.missing)?, rows)
             }
         };
-        let mut warnings = data.notes().to_vec();
-        if data.len() < rows {
-            warnings.push(format!("{} of {rows} rows are dropped because a cell is missing", rows - data.len()));
-        }
+        let mut warnings = notes(&data, rows);
         let missing = data.missing_count();
         if missing > 0 && self.start.is_some() {
             warnings.push(format!("{} filled in", counted_are(missing, "missing cell")));
@@ -254,16 +251,39 @@ pub fn model(arguments: &Arguments) -> Result<Model, Failure> {
     }
 }
 
-/// Reads labeled data for a model; rows with a missing cell are an error or, with `drop`, left out. Returns the data
-/// and the number of rows left out.
-pub fn for_model(arguments: &Arguments, model: &Model, drop: bool) -> Result<(Dataset, usize), Failure> {
+/// Reads the table that the second word names for a model.
+pub fn table(arguments: &Arguments, model: &Model) -> Result<Table, Failure> {
     let path = arguments.word(1).unwrap_or_default();
-    if Path::new(path).is_dir() {
-        return Ok((Dataset::from_idx_test(path, model.schema())?, 0));
+    Ok(Table::read_with(path, &reading(arguments, model.schema().reading())?)?)
+}
+
+/// Reads labeled data for a model, with warnings; rows with a missing cell are an error or, with `drop`, left out.
+pub fn for_model(arguments: &Arguments, model: &Model, drop: bool) -> Result<(Dataset, Vec<String>), Failure> {
+    let path = arguments.word(1).unwrap_or_default();
+    match Path::new(path).is_dir() {
+        true => Ok((Dataset::from_idx_test(path, model.schema())?, Vec::new())),
+        false => labeled(table(arguments, model)?, model, drop),
     }
-    let mut table = Table::read_with(path, &reading(arguments, model.schema().reading())?)?;
-    let dropped = if drop { table.drop_missing(model.schema())? } else { 0 };
-    Ok((Dataset::from_table_as(&table, model.schema())?, dropped))
+}
+
+/// Reads the labeled data in a table, as [`for_model`] does.
+pub fn labeled(mut table: Table, model: &Model, drop: bool) -> Result<(Dataset, Vec<String>), Failure> {
+    let rows = table.rows();
+    if drop {
+        table.drop_missing(model.schema())?;
+    }
+    let data = Dataset::from_table_as(&table, model.schema())?;
+    let warnings = notes(&data, rows);
+    Ok((data, warnings))
+}
+
+/// Returns the notes on data that was read from so many rows.
+fn notes(data: &Dataset, rows: usize) -> Vec<String> {
+    let mut notes = data.notes().to_vec();
+    if data.len() < rows {
+        notes.push(format!("{} of {rows} rows are dropped because a cell is missing", rows - data.len()));
+    }
+    notes
 }
 
 /// Returns a count with its noun and verb: `1 missing cell is`, `2 missing cells are`.

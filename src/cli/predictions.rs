@@ -50,17 +50,6 @@ impl Rows {
 }
 
 impl Form<'_> {
-    /// Returns the names of the outputs: classes, labels with the class that the probability is of, or targets.
-    fn outputs(&self) -> Vec<String> {
-        match self.model.schema().target() {
-            TargetSchema::Classes { classes, .. } => classes.clone(),
-            TargetSchema::Labels { names, classes } => {
-                names.iter().zip(classes).map(|(name, [_, positive])| format!("{name}={positive}")).collect()
-            }
-            TargetSchema::Values { names } => names.clone(),
-        }
-    }
-
     /// Returns whether a line of names stands above predictions.
     pub fn has_header(&self) -> bool {
         !self.json && (self.probabilities || self.interval.is_some() || self.set.is_some())
@@ -71,7 +60,7 @@ impl Form<'_> {
         let targets = self.model.schema().target().names();
         let mut names = targets.to_vec();
         if self.probabilities {
-            names.extend(self.outputs());
+            names.extend(self.model.schema().target().output_names());
         }
         if self.interval.is_some() {
             names.extend(targets.iter().flat_map(|name| [format!("{name}.low"), format!("{name}.high")]));
@@ -93,7 +82,7 @@ impl Form<'_> {
             return Json::object([("prediction", Json::Null)]).to_string();
         }
         let targets = self.model.schema().target().names().len();
-        let probabilities = if self.probabilities { self.outputs().len() } else { 0 };
+        let probabilities = if self.probabilities { self.model.schema().target().output_names().len() } else { 0 };
         let ends = if self.interval.is_some() { 2 * targets } else { 0 };
         let separators = targets - 1 + probabilities + ends + usize::from(self.set.is_some());
         separator.encode_utf8(&mut [0; 4]).repeat(separators)
@@ -175,15 +164,10 @@ impl Form<'_> {
     }
 }
 
-/// Returns the origin of a target, which is 0 for classes and labels.
-fn origin(model: &Model, target: usize) -> f64 {
-    model.schema().target_forms().get(target).map_or(0.0, |form| form.origin)
-}
-
 /// Returns a value in the units of the target: to as many decimals as the network's part of it has.
 fn value_text(model: &Model, target: usize, value: f32) -> String {
     let text = exact(value);
-    match origin(model, target) {
+    match model.schema().target_origin(target) {
         0.0 => text,
         origin => {
             let decimals = text.split_once('.').map_or(0, |(_, decimals)| decimals.len().min(9));
@@ -193,7 +177,7 @@ fn value_text(model: &Model, target: usize, value: f32) -> String {
 }
 
 fn json_value(model: &Model, target: usize, value: f32) -> Json {
-    match origin(model, target) {
+    match model.schema().target_origin(target) {
         0.0 => value.into(),
         _ => Json::parse(&value_text(model, target, value)).unwrap_or(Json::Null),
     }

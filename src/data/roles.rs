@@ -30,6 +30,11 @@ impl Schema {
         Ok(self.roles_of(features, targets, table.columns()))
     }
 
+    /// Returns whether a table has the columns of the features, but not those of the targets.
+    pub fn lacks_targets(&self, table: &Table) -> bool {
+        self.locate(table, false).is_ok() && self.locate(table, true).is_err()
+    }
+
     /// Returns the role of each of `columns` columns, given the indices of the features and of the targets among them.
     pub(super) fn roles_of(&self, features: Vec<usize>, targets: Vec<usize>, columns: usize) -> Vec<Role<'_>> {
         let mut roles: Vec<Role<'_>> = (0..columns).map(|_| Role::Unused).collect();

@@ -98,6 +98,19 @@ impl TargetSchema {
         }
     }
 
+    /// Returns the name of each probability or value that is predicted: a class, a label with the class that the
+    /// probability is of (`ripe=yes`), or a target. A network with a single output for two classes has that of the
+    /// second.
+    pub fn output_names(&self) -> Vec<String> {
+        match self {
+            TargetSchema::Classes { classes, .. } => classes.clone(),
+            TargetSchema::Labels { names, classes } => {
+                names.iter().zip(classes).map(|(name, [_, positive])| format!("{name}={positive}")).collect()
+            }
+            TargetSchema::Values { names } => names.clone(),
+        }
+    }
+
     /// Returns the same targets with other names, as many of them.
     pub(super) fn with_names(&self, names: Vec<String>) -> TargetSchema {
         match self {
@@ -266,6 +279,11 @@ impl Schema {
         });
         let has_comma = features.chain(&self.target_forms).any(|form| form.decimal == ',');
         if has_comma { ',' } else { '.' }
+    }
+
+    /// Returns the [origin](NumberForm::origin) of a target's values: 0 if the targets are classes or labels.
+    pub fn target_origin(&self, target: usize) -> f64 {
+        self.target_forms.get(target).map_or(0.0, |form| form.origin)
     }
 
     /// Returns a target's value in the units of its table, given that of a dataset or of a prediction: the

@@ -1,22 +1,11 @@
 //! Inputs and outputs in the words and the units of the table.
 
-use crate::data::{Column, ColumnKind, Schema, TargetSchema};
+use crate::data::{Column, ColumnKind, Schema};
 
-/// The name of each output of a model: its class, its label with the class that the probability is of, or its target. A
-/// single output of classes is the probability of the second.
+/// The name of each output of a model. A single output of classes is the probability of the second.
 pub(super) fn output_names(schema: &Schema, outputs: usize) -> Vec<String> {
-    match schema.target() {
-        TargetSchema::Classes { classes, .. } => classes[classes.len() - outputs..].to_vec(),
-        TargetSchema::Labels { names, classes } => {
-            names.iter().zip(classes).map(|(name, [_, positive])| format!("{name}={positive}")).collect()
-        }
-        TargetSchema::Values { names } => names.clone(),
-    }
-}
-
-/// The number that is added to an output for the units of the table.
-pub(super) fn output_origin(schema: &Schema, output: usize) -> f64 {
-    schema.target_forms().get(output).map_or(0.0, |form| form.origin)
+    let mut names = schema.target().output_names();
+    names.split_off(names.len() - outputs)
 }
 
 /// Returns the number or the seconds that the inputs of a column stand for, in the units of the table: NaN if they are

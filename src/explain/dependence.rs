@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use super::cells::{category, output_names, output_origin, text, value};
+use super::cells::{category, output_names, text, value};
 use super::layout::{NARROWEST, Table, aligned, short};
 use super::rows::{predict, sample};
 use crate::base::error::{Error, Result};
@@ -13,7 +13,7 @@ use crate::linalg::matrix::Matrix;
 use crate::model::Model;
 
 /// The most rows that a prediction is averaged over.
-const MOST_ROWS: usize = 2_000;
+const MOST_ROWS: usize = 500;
 
 /// How the predictions of a model depend on a column: see [`Model::partial_dependence`].
 #[derive(Clone, Debug, PartialEq)]
@@ -49,7 +49,7 @@ impl Model {
     ///
     /// The cells are at most `points` quantiles of the numbers or times of the column, evenly spaced from the minimum to
     /// the maximum, each a cell of some row (the lower of two), without repetitions; of categories, the `points`
-    /// most frequent ones, in the order of their frequency. Missing cells are left out. At most 2,000 rows are used, drawn from
+    /// most frequent ones, in the order of their frequency. Missing cells are left out. At most 500 rows are used, drawn from
     /// `features` by the `seed`. The result is the same for any number of threads.
     ///
     /// The rows include combinations of cells that there are not in the data if columns depend on each other.
@@ -92,7 +92,7 @@ impl Model {
         let mut points = Vec::with_capacity(grid.len());
         for (cell, sums) in grid.iter().zip(sums.chunks_mut(outputs)) {
             for (output, sum) in sums.iter_mut().enumerate() {
-                *sum = *sum / rows.len() as f64 + output_origin(schema, output);
+                *sum = *sum / rows.len() as f64 + schema.target_origin(output);
             }
             points.push(GridPoint { cell: text(column, cell), value: value(column, cell), means: sums.to_vec() });
         }
@@ -135,9 +135,28 @@ fn representatives<'x>(column: &Column, rows: usize, points: usize, inputs: &dyn
 }
 
 impl PartialDependence {
+    /// Returns why there is nothing to compare, if the rows have no two different cells in the column.
+    pub fn constant(&self) -> Option<String> {
+        match &self.points[..] {
+            [] => Some(format!("{} is missing in all rows", self.name)),
+            [only] => Some(format!("{} is constant: {}", self.name, only.cell)),
+            _ => None,
+        }
+    }
+
+    /// Returns the indices of the outputs, the one that changes most first.
+    pub fn ranked(&self) -> Vec<usize> {
+        let spans: Vec<f64> = (0..self.outputs.len()).map(|output| self.column(output).0).collect();
+        order(spans.len(), &|a, b| spans[b].total_cmp(&spans[a]))
+    }
+
     /// Returns the mean predictions as a table that fits a terminal of `width` columns, at least 40: a line for each
-    /// cell, and as many outputs as fit: if not all do, those that change most, in this order.
+    /// cell, and as many outputs as fit: if not all do, those that change most, in this order. Of a column that is
+    /// [constant](Self::constant), it says so.
     pub fn report(&self, width: usize) -> String {
+        if let Some(line) = self.constant() {
+            return short(&line, width.max(NARROWEST)) + "\n";
+        }
         let (mut columns, mut longest) = (Vec::with_capacity(self.outputs.len()), 8);
         for output in 0..self.outputs.len() {
             columns.push(self.column(output));
@@ -146,8 +165,7 @@ impl PartialDependence {
         let room = width.max(NARROWEST).saturating_sub(13);
         let shown = (room / (longest + 1)).clamp(1, columns.len());
         // All outputs are in their order.
-        let by_span = |a: usize, b: usize| columns[b].0.total_cmp(&columns[a].0);
-        let ranked = order(columns.len(), &|a, b| if shown < columns.len() { by_span(a, b) } else { a.cmp(&b) });
+        let ranked = if shown < columns.len() { self.ranked() } else { (0..shown).collect() };
 
         let mut table = Table::new(width, 1);
         for line in 0..=self.points.len() {

@@ -14,10 +14,28 @@ use crate::model::Model;
 use crate::model::metrics::Evaluation;
 
 /// The most rows that are used, and the fewest if there are very many columns.
-const MOST_ROWS: usize = 10_000;
+const MOST_ROWS: usize = 2_000;
 const FEWEST_ROWS: usize = 1_000;
 /// The predictions for which there are as many rows as that.
 const PREDICTIONS: usize = 2_000_000;
+
+/// How [`Model::importance_with`] measures importance.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Permutations {
+    /// The most rows that are used, from 1. `None` stands for 2,000: fewer, but at least 1,000, if columns × repeats are
+    /// more than 1,000.
+    pub rows: Option<usize>,
+    /// The number of times that each column is shuffled, from 1.
+    pub repeats: usize,
+    /// The seed of the rows and of the permutations.
+    pub seed: u64,
+}
+
+impl Default for Permutations {
+    fn default() -> Self {
+        Permutations { rows: None, repeats: 5, seed: 0 }
+    }
+}
 
 /// How much a model needs each column: see [`Model::importance`].
 #[derive(Clone, Debug, PartialEq)]
@@ -56,28 +74,47 @@ impl Model {
     /// shuffled together. `data` is in the units of the training data; rows that training did not see show which columns
     /// help to predict new ones.
     ///
-    /// At most 10,000 rows are used, drawn from `data` by the `seed`: fewer, but at least 1,000, if columns × repeats
-    /// are more than 200. [`Importance::rows`] has their number. Of columns that say the same, each may have a small importance
+    /// At most 2,000 rows are used, drawn from `data` by the `seed`: see [`Permutations::rows`] for more, and
+    /// [`Importance::rows`] for their number. Of columns that say the same, each may have a small importance
     /// because the model still has the others. The result is the same for any number of threads. All figures are NaN if
     /// the score is.
     ///
     /// # Errors
     /// Those of [`check`](Self::check), and if `data` has no rows or `repeats` is 0.
     pub fn importance(&self, data: &Dataset, repeats: usize, seed: u64) -> Result<Importance> {
+        self.importance_with(data, Permutations { repeats, seed, ..Permutations::default() }, &mut |_| {})
+    }
+
+    /// Returns the [`importance`](Self::importance) of every column, of more or fewer rows; `observe` is called before
+    /// each column with the number of those that are done.
+    ///
+    /// # Errors
+    /// Those of [`importance`](Self::importance), and if [`Permutations::rows`] is 0.
+    pub fn importance_with(
+        &self,
+        data: &Dataset,
+        permutations: Permutations,
+        observe: &mut dyn FnMut(usize),
+    ) -> Result<Importance> {
+        let Permutations { rows, repeats, seed } = permutations;
         self.check(data)?;
+        if rows == Some(0) {
+            return Err(Error::Setting("rows: expected at least 1".into()));
+        }
         if repeats == 0 {
             return Err(Error::Setting("repeats: expected at least 1".into()));
         }
         let columns = self.schema().columns();
         let most = PREDICTIONS / columns.len().saturating_mul(repeats).max(1);
         let mut rng = Rng::stream(seed, purpose::EXPLAIN);
-        let rows = sample(data.len(), most.clamp(FEWEST_ROWS, MOST_ROWS), &mut rng)?;
+        let rows = sample(data.len(), rows.unwrap_or(most.clamp(FEWEST_ROWS, MOST_ROWS)), &mut rng)?;
         let data = data.select(&rows);
         let mut order: Vec<usize> = (0..rows.len()).collect();
         let baseline = evaluate(self, &data, 0..0, &order)?;
         let score = baseline.value();
         let mut found = Vec::with_capacity(columns.len());
         for (column, inputs) in columns.iter().zip(self.schema().inputs()) {
+            observe(found.len());
             let (mut mean, mut squares) = (0.0, 0.0);
             for repeat in 1..=repeats {
                 rng.shuffle(&mut order);

@@ -39,5 +39,5 @@ mod rows;
 mod shapley;
 
 pub use dependence::{GridPoint, PartialDependence};
-pub use importance::{ColumnImportance, Importance};
+pub use importance::{ColumnImportance, Importance, Permutations};
 pub use shapley::{Contribution, Shapley};

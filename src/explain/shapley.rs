@@ -18,7 +18,7 @@
 use std::fmt;
 use std::ops::Range;
 
-use super::cells::{output_names, output_origin, text};
+use super::cells::{output_names, text};
 use super::dependence::check_width;
 use super::layout::{NARROWEST, Table, aligned, short};
 use super::rows::{predict, sample};
@@ -95,7 +95,7 @@ impl Model {
         let game = Game { model: self, row, background: others, players, outputs };
         let mut found = if game.players.len() <= EXACT { game.exact()? } else { game.sampled(&mut rng)? };
         for output in 0..outputs {
-            let origin = output_origin(schema, output);
+            let origin = schema.target_origin(output);
             found.base[output] += origin;
             found.prediction[output] += origin;
         }

@@ -55,9 +55,13 @@ pub(super) fn write(page: &mut Page, model: &Model, data: &Dataset, seed: u64) -
     for &column in ranked.iter().take(SHOWN) {
         let name = &importance.columns[column].name;
         let found = model.partial_dependence(data.features(), name, POINTS, seed)?;
+        if let Some(line) = found.constant() {
+            page.note(&format!("{line}."));
+            continue;
+        }
         // Of times, a number would be seconds since 1970.
         let is_number = matches!(model.schema().columns()[column].kind, ColumnKind::Number(_));
-        match is_number && found.points.len() > 1 {
+        match is_number {
             true => page.picture(&curve(&found)),
             false => table(page, &found),
         }
@@ -65,29 +69,37 @@ pub(super) fn write(page: &mut Page, model: &Model, data: &Dataset, seed: u64) -
     Ok(())
 }
 
+/// Returns the outputs that are shown: if not all are, those that change most.
+fn shown(found: &PartialDependence) -> Vec<usize> {
+    let mut outputs = found.ranked();
+    outputs.truncate(OUTPUTS);
+    outputs.sort_unstable();
+    outputs
+}
+
 /// Returns the outputs as lines over the numbers of the column.
 fn curve(found: &PartialDependence) -> Picture {
     let x: Vec<f64> = found.points.iter().map(|point| point.value.unwrap_or(f64::NAN)).collect();
-    let line = |(output, name): (usize, &String)| {
+    let line = |output: usize| {
         let y = found.points.iter().map(|point| point.means[output]).collect();
-        Series { name: name.clone(), mark: Mark::Line, x: x.clone(), y }
+        Series { name: found.outputs[output].clone(), mark: Mark::Line, x: x.clone(), y }
     };
     Picture::Chart(Chart {
         title: found.name.clone(),
         x: Axis { label: found.name.clone(), is_log: false },
         y: Axis { label: "mean prediction".into(), is_log: false },
-        series: found.outputs.iter().enumerate().take(OUTPUTS).map(line).collect(),
+        series: shown(found).into_iter().map(line).collect(),
     })
 }
 
 /// Writes the outputs for each category.
 fn table(page: &mut Page, found: &PartialDependence) {
-    let outputs = found.outputs.len().min(OUTPUTS);
-    let head =
-        [&[found.name.as_str()][..], &found.outputs.iter().take(outputs).map(String::as_str).collect::<Vec<_>>()];
-    page.begin_table("", &head.concat());
+    let outputs = shown(found);
+    let names = outputs.iter().map(|&output| found.outputs[output].as_str());
+    let head: Vec<&str> = std::iter::once(found.name.as_str()).chain(names).collect();
+    page.begin_table("", &head);
     for point in &found.points {
-        let means = point.means.iter().take(outputs).map(|mean| significant(*mean, 3));
+        let means = outputs.iter().map(|&output| significant(point.means[output], 3));
         page.row(&std::iter::once(point.cell.clone()).chain(means).collect::<Vec<String>>(), false);
     }
     page.end_table();

@@ -180,11 +180,49 @@ fn labels_and_images() {
     folder.run("explain i images --row 61").fails(2, &["--row 61", "60 rows"]);
 }
 
+/// Without labels there is the dependence, of the first columns, and of those that say nothing a line.
+#[test]
+fn dependence_needs_no_labels() {
+    let folder = irises();
+    let found = folder.run("explain iris.model unlabeled.csv --top 2");
+    assert!(found.err.contains("importance of columns needs labels, and the data lacks species"), "{}", found.err);
+    let labeled = &folder.run("explain iris.model iris.csv --json").json()[0];
+    let out = found.ok();
+    assert!(out.starts_with("Mean prediction") && !out.contains("accuracy"), "{out}");
+    let header = IRIS.lines().next().unwrap();
+    let firsts: Vec<&str> = header.split(',').take(2).collect();
+    assert!(firsts.iter().all(|name| out.contains(&format!("\n{name}"))), "{out}");
+    let json = folder.run("explain iris.model unlabeled.csv --json --quiet");
+    assert_eq!(json.err, "");
+    let json = &json.json()[0];
+    assert_eq!(names(json), ["partial_dependence"]);
+    // The same as of labeled rows.
+    let dependences = |json| member(json, "partial_dependence").as_array().unwrap().to_vec();
+    let all = dependences(json);
+    assert_eq!(all.len(), 4);
+    assert!(dependences(labeled).iter().all(|found| all.contains(found)));
+
+    let constant = IRIS.lines().skip(1).map(|line| format!("5.5,{}\n", line.split_once(',').unwrap().1));
+    folder.write("constant.csv", format!("{header}\n{}", constant.collect::<String>()));
+    let out = folder.run("explain iris.model constant.csv --top 4 --rows 100").ok();
+    assert!(out.starts_with("100 of 150 examples: "), "{out}");
+    let out = folder.run("explain iris.model constant.csv --report page.html").ok();
+    assert!(out.ends_with("\nsaved page.html\n"), "{out}");
+    let page = std::fs::read_to_string(folder.path("page.html")).unwrap();
+    assert!(page.contains(&format!("{} is constant: 5.5.", firsts[0])), "{page}");
+    assert!(page.contains("palmnet explain iris.model constant.csv"), "{page}");
+    folder.write("new.csv", without_last_column(&std::fs::read_to_string(folder.path("constant.csv")).unwrap()));
+    let out = folder.run("explain iris.model new.csv").ok();
+    assert!(out.contains(&format!("\n{} is constant: 5.5\n", firsts[0])), "{out}");
+}
+
 #[test]
 fn wrong_requests() {
     let folder = irises();
-    let unlabeled = folder.run("explain iris.model unlabeled.csv");
-    unlabeled.fails(1, &["unlabeled.csv: lacks the columns `species`", "needs labels", "--row N"]);
+    let unlabeled = folder.run("explain iris.model unlabeled.csv --report page.html");
+    unlabeled.fails(1, &["needs labels", "lacks species", "--report"]);
+    folder.run("explain iris.model iris.csv --rows 0").fails(2, &["--rows 0", "a whole number from 1"]);
+    folder.run("explain iris.model iris.csv --row 1 --report page.html").fails(2, &["--row and --report"]);
     folder.run("explain iris.model iris.csv --row 151").fails(2, &["--row 151", "150 rows", "palmnet explain --help"]);
     folder.run("explain iris.model iris.csv --row 0").fails(2, &["--row 0", "a whole number from 1"]);
     folder.run("explain iris.model iris.csv --repeats 0").fails(2, &["--repeats 0"]);

@@ -4,7 +4,7 @@
 use palmnet::Activation::*;
 use palmnet::compute::{Rng, set_threads};
 use palmnet::data::{Column, ColumnKind, Features, Missing, NumberForm, Scaler, Schema, TargetSchema, Targets};
-use palmnet::explain::{PartialDependence, Shapley};
+use palmnet::explain::{PartialDependence, Permutations, Shapley};
 use palmnet::model::Calibration;
 use palmnet::nn::{Dense, Layer};
 use palmnet::unversioned::Json;
@@ -372,9 +372,14 @@ fn rows_are_bounded_and_drawn_by_the_seed() {
     let y = model.predict(&x);
     let data = Dataset::new(x, Targets::Values(y), model.schema().clone()).unwrap();
     let importance = model.importance(&data, 2, 0).unwrap();
-    assert_eq!((importance.rows, importance.score), (10_000, 1.0));
+    assert_eq!((importance.rows, importance.score), (2_000, 1.0));
     assert_eq!(model.importance(&data, 2, 0).unwrap(), importance);
     assert_ne!(model.importance(&data, 2, 1).unwrap(), importance);
+    // Of as many rows as are asked for, and each column is announced.
+    let mut seen = Vec::new();
+    let permutations = Permutations { rows: Some(10_000), repeats: 2, seed: 0 };
+    let importance = model.importance_with(&data, permutations, &mut |done| seen.push(done)).unwrap();
+    assert_eq!((importance.rows, seen), (10_000, vec![0, 1, 2]));
     // A column with the weight w and the variance v: predictions and truth differ by w times the difference of two
     // cells, whose square is 2 w² v on average; of y, 4 of 13 for a, and 9 of 13 for b; of z, all for b.
     close(importance.columns[0].mean, (2.0 * 4.0 / 13.0) / 2.0, 0.03);
@@ -385,7 +390,35 @@ fn rows_are_bounded_and_drawn_by_the_seed() {
     let wrong = Dataset::new(data.to_matrix(), Targets::Values(wrong), model.schema().clone()).unwrap();
     assert!(model.importance(&wrong, 1, 0).unwrap().score < 0.99);
     assert_eq!(model.importance(&data, 1000, 0).map(|found| found.rows).unwrap(), 1_000);
-    assert_eq!(model.partial_dependence(data.features(), "a", 3, 0).unwrap().rows, 2_000);
+    assert_eq!(model.partial_dependence(data.features(), "a", 3, 0).unwrap().rows, 500);
+}
+
+/// A column with one cell, or none, has no dependence to show, and says so.
+#[test]
+fn constant_columns_say_so() {
+    let mut x = random(20, 3, 1);
+    (0..20).for_each(|row| (x[(row, 0)], x[(row, 1)]) = (2.5, f32::NAN));
+    let dependence = |column: &str| linear().partial_dependence(&x.clone().into(), column, 5, 0).unwrap();
+    let lines = ["a is constant: 2.5", "b is missing in all rows"];
+    for (column, line) in ["a", "b"].iter().zip(lines) {
+        assert_eq!(dependence(column).constant().as_deref(), Some(line));
+        assert_eq!(dependence(column).to_string(), format!("{line}\n"));
+    }
+    assert!(dependence("c").constant().is_none() && dependence("c").to_string().lines().count() == 6);
+}
+
+/// Figures of long objects are on their `Display`, and their `Debug` is short.
+#[test]
+fn results_are_printed_and_debugged() {
+    let (model, x) = (linear(), random(40, 3, 1));
+    let data = Dataset::new(x.clone(), Targets::Values(model.predict(&x)), model.schema().clone()).unwrap();
+    let importance = model.importance(&data, 2, 0).unwrap().to_string();
+    assert!(importance.starts_with("r2 1.0000\n") && importance.lines().count() == 5, "{importance}");
+    assert!(model.score(&data).unwrap().to_string().contains("rmse"), "{}", model.score(&data).unwrap());
+    assert!(model.network().to_string().contains("dense(3,2)"), "{}", model.network());
+    for text in [format!("{model:?}"), format!("{:?}", model.network()), format!("{data:?}"), format!("{x:?}")] {
+        assert!(text.len() < 500, "{text}");
+    }
 }
 
 #[test]
@@ -394,6 +427,8 @@ fn wrong_requests_are_errors() {
     let data = Dataset::new(x.clone(), Targets::Values(model.predict(&x)), model.schema().clone()).unwrap();
     let (features, narrow) = (data.features(), Features::from(random(4, 2, 1)));
     says(model.importance(&data, 0, 0), &["repeats"]);
+    let no_rows = Permutations { rows: Some(0), ..Permutations::default() };
+    says(model.importance_with(&data, no_rows, &mut |_| {}), &["rows: expected at least 1"]);
     let other = Dataset::from_values(x, random(4, 1, 1)).unwrap();
     says(model.importance(&other, 5, 0), &["2 values", "has 1"]);
     says(model.partial_dependence(features, "d", 5, 0), &["no column `d`", "`a`, `b`, `c`"]);

@@ -10,7 +10,7 @@ use crate::cli::Failure;
 use crate::cli::arguments::{Arguments, Command, Group, Opt};
 use crate::cli::format::counted;
 use crate::cli::input;
-use crate::cli::options::{HEADER, JSON, PLOT, REPORT, SEPARATOR, THREADS, UNKNOWN, shell_word};
+use crate::cli::options::{HEADER, JSON, PLOT, REPORT, SEED, SEPARATOR, THREADS, UNKNOWN, shell_word};
 use crate::cli::pictures::{Pictures, report_file};
 use crate::cli::report::{coverage, coverage_lines, score_json, target_lines};
 use crate::cli::terminal::{warn, width, wrap};
@@ -41,14 +41,9 @@ pub fn run(arguments: &Arguments, out: &mut dyn Write) -> Result<(), Failure> {
     let pictures = Pictures::parse(arguments, &[model, data])?;
     let others: Vec<&str> = [model, data].into_iter().chain(pictures.file.as_deref()).collect();
     let report = report_file(arguments, &others)?;
-    let line = repeating_line(arguments);
+    let line = repeating_line(arguments, COMMAND.name);
     let model = input::model(arguments)?.folded();
-    let (data, dropped) = input::for_model(arguments, &model, drop)?;
-    let mut warnings = data.notes().to_vec();
-    if dropped > 0 {
-        let rows = data.len() + dropped;
-        warnings.push(format!("{dropped} of {rows} rows are dropped because a cell is missing"));
-    }
+    let (data, warnings) = input::for_model(arguments, &model, drop)?;
     warnings.iter().for_each(|warning| warn(warning));
     let (examples, names) = (data.len(), data.class_names().to_vec());
     let targets = model.schema().target().names().to_vec();
@@ -99,10 +94,12 @@ pub fn run(arguments: &Arguments, out: &mut dyn Write) -> Result<(), Failure> {
 }
 
 /// Returns the command line that gives the same scores again.
-fn repeating_line(arguments: &Arguments) -> String {
+pub fn repeating_line(arguments: &Arguments, command: &str) -> String {
     let words = [0, 1].map(|word| shell_word(arguments.word(word).unwrap_or_default()));
-    let mut line = format!("palmnet eval {}", words.join(" "));
-    for (option, value) in arguments.given().filter(|(option, _)| option.group == Group::Data) {
+    let mut line = format!("palmnet {command} {}", words.join(" "));
+    for (option, value) in
+        arguments.given().filter(|(option, _)| option.group == Group::Data || option.name == SEED.name)
+    {
         line += &[" ", option.name, " ", &shell_word(value)].concat();
     }
     line

@@ -2,18 +2,22 @@
 
 use std::io::Write;
 use std::path::Path;
+use std::time::{Duration, Instant};
 
 use palmnet::data::{Features, Rows, TargetSchema};
-use palmnet::explain::{PartialDependence, Shapley};
+use palmnet::explain::{Importance, PartialDependence, Permutations, Shapley};
+use palmnet::report::Report;
 use palmnet::unversioned::Json;
-use palmnet::{Error, Model, Table};
+use palmnet::{Dataset, Error, Model, Table};
 
-use super::eval::MISSING;
+use super::eval::{MISSING, repeating_line};
 use crate::cli::Failure;
 use crate::cli::arguments::{Arguments, Command, Group, Opt};
 use crate::cli::format::counted;
 use crate::cli::input;
-use crate::cli::options::{HEADER, JSON, SEED, SEPARATOR, THREADS, UNKNOWN};
+use crate::cli::options::{HEADER, JSON, QUIET, REPORT, SEED, SEPARATOR, THREADS, UNKNOWN};
+use crate::cli::pictures::report_file;
+use crate::cli::progress::Progress;
 use crate::cli::terminal::{warn, width, wrap};
 
 pub const COMMAND: Command = Command {
@@ -24,18 +28,24 @@ pub const COMMAND: Command = Command {
     details: &[
         input::ABOUT,
         "A column matters as much as the accuracy (of values, R²) falls if its cells are shuffled among the rows of DATA, \
-         which needs labels (permutation importance), at most 10000 rows of them. Then follow the mean predictions if all rows \
-         have the same cell in a column, for the three columns that matter most (partial dependence).",
+         which needs labels (permutation importance). Then follow the mean predictions if all rows \
+         have the same cell in a column, for the three columns that matter most (partial dependence, over at most 500 rows): without labels, for the first \
+         columns.",
         "With --row, DATA needs no labels: the base is the mean prediction for at most 100 rows of DATA, and each column moves \
          it towards the prediction of the row (Shapley values).",
     ],
     words: (2, 2),
     names: &[],
-    options: &[&ROW, &REPEATS, &SEED, &MISSING, &UNKNOWN, &HEADER, &SEPARATOR, &TOP, &THREADS, &JSON],
+    options: &[
+        &ROW, &ROWS, &REPEATS, &SEED, &MISSING, &UNKNOWN, &HEADER, &SEPARATOR, &TOP, &THREADS, &REPORT, &QUIET, &JSON,
+    ],
 };
 
 const ROW: Opt = Opt::new("--row", "N", Group::Data, "Explain the prediction for a row of DATA, counted from 1.")
-    .excludes(&[REPEATS.name, MISSING.name]);
+    .excludes(&[ROWS.name, REPEATS.name, MISSING.name, REPORT.name]);
+
+const ROWS: Opt =
+    Opt::new("--rows", "N", Group::Data, "The most rows that columns are shuffled in.").default(|| "2000".into());
 
 const REPEATS: Opt = Opt::new("--repeats", "N", Group::Data, "How often each column is shuffled.")
     .aliases(&["--n-repeats"])
@@ -47,12 +57,16 @@ const TOP: Opt =
 /// The columns whose dependence is shown, and the most cells of each.
 const SHOWN: usize = 3;
 const POINTS: usize = 7;
+/// From then on, progress is shown.
+const PATIENCE: Duration = Duration::from_secs(1);
 
 pub fn run(arguments: &Arguments, out: &mut dyn Write) -> Result<(), Failure> {
     let from_one = |option: &Opt| arguments.value(option.name, "a whole number from 1", |n: &usize| *n > 0);
-    let (row, repeats, top) = (from_one(&ROW)?, from_one(&REPEATS)?.unwrap_or(5), from_one(&TOP)?.unwrap_or(10));
+    let (row, rows, repeats) = (from_one(&ROW)?, from_one(&ROWS)?, from_one(&REPEATS)?.unwrap_or(5));
+    let top = from_one(&TOP)?.unwrap_or(10);
     let seed = arguments.value(SEED.name, "a whole number", |_: &u64| true)?.unwrap_or(0);
     let drop = arguments.choice(&MISSING)? == Some("drop");
+    let report = report_file(arguments, &[0, 1].map(|word| arguments.word(word).unwrap_or_default()))?;
     let model = input::model(arguments)?.folded();
     if let Some(row) = row {
         let features = features(arguments, &model)?;
@@ -68,83 +82,150 @@ pub fn run(arguments: &Arguments, out: &mut dyn Write) -> Result<(), Failure> {
             false => Ok(out.write_all(shapley_text(row, &model, &found, top).as_bytes())?),
         };
     }
-    let (data, dropped) =
-        input::for_model(arguments, &model, drop).map_err(|failure| without_labels(arguments, &model, failure))?;
-    data.notes().iter().for_each(|note| warn(note));
-    if dropped > 0 {
-        let rows = data.len() + dropped;
-        warn(&format!("{dropped} of {rows} rows are dropped because a cell is missing"));
+    let (data, warnings) = match is_folder(arguments) {
+        true => input::for_model(arguments, &model, drop)?,
+        false => {
+            let table = input::table(arguments, &model)?;
+            if model.schema().lacks_targets(&table) {
+                let targets = model.schema().target().names().join(", ");
+                let message = format!("the importance of columns needs labels, and the data lacks {targets}");
+                if report.is_some() {
+                    return Err(Error::Mismatch(format!("{message}: so does --report")).into());
+                }
+                warn_unless_quiet(arguments, &[message]);
+                let features = rows_of(arguments, &model, &table)?;
+                let names = model.schema().columns().iter().map(|column| column.name.as_str());
+                let found = dependences(&model, &features, names.take(top), seed)?;
+                return show(arguments, out, None, &found);
+            }
+            input::labeled(table, &model, drop)?
+        }
+    };
+    warn_unless_quiet(arguments, &warnings);
+    let importance = importance(arguments, &model, &data, Permutations { rows, repeats, seed })?;
+    let names = importance.ranked().into_iter().take(top.min(SHOWN));
+    let names = names.map(|column| importance.columns[column].name.as_str());
+    let found = dependences(&model, data.features(), names, seed)?;
+    if let Some(file) = &report {
+        let line = repeating_line(arguments, COMMAND.name);
+        Report::new(&model, &data).warnings(&warnings).command(&line).seed(seed).save(file)?;
     }
-    let importance = model.importance(&data, repeats, seed)?;
-    let ranked = importance.ranked();
-    let dependences = ranked
-        .iter()
-        .take(top.min(SHOWN))
-        .map(|&column| model.partial_dependence(data.features(), &importance.columns[column].name, POINTS, seed));
-    let dependences = dependences.collect::<palmnet::Result<Vec<_>>>()?;
+    show(arguments, out, Some((&importance, data.len(), top)), &found)?;
+    match report.filter(|_| !arguments.has(JSON.name)) {
+        Some(file) => Ok(writeln!(out, "\nsaved {file}")?),
+        None => Ok(()),
+    }
+}
+
+/// Writes the importances of labeled data, with the number of examples and of lines, and the dependences.
+fn show(
+    arguments: &Arguments,
+    out: &mut dyn Write,
+    measured: Option<(&Importance, usize, usize)>,
+    dependences: &[PartialDependence],
+) -> Result<(), Failure> {
     if arguments.has(JSON.name) {
-        let columns = ranked.iter().map(|&column| &importance.columns[column]).map(|column| {
-            let (mean, std) = (column.mean.into(), column.std.into());
-            Json::object([("column", column.name.as_str().into()), ("mean", mean), ("std", std)])
-        });
-        let members = [
-            ("examples", data.len().into()),
-            ("rows", importance.rows.into()),
-            ("repeats", repeats.into()),
-            (importance.metric, importance.score.into()),
-            ("importance", Json::Array(columns.collect())),
-            ("partial_dependence", Json::Array(dependences.iter().map(dependence_json).collect())),
-        ];
+        let mut members =
+            measured.map_or(Vec::new(), |(importance, examples, _)| importance_json(importance, examples));
+        members.push(("partial_dependence", Json::Array(dependences.iter().map(dependence_json).collect())));
         return Ok(writeln!(out, "{}", Json::object(members))?);
     }
-    let metric = match importance.metric {
-        "subset_accuracy" => "exact match",
-        "r2" => "R²",
-        metric => metric,
-    };
-    let drawn = if importance.rows < data.len() { format!("{} of ", importance.rows) } else { String::new() };
-    let examples = counted(data.len(), "example");
-    let mut text = wrap(&format!("{drawn}{examples}: {metric} {:.4}", importance.score), 0) + "\n";
-    let shuffled = counted(repeats, "time");
-    text += &wrap(&format!("Fall of the {metric} if a column is shuffled ({shuffled}):"), 0);
-    text += &importance.report(width(), top);
-    if ranked.len() > top {
-        text += &format!("{}\n", counted(ranked.len() - top, "other"));
-    }
-    text += "\n";
+    let mut text =
+        measured.map_or(String::new(), |(importance, examples, top)| importance_text(importance, examples, top) + "\n");
     text += &wrap("Mean prediction if all rows have this cell:", 0);
-    for found in &dependences {
+    for found in dependences {
         text += &found.report(width());
         text += "\n";
     }
     Ok(writeln!(out, "{}", text.trim_end())?)
 }
 
+fn importance_json(importance: &Importance, examples: usize) -> Vec<(&'static str, Json)> {
+    let ranked = importance.ranked();
+    let columns = ranked.iter().map(|&column| &importance.columns[column]).map(|column| {
+        let (mean, std) = (column.mean.into(), column.std.into());
+        Json::object([("column", column.name.as_str().into()), ("mean", mean), ("std", std)])
+    });
+    vec![
+        ("examples", examples.into()),
+        ("rows", importance.rows.into()),
+        ("repeats", importance.repeats.into()),
+        (importance.metric, importance.score.into()),
+        ("importance", Json::Array(columns.collect())),
+    ]
+}
+
+fn importance_text(importance: &Importance, examples: usize, top: usize) -> String {
+    let metric = match importance.metric {
+        "subset_accuracy" => "exact match",
+        "r2" => "R²",
+        metric => metric,
+    };
+    let drawn = if importance.rows < examples { format!("{} of ", importance.rows) } else { String::new() };
+    let examples = counted(examples, "example");
+    let mut text = wrap(&format!("{drawn}{examples}: {metric} {:.4}", importance.score), 0) + "\n";
+    let shuffled = counted(importance.repeats, "time");
+    text += &wrap(&format!("Fall of the {metric} if a column is shuffled ({shuffled}):"), 0);
+    text += &importance.report(width(), top);
+    match importance.columns.len().checked_sub(top).filter(|rest| *rest > 0) {
+        Some(rest) => text + &format!("{}\n", counted(rest, "other")),
+        None => text,
+    }
+}
+
+/// Measures the importances, with progress on a terminal if they take long.
+fn importance(
+    arguments: &Arguments,
+    model: &Model,
+    data: &Dataset,
+    permutations: Permutations,
+) -> palmnet::Result<Importance> {
+    let is_silent = arguments.has(QUIET.name) || arguments.has(JSON.name);
+    let (mut progress, begun) = (Progress::new(is_silent, None, 0, 0), Instant::now());
+    let columns = model.schema().columns().len();
+    let found = model.importance_with(data, permutations, &mut |done| {
+        if begun.elapsed() >= PATIENCE {
+            progress.hint(&format!("column {} of {columns}", done + 1));
+        }
+    });
+    progress.wipe();
+    found
+}
+
+fn dependences<'n>(
+    model: &Model,
+    features: &Features,
+    names: impl Iterator<Item = &'n str>,
+    seed: u64,
+) -> palmnet::Result<Vec<PartialDependence>> {
+    names.map(|name| model.partial_dependence(features, name, POINTS, seed)).collect()
+}
+
+fn warn_unless_quiet(arguments: &Arguments, warnings: &[String]) {
+    warnings.iter().filter(|_| !arguments.has(QUIET.name)).for_each(|warning| warn(warning));
+}
+
+fn is_folder(arguments: &Arguments) -> bool {
+    arguments.word(1).is_some_and(|path| Path::new(path).is_dir())
+}
+
 /// Reads the rows of the data, labeled or not.
 fn features(arguments: &Arguments, model: &Model) -> Result<Features, Failure> {
-    let path = arguments.word(1).unwrap_or_default();
-    if Path::new(path).is_dir() {
-        return Ok(Features::from_idx_test(path, model.schema())?);
+    match is_folder(arguments) {
+        true => Ok(Features::from_idx_test(arguments.word(1).unwrap_or_default(), model.schema())?),
+        false => rows_of(arguments, model, &input::table(arguments, model)?),
     }
-    let table = Table::read_with(path, &input::reading(arguments, model.schema().reading())?)?;
-    table.notes().iter().for_each(|note| warn(note));
-    let mut found = model.schema().read_rows(&table)?;
-    found.notes.iter().for_each(|note| warn(note));
+}
+
+/// Reads the rows of a table, labeled or not.
+fn rows_of(arguments: &Arguments, model: &Model, table: &Table) -> Result<Features, Failure> {
+    warn_unless_quiet(arguments, table.notes());
+    let mut found = model.schema().read_rows(table)?;
+    warn_unless_quiet(arguments, &found.notes);
     match found.failures.is_empty() {
         true => Ok(found.features),
         // A row that cannot be read is none to compare others with.
         false => Err(found.failures.swap_remove(0).1.into()),
-    }
-}
-
-/// Adds to the failure to read labeled data, if it can be read without labels, that there is another way.
-fn without_labels(arguments: &Arguments, model: &Model, failure: Failure) -> Failure {
-    match failure {
-        Failure::Work(error) if features(arguments, model).is_ok() => Error::Mismatch(format!(
-            "{error}. The importance of columns needs labels; without them, --row N explains the prediction for a row"
-        ))
-        .into(),
-        failure => failure,
     }
 }
 
