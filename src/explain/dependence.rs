@@ -150,6 +150,17 @@ impl PartialDependence {
         order(spans.len(), &|a, b| spans[b].total_cmp(&spans[a]))
     }
 
+    /// Returns the dependence of a single output.
+    ///
+    /// # Panics
+    /// If there is no such output.
+    #[must_use]
+    pub fn of_output(mut self, output: usize) -> PartialDependence {
+        self.outputs = vec![self.outputs.swap_remove(output)];
+        self.points.iter_mut().for_each(|point| point.means = vec![point.means[output]]);
+        self
+    }
+
     /// Returns the mean predictions as a table that fits a terminal of `width` columns, at least 40: a line for each
     /// cell, and as many outputs as fit: if not all do, those that change most, in this order. Of a column that is
     /// [constant](Self::constant), it says so.

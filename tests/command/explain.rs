@@ -58,6 +58,23 @@ fn importance_and_dependence_of_classes() {
     assert!(top.contains("(1 time)") && top.contains("\n3 others\n"), "{top}");
     assert_eq!(top.matches("petal").count(), 2, "{top}");
 
+    // A class can be chosen.
+    let chosen = folder.run("explain iris.model iris.csv --class versicolor").ok();
+    assert!(chosen.contains(" versicolor\n") && !chosen.contains("setosa"), "{chosen}");
+    let all = folder.run("explain iris.model iris.csv --json").json().remove(0);
+    let point =
+        &member(&all, "partial_dependence").as_array().unwrap()[0].get("points").unwrap().as_array().unwrap()[0];
+    let expected = format!("{:.4}", number(point, "means.versicolor"));
+    let line = self::parts(&chosen)[2][2].to_string();
+    let shown: f64 = line.split_whitespace().last().unwrap().parse().unwrap();
+    assert!((shown - expected.parse::<f64>().unwrap()).abs() < 1e-3, "{line}: {expected}");
+    let row = folder.run("explain iris.model iris.csv --row 1 --class virginica").ok();
+    assert!(row.contains("\nprobability of virginica\n") && !row.contains("of setosa"), "{row}");
+    for words in ["", " --row 1"] {
+        let wrong = folder.run(&format!("explain iris.model iris.csv --class rose{words}"));
+        wrong.fails(2, &["--class rose", "setosa, versicolor, virginica"]);
+    }
+
     // The values are those of the class that is predicted.
     let predicted = folder.run("predict iris.model unlabeled.csv").ok();
     for row in [1, 60, 150] {

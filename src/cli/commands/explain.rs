@@ -37,12 +37,15 @@ pub const COMMAND: Command = Command {
     words: (2, 2),
     names: &[],
     options: &[
-        &ROW, &ROWS, &REPEATS, &SEED, &MISSING, &UNKNOWN, &HEADER, &SEPARATOR, &TOP, &THREADS, &REPORT, &QUIET, &JSON,
+        &ROW, &CLASS, &ROWS, &REPEATS, &SEED, &MISSING, &UNKNOWN, &HEADER, &SEPARATOR, &TOP, &THREADS, &REPORT, &QUIET,
+        &JSON,
     ],
 };
 
 const ROW: Opt = Opt::new("--row", "N", Group::Data, "Explain the prediction for a row of DATA, counted from 1.")
     .excludes(&[ROWS.name, REPEATS.name, MISSING.name, REPORT.name]);
+
+const CLASS: Opt = Opt::new("--class", "NAME", Group::Output, "The class, label or target in a table; JSON has all.");
 
 const ROWS: Opt =
     Opt::new("--rows", "N", Group::Data, "The most rows that columns are shuffled in.").default(|| "2000".into());
@@ -77,9 +80,10 @@ pub fn run(arguments: &Arguments, out: &mut dyn Write) -> Result<(), Failure> {
         let mut x = vec![0.0; features.columns()];
         features.read_row(row - 1, &mut x);
         let found = model.shapley(&x, &features, seed)?;
+        let output = chosen(arguments, &found.outputs)?;
         return match arguments.has(JSON.name) {
             true => Ok(writeln!(out, "{}", shapley_json(row, &found))?),
-            false => Ok(out.write_all(shapley_text(row, &model, &found, top).as_bytes())?),
+            false => Ok(out.write_all(shapley_text(row, output, &model, &found, top).as_bytes())?),
         };
     }
     let (data, warnings) = match is_folder(arguments) {
@@ -134,7 +138,10 @@ fn show(
         measured.map_or(String::new(), |(importance, examples, top)| importance_text(importance, examples, top) + "\n");
     text += &wrap("Mean prediction if all rows have this cell:", 0);
     for found in dependences {
-        text += &found.report(width());
+        text += &match chosen(arguments, &found.outputs)? {
+            Some(output) => found.clone().of_output(output).report(width()),
+            None => found.report(width()),
+        };
         text += "\n";
     }
     Ok(writeln!(out, "{}", text.trim_end())?)
@@ -201,6 +208,15 @@ fn dependences<'n>(
     names.map(|name| model.partial_dependence(features, name, POINTS, seed)).collect()
 }
 
+/// Returns the index of the output that `--class` names.
+fn chosen(arguments: &Arguments, outputs: &[String]) -> Result<Option<usize>, Failure> {
+    let Some(name) = arguments.text(CLASS.name) else { return Ok(None) };
+    match outputs.iter().position(|output| output == name) {
+        None => Err(arguments.misuse(&format!("--class {name}: the model predicts {}", outputs.join(", ")))),
+        found => Ok(found),
+    }
+}
+
 fn warn_unless_quiet(arguments: &Arguments, warnings: &[String]) {
     warnings.iter().filter(|_| !arguments.has(QUIET.name)).for_each(|warning| warn(warning));
 }
@@ -229,8 +245,8 @@ fn rows_of(arguments: &Arguments, model: &Model, table: &Table) -> Result<Featur
     }
 }
 
-/// Returns the values for the predicted class or for every label or target.
-fn shapley_text(row: usize, model: &Model, found: &Shapley, top: usize) -> String {
+/// Returns the values for the chosen output: else for the predicted class, or for every label or target.
+fn shapley_text(row: usize, chosen: Option<usize>, model: &Model, found: &Shapley, top: usize) -> String {
     let mut text = wrap(&format!("Row {row}, from the mean of {}:", counted(found.background, "row")), 0);
     let largest = found.prediction.iter().fold(f64::NEG_INFINITY, |largest, x| largest.max(*x));
     let (of_one, noun) = match model.schema().target() {
@@ -239,7 +255,8 @@ fn shapley_text(row: usize, model: &Model, found: &Shapley, top: usize) -> Strin
         TargetSchema::Values { .. } => (false, ""),
     };
     for (output, name) in found.outputs.iter().enumerate() {
-        if !of_one || found.prediction[output] == largest {
+        let is_wanted = || !of_one || found.prediction[output] == largest;
+        if chosen.map_or_else(is_wanted, |chosen| chosen == output) {
             text += "\n";
             text += &wrap(&format!("{noun}{name}"), 0);
             text += &found.report(output, width(), top);
