@@ -52,12 +52,13 @@ impl Facts {
     }
 }
 
-pub(super) fn write(page: &mut Page, model: &Model, data: &Dataset, warnings: &[String]) {
+/// Writes the columns of the data and warnings; `of` says which rows these are.
+pub(super) fn write(page: &mut Page, model: &Model, data: &Dataset, of: &str, warnings: &[String]) {
     page.heading("Data");
     let schema = model.schema();
     if data.features().is_bytes() {
         let images = counted(data.len(), "image");
-        page.note(&format!("{images} of {}.", counted(schema.width(), "pixel")));
+        page.note(&format!("{images} {of}, of {}.", counted(schema.width(), "pixel")));
         return page.list(warnings);
     }
     let inputs: Vec<_> = schema.inputs().collect();
@@ -72,8 +73,7 @@ pub(super) fn write(page: &mut Page, model: &Model, data: &Dataset, warnings: &[
     }
     let columns = counted(schema.columns().len(), "column");
     let seen = if step > 1 { format!(" The figures are of one row of {step}.") } else { String::new() };
-    page.note(&format!("{} of {columns}.{seen}", counted(data.len(), "row")));
-    page.list(warnings);
+    page.note(&format!("{} {of}, in {columns}.{seen}", counted(data.len(), "row")));
     page.begin_table("", &["column", "kind", "missing", "lowest", "mean", "highest"]);
     for ((facts, column), inputs) in facts.iter().zip(schema.columns()).zip(&inputs).take(MOST) {
         let mut cell = |end: usize| {
@@ -94,6 +94,10 @@ pub(super) fn write(page: &mut Page, model: &Model, data: &Dataset, warnings: &[
     page.end_table();
     if schema.columns().len() > MOST {
         page.note(&format!("The first {MOST} columns of {}.", schema.columns().len()));
+    }
+    if !warnings.is_empty() {
+        page.note("Warnings, about all rows that were read:");
+        page.list(warnings);
     }
 }
 

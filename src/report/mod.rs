@@ -129,7 +129,8 @@ impl<'a> Report<'a> {
         });
         self.origin(&mut page);
         trials::write(&mut page, self.trials);
-        data::write(&mut page, model, self.train.unwrap_or(data), self.warnings);
+        let of = if self.train.is_some() { "of the training" } else { "that were measured" };
+        data::write(&mut page, model, self.train.unwrap_or(data), of, self.warnings);
         if let Some(history) = self.history.filter(|history| history.epochs.len() > 1) {
             page.heading("Training");
             page.picture(&learning_curve(history));

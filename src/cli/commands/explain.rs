@@ -114,28 +114,35 @@ pub fn run(arguments: &Arguments, out: &mut dyn Write) -> Result<(), Failure> {
         let line = repeating_line(arguments, COMMAND.name);
         Report::new(&model, &data).warnings(&warnings).command(&line).seed(seed).save(file)?;
     }
-    show(arguments, out, Some((&importance, data.len(), top)), &found)?;
+    show(arguments, out, Some(Measured { importance: &importance, examples: data.len(), top }), &found)?;
     match report.filter(|_| !arguments.has(JSON.name)) {
         Some(file) => Ok(writeln!(out, "\nsaved {file}")?),
         None => Ok(()),
     }
 }
 
-/// Writes the importances of labeled data, with the number of examples and of lines, and the dependences.
+/// The importances of labeled data.
+struct Measured<'a> {
+    importance: &'a Importance,
+    /// The number of all examples.
+    examples: usize,
+    /// The most columns that are shown as text.
+    top: usize,
+}
+
+/// Writes the importances, if there are some, and the dependences.
 fn show(
     arguments: &Arguments,
     out: &mut dyn Write,
-    measured: Option<(&Importance, usize, usize)>,
+    measured: Option<Measured<'_>>,
     dependences: &[PartialDependence],
 ) -> Result<(), Failure> {
     if arguments.has(JSON.name) {
-        let mut members =
-            measured.map_or(Vec::new(), |(importance, examples, _)| importance_json(importance, examples));
+        let mut members = measured.as_ref().map_or(Vec::new(), importance_json);
         members.push(("partial_dependence", Json::Array(dependences.iter().map(dependence_json).collect())));
         return Ok(writeln!(out, "{}", Json::object(members))?);
     }
-    let mut text =
-        measured.map_or(String::new(), |(importance, examples, top)| importance_text(importance, examples, top) + "\n");
+    let mut text = measured.as_ref().map_or(String::new(), |measured| importance_text(measured) + "\n");
     text += &wrap("Mean prediction if all rows have this cell:", 0);
     for found in dependences {
         text += &match chosen(arguments, &found.outputs)? {
@@ -147,7 +154,8 @@ fn show(
     Ok(writeln!(out, "{}", text.trim_end())?)
 }
 
-fn importance_json(importance: &Importance, examples: usize) -> Vec<(&'static str, Json)> {
+fn importance_json(measured: &Measured<'_>) -> Vec<(&'static str, Json)> {
+    let Measured { importance, examples, .. } = *measured;
     let ranked = importance.ranked();
     let columns = ranked.iter().map(|&column| &importance.columns[column]).map(|column| {
         let (mean, std) = (column.mean.into(), column.std.into());
@@ -162,7 +170,8 @@ fn importance_json(importance: &Importance, examples: usize) -> Vec<(&'static st
     ]
 }
 
-fn importance_text(importance: &Importance, examples: usize, top: usize) -> String {
+fn importance_text(measured: &Measured<'_>) -> String {
+    let Measured { importance, examples, top } = *measured;
     let metric = match importance.metric {
         "subset_accuracy" => "exact match",
         "r2" => "R²",
