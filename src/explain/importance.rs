@@ -11,7 +11,6 @@ use crate::base::sort::order;
 use crate::data::{Dataset, Rows};
 use crate::linalg::matrix::Matrix;
 use crate::model::Model;
-use crate::model::metrics::Evaluation;
 
 /// The most rows that are used, and the fewest if there are very many columns.
 const MOST_ROWS: usize = 2_000;
@@ -110,15 +109,21 @@ impl Model {
         let rows = sample(data.len(), rows.unwrap_or(most.clamp(FEWEST_ROWS, MOST_ROWS)), &mut rng)?;
         let data = data.select(&rows);
         let mut order: Vec<usize> = (0..rows.len()).collect();
-        let baseline = evaluate(self, &data, 0..0, &order)?;
+        let baseline = self.evaluate(&data)?;
         let score = baseline.value();
         let mut found = Vec::with_capacity(columns.len());
         for (column, inputs) in columns.iter().zip(self.schema().inputs()) {
             observe(found.len());
-            let (mut mean, mut squares) = (0.0, 0.0);
-            for repeat in 1..=repeats {
+            let mut others = Vec::with_capacity(repeats * rows.len());
+            for _ in 0..repeats {
                 rng.shuffle(&mut order);
-                let fall = score - evaluate(self, &data, inputs.clone(), &order)?.value();
+                others.extend_from_slice(&order);
+            }
+            let outputs = outputs(self, &data, inputs, &others)?;
+            let (mut mean, mut squares) = (0.0, 0.0);
+            for (repeat, outputs) in (1..).zip(outputs.as_slice().chunks(outputs.as_slice().len() / repeats)) {
+                let outputs = Matrix::from_vec(rows.len(), self.network().outputs(), outputs.to_vec());
+                let fall = score - self.network().evaluate_outputs(&outputs, &data)?.value();
                 // The mean and the sum of squares, one after the other (Welford, 1962).
                 let difference = fall - mean;
                 mean += difference / repeat as f64;
@@ -131,17 +136,19 @@ impl Model {
     }
 }
 
-/// Returns the metrics on data, each of whose rows takes some inputs from another row: from these, in their order.
-fn evaluate(model: &Model, data: &Dataset, inputs: Range<usize>, others: &[usize]) -> Result<Evaluation> {
-    let (features, width) = (data.features(), model.network().outputs());
-    let (mut other, mut outputs) = (vec![0.0; features.columns()], Matrix::zeros(data.len(), width));
+/// Returns the outputs for data that is repeated, each of whose rows takes some inputs from another row: from these, in
+/// their order.
+fn outputs(model: &Model, data: &Dataset, inputs: Range<usize>, others: &[usize]) -> Result<Matrix> {
+    let features = data.features();
+    let (mut other, mut outputs) =
+        (vec![0.0; features.columns()], Matrix::zeros(others.len(), model.network().outputs()));
     let mut compose = |row: usize, x: &mut [f32]| {
-        features.read_row(row, x);
+        features.read_row(row % data.len(), x);
         features.read_row(others[row], &mut other);
         x[inputs.clone()].copy_from_slice(&other[inputs.clone()]);
     };
-    predict(model, data.len(), &mut compose, &mut |row, found| outputs.row_mut(row).copy_from_slice(found))?;
-    model.network().evaluate_outputs(&outputs, data)
+    predict(model, others.len(), &mut compose, &mut |row, found| outputs.row_mut(row).copy_from_slice(found))?;
+    Ok(outputs)
 }
 
 impl Importance {

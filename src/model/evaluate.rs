@@ -82,15 +82,18 @@ fn each_chunk<const N: usize>(
 ) -> Result<()> {
     isa::check()?;
     network.check_features(features)?;
-    let multiplications = network.parameter_count().saturating_mul(features.rows());
+    let of_row = network.parameter_count().saturating_mul(network.members());
+    let multiplications = of_row.saturating_mul(features.rows());
     let threads = if multiplications < SHARED_WORK { 1 } else { threads };
     let threads = threads_in_memory(network, features.rows(), N, threads)?;
     let rows: Vec<usize> = (0..features.rows()).collect();
+    // Of few rows, every thread has some.
+    let chunk = rows.len().div_ceil(threads.max(1)).clamp(1, CHUNK);
     let mut parts = results.map(|result| {
         *result = Matrix::zeros(rows.len(), network.outputs());
-        result.as_mut_slice().chunks_mut((CHUNK * network.outputs()).max(1))
+        result.as_mut_slice().chunks_mut((chunk * network.outputs()).max(1))
     });
-    let chunks = rows.chunks(CHUNK).map(|rows| (rows, parts.each_mut().map(|parts| parts.next().unwrap_or_default())));
+    let chunks = rows.chunks(chunk).map(|rows| (rows, parts.each_mut().map(|parts| parts.next().unwrap_or_default())));
     share(threads, chunks, |mine| {
         let (mut x, mut scratch) = (Matrix::default(), Scratch::default());
         for (rows, results) in mine {

@@ -13,7 +13,9 @@ const WORK: u64 = 10_000_000_000;
 /// The fewest rows that say something, and the most.
 const FEWEST: usize = 100;
 const MOST: usize = 10_000;
+/// How often a column is shuffled, and the fewest times of which there is a deviation.
 const REPEATS: usize = 5;
+const FEWEST_REPEATS: usize = 3;
 /// The columns whose partial dependence is shown, the cells of each, and the outputs that are shown.
 const SHOWN: usize = 6;
 const POINTS: usize = 16;
@@ -29,17 +31,20 @@ pub(super) fn write(page: &mut Page, model: &Model, data: &Dataset, seed: u64) -
         return Ok(());
     }
     let of_row = model.network().parameter_count().saturating_mul(model.network().members()).max(1);
-    let predictions = columns * REPEATS + SHOWN * POINTS;
-    let affordable = usize::try_from(WORK / of_row as u64 / predictions as u64).unwrap_or(MOST);
-    let rows = affordable.clamp(FEWEST, MOST).min(data.len());
+    let affordable = |repeats: usize| {
+        let predictions = columns * repeats + SHOWN * POINTS;
+        usize::try_from(WORK / of_row as u64 / predictions as u64).unwrap_or(MOST)
+    };
+    let repeats = if affordable(REPEATS) < FEWEST { FEWEST_REPEATS } else { REPEATS };
+    let rows = affordable(repeats).clamp(FEWEST, MOST).min(data.len());
     // Evenly spaced. The product may be too large for 32 bits.
     let row = |index: usize| (index as u64 * data.len() as u64 / rows as u64) as usize;
     let data = data.select(&(0..rows).map(row).collect::<Vec<usize>>());
-    let importance = model.importance(&data, REPEATS, seed)?;
+    let importance = model.importance(&data, repeats, seed)?;
     page.heading("Columns that the model needs");
     page.note(&format!(
         "Permutation importance: how much the score ({}) falls if a column is shuffled, the mean and the standard \
-         deviation of {REPEATS} times on {rows} rows.",
+         deviation of {repeats} times on {rows} rows.",
         importance.metric.replace('_', " ").replace("r2", "R²")
     ));
     let ranked = importance.ranked();
