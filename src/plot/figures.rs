@@ -120,12 +120,13 @@ pub fn calibration_curve(probabilities: &Matrix, truth: &[u32]) -> Picture {
     }
     let x = joined.iter().map(|[count, confidence, _]| confidence / count).collect();
     let y = joined.iter().map(|[count, _, correct]| correct / count).collect();
+    let mark = if joined.len() > 1 { Mark::Line } else { Mark::Points };
     let ideal = Series::diagonal("ideal", [1.0 / probabilities.columns().max(2) as f64, 1.0]);
     Picture::Chart(Chart {
         title: "Calibration curve".into(),
         x: Axis::of("mean probability"),
         y: Axis::of("accuracy"),
-        series: vec![Series::new("model", Mark::Line, x, y), ideal],
+        series: vec![Series::new("model", mark, x, y), ideal],
     })
 }
 
