@@ -15,6 +15,7 @@ mod report;
 mod resume;
 mod run;
 mod terminal;
+mod trial_files;
 
 use std::ffi::OsString;
 use std::fmt;

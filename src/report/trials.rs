@@ -40,8 +40,8 @@ pub(super) fn write(page: &mut Page, trials: &[Trial]) {
     page.note("Hyperparameters were tried on a part of the training data and scored on the rest; the lowest loss won.");
     let names = fields.iter().map(|field| field.name);
     page.begin_table("", &["trial"].into_iter().chain(names).chain(["loss"]).collect::<Vec<&str>>());
-    for (index, trial) in trials.iter().enumerate() {
-        let mut cells = vec![(index + 1).to_string()];
+    for trial in trials {
+        let mut cells = vec![(trial.index + 1).to_string()];
         cells.extend(fields.iter().map(|field| (field.show)(&trial.hyperparameters)));
         cells.push(trial.loss.map_or("diverged".into(), |loss| significant(loss, 4)));
         page.row(&cells, trial.loss == Some(best));

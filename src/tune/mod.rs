@@ -23,7 +23,7 @@ pub use cross_validation::{Figure, Fold, cross_validate, summarize};
 pub use diagnose::{diagnose, diagnose_split, diagnose_test};
 pub use hyperparameters::{Hyperparameters, Normalization};
 pub use overrides::Overrides;
-pub use random_search::{RandomSearch, SearchEvent, Tuned};
+pub use random_search::{RandomSearch, SearchEvent, TrialLoss, Tuned};
 pub use recipe::{Fit, FitEvent, FitRun, Recipe};
 pub use trials::Trial;
 pub use tunable::Tune;

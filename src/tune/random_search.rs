@@ -1,6 +1,5 @@
 //! Random search (Bergstra, Bengio, 2012).
 
-use crate::base::clock::Clock;
 use std::cell::Cell;
 use std::ops::ControlFlow;
 
@@ -10,8 +9,11 @@ use super::recipe::{FitEvent, FitRun};
 use super::trials::{Trial, best};
 use super::tunable::Tune;
 use super::work::encoded_width;
+use crate::base::clock::Clock;
+use crate::base::digest::Digest;
 use crate::base::error::{Error, Result};
 use crate::base::rng::{Rng, purpose};
+use crate::base::sort::order;
 use crate::base::text::two_digits;
 use crate::data::Dataset;
 use crate::optim::Rule;
@@ -39,18 +41,47 @@ pub struct RandomSearch {
     given: Overrides,
     trials: usize,
     validation: f64,
+    part: usize,
+    parts: usize,
 }
 
-/// The result of a search.
+/// The result of a search, or of a part of it.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct Tuned {
     /// The best hyperparameters, resolved for all of the data.
     pub best: Hyperparameters,
-    /// The index of the best trial.
+    /// The index of the best trial in `trials`.
     pub best_trial: usize,
     /// The trials, in their order.
     pub trials: Vec<Trial>,
+}
+
+impl Tuned {
+    /// Returns the trials in the order of their losses, those that failed at the end.
+    pub fn ranked(&self) -> Vec<&Trial> {
+        let loss = |index: usize| self.trials[index].loss.unwrap_or(f64::INFINITY);
+        order(self.trials.len(), &|a, b| loss(a).total_cmp(&loss(b)))
+            .into_iter()
+            .map(|index| &self.trials[index])
+            .collect()
+    }
+}
+
+/// The loss of a trial of a search.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct TrialLoss {
+    /// The index of the trial in the search.
+    pub index: usize,
+    /// Its [`loss`](Trial::loss); `None` if training diverged.
+    pub loss: Option<f64>,
+}
+
+/// The data of a search, and the hyperparameters of its trials.
+struct Drawn {
+    learned: Dataset,
+    scored: Dataset,
+    overrides: Vec<Overrides>,
 }
 
 /// An event of a search, for its observer.
@@ -85,7 +116,7 @@ pub enum SearchEvent<'e> {
 impl RandomSearch {
     /// Returns a search of 20 trials, scored on a fifth of the examples.
     pub fn new(given: Overrides) -> Self {
-        RandomSearch { given, trials: 20, validation: 0.2 }
+        RandomSearch { given, trials: 20, validation: 0.2, part: 0, parts: 1 }
     }
 
     /// Sets the number of trials, at least one.
@@ -98,14 +129,40 @@ impl RandomSearch {
         RandomSearch { validation: fraction, ..self }
     }
 
+    /// Runs only every `parts`-th trial, from the one with the index `part` on: a search that is divided among processes
+    /// or machines. Each part tunes the defaults, around which trials are drawn; [`merge`](Self::merge) finds the best
+    /// trial of all parts.
+    ///
+    /// ```
+    /// use palmnet::{generate, tune::{Overrides, RandomSearch, TrialLoss}};
+    /// let (train, _) = generate::moons(200, 0.2, 1).split(0.8, 1);
+    /// let given = Overrides { epochs: Some(5), members: Some(1), ..Overrides::default() };
+    /// let search = RandomSearch::new(given).trials(4);
+    /// let mut losses = Vec::new();
+    /// for part in 0..2 {
+    ///     let tuned = search.clone().part(part, 2).run(&train)?;
+    ///     losses.extend(tuned.trials.iter().map(|trial| TrialLoss { index: trial.index, loss: trial.loss }));
+    /// }
+    /// assert_eq!(search.merge(&train, &losses)?.best, search.run(&train)?.best);
+    /// # Ok::<(), palmnet::Error>(())
+    /// ```
+    pub fn part(self, part: usize, parts: usize) -> Self {
+        RandomSearch { part, parts, ..self }
+    }
+
     /// Checks everything that does not depend on the data.
     ///
     /// # Errors
-    /// If the number of trials or the fraction is out of range, or for L-BFGS, which has nothing to draw.
+    /// If the number of trials or the fraction is out of range, if the part has no trials, or for L-BFGS, which has
+    /// nothing to draw.
     pub fn check(&self) -> Result<()> {
         let wrong = |message: &str| Err(Error::Setting(message.into()));
         if self.trials == 0 {
             return wrong("a search needs at least one trial");
+        }
+        if self.part >= self.parts.min(self.trials) {
+            let (part, trials) = (self.part + 1, self.trials);
+            return wrong(&format!("part {part} of {} has none of {trials} trials", self.parts));
         }
         if !(self.validation > 0.0 && self.validation < 1.0) {
             return wrong("the validation fraction of a search must be above 0 and below 1");
@@ -139,23 +196,9 @@ impl RandomSearch {
         train: &Dataset,
         observer: &mut dyn FnMut(SearchEvent<'_>) -> ControlFlow<()>,
     ) -> Result<Tuned> {
-        self.check()?;
-        let usual = self.given.for_data(train);
-        // Not the seed itself, with which a test set may have been split off.
-        let mut rng = Rng::stream(usual.seed, purpose::SEARCH);
-        train.check_memory(2, 0)?;
-        let (learned, scored) = train.split((1.0 - self.validation).min(1.0 - f64::EPSILON), rng.next_u64());
-        if scored.is_empty() {
-            return Err(Error::Mismatch("one example, or one group, is too few for a search".into()));
-        }
-        let _ = observer(SearchEvent::Begin { train: &learned, validation: &scored });
-        let mut run = FitRun::default().observe(|event| observer(SearchEvent::Fit { index: None, event }));
-        let usual = Hyperparameters { calibrate: false, ..usual }.tuned_with(&learned, &mut run)?;
-        drop(run);
-        let (mut trials, mut overrides, mut failure) = (Vec::new(), Vec::new(), None);
-        for index in 0..self.trials {
-            let drawn = self.draw(&mut rng, &usual, &learned);
-            overrides.push(if index == 0 { self.unchanged(&usual) } else { drawn });
+        let Drawn { learned, scored, overrides } = self.draw_all(train, observer)?;
+        let (mut trials, mut failure) = (Vec::new(), None);
+        for index in (self.part..self.trials).step_by(self.parts) {
             let hyperparameters = overrides[index].for_data(&learned);
             let clock = Clock::start();
             let stopped = Cell::new(false);
@@ -178,20 +221,106 @@ impl RandomSearch {
                 Err(error) => return Err(error),
             };
             let loss = score.as_ref().map(|score| score.loss).filter(|loss| loss.is_finite());
-            trials.push(Trial { hyperparameters, loss, score });
+            let trial = Trial { index, hyperparameters, loss, score };
             let seconds = clock.elapsed().as_secs_f64();
-            if observer(SearchEvent::Trial { index, trial: &trials[index], seconds }).is_break() {
+            let answer = observer(SearchEvent::Trial { index, trial: &trial, seconds });
+            trials.push(trial);
+            if answer.is_break() {
                 break;
             }
         }
+        if trials.is_empty() {
+            return Err(Error::Stopped);
+        }
+        self.choose(train, &overrides, trials, failure)
+    }
+
+    /// Returns the result of a search of which the trials have been run in parts, given their losses: that of
+    /// [`run`](Self::run), but without scores, and without trials of which there is no loss. The defaults are tuned
+    /// again, because the others are drawn around them.
+    ///
+    /// # Errors
+    /// Those of [`run`](Self::run), and if a trial is not one of this search, or occurs twice.
+    pub fn merge(&self, train: &Dataset, losses: &[TrialLoss]) -> Result<Tuned> {
+        self.merge_with(train, losses, &mut |_| ControlFlow::Continue(()))
+    }
+
+    /// As [`merge`](Self::merge), with an observer, which learns of the beginning and the tuning of the defaults.
+    ///
+    /// # Errors
+    /// Those of [`merge`](Self::merge).
+    pub fn merge_with(
+        &self,
+        train: &Dataset,
+        losses: &[TrialLoss],
+        observer: &mut dyn FnMut(SearchEvent<'_>) -> ControlFlow<()>,
+    ) -> Result<Tuned> {
+        let mut results = vec![None; self.trials];
+        for &TrialLoss { index, loss } in losses {
+            let fault = match results.get(index) {
+                None => format!("but this search has {}: give it as many as its parts", self.trials),
+                Some(Some(_)) => "for the second time: give each part once".to_string(),
+                Some(None) => {
+                    results[index] = Some(loss);
+                    continue;
+                }
+            };
+            return Err(Error::Mismatch(format!("trial {} is given, {fault}", index + 1)));
+        }
+        let Drawn { learned, overrides, .. } = self.draw_all(train, observer)?;
+        let ended = results.into_iter().enumerate().filter_map(|(index, loss)| loss.map(|loss| (index, loss)));
+        let trials = ended.map(|(index, loss)| {
+            let loss = loss.filter(|loss| loss.is_finite());
+            Trial { index, hyperparameters: overrides[index].for_data(&learned), loss, score: None }
+        });
+        self.choose(train, &overrides, trials.collect(), None)
+    }
+
+    /// Returns a text that is the same for all parts of a search: the same data, options and version of this crate.
+    /// With another text, trials of the same index have other hyperparameters.
+    #[must_use]
+    pub fn fingerprint(&self, train: &Dataset) -> String {
+        let mut digest = Digest::new();
+        digest.text(env!("CARGO_PKG_VERSION"));
+        digest.text(&train.digest());
+        digest.text(&format!("{:?} {}", self.given, self.validation));
+        digest.finish()
+    }
+
+    /// Divides the data, tunes the defaults, and draws the hyperparameters of all trials.
+    fn draw_all(&self, train: &Dataset, observer: &mut dyn FnMut(SearchEvent<'_>) -> ControlFlow<()>) -> Result<Drawn> {
+        self.check()?;
+        let usual = self.given.for_data(train);
+        // Not the seed itself, with which a test set may have been split off.
+        let mut rng = Rng::stream(usual.seed, purpose::SEARCH);
+        train.check_memory(2, 0)?;
+        let (learned, scored) = train.split((1.0 - self.validation).min(1.0 - f64::EPSILON), rng.next_u64());
+        if scored.is_empty() {
+            return Err(Error::Mismatch("one example, or one group, is too few for a search".into()));
+        }
+        let _ = observer(SearchEvent::Begin { train: &learned, validation: &scored });
+        let mut run = FitRun::default().observe(|event| observer(SearchEvent::Fit { index: None, event }));
+        let usual = Hyperparameters { calibrate: false, ..usual }.tuned_with(&learned, &mut run)?;
+        drop(run);
+        let mut overrides: Vec<Overrides> = (0..self.trials).map(|_| self.draw(&mut rng, &usual, &learned)).collect();
+        overrides[0] = self.unchanged(&usual);
+        Ok(Drawn { learned, scored, overrides })
+    }
+
+    /// Returns the result, given the trials that have ended and the error of one that has not.
+    fn choose(
+        &self,
+        train: &Dataset,
+        overrides: &[Overrides],
+        trials: Vec<Trial>,
+        failure: Option<Error>,
+    ) -> Result<Tuned> {
         let Some(best_trial) = best(&trials) else {
-            if trials.is_empty() {
-                return Err(Error::Stopped);
-            }
             let nothing = || Error::Mismatch("no trial has a finite loss: check the data for extreme values".into());
             return Err(failure.unwrap_or_else(nothing));
         };
-        let best = Overrides { calibrate: self.given.calibrate, ..overrides.swap_remove(best_trial) };
+        let best = overrides[trials[best_trial].index].clone();
+        let best = Overrides { calibrate: self.given.calibrate, ..best };
         Ok(Tuned { best: best.for_data(train), best_trial, trials })
     }
 

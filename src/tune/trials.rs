@@ -31,6 +31,8 @@ const FOLDS: usize = 5;
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct Trial {
+    /// The index of the trial among all of its search or tuning.
+    pub index: usize,
     /// The hyperparameters, with nothing left to be tuned.
     pub hyperparameters: Hyperparameters,
     /// The mean loss on examples that were not trained on, or what is compared instead: of classes, if a calibration will

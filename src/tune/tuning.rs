@@ -299,7 +299,7 @@ impl<'t, 'r> Tuning<'t, 'r> {
             }
             let loss = trials::mean_loss(divisions, &losses[i * folds..]);
             let score = score.filter(|_| folds == 1);
-            tried.trials.push(Trial { hyperparameters, score, loss });
+            tried.trials.push(Trial { index: tried.trials.len(), hyperparameters, score, loss });
             tried.losses.push(loss);
             if trials::best(&tried.trials) == Some(tried.trials.len() - 1) {
                 (tried.models, tried.index) = (models, i);

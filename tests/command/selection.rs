@@ -269,3 +269,86 @@ fn diverged_trials_count_as_failed() {
     assert!(folder.run(words).ok().contains(" failed "));
     folder.run(&format!("{words} --lr 1e38")).fails(1, &["training diverged", "learning rate"]);
 }
+
+/// The parts of a search, each in a process of its own.
+fn search_in_parts(folder: &Folder, parts: usize) -> Vec<String> {
+    let files = (1..=parts).map(|part| {
+        let lines = folder.run(&format!("search {SEARCH} --part {part}/{parts} --json")).ok();
+        let file = format!("part{part}.jsonl");
+        std::fs::write(folder.path(&file), lines).unwrap();
+        file
+    });
+    files.collect()
+}
+
+const SEARCH: &str = "iris.csv --trials 6 --epochs 8 --members 2 --seed 3 --threads 1";
+
+#[test]
+fn merged_parts_give_the_model_of_one_process() {
+    let folder = Folder::of_irises();
+    let whole = folder.run(&format!("search {SEARCH} --json -o whole")).json();
+    let files = search_in_parts(&folder, 4).join(" ");
+    let merged = folder.run(&format!("search {SEARCH} -o merged --merge {files}"));
+    assert!(!merged.err.contains("warning"), "{}", merged.err);
+    assert!(folder.bytes("whole") == folder.bytes("merged"));
+    // The table is in the order of the losses.
+    let losses: Vec<f64> = whole[..6].iter().map(|trial| number(trial, "validation.loss")).collect();
+    let mut order: Vec<usize> = (0..6).collect();
+    order.sort_by(|&a, &b| losses[a].total_cmp(&losses[b]));
+    let out = merged.ok();
+    let table = out.lines().skip_while(|line| !line.starts_with("  #")).skip(1).take(6);
+    let shown: Vec<usize> = table.map(|line| line.split_whitespace().next().unwrap().parse().unwrap()).collect();
+    assert_eq!(shown, order.iter().map(|index| index + 1).collect::<Vec<_>>(), "{out}");
+    // Each part has its trials, and they are the same.
+    let second = std::fs::read_to_string(folder.path("part2.jsonl")).unwrap();
+    let trials: Vec<Json> = second.lines().skip(1).map(|line| Json::parse(line).unwrap()).collect();
+    assert_eq!(trials.iter().map(|trial| number(trial, "trial")).collect::<Vec<_>>(), [2.0, 6.0]);
+    assert_eq!(number(&trials[1], "validation.loss"), losses[5]);
+}
+
+#[test]
+fn parts_of_another_search_are_refused() {
+    let folder = Folder::of_irises();
+    let files = search_in_parts(&folder, 2);
+    let other = "are of other data, options or version";
+    let merge = |options: &str, files: &str| folder.run(&format!("search {options} -o merged --merge {files}"));
+    merge(&SEARCH.replace("--seed 3", "--seed 4"), &files.join(" ")).fails(1, &["part1.jsonl, line 1", other]);
+    merge(&SEARCH.replace("--epochs 8", "--epochs 9"), &files[1]).fails(1, &["part2.jsonl, line 1", other]);
+    merge(&SEARCH.replace("iris.csv", "iris.csv --ignore 1"), &files[1]).fails(1, &["part2.jsonl, line 1", other]);
+    merge(SEARCH, &format!("{0} {0}", files[1])).fails(1, &["trial 2 is given, for the second time"]);
+    merge(&SEARCH.replace("--trials 6", "--trials 4"), &files.join(" ")).fails(1, &["trial 5 is given, but", "has 4"]);
+    merge(SEARCH, "iris.csv").fails(1, &["iris.csv, line 1", "remove the line, or run the part again"]);
+    merge(SEARCH, "none.jsonl").fails(1, &["none.jsonl", "no such file"]);
+    std::fs::write(folder.path("empty"), "").unwrap();
+    merge(SEARCH, "empty").fails(1, &["empty: is empty: run its part again"]);
+    // A job that was killed: its trials are named, and the others ranked.
+    let merged = merge(SEARCH, &files[0]);
+    assert!(merged.err.contains("warning: trials 2, 4, 6 are in none of the files: run these parts again\n"));
+    merged.ok();
+    folder.run(&format!("search {SEARCH} --part 7/7")).fails(2, &["part 7 of 7 has none of 6 trials"]);
+    for part in ["0/4", "5/4", "1", "a/b", "1/0"] {
+        folder.run(&format!("search {SEARCH} --part {part}")).fails(2, &["--part", "such as 3/16"]);
+    }
+    folder.run(&format!("search {SEARCH} --part 1/2 -o model")).fails(2, &["--part and --out exclude each other"]);
+    folder.run(&format!("search {SEARCH} other.csv")).fails(2, &["unexpected argument other.csv"]);
+}
+
+/// The engine of a search on many machines may be any that runs commands.
+#[test]
+fn parts_run_under_gnu_parallel() {
+    let folder = Folder::of_irises();
+    let palmnet = env!("CARGO_BIN_EXE_palmnet");
+    let line = format!("{palmnet} search {SEARCH} --part {{}}/4 --json > part{{}}.jsonl");
+    let run = std::process::Command::new("parallel")
+        .args([&line, ":::", "1", "2", "3", "4"])
+        .current_dir(folder.path(""))
+        .output();
+    let Ok(run) = run else {
+        eprintln!("GNU parallel is absent: a search under it is not tested");
+        return;
+    };
+    assert!(run.status.success(), "{run:?}");
+    folder.run(&format!("search {SEARCH} -o merged --merge part1.jsonl part2.jsonl part3.jsonl part4.jsonl")).ok();
+    folder.run(&format!("search {SEARCH} -o whole --quiet")).ok();
+    assert!(folder.bytes("whole") == folder.bytes("merged"));
+}

@@ -2,10 +2,11 @@
 
 use std::io::Write;
 use std::ops::ControlFlow;
+use std::str::FromStr;
 
-use palmnet::Hyperparameters;
-use palmnet::tune::{FitEvent, RandomSearch, SearchEvent, Trial};
+use palmnet::tune::{FitEvent, RandomSearch, SearchEvent, Trial, Tuned};
 use palmnet::unversioned::Json;
+use palmnet::{Dataset, Hyperparameters};
 
 use crate::cli::Failure;
 use crate::cli::arguments::{Arguments, Command, Group, Opt};
@@ -17,7 +18,8 @@ use crate::cli::options::*;
 use crate::cli::progress::Progress;
 use crate::cli::report::{columns, score_json};
 use crate::cli::run::{OutputMode, Results};
-use crate::cli::terminal::{width, wrap};
+use crate::cli::terminal::{warn, width, wrap};
+use crate::cli::trial_files;
 
 const TRIALS: Opt =
     Opt::new("--trials", "N", Group::Training, "The number of trials.").aliases(&["--n-iter"]).default(|| "20".into());
@@ -25,6 +27,23 @@ const TRIALS: Opt =
 const SCORED: Opt =
     Opt::new("--validation", "P", Group::Training, "Fraction of the training data that trials are scored on.")
         .default(|| "0.2".into());
+
+const PART: Opt = Opt::new(
+    "--part",
+    "K/N",
+    Group::Training,
+    "Only every Nth trial, from the Kth on, and no training: for many processes or machines. With --json, standard \
+     output is what --merge reads. Each part tunes the defaults, around which trials are drawn.",
+)
+.excludes(&["--merge", "--out", "--history", "--plot", "--report", "--every"]);
+
+const MERGE: Opt = Opt::new(
+    "--merge",
+    "FILE...",
+    Group::Training,
+    "Rank the trials of these files, which --part has printed with --json, and train the best: the same result as all \
+     trials in one process. The files stand at the end; data and options are those of the parts.",
+);
 
 pub const COMMAND: Command = Command {
     name: "search",
@@ -36,7 +55,7 @@ pub const COMMAND: Command = Command {
          equal hidden layers, learning rate, batch size, dropout, weight decay and, of an ensemble, members, bins and \
          embedding (Bergstra and Bengio, 2012). The lowest loss on a validation set wins.",
     ],
-    words: (1, 1),
+    words: (1, usize::MAX),
     names: &[],
     options: &[
         &TARGET,
@@ -69,6 +88,8 @@ pub const COMMAND: Command = Command {
         &DROPOUT,
         &TRIALS,
         &SCORED,
+        &PART,
+        &MERGE,
         &EPOCHS,
         &SEED,
         &THREADS,
@@ -84,54 +105,162 @@ pub const COMMAND: Command = Command {
 
 pub fn run(arguments: &Arguments, out: &mut dyn Write) -> Result<(), Failure> {
     let mode = OutputMode::parse(arguments)?;
+    let part = arguments.value(PART.name, "a part and their number, such as 3/16", |_: &Part| true)?;
+    let merged = merged_files(arguments)?;
     let request = Request::parse(arguments)?;
     let trials = arguments.value(TRIALS.name, "a whole number from 1", |&n: &usize| n > 0)?.unwrap_or(20);
     let expected = "a fraction above 0 and less than 1";
     let scored = arguments.value(SCORED.name, expected, |p: &f64| *p > 0.0 && *p < 1.0)?.unwrap_or(0.2);
     let overrides = arguments.overrides()?;
-    let search = RandomSearch::new(overrides.clone()).trials(trials).validation(scored);
+    let mut search = RandomSearch::new(overrides.clone()).trials(trials).validation(scored);
+    if let Some(Part { index, count }) = part {
+        search = search.part(index, count);
+    }
     search.check().map_err(|error| arguments.misuse(&error.to_string()))?;
-    let files = OutputFiles::parse(arguments, "model.safetensors", &request.files())?;
+    let files = match part {
+        None => Some(OutputFiles::parse(arguments, "model.safetensors", &request.files())?),
+        Some(_) => None,
+    };
     let parts = request.read(overrides.seed.unwrap_or(0))?;
-    let mut results = Results::new(out);
-    let mut progress = Progress::new(mode.quiet || mode.json, None, 0, 0);
-    let mut trials_done = Vec::new();
-    let tuned = search.run_with(&parts.train, &mut |event| {
-        if !matches!(event, SearchEvent::Fit { .. }) {
-            progress.wipe();
+    let mut shown = Shown {
+        results: Results::new(out),
+        progress: Progress::new(mode.quiet || mode.json, None, 0, 0),
+        json: mode.json,
+        count: trials,
+        trials: Vec::new(),
+    };
+    let Some(files) = files else {
+        if mode.json {
+            shown.results.line(&trial_files::heading(&search, &parts.train));
         }
-        if let SearchEvent::Trial { trial, .. } = event {
-            trials_done.push(trial.clone());
+        let found = search.run_with(&parts.train, &mut |event| shown.show(event, &parts.train));
+        return shown.end_part(found);
+    };
+    let tuned = match merged.is_empty() {
+        true => search.run_with(&parts.train, &mut |event| shown.show(event, &parts.train)),
+        false => {
+            let losses = trial_files::read(&merged, &search.fingerprint(&parts.train))?;
+            search.merge_with(&parts.train, &losses, &mut |event| shown.show(event, &parts.train))
+        }
+    };
+    shown.progress.wipe();
+    let tuned = tuned?;
+    if !merged.is_empty() {
+        shown.rank(&tuned);
+    }
+    let number = tuned.trials[tuned.best_trial].index + 1;
+    match mode.json {
+        true => shown.results.line(&Json::object([("event", "best".into()), ("trial", number.into())])),
+        false => shown.results.write(&format!("best: trial {number}, now on all examples\n")),
+    }
+    let (hyperparameters, parts, files, trials) = (&tuned.best, &parts, &files, &tuned.trials[..]);
+    train::fit(&Plan { arguments, hyperparameters, parts, start: None, files, mode, trials }, shown.results.out)
+        .map(drop)
+}
+
+/// A part of a search, `K/N` in words.
+struct Part {
+    index: usize,
+    count: usize,
+}
+
+impl FromStr for Part {
+    type Err = ();
+
+    fn from_str(text: &str) -> Result<Self, ()> {
+        let (part, count) = text.split_once('/').ok_or(())?;
+        let [part, count]: [usize; 2] = [part.parse().map_err(drop)?, count.parse().map_err(drop)?];
+        if (1..=count).contains(&part) { Ok(Part { index: part - 1, count }) } else { Err(()) }
+    }
+}
+
+/// Returns the files of `--merge`, of which the shell may have made several words.
+fn merged_files(arguments: &Arguments) -> Result<Vec<&str>, Failure> {
+    let others = (1..).map_while(|index| arguments.word(index));
+    match arguments.text(MERGE.name) {
+        Some(first) => Ok(std::iter::once(first).chain(others).collect()),
+        None => match others.last() {
+            Some(other) => {
+                Err(arguments.misuse(&format!("unexpected argument {other}; usage: palmnet {}", COMMAND.usage)))
+            }
+            None => Ok(Vec::new()),
+        },
+    }
+}
+
+/// The trials as they are shown.
+struct Shown<'a> {
+    results: Results<'a>,
+    progress: Progress,
+    json: bool,
+    /// The number of all trials.
+    count: usize,
+    trials: Vec<Trial>,
+}
+
+impl Shown<'_> {
+    /// Shows an event of a search on these examples.
+    fn show(&mut self, event: SearchEvent<'_>, all: &Dataset) -> ControlFlow<()> {
+        if !matches!(event, SearchEvent::Fit { .. }) {
+            self.progress.wipe();
         }
         match event {
             SearchEvent::Fit { index: None, event: FitEvent::Trial { index, fraction: 0.0, .. } } => {
-                progress.hint(&format!("tuning the defaults: trial {}", index + 1));
+                self.progress.hint(&format!("tuning the defaults: trial {}", index + 1));
             }
             SearchEvent::Fit { index: Some(index), event: FitEvent::Begin { .. } } => {
-                progress.hint(&format!("trial {} of {trials}", index + 1));
+                self.progress.hint(&format!("trial {} of {}", index + 1, self.count));
             }
-            SearchEvent::Begin { validation, .. } if !mode.json => {
-                let (scored, all) = (validation.len(), counted(parts.train.len(), "example"));
-                let heading = format!("{}, scored on {scored} of {all}", counted(trials, "trial"));
+            SearchEvent::Begin { validation, .. } if !self.json => {
+                let (scored, examples) = (validation.len(), counted(all.len(), "example"));
+                let heading = format!("{}, scored on {scored} of {examples}", counted(self.count, "trial"));
                 let header = row(["#", "loss", "units", "lr", "size", "drop", "decay"].map(String::from));
-                let data = wrap(&columns(&parts.train), 0);
-                results.write(&format!("{data}{}{header}\n", wrap(&heading, 0)));
+                let data = wrap(&columns(all), 0);
+                self.results.write(&format!("{data}{}{header}\n", wrap(&heading, 0)));
             }
-            SearchEvent::Trial { index, trial, seconds } if mode.json => results.line(&json(index, trial, seconds)),
-            SearchEvent::Trial { index, trial, .. } => results.write(&format!("{}\n", line(index, trial))),
+            SearchEvent::Trial { trial, seconds, .. } => {
+                match self.json {
+                    true => self.results.line(&json(trial, seconds)),
+                    false => self.results.write(&format!("{}\n", line(trial))),
+                }
+                self.trials.push(trial.clone());
+            }
             _ => {}
         }
         ControlFlow::Continue(())
-    });
-    progress.wipe();
-    let tuned = tuned?;
-    let number = tuned.best_trial + 1;
-    match mode.json {
-        true => results.line(&Json::object([("event", "best".into()), ("trial", number.into())])),
-        false => results.write(&format!("best: trial {number}, now on all examples\n")),
     }
-    let (hyperparameters, parts, files, trials) = (&tuned.best, &parts, &files, &trials_done[..]);
-    train::fit(&Plan { arguments, hyperparameters, parts, start: None, files, mode, trials }, results.out).map(drop)
+
+    /// Shows merged trials, the best first, and warns about those that are missing.
+    fn rank(&mut self, tuned: &Tuned) {
+        let is_missing = |index: &usize| tuned.trials.iter().all(|trial| trial.index != *index);
+        let missing: Vec<String> = (0..self.count).filter(is_missing).map(|index| (index + 1).to_string()).collect();
+        if !missing.is_empty() {
+            let trials = if missing.len() == 1 { "trial" } else { "trials" };
+            warn(&format!("{trials} {} are in none of the files: run these parts again", missing.join(", ")));
+        }
+        if self.json {
+            return;
+        }
+        for trial in tuned.ranked() {
+            self.results.write(&format!("{}\n", line(trial)));
+        }
+    }
+
+    /// Ends a part of a search, of which no trial need have a finite loss.
+    fn end_part(mut self, found: palmnet::Result<Tuned>) -> Result<(), Failure> {
+        self.progress.wipe();
+        match found {
+            Err(error) if self.trials.is_empty() || self.trials.iter().any(|trial| trial.loss.is_some()) => {
+                return Err(error.into());
+            }
+            Err(error) => warn(&error.to_string()),
+            Ok(_) => {}
+        }
+        if !self.json {
+            self.results.write(&wrap("no model is trained: --merge reads the output of --part with --json", 0));
+        }
+        Ok(self.results.state?)
+    }
 }
 
 /// Returns a line of the table, which fits 40 columns.
@@ -149,7 +278,7 @@ fn row([number, loss, units, rate, size, dropout, decay]: [String; 7]) -> String
     cells.join(gap).trim_end().to_string()
 }
 
-fn line(index: usize, trial: &Trial) -> String {
+fn line(trial: &Trial) -> String {
     let Hyperparameters { hidden, optimizer, batch_size, dropout, penalty, .. } = &trial.hyperparameters;
     let units = match &hidden[..] {
         [] => "none".to_string(),
@@ -164,7 +293,7 @@ fn line(index: usize, trial: &Trial) -> String {
         _ => "failed".to_string(),
     };
     row([
-        (index + 1).to_string(),
+        (trial.index + 1).to_string(),
         loss,
         units,
         small(optimizer.learning_rate().into()),
@@ -174,11 +303,11 @@ fn line(index: usize, trial: &Trial) -> String {
     ])
 }
 
-fn json(index: usize, trial: &Trial, seconds: f64) -> Json {
+fn json(trial: &Trial, seconds: f64) -> Json {
     let Hyperparameters { hidden, optimizer, batch_size, dropout, penalty, .. } = &trial.hyperparameters;
     Json::object([
         ("event", "trial".into()),
-        ("trial", (index + 1).into()),
+        ("trial", (trial.index + 1).into()),
         ("hidden", Json::Array(hidden.iter().map(|&units| units.into()).collect())),
         ("lr", optimizer.learning_rate().into()),
         ("batch", (*batch_size).into()),
