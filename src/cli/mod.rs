@@ -24,11 +24,11 @@ use std::process::ExitCode;
 
 use arguments::{Arguments, Command};
 use ascii::Ascii;
-use commands::{bench, completions, demo, eval, explain, info, man, predict, search, train};
+use commands::{average, bench, completions, demo, eval, explain, info, man, predict, search, train};
 use options::THREADS;
 
 /// Every subcommand with its function, in the order of the help.
-const COMMANDS: [(&Command, Work); 10] = [
+const COMMANDS: [(&Command, Work); 11] = [
     (&demo::COMMAND, demo::run),
     (&train::COMMAND, train::run),
     (&search::COMMAND, search::run),
@@ -36,6 +36,7 @@ const COMMANDS: [(&Command, Work); 10] = [
     (&predict::COMMAND, predict::run),
     (&explain::COMMAND, explain::run),
     (&info::COMMAND, info::run),
+    (&average::COMMAND, average::run),
     (&bench::COMMAND, bench::run),
     (&completions::COMMAND, completions::run),
     (&man::COMMAND, man::run),

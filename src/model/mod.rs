@@ -1,5 +1,6 @@
 //! Models: networks with their preprocessing, their files, predictions and metrics.
 
+mod average;
 pub(crate) mod calibration;
 pub(crate) mod classification;
 pub(crate) mod evaluate;

@@ -6,6 +6,7 @@ use super::layer::{Dense, Heads, Layer};
 use super::network::Network;
 use crate::base::error::{Error, Result};
 use crate::base::rng::{Rng, purpose};
+use crate::base::text::counted;
 
 impl Network {
     /// Replaces the last dense layer, of every member if there are some, and everything after it, by a new dense layer of `outputs` units and
@@ -95,8 +96,63 @@ impl Network {
         })
     }
 
+    /// Returns the network whose parameters and running statistics are the weighted means of those of `networks`, summed
+    /// in double precision (federated averaging; McMahan et al., 2017).
+    ///
+    /// ```
+    /// use palmnet::{Activation::*, Network};
+    /// let start = |seed| Network::builder(2).dense(3, Tanh).dense(1, Identity).seed(seed).build();
+    /// let (a, b) = (start(1)?, start(2)?);
+    /// let mean = Network::average(&[&a, &b], &[1.0, 3.0])?;
+    /// let first = [&a, &b, &mean].map(|network| network.parameters().next().unwrap()[0]);
+    /// assert!((first[2] - (first[0] + 3.0 * first[1]) / 4.0).abs() < 1e-6);
+    /// # Ok::<(), palmnet::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    /// [`Error::Mismatch`] if the networks do not have the same layers; [`Error::Setting`] if there are none, not as many
+    /// weights, a weight is negative or not finite, or all are 0.
+    pub fn average(networks: &[&Network], weights: &[f64]) -> Result<Network> {
+        let total: f64 = weights.iter().sum();
+        let fault = match networks {
+            [] => "an average needs at least one network".to_string(),
+            _ if weights.len() != networks.len() => {
+                format!("{} for {}", counted(weights.len(), "weight"), counted(networks.len(), "network"))
+            }
+            _ if !weights.iter().all(|weight| *weight >= 0.0) || !(total > 0.0 && total.is_finite()) => {
+                "the weights of an average must be at least 0, and not all 0".to_string()
+            }
+            _ => String::new(),
+        };
+        if !fault.is_empty() {
+            return Err(Error::Setting(fault));
+        }
+        let mut mean = networks[0].clone();
+        let mut sums = vec![0.0; mean.tensors().map(<[f32]>::len).sum()];
+        for (network, weight) in networks.iter().zip(weights) {
+            mean.check_alike(network)?;
+            let parameters = network.tensors().flatten();
+            sums.iter_mut().zip(parameters).for_each(|(sum, x)| *sum += weight / total * f64::from(*x));
+        }
+        let mut sums = sums.into_iter();
+        mean.change_tensors(|tensor| tensor.iter_mut().zip(&mut sums).for_each(|(x, sum)| *x = sum as f32));
+        Ok(mean)
+    }
+
     /// Changes every tensor with the other network's.
     fn combine(&mut self, other: &Network, change: impl Fn(&mut [f32], &[f32])) -> Result<()> {
+        self.check_alike(other)?;
+        let mut tensors = other.tensors();
+        self.change_tensors(|own| {
+            if let Some(other) = tensors.next() {
+                change(own, other);
+            }
+        });
+        Ok(())
+    }
+
+    /// Returns an error if the other network does not have layers of the same kinds and widths.
+    fn check_alike(&self, other: &Network) -> Result<()> {
         let (own, others) = (self.layers(), other.layers());
         if (self.inputs(), own.len()) != (other.inputs(), others.len()) {
             return Err(Error::Mismatch(format!(
@@ -112,12 +168,6 @@ impl Network {
                 "parameters of another network: a layer is {own} here, {other} there"
             )));
         }
-        let mut tensors = other.tensors();
-        self.change_tensors(|own| {
-            if let Some(other) = tensors.next() {
-                change(own, other);
-            }
-        });
         Ok(())
     }
 }
@@ -126,6 +176,7 @@ fn has_same_shape(a: &Layer, b: &Layer) -> bool {
     match (a, b) {
         // Its numbers are no parameters.
         (Layer::Piecewise(a), Layer::Piecewise(b)) => a == b,
+        (Layer::Activation(a), Layer::Activation(b)) => a == b,
         (Layer::Embedding(a), Layer::Embedding(b)) => a.roles() == b.roles() && a.size() == b.size(),
         _ => (std::mem::discriminant(a), a.grid()) == (std::mem::discriminant(b), b.grid()),
     }

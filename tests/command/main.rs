@@ -1,5 +1,6 @@
 //! The command from outside: arguments, text and JSON lines, exit status 0, 1 or 2.
 
+mod average;
 mod calibrated;
 mod completions;
 mod data;

@@ -1,5 +1,6 @@
 //! The commands, one file each.
 
+pub mod average;
 pub mod bench;
 pub mod completions;
 pub mod demo;

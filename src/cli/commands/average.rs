@@ -1,0 +1,66 @@
+//! `palmnet average`: the mean of models that were trained apart.
+
+use std::io::Write;
+use std::path::Path;
+
+use palmnet::Model;
+use palmnet::unversioned::{FileKind, Json};
+
+use crate::cli::Failure;
+use crate::cli::arguments::{Arguments, Command, Group, Opt};
+use crate::cli::format::counted;
+use crate::cli::options::{JSON, OUT};
+use crate::cli::output::{Output, check_name};
+use crate::cli::terminal::wrap;
+
+const WEIGHTS: Opt = Opt::new(
+    "--weights",
+    "W[,W...]",
+    Group::Training,
+    "The weight of each model, usually the number of rows that it was trained on.",
+)
+.default(|| "the same for all".into());
+
+pub const COMMAND: Command = Command {
+    name: "average",
+    usage: "average MODEL MODEL...",
+    summary: "Save the mean of models that were trained apart: federated learning.",
+    details: &[
+        "The models have the same layers, columns, classes and preprocessing: those that train --from makes of one model \
+         on the rows of several devices. Parameters and batch statistics are averaged (McMahan et al., 2017). A \
+         calibration is that of one model, and the mean has none.",
+    ],
+    words: (1, usize::MAX),
+    names: &[],
+    options: &[&WEIGHTS, &OUT, &JSON],
+};
+
+pub fn run(arguments: &Arguments, out: &mut dyn Write) -> Result<(), Failure> {
+    let files: Vec<&str> = (0..).map_while(|index| arguments.word(index)).collect();
+    let weights = match arguments.text(WEIGHTS.name) {
+        None => vec![1.0; files.len()],
+        Some(text) => {
+            let weights: Option<Vec<f64>> = text.split(',').map(|weight| weight.trim().parse().ok()).collect();
+            weights.filter(|weights| weights.len() == files.len()).ok_or_else(|| {
+                arguments.misuse(&format!("--weights {text}: expected {}", counted(files.len(), "number")))
+            })?
+        }
+    };
+    let file = arguments.text(OUT.name).unwrap_or("model.safetensors");
+    check_name(arguments, OUT.name, file)?;
+    let may_replace = &|path: &Path| Ok(FileKind::of(path)? == FileKind::Model);
+    Output { option: OUT.name, noun: "model", may_replace }.check(file, &files)?;
+    let models: Vec<Model> = files.iter().map(Model::load).collect::<palmnet::Result<_>>()?;
+    let mut mean = Model::average(&models, &weights)?;
+    let given: Vec<String> = arguments.given().map(|(option, value)| format!(" {} {value}", option.name)).collect();
+    mean.notes.insert("settings".into(), format!("palmnet average {}{}", files.join(" "), given.concat()));
+    mean.save(file)?;
+    if arguments.has(JSON.name) {
+        let line = Json::object([("event", "done".into()), ("models", files.len().into()), ("model", file.into())]);
+        return Ok(writeln!(out, "{line}")?);
+    }
+    let lost = models.iter().any(|model| model.calibration().is_some());
+    let calibration = if lost { ", which has no calibration" } else { "" };
+    write!(out, "{}", wrap(&format!("saved {file}: the mean of {}{calibration}", counted(files.len(), "model")), 0))?;
+    Ok(())
+}
