@@ -196,7 +196,10 @@ impl Request<'_> {
         let column = name.and_then(|name| named(name).or_else(|| numbered(name)));
         let cell = |(row, column)| table.cells(row).nth(column).map(|cell| cell.trim().to_string());
         let cells = column.into_iter().flat_map(|column| (0..table.rows()).map(move |row| (row, column)));
-        cells.filter_map(cell).filter(|name| !name.is_empty()).collect()
+        let mut groups = BTreeSet::new();
+        // To collect them would take a sort of their own.
+        groups.extend(cells.filter_map(cell).filter(|name| !name.is_empty()));
+        groups
     }
 }
 

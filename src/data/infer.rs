@@ -43,6 +43,7 @@ use super::summary::{Summary, different_texts, summaries};
 use super::table::Table;
 use super::target::Target;
 use crate::base::error::{Error, Result};
+use crate::base::sort::order;
 
 /// A schema that was inferred, and sentences about what may surprise in it.
 pub(super) struct Inferred {
@@ -121,7 +122,8 @@ impl Schema {
                  left out (--categories keeps a column)";
             return Err(Error::format(table.file(), message));
         }
-        ignored.sort_unstable();
+        let ignored: Vec<usize> =
+            order(ignored.len(), &|a, b| ignored[a].cmp(&ignored[b])).into_iter().map(|index| ignored[index]).collect();
         let target_schema = inference.target(&texts, &meanings)?;
         let forms = positions.iter().map(|&column| match (&target_schema, &meanings[column]) {
             (TargetSchema::Values { .. }, Meaning::Number(form)) => Some(form.clone()),

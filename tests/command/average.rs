@@ -73,7 +73,10 @@ fn models_that_differ_are_refused() {
     folder.run("average local0 iris.csv -o mean").fails(1, &["iris.csv", "not a safetensors file"]);
     folder.run("average local0 local1 --weights 1 -o mean").fails(2, &["--weights 1: expected 2 numbers"]);
     folder.run("average local0 local1 --weights 1,x -o mean").fails(2, &["--weights 1,x: expected 2 numbers"]);
-    for weights in ["0,0", "1,-1", "1,NaN", "1,inf"] {
+    for weights in ["1,NaN", "1,inf", "1,2,"] {
+        folder.run(&format!("average local0 local1 --weights {weights}x -o mean")).fails(2, &["expected 2 numbers"]);
+    }
+    for weights in ["0,0", "1,-1"] {
         folder.run(&format!("average local0 local1 --weights {weights} -o mean")).fails(1, &["must be at least 0"]);
     }
     folder.run("average local0 local1 -o local1").fails(1, &["local1", "choose another --out"]);

@@ -37,23 +37,31 @@ pub const COMMAND: Command = Command {
 
 pub fn run(arguments: &Arguments, out: &mut dyn Write) -> Result<(), Failure> {
     let files: Vec<&str> = (0..).map_while(|index| arguments.word(index)).collect();
-    let weights = match arguments.text(WEIGHTS.name) {
-        None => vec![1.0; files.len()],
-        Some(text) => {
-            let weights: Option<Vec<f64>> = text.split(',').map(|weight| weight.trim().parse().ok()).collect();
-            weights.filter(|weights| weights.len() == files.len()).ok_or_else(|| {
-                arguments.misuse(&format!("--weights {text}: expected {}", counted(files.len(), "number")))
-            })?
-        }
-    };
+    let mut weights = Vec::new();
+    for weight in arguments.text(WEIGHTS.name).map_or("", |text| text).split_terminator(',') {
+        weights.push(weight.trim().parse().unwrap_or(f64::NAN));
+    }
+    if !arguments.has(WEIGHTS.name) {
+        weights.resize(files.len(), 1.0);
+    }
+    if weights.len() != files.len() || !weights.iter().all(|weight| weight.is_finite()) {
+        let (text, numbers) = (arguments.text(WEIGHTS.name).unwrap_or_default(), counted(files.len(), "number"));
+        return Err(arguments.misuse(&format!("--weights {text}: expected {numbers}, one for each model")));
+    }
     let file = arguments.text(OUT.name).unwrap_or("model.safetensors");
     check_name(arguments, OUT.name, file)?;
     let may_replace = &|path: &Path| Ok(FileKind::of(path)? == FileKind::Model);
     Output { option: OUT.name, noun: "model", may_replace }.check(file, &files)?;
-    let models: Vec<Model> = files.iter().map(Model::load).collect::<palmnet::Result<_>>()?;
+    let mut models = Vec::new();
+    for file in &files {
+        models.push(Model::load(file)?);
+    }
     let mut mean = Model::average(&models, &weights)?;
-    let given: Vec<String> = arguments.given().map(|(option, value)| format!(" {} {value}", option.name)).collect();
-    mean.notes.insert("settings".into(), format!("palmnet average {}{}", files.join(" "), given.concat()));
+    let mut line = format!("palmnet average {}", files.join(" "));
+    for (option, value) in arguments.given() {
+        line.extend([" ", option.name, " ", value]);
+    }
+    mean.notes.insert("settings".into(), line);
     mean.save(file)?;
     if arguments.has(JSON.name) {
         let line = Json::object([("event", "done".into()), ("models", files.len().into()), ("model", file.into())]);
