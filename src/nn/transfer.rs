@@ -119,7 +119,7 @@ impl Network {
             _ if weights.len() != networks.len() => {
                 format!("{} for {}", counted(weights.len(), "weight"), counted(networks.len(), "network"))
             }
-            _ if !weights.iter().all(|weight| *weight >= 0.0) || !(total > 0.0 && total.is_finite()) => {
+            _ if !(weights.iter().all(|weight| *weight >= 0.0) && total > 0.0 && total.is_finite()) => {
                 "the weights of an average must be at least 0, and not all 0".to_string()
             }
             _ => String::new(),
