@@ -87,6 +87,7 @@
 //! - **Custom loops**: [`Workspace`], [`Optimizer`], [`Scheduler`].
 //! - **Models**: [`Model`], [`Preprocessing`], [`Score`], [`metrics`].
 //! - **Pictures**: [`plot`]: learning curves, confusion matrices, regions, as text and as SVG; [`report`]: a page about a model.
+//! - **Devices**: [`mod@export`]: a model as C or Rust source code.
 //! - **Explanations**: [`Model::importance`], [`Model::partial_dependence`], [`Model::shapley`], in [`explain`].
 //! - **Defaults and search**: [`fit`], [`Hyperparameters`], [`tune`].
 //!
@@ -143,6 +144,8 @@
 mod base;
 pub mod data;
 pub mod explain;
+#[cfg(feature = "export")]
+pub mod export;
 pub mod format;
 mod linalg;
 pub mod model;
@@ -187,6 +190,8 @@ pub mod compute {
 pub mod unversioned {
     pub use crate::base::nearest::nearest;
     pub use crate::base::text::{counted, printable, significant};
+    #[cfg(feature = "export")]
+    pub use crate::export::{C_START, RUST_START};
     pub use crate::format::atomic::{check_writable, follow_links, write_atomic};
     pub use crate::format::json::Json;
     pub use crate::format::safetensors::{Safetensors, Tensor};

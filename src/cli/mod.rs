@@ -24,17 +24,21 @@ use std::process::ExitCode;
 
 use arguments::{Arguments, Command};
 use ascii::Ascii;
+#[cfg(feature = "export")]
+use commands::export;
 use commands::{average, bench, completions, demo, eval, explain, info, man, predict, search, train};
 use options::THREADS;
 
 /// Every subcommand with its function, in the order of the help.
-const COMMANDS: [(&Command, Work); 11] = [
+const COMMANDS: &[(&Command, Work)] = &[
     (&demo::COMMAND, demo::run),
     (&train::COMMAND, train::run),
     (&search::COMMAND, search::run),
     (&eval::COMMAND, eval::run),
     (&predict::COMMAND, predict::run),
     (&explain::COMMAND, explain::run),
+    #[cfg(feature = "export")]
+    (&export::COMMAND, export::run),
     (&info::COMMAND, info::run),
     (&average::COMMAND, average::run),
     (&bench::COMMAND, bench::run),

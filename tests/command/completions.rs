@@ -2,8 +2,20 @@
 
 use super::*;
 
-const COMMANDS: [&str; 11] =
-    ["demo", "train", "search", "eval", "predict", "explain", "info", "average", "bench", "completions", "man"];
+const COMMANDS: [&str; 12] = [
+    "demo",
+    "train",
+    "search",
+    "eval",
+    "predict",
+    "explain",
+    "export",
+    "info",
+    "average",
+    "bench",
+    "completions",
+    "man",
+];
 
 /// Returns the names of a command's options, and the short ones.
 fn options(folder: &Folder, command: &str) -> Vec<String> {

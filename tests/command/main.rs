@@ -8,6 +8,9 @@ mod defaults;
 mod digests;
 mod divergence;
 mod explain;
+#[cfg(feature = "export")]
+mod export;
+mod exported;
 #[cfg(unix)]
 mod faults;
 #[cfg(unix)]

@@ -97,7 +97,7 @@ fn quoted(text: &str, escaped_quote: &str) -> String {
 }
 
 fn commands() -> String {
-    COMMANDS.map(|(command, _)| command.name).join(" ")
+    COMMANDS.iter().map(|(command, _)| command.name).collect::<Vec<_>>().join(" ")
 }
 
 const BASH: &str = r#"# Completions of palmnet for bash.

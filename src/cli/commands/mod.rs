@@ -6,6 +6,8 @@ pub mod completions;
 pub mod demo;
 pub mod eval;
 pub mod explain;
+#[cfg(feature = "export")]
+pub mod export;
 mod folds;
 pub mod info;
 pub mod man;

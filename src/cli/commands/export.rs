@@ -1,0 +1,82 @@
+//! `palmnet export`: a model as source code.
+
+use std::io::Write;
+use std::path::Path;
+
+use palmnet::Model;
+use palmnet::export::{Budget, Language, c_source, cost, name_of, rust_source};
+use palmnet::unversioned::{C_START, Json, RUST_START, write_atomic};
+
+use crate::cli::Failure;
+use crate::cli::arguments::{Arguments, Command, Group, Opt};
+use crate::cli::options::JSON;
+use crate::cli::output::{Output, begins_with, check_name};
+use crate::cli::terminal::wrap;
+
+pub const COMMAND: Command = Command {
+    name: "export",
+    usage: "export MODEL --to c|rust",
+    summary: "Write a model as source code for a device: one C header or one Rust file, without dependencies.",
+    details: &[
+        "Everything is in it: missing cells, scaling, categories, dates, the network, calibrated probabilities, the names \
+         of classes. The code allocates nothing and needs no mathematics library; its first comment is its manual. Outputs \
+         are those of palmnet predict.",
+        "Flash, RAM and multiplications are estimates for a Cortex-M4, compiled with -Os.",
+    ],
+    words: (1, 1),
+    names: &[],
+    options: &[&TO, &NAME, &BUDGET, &OUT, &JSON],
+};
+
+const TO: Opt = Opt::new("--to", "c|rust", Group::Output, "The language: C99 that is C++11 too, or Rust without std.")
+    .choices(|| vec!["c", "rust"]);
+
+const NAME: Opt = Opt::new("--name", "NAME", Group::Output, "The name that everything in C begins with.")
+    .default(|| "that of MODEL".into());
+
+const BUDGET: Opt =
+    Opt::new("--budget", "flash=32k,ram=2k", Group::Output, "Refuse a model that needs more flash or RAM than this.");
+
+const OUT: Opt = Opt::new("--out", "FILE", Group::Output, "The file.")
+    .aliases(&["-o", "--output"])
+    .default(|| "NAME.h or NAME.rs".into());
+
+pub fn run(arguments: &Arguments, out: &mut dyn Write) -> Result<(), Failure> {
+    let language = match arguments.choice(&TO)? {
+        Some("c") => Language::C,
+        Some(_) => Language::Rust,
+        None => return Err(arguments.misuse("name a language: --to c or --to rust")),
+    };
+    let budget = arguments.value(BUDGET.name, "limits as flash=32k,ram=2k", |_: &Budget| true)?;
+    let file = arguments.word(0).unwrap_or_default();
+    let model = Model::load(file)?;
+    let name = arguments.text(NAME.name).map_or_else(|| name_of(file), str::to_string);
+    let (ending, start, noun) = match language {
+        Language::C => (".h", C_START, "header of palmnet export"),
+        Language::Rust => (".rs", RUST_START, "Rust file of palmnet export"),
+    };
+    let target = arguments.text(OUT.name).map_or_else(|| name.clone() + ending, str::to_string);
+    check_name(arguments, OUT.name, &target)?;
+    Output { option: OUT.name, noun, may_replace: &|path| begins_with(path, start.as_bytes()) }
+        .check(&target, &[file])?;
+    let cost = cost(&model)?;
+    let is_json = arguments.has(JSON.name);
+    if !is_json {
+        write!(out, "{}", wrap(&cost.to_string(), 0))?;
+        out.flush()?;
+    }
+    cost.check(budget.unwrap_or_default())?;
+    let write = if language == Language::C { c_source } else { rust_source };
+    write_atomic(Path::new(&target), write(&model, &name)?.as_bytes())?;
+    if !is_json {
+        return Ok(write!(out, "{}", wrap(&format!("saved {target}"), 0))?);
+    }
+    let members = [
+        ("event", "done".into()),
+        ("flash", cost.flash.into()),
+        ("ram", cost.ram.into()),
+        ("multiplications", cost.multiplications.into()),
+        ("file", target.as_str().into()),
+    ];
+    Ok(writeln!(out, "{}", Json::object(members))?)
+}

@@ -1,0 +1,100 @@
+//! A model as source code for devices without an operating system: one C header, or one Rust file.
+//!
+//! The code has everything in it that a prediction needs, from the cells of a row to the name of the class: imputation,
+//! scaling, categories, dates, the network, the calibration. It allocates nothing, calls no mathematics library, changes
+//! no global state, and does the arithmetic of [`Model::predict`](crate::Model::predict) operation by operation. Its first comment is its manual.
+//!
+//! ```
+//! use palmnet::export::{self, Budget};
+//! use palmnet::Model;
+//! let model = Model::load("examples/iris.safetensors")?;
+//! let cost = export::cost(&model)?;
+//! cost.check("flash=32k,ram=2k".parse::<Budget>()?)?;
+//! assert!(export::c_source(&model, "iris")?.contains("iris_predict(const struct iris_input *row, float *outputs)"));
+//! assert!(export::rust_source(&model, "iris")?.contains("pub fn predict(row: &Input) -> [f32; 3]"));
+//! # Ok::<(), palmnet::Error>(())
+//! ```
+
+mod cost;
+mod dialect;
+mod manual;
+mod names;
+mod program;
+mod source;
+
+pub use cost::{Budget, Cost};
+pub use dialect::Language;
+
+use crate::base::error::{Error, Result};
+use crate::base::text::quoted;
+use crate::model::Model;
+use program::Program;
+use source::Source;
+
+/// The beginning of every C header that is written here.
+#[doc(hidden)]
+pub const C_START: &str = "/* palmnet export --to c: ";
+/// The beginning of every Rust file that is written here.
+#[doc(hidden)]
+pub const RUST_START: &str = "//! palmnet export --to rust: ";
+
+/// Returns a model as a C99 and C++11 header; everything in it begins with `name` and `_`.
+///
+/// The header has no warnings under `-Wall -Wextra -Wconversion -pedantic`, and keeps its constants in flash on an AVR. It
+/// has a structure `NAME_input` with a member for each column, and the functions
+///
+/// - `NAME_predict`: the probabilities of the classes or labels, or the values in the units of the targets;
+/// - `NAME_scores`: of classes and labels, the outputs before they become probabilities, for which a network of ReLUs
+///   needs no exponential;
+/// - `NAME_label` or `NAME_labels`: the index of the class, or of each label, whose names are in `NAME_classes`.
+///
+/// Dates and numbers are taken as they are: `palmnet predict` refuses a date that does not exist, and an infinite number.
+///
+/// Outputs are those of [`Model::predict`] on a processor with fused multiply-adds, nearly always to the last bit, where
+/// double precision takes little time; elsewhere, products are rounded before they are added, as palmnet does it on such
+/// a processor.
+///
+/// # Errors
+/// If `name` is not an identifier, or a category has a zero byte.
+pub fn c_source(model: &Model, name: &str) -> Result<String> {
+    written(model, Language::C, name)
+}
+
+/// Returns a model as a Rust file, `no_std` and without `unsafe` code: the root of a crate, or a module after its line
+/// `#![no_std]` is removed. The functions are those of [`c_source`] without the prefix; `name` is for the manual.
+///
+/// # Errors
+/// If `name` is not an identifier.
+pub fn rust_source(model: &Model, name: &str) -> Result<String> {
+    written(model, Language::Rust, name)
+}
+
+fn written(model: &Model, language: Language, name: &str) -> Result<String> {
+    if names::identifier(name) != name.to_ascii_lowercase() {
+        let message = format!(
+            "the name {} of the code: expected letters, digits and _, as in {}",
+            quoted(name),
+            names::identifier(name)
+        );
+        return Err(Error::Setting(message));
+    }
+    let program = Program::new(model);
+    let source = Source::new(&program, language, name)?;
+    Ok(manual::with_manual(model, &source))
+}
+
+/// Returns a name for the code of a model, made of the name of its file.
+pub fn name_of(file: &str) -> String {
+    let stem = std::path::Path::new(file).file_stem().map(|stem| stem.to_string_lossy().into_owned());
+    names::identifier(&stem.unwrap_or_default())
+}
+
+/// Returns what a prediction by the code costs, as [`c_source`] writes it.
+///
+/// # Errors
+/// As in [`c_source`].
+pub fn cost(model: &Model) -> Result<Cost> {
+    let program = Program::new(model);
+    let source = Source::new(&program, Language::Rust, "x")?;
+    Ok(source.cost())
+}
