@@ -189,7 +189,7 @@ pub mod compute {
 #[doc(hidden)]
 pub mod unversioned {
     pub use crate::base::nearest::nearest;
-    pub use crate::base::text::{counted, printable, significant};
+    pub use crate::base::text::{NARROWEST, counted, printable, significant};
     #[cfg(feature = "export")]
     pub use crate::export::{C_START, RUST_START};
     pub use crate::format::atomic::{check_writable, follow_links, write_atomic};

@@ -2,6 +2,9 @@
 
 use super::sort::order;
 
+/// The width of a phone's terminal, upright, which every table and picture can fit.
+pub const NARROWEST: usize = 40;
+
 /// Returns `text` between back quotes, for a message. Long text is cut and control characters are escaped: the content
 /// of a file must not reach a terminal unescaped.
 pub(crate) fn quoted(text: &str) -> String {

@@ -7,11 +7,10 @@ use std::sync::Mutex;
 use std::time::{Duration, Instant};
 
 use palmnet::plot::TextStyle;
+use palmnet::unversioned::NARROWEST;
 
 use super::ascii;
 
-/// The width of a phone's terminal, upright.
-const NARROWEST: usize = 40;
 /// The time for which a width is kept: a phone may be turned during a long training.
 const BELIEVED: Duration = Duration::from_secs(2);
 

@@ -3,11 +3,12 @@
 use std::fmt;
 
 use super::cells::{category, output_names, text, value};
-use super::layout::{NARROWEST, Table, aligned, short};
+use super::layout::{Table, aligned, short};
 use super::rows::{predict, sample};
 use crate::base::error::{Error, Result};
 use crate::base::rng::{Rng, purpose};
 use crate::base::sort::order;
+use crate::base::text::NARROWEST;
 use crate::data::{Column, ColumnKind, Features};
 use crate::linalg::matrix::Matrix;
 use crate::model::Model;

@@ -3,11 +3,12 @@
 use std::fmt;
 use std::ops::Range;
 
-use super::layout::{NARROWEST, Table, aligned};
+use super::layout::{Table, aligned};
 use super::rows::{predict, sample};
 use crate::base::error::{Error, Result};
 use crate::base::rng::{Rng, purpose};
 use crate::base::sort::order;
+use crate::base::text::NARROWEST;
 use crate::data::{Dataset, Rows};
 use crate::linalg::matrix::Matrix;
 use crate::model::Model;

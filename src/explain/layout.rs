@@ -2,10 +2,8 @@
 
 use std::fmt::Write;
 
-use crate::base::text::{printable, significant};
+use crate::base::text::{NARROWEST, printable, significant};
 
-/// The width of a phone's terminal, which every table can fit.
-pub(super) const NARROWEST: usize = 40;
 /// The most characters of a text and of a bar, however wide the terminal may be.
 const LONGEST: usize = 30;
 const LONGEST_BAR: usize = 20;

@@ -20,12 +20,12 @@ use std::ops::Range;
 
 use super::cells::{output_names, text};
 use super::dependence::check_width;
-use super::layout::{NARROWEST, Table, aligned, short};
+use super::layout::{Table, aligned, short};
 use super::rows::{predict, sample};
 use crate::base::error::Result;
 use crate::base::rng::{Rng, purpose};
 use crate::base::sort::order;
-use crate::base::text::{counted, significant};
+use crate::base::text::{NARROWEST, counted, significant};
 use crate::data::Features;
 use crate::linalg::matrix::Matrix;
 use crate::model::Model;

@@ -8,10 +8,8 @@ use super::metrics::Evaluation;
 use super::multi_label::MultiLabel;
 use super::regression::Regression;
 use crate::base::sort::order;
-use crate::base::text::{counted, shortened};
+use crate::base::text::{NARROWEST, counted, shortened};
 
-/// The width of a phone's terminal, which every table can fit.
-const NARROWEST: usize = 40;
 /// The most characters of a class's name that a table shows, however wide it may be.
 const LONGEST_NAME: usize = 30;
 /// The most classes in the table of a confusion matrix, and the most mistakes in a list.

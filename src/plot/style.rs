@@ -1,9 +1,7 @@
 //! The ways in which pictures of text differ: width, characters, colors.
 
-use crate::base::text::shortened;
+use crate::base::text::{NARROWEST, shortened};
 
-/// The width of a phone's terminal, upright: every picture of text fits it.
-pub(super) const NARROWEST: usize = 40;
 /// The widest picture of text: more would be larger, not clearer.
 const WIDEST: usize = 80;
 
