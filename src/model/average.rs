@@ -14,7 +14,8 @@ impl Model {
     /// A calibration and notes are those of a single model, and the mean has none.
     ///
     /// ```
-    /// use palmnet::{Model, Overrides, generate};
+    /// use palmnet::tune::Overrides;
+    /// use palmnet::{Model, generate};
     /// let (train, _) = generate::moons(200, 0.2, 1).split(0.8, 1);
     /// let given = Overrides { epochs: Some(3), fast: true, ..Overrides::default() };
     /// let model = given.for_data(&train).fit(&train)?.model;
