@@ -31,8 +31,11 @@ pub enum Arrival {
         /// The reason.
         error: Error,
     },
-    /// A blank line below the first row.
-    Blank,
+    /// A line below the first row that is blank, or has nothing but separators.
+    Blank {
+        /// The line as it is written, without its end.
+        text: String,
+    },
 }
 
 /// A table whose lines arrive bit by bit, as through a pipe.
@@ -52,7 +55,7 @@ pub enum Arrival {
 ///     match arrival {
 ///         Arrival::Rows(table) => println!("{:?}", model.predict_rows(&table)?.outputs),
 ///         Arrival::Fault { error, .. } => eprintln!("{error}"),
-///         Arrival::Blank => {}
+///         Arrival::Blank { .. } => {}
 ///     }
 /// }
 /// # Ok::<(), palmnet::Error>(())
@@ -171,7 +174,8 @@ impl Arriving {
         let tried = self.walk.whole;
         self.search();
         let mut end = self.walk.whole;
-        let is_blank = self.layout.is_none() && bytes.trim_ascii().is_empty();
+        // A table without content would be read again and again.
+        let is_blank = self.layout.is_none() && bytes.iter().all(|byte| b" \t\r\n,;|\"".contains(byte));
         if self.has_ended {
             end = self.pending.len();
         } else if end == tried || is_blank {
@@ -287,7 +291,7 @@ fn arrange(layout: &Table, bytes: &[u8], line: usize, found: &mut VecDeque<Arriv
         let has_more = scanner.skip_blank_lines();
         if scanner.line > last || !has_more {
             rows.add(&text[start..end]);
-            rows.found.extend((last..scanner.line).map(|_| Arrival::Blank));
+            rows.found.extend((last..scanner.line).map(|_| Arrival::Blank { text: String::new() }));
             (start, rows.line) = (scanner.position, scanner.line);
         }
         if !has_more {
@@ -333,9 +337,11 @@ impl Rows<'_> {
                 true => Err(fault(file, line, "is not UTF-8 text: convert it, as with iconv".to_string())),
                 false => self.layout.continued(record, line),
             };
-            self.found.extend(match read {
-                Ok(table) => table.map(|table| Arrival::Rows(Box::new(table))),
-                Err(error) => Some(Arrival::Fault { text: record.trim_end_matches(['\r', '\n']).to_string(), error }),
+            let text = || record.trim_end_matches(['\r', '\n']).to_string();
+            self.found.push_back(match read {
+                Ok(Some(table)) => Arrival::Rows(Box::new(table)),
+                Ok(None) => Arrival::Blank { text: text() },
+                Err(error) => Arrival::Fault { text: text(), error },
             });
         }
     }
@@ -345,8 +351,12 @@ impl Rows<'_> {
         if self.is_damaged {
             return false;
         }
-        let Ok(table) = self.layout.continued(text, self.line) else { return false };
-        self.found.extend(table.map(|table| Arrival::Rows(Box::new(table))));
+        match self.layout.continued(text, self.line) {
+            // Each line has an answer, also one that is left out.
+            Ok(Some(table)) if table.notes().is_empty() => self.found.push_back(Arrival::Rows(Box::new(table))),
+            Ok(None) if text.is_empty() => {}
+            _ => return false,
+        }
         true
     }
 }

@@ -11,7 +11,7 @@ use crate::base::text::{quoted, significant};
 /// The bytes of stack that calls take beside the arrays.
 const CALLS: usize = 96;
 
-/// What a prediction costs on a small device: figures for a Cortex-M4 with a unit for single precision, compiled for size
+/// The cost of a prediction on a small device: figures for a Cortex-M4 with a unit for single precision, compiled for size
 /// (`-Os`), estimated within about a tenth of the flash.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]

@@ -17,7 +17,7 @@ pub(super) trait Update<const N: usize>: Copy {
 /// Such a mean is too small to show in a parameter.
 #[inline(always)]
 pub(super) fn settled(mean: f32) -> f32 {
-    // What it is multiplied by, 1 - β₂ for example, is hardly ever less than 1/1024.
+    // Its factor, 1 - β₂ for example, is hardly ever less than 1/1024.
     select(mean.abs() < 1024.0 * f32::MIN_POSITIVE, 0.0, mean)
 }
 

@@ -43,7 +43,7 @@ impl Case {
         Case { name, model: model.folded(), rows }
     }
 
-    /// What `palmnet predict` has for the rows; nothing for one that it refuses.
+    /// The predictions of `palmnet predict` for the rows; nothing for one that it refuses.
     fn expected(&self) -> Vec<Option<(String, Vec<f64>)>> {
         let schema = self.model.schema();
         let names: Vec<&str> = schema.columns().iter().map(|column| column.name.as_str()).collect();

@@ -156,13 +156,13 @@ fn streams_and_files_have_the_same_predictions() {
     }
 }
 
-/// What a line is does not depend on the lines that arrive with it.
+/// The meaning of a line does not depend on the lines that arrive with it.
 #[test]
 fn answers_do_not_depend_on_how_lines_arrive() {
     let folder = models();
     let header = "\n\nsepal_length,sepal_width,petal_length,petal_width\n \r\n";
-    let rows = "5.1,3.5,1.4,0.2\n\n5.1,3.5,1.4\n\n  \n5.1,3.5,1.4,0.2,7\n5.9,2.8,4.2,1.3\n\n";
-    let answers = ["setosa", "", "", "", "", "", "versicolor", ""];
+    let rows = "5.1,3.5,1.4,0.2\n\n5.1,3.5,1.4\n\n  \n5.1,3.5,1.4,0.2,7\n,,,\n5.9,2.8,4.2,1.3\n\n";
+    let answers = ["setosa", "", "", "", "", "", "", "versicolor", ""];
     for (above, options) in [(header, ""), ("", ""), ("\n", ""), (header, " --append"), (header, " --json")] {
         let (words, input) = (format!("predict m -{options}"), format!("{above}{rows}"));
         let together = folder.run_with_input(&words, &input).out;
@@ -180,6 +180,7 @@ fn answers_do_not_depend_on_how_lines_arrive() {
         }
         if options == " --append" {
             assert_eq!(found[1..4], ["5.1,3.5,1.4,0.2,setosa", "", "5.1,3.5,1.4,"], "{above:?}");
+            assert_eq!(found[7], ",,,,");
         }
     }
 }

@@ -24,7 +24,7 @@ pub const COMMAND: Command = Command {
         "A folder stands for its test images. Several values or labels are separated by commas.",
         "Lines of standard input (-) are answered as they arrive, so that a program can talk to it through pipes: a line \
          in, a line out. A header comes with the first row. A line that cannot be read has an empty answer, and its error \
-         goes to standard error; from the first row on, so has a blank line, without an error.",
+         goes to standard error; from the first row on, so has a line without content, without an error.",
     ],
     words: (2, 2),
     names: &[],
@@ -222,12 +222,10 @@ impl Printer<'_> {
                 Arrival::Fault { error, .. } if self.is_strict => return Err(error.into()),
                 Arrival::Fault { text, error } => {
                     self.add(error);
-                    let separator = self.separator.unwrap_or(',');
-                    let line = self.form.empty(separator);
-                    self.write(out, if self.form.appends { append(&text, separator, &line) } else { line })?;
+                    self.write_empty(&text, out)?;
                 }
-                Arrival::Blank if self.form.appends => self.write(out, String::new())?,
-                Arrival::Blank => self.write(out, self.form.empty(','))?,
+                Arrival::Blank { text } if text.is_empty() && self.form.appends => self.write(out, text)?,
+                Arrival::Blank { text } => self.write_empty(&text, out)?,
             }
             out.flush()?;
         }
@@ -285,6 +283,13 @@ impl Printer<'_> {
             )?;
         }
         Ok(())
+    }
+
+    /// Writes the answer to a line without a prediction.
+    fn write_empty(&self, text: &str, out: &mut dyn Write) -> std::io::Result<()> {
+        let separator = self.separator.unwrap_or(',');
+        let line = self.form.empty(separator);
+        self.write(out, if self.form.appends { append(text, separator, &line) } else { line })
     }
 
     fn write(&self, out: &mut dyn Write, mut line: String) -> std::io::Result<()> {
