@@ -20,21 +20,32 @@ pub fn printable(text: &str) -> String {
 }
 
 /// Returns names without control characters, each in at most `width` others, at least 1. The end of a long one is left
-/// out and, if some would be alike then, its middle; the `mark` of one character is there instead.
+/// out and, if some would be alike then, its middle or all that they begin with; the `mark` of one character is there
+/// instead.
 pub(crate) fn shortened(names: &[String], width: usize, mark: &str) -> Vec<String> {
-    let cut = |beginning: usize| -> Vec<String> {
-        let of_name = |name: &String| {
-            let name = printable(name);
-            let ending = (name.chars().count() + beginning + 1).saturating_sub(width);
-            match name.chars().count() > width {
-                true => name.chars().take(beginning).chain(mark.chars()).chain(name.chars().skip(ending)).collect(),
-                false => name,
+    let names: Vec<Vec<char>> = names.iter().map(|name| printable(name).chars().collect()).collect();
+    let same = |index: usize| names.iter().all(|name| name.get(index).is_some_and(|c| names[0].get(index) == Some(c)));
+    let start = (0..names.first().map_or(0, Vec::len)).find(|&index| !same(index));
+    // Characters from the beginning, and from where the rest goes on; the end of that may be cut, too.
+    let cut = |beginning: usize, rest: &dyn Fn(usize) -> usize| -> Vec<String> {
+        let of_name = |name: &Vec<char>| -> String {
+            if name.len() <= width {
+                return name.iter().collect();
             }
+            let more = name.iter().skip(rest(name.len())).take(width - 1 - beginning);
+            name.iter().take(beginning).copied().chain(mark.chars()).chain(more.copied()).collect()
         };
         names.iter().map(of_name).collect()
     };
-    let found = cut(width - 1);
-    if repeated(found.iter().map(String::as_str)).is_none() { found } else { cut((width - 1) / 2) }
+    let is_clear = |found: &Vec<String>| repeated(found.iter().map(String::as_str)).is_none();
+    let middle = (width - 1) / 2;
+    let [end, inside] = [width - 1, middle].map(|beginning| cut(beginning, &|length| length + beginning + 1 - width));
+    match start {
+        Some(_) if is_clear(&end) => end,
+        Some(_) if is_clear(&inside) => inside,
+        Some(start) => cut(0, &|_| start),
+        None => end,
+    }
 }
 
 /// Returns the first names of a list, for a message.

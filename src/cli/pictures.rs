@@ -76,7 +76,7 @@ pub fn report_file(arguments: &Arguments, others: &[&str]) -> Result<Option<Stri
 fn check_file(arguments: &Arguments, option: &str, file: &str, expected: &str, others: &[&str]) -> Result<(), Failure> {
     let ending = Path::new(file).extension().unwrap_or_default();
     let fault = if others.iter().any(|other| is_same(other, file)) {
-        "it is for something else: name another file".to_string()
+        "it is the data, or another output: name another file".to_string()
     } else if ending.is_empty() || ending.eq_ignore_ascii_case(expected) || (expected == "html" && ending == "htm") {
         return Ok(());
     } else {

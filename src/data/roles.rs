@@ -10,7 +10,7 @@ use super::vocabulary::Vocabulary;
 use crate::base::error::{Error, Result};
 use crate::base::nearest::nearest;
 use crate::base::sort::NameIndex;
-use crate::base::text::{listed, quoted};
+use crate::base::text::{counted, listed, quoted};
 
 /// The use of a table's column: the indices of its inputs among those that are not of categories, or the index of its
 /// code.
@@ -120,12 +120,12 @@ impl Schema {
                 let without = if labeled { String::new() } else { format!(", or {given} without the targets") };
                 let without = match ignored.len() {
                     0 => without,
-                    ignored => format!("{without}, {ignored} of them to be ignored"),
+                    ignored => format!("{without}, {ignored} of them ignored, with a cell or an empty one"),
                 };
                 let (names, targets) = (listed(&names), listed(self.target().names()));
                 let message = format!(
-                    "has {columns} columns, where {total} were expected{without}: the features {names} and the targets \
-                     {targets}"
+                    "has {}, where {total} were expected{without}: the features {names} and the targets {targets}",
+                    counted(columns, "column")
                 );
                 return Err(Error::format(table.file(), message));
             }

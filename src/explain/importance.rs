@@ -22,7 +22,7 @@ const PREDICTIONS: usize = 2_000_000;
 /// How [`Model::importance_with`] measures importance.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Permutations {
-    /// The most rows that are used, from 1. `None` stands for 2,000: fewer, but at least 1,000, if columns × repeats are
+    /// The most rows that are used, from 2. `None` stands for 2,000: fewer, but at least 1,000, if columns × repeats are
     /// more than 1,000.
     pub rows: Option<usize>,
     /// The number of times that each column is shuffled, from 1.
@@ -98,8 +98,8 @@ impl Model {
     ) -> Result<Importance> {
         let Permutations { rows, repeats, seed } = permutations;
         self.check(data)?;
-        if rows == Some(0) {
-            return Err(Error::Setting("rows: expected at least 1".into()));
+        if rows.is_some_and(|rows| rows < 2) {
+            return Err(Error::Setting("rows: expected at least 2".into()));
         }
         if repeats == 0 {
             return Err(Error::Setting("repeats: expected at least 1".into()));
@@ -108,6 +108,9 @@ impl Model {
         let most = PREDICTIONS / columns.len().saturating_mul(repeats).max(1);
         let mut rng = Rng::stream(seed, purpose::EXPLAIN);
         let rows = sample(data.len(), rows.unwrap_or(most.clamp(FEWEST_ROWS, MOST_ROWS)), &mut rng)?;
+        if rows.len() < 2 {
+            return Err(Error::Mismatch("importance takes two rows or more, among which cells are shuffled".into()));
+        }
         let data = data.select(&rows);
         let mut order: Vec<usize> = (0..rows.len()).collect();
         let baseline = self.evaluate(&data)?;

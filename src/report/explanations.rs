@@ -27,7 +27,7 @@ const FEATURES: usize = 2_000;
 
 pub(super) fn write(page: &mut Page, model: &Model, data: &Dataset, seed: u64) -> Result<()> {
     let columns = model.schema().columns().len();
-    if data.features().is_bytes() || columns > FEATURES || data.is_empty() {
+    if data.features().is_bytes() || columns > FEATURES || data.len() < 2 {
         return Ok(());
     }
     let of_row = model.network().parameter_count().saturating_mul(model.network().members()).max(1);

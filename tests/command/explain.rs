@@ -238,7 +238,10 @@ fn wrong_requests() {
     let folder = irises();
     let unlabeled = folder.run("explain iris.model unlabeled.csv --report page.html");
     unlabeled.fails(1, &["needs labels", "lacks species", "--report"]);
-    folder.run("explain iris.model iris.csv --rows 0").fails(2, &["--rows 0", "a whole number from 1"]);
+    folder.run("explain iris.model iris.csv --rows 0").fails(2, &["--rows 0", "a whole number from 2"]);
+    folder
+        .run("explain iris.model iris.csv --class virginca")
+        .fails(2, &["--class virginca (did you mean virginica?)"]);
     folder.run("explain iris.model iris.csv --row 1 --report page.html").fails(2, &["--row and --report"]);
     folder.run("explain iris.model iris.csv --row 151").fails(2, &["--row 151", "150 rows", "palmnet explain --help"]);
     folder.run("explain iris.model iris.csv --row 0").fails(2, &["--row 0", "a whole number from 1"]);

@@ -428,7 +428,7 @@ fn wrong_requests_are_errors() {
     let (features, narrow) = (data.features(), Features::from(random(4, 2, 1)));
     says(model.importance(&data, 0, 0), &["repeats"]);
     let no_rows = Permutations { rows: Some(0), ..Permutations::default() };
-    says(model.importance_with(&data, no_rows, &mut |_| {}), &["rows: expected at least 1"]);
+    says(model.importance_with(&data, no_rows, &mut |_| {}), &["rows: expected at least 2"]);
     let other = Dataset::from_values(x, random(4, 1, 1)).unwrap();
     says(model.importance(&other, 5, 0), &["2 values", "has 1"]);
     says(model.partial_dependence(features, "d", 5, 0), &["no column `d`", "`a`, `b`, `c`"]);

@@ -155,9 +155,12 @@ fn reports_of_many_classes() {
     ];
     assert_eq!(metrics.confusion_table(&names, 40), expected.join("\n") + "\n");
     assert!(metrics.confusion_table(&[], 40).contains("\n      8  3     7\n"));
+    // Names that differ in their middle alone begin there.
+    let middle: Vec<String> = (0..24).map(|class| format!("a_long_name_{class:02}_of_a_long_class")).collect();
+    assert!(metrics.report(&middle, 40).contains("\n\u{2026}03_of_a_long 1.000"), "{}", metrics.report(&middle, 40));
     // Names that cannot differ are no reason for a panic.
     let same = vec!["the same name, twice".to_string(); 24];
-    assert!(metrics.confusion_table(&same, 40).contains("the sam\u{2026}, twice"));
+    assert!(metrics.confusion_table(&same, 40).contains("the same name,\u{2026}"));
 }
 
 #[test]

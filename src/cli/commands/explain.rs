@@ -12,7 +12,7 @@ use palmnet::{Dataset, Error, Model, Table};
 
 use super::eval::{MISSING, repeating_line};
 use crate::cli::Failure;
-use crate::cli::arguments::{Arguments, Command, Group, Opt};
+use crate::cli::arguments::{Arguments, Command, Group, Opt, nearest};
 use crate::cli::format::counted;
 use crate::cli::input;
 use crate::cli::options::{HEADER, JSON, QUIET, REPORT, SEED, SEPARATOR, THREADS, UNKNOWN};
@@ -65,7 +65,8 @@ const PATIENCE: Duration = Duration::from_secs(1);
 
 pub fn run(arguments: &Arguments, out: &mut dyn Write) -> Result<(), Failure> {
     let from_one = |option: &Opt| arguments.value(option.name, "a whole number from 1", |n: &usize| *n > 0);
-    let (row, rows, repeats) = (from_one(&ROW)?, from_one(&ROWS)?, from_one(&REPEATS)?.unwrap_or(5));
+    let (row, repeats) = (from_one(&ROW)?, from_one(&REPEATS)?.unwrap_or(5));
+    let rows = arguments.value(ROWS.name, "a whole number from 2", |n: &usize| *n > 1)?;
     let top = from_one(&TOP)?.unwrap_or(10);
     let seed = arguments.value(SEED.name, "a whole number", |_: &u64| true)?.unwrap_or(0);
     let drop = arguments.choice(&MISSING)? == Some("drop");
@@ -94,7 +95,7 @@ pub fn run(arguments: &Arguments, out: &mut dyn Write) -> Result<(), Failure> {
                 let targets = model.schema().target().names().join(", ");
                 let message = format!("the importance of columns needs labels, and the data lacks {targets}");
                 if report.is_some() {
-                    return Err(Error::Mismatch(format!("{message}: so does --report")).into());
+                    return Err(Error::Mismatch(format!("{message}: leave --report out, or add them")).into());
                 }
                 warn_unless_quiet(arguments, &[message]);
                 let features = rows_of(arguments, &model, &table)?;
@@ -220,8 +221,14 @@ fn dependences<'n>(
 /// Returns the index of the output that `--class` names.
 fn chosen(arguments: &Arguments, outputs: &[String]) -> Result<Option<usize>, Failure> {
     let Some(name) = arguments.text(CLASS.name) else { return Ok(None) };
-    match outputs.iter().position(|output| output == name) {
-        None => Err(arguments.misuse(&format!("--class {name}: the model predicts {}", outputs.join(", ")))),
+    let is_it = |output: &String| output == name || output.split_once('=').is_some_and(|(label, _)| label == name);
+    match outputs.iter().position(is_it) {
+        None => {
+            let names: Vec<&str> = outputs.iter().map(String::as_str).collect();
+            let (hint, shown) = (nearest(name, &names), &names[..names.len().min(20)]);
+            let more = if shown.len() < names.len() { ", …" } else { "" };
+            Err(arguments.misuse(&format!("--class {name}{hint}: the model predicts {}{more}", shown.join(", "))))
+        }
         found => Ok(found),
     }
 }
