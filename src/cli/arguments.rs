@@ -265,7 +265,9 @@ impl Command {
         let names: Vec<&str> = names.filter_map(|name| name.strip_prefix("--")).collect();
         let others = COMMANDS.iter().filter(|(other, _)| other.options.iter().any(|option| option.is(name)));
         let others: Vec<&str> = others.map(|(other, _)| other.name).collect();
-        let is_similar = |(other, found): &&(&str, &str)| *other == name && self.options.iter().any(|o| o.is(found));
+        let is_similar = |(other, found): &&(&str, &str)| {
+            *other == name.replace('_', "-") && self.options.iter().any(|o| o.is(found))
+        };
         let nearest = palmnet::unversioned::nearest(name.trim_start_matches('-'), &names);
         let hint = match (SIMILAR.iter().find(is_similar), nearest) {
             (Some((_, found)), _) => format!(" (see {found})"),

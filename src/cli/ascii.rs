@@ -23,7 +23,7 @@ const REPLACEMENTS: [(&str, &str); 17] = [
     ("₁", "1"),
 ];
 
-/// Returns a text with these characters replaced. Others are those of data, and stay.
+/// Returns a text with these characters replaced, also in names that it shows. Others are those of data, and stay.
 pub fn replaced(text: &str) -> String {
     REPLACEMENTS.iter().fold(text.to_string(), |text, (symbol, word)| match text.contains(symbol) {
         true => text.replace(symbol, word),

@@ -125,12 +125,11 @@ impl Table {
         if is_blank(self.separator) { ' ' } else { self.separator.into() }
     }
 
-    /// Returns the characters at the end of a line, as they are at the first one.
+    /// Returns the characters at the end of a line, as they are behind the first record.
     pub fn line_end(&self) -> &'static str {
-        match self.text.find(['\r', '\n']) {
-            Some(end) if self.text[end..].starts_with("\r\n") => "\r\n",
-            _ => "\n",
-        }
+        let next = self.records.get(usize::from(self.head.is_none()));
+        let text = &self.text[..next.map_or(self.text.len(), |next| next.position)];
+        ["\r\n", "\r"].into_iter().find(|end| text.ends_with(end)).unwrap_or("\n")
     }
 
     /// Returns a record as it is written, without its line end and the empty cells behind the last column. Of blanks

@@ -175,7 +175,8 @@ impl Arriving {
         self.search();
         let mut end = self.walk.whole;
         // A table without content would be read again and again.
-        let is_blank = self.layout.is_none() && bytes.iter().all(|byte| b" \t\r\n,;|\"".contains(byte));
+        let new = &self.pending[tried..self.walk.whole];
+        let is_blank = self.layout.is_none() && new.iter().all(|byte| b" \t\r\n,;|\"".contains(byte));
         if self.has_ended {
             end = self.pending.len();
         } else if end == tried || is_blank {

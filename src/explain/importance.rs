@@ -18,6 +18,8 @@ const MOST_ROWS: usize = 2_000;
 const FEWEST_ROWS: usize = 1_000;
 /// The predictions for which there are as many rows as that.
 const PREDICTIONS: usize = 2_000_000;
+/// The rows that are predicted together: enough for all threads.
+const TOGETHER: usize = 10_000;
 
 /// How [`Model::importance_with`] measures importance.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -118,20 +120,24 @@ impl Model {
         let mut found = Vec::with_capacity(columns.len());
         for (column, inputs) in columns.iter().zip(self.schema().inputs()) {
             observe(found.len());
-            let mut others = Vec::with_capacity(repeats * rows.len());
-            for _ in 0..repeats {
-                rng.shuffle(&mut order);
-                others.extend_from_slice(&order);
-            }
-            let outputs = outputs(self, &data, inputs, &others)?;
-            let (mut mean, mut squares) = (0.0, 0.0);
-            for (repeat, outputs) in (1..).zip(outputs.as_slice().chunks(outputs.as_slice().len() / repeats)) {
-                let outputs = Matrix::from_vec(rows.len(), self.network().outputs(), outputs.to_vec());
-                let fall = score - self.network().evaluate_outputs(&outputs, &data)?.value();
-                // The mean and the sum of squares, one after the other (Welford, 1962).
-                let difference = fall - mean;
-                mean += difference / repeat as f64;
-                squares += difference * (fall - mean);
+            let (mut mean, mut squares, mut done) = (0.0, 0.0, 0);
+            while done < repeats {
+                let together = (repeats - done).min((TOGETHER / rows.len()).max(1));
+                let mut others = Vec::with_capacity(together * rows.len());
+                for _ in 0..together {
+                    rng.shuffle(&mut order);
+                    others.extend_from_slice(&order);
+                }
+                let outputs = outputs(self, &data, inputs.clone(), &others)?;
+                for outputs in outputs.as_slice().chunks(outputs.as_slice().len() / together) {
+                    let outputs = Matrix::from_vec(rows.len(), self.network().outputs(), outputs.to_vec());
+                    let fall = score - self.network().evaluate_outputs(&outputs, &data)?.value();
+                    // The mean and the sum of squares, one after the other (Welford, 1962).
+                    let difference = fall - mean;
+                    done += 1;
+                    mean += difference / done as f64;
+                    squares += difference * (fall - mean);
+                }
             }
             let variance: f64 = squares / repeats as f64;
             found.push(ColumnImportance { name: column.name.clone(), mean, std: variance.sqrt() });

@@ -103,14 +103,17 @@ impl Classification {
         let (confusion, classes) = (self.confusion(), self.classes());
         let counts: Vec<usize> = confusion.concat();
         let is_mistake = |cell: &usize| counts[*cell] > 0 && cell / classes != cell % classes;
-        let ranked = order(counts.len(), &|a, b| counts[b].cmp(&counts[a]));
-        let cells: Vec<usize> = ranked.into_iter().filter(is_mistake).collect();
+        let cells: Vec<usize> = (0..counts.len()).filter(is_mistake).collect();
         let all: usize = cells.iter().map(|&cell| counts[cell]).sum();
+        if all == 0 {
+            return "no mistakes\n".into();
+        }
+        let ranked = order(cells.len(), &|a, b| counts[cells[b]].cmp(&counts[cells[a]]));
         let names = short_names(names, classes, ((width - 10) / 2).min(LONGEST_NAME));
         let margin = longest(&names).max("truth".len());
         let mut table = format!("the most frequent of {}\n", counted(all, "mistake"));
         let _ = writeln!(table, "{:>7}  {:margin$} predicted", "rows", "truth");
-        for &cell in cells.iter().take(MOST_MISTAKES) {
+        for cell in ranked.into_iter().take(MOST_MISTAKES).map(|rank| cells[rank]) {
             let (truth, predicted) = (&names[cell / classes], &names[cell % classes]);
             let _ = writeln!(table, "{:>7}  {truth:margin$} {predicted}", counts[cell]);
         }

@@ -4,7 +4,7 @@ use super::page::Page;
 use crate::base::error::Result;
 use crate::base::text::significant;
 use crate::data::{ColumnKind, Dataset};
-use crate::explain::PartialDependence;
+use crate::explain::{PartialDependence, Permutations};
 use crate::model::Model;
 use crate::plot::{Axis, Chart, Mark, Picture, Series};
 
@@ -12,8 +12,8 @@ use crate::plot::{Axis, Chart, Mark, Picture, Series};
 const WORK: u64 = 10_000_000_000;
 /// The fewest rows that say something, and the most.
 const FEWEST: usize = 100;
-const MOST: usize = 10_000;
-/// How often a column is shuffled, and the fewest times of which there is a deviation.
+const MOST: usize = 2_000;
+/// How often a column is shuffled, and the fewest times of which there is a standard deviation.
 const REPEATS: usize = 5;
 const FEWEST_REPEATS: usize = 3;
 /// The columns whose partial dependence is shown, the cells of each, and the outputs that are shown.
@@ -25,7 +25,14 @@ const LISTED: usize = 40;
 /// Of more features, each says little: they are pixels or words.
 const FEATURES: usize = 2_000;
 
-pub(super) fn write(page: &mut Page, model: &Model, data: &Dataset, seed: u64) -> Result<()> {
+/// Writes the importances, measured as `wanted` or else with the rows that are affordable, and the dependences.
+pub(super) fn write(
+    page: &mut Page,
+    model: &Model,
+    data: &Dataset,
+    wanted: Option<Permutations>,
+    seed: u64,
+) -> Result<()> {
     let columns = model.schema().columns().len();
     if data.features().is_bytes() || columns > FEATURES || data.len() < 2 {
         return Ok(());
@@ -39,8 +46,12 @@ pub(super) fn write(page: &mut Page, model: &Model, data: &Dataset, seed: u64) -
     let rows = affordable(repeats).clamp(FEWEST, MOST).min(data.len());
     // Evenly spaced. The product may be too large for 32 bits.
     let row = |index: usize| (index as u64 * data.len() as u64 / rows as u64) as usize;
-    let data = data.select(&(0..rows).map(row).collect::<Vec<usize>>());
-    let importance = model.importance(&data, repeats, seed)?;
+    let drawn = data.select(&(0..rows).map(row).collect::<Vec<usize>>());
+    let importance = match wanted {
+        Some(wanted) => model.importance_with(data, wanted, &mut |_| {})?,
+        None => model.importance_with(&drawn, Permutations { rows: Some(rows), repeats, seed }, &mut |_| {})?,
+    };
+    let (data, rows, repeats) = (drawn, importance.rows, importance.repeats);
     page.heading("Columns that the model needs");
     page.note(&format!(
         "Permutation importance: how much the score ({}) falls if a column is shuffled, the mean and the standard \

@@ -27,6 +27,7 @@ use crate::base::error::Result;
 use crate::base::history::History;
 use crate::base::text::{counted, significant};
 use crate::data::Dataset;
+use crate::explain::Permutations;
 use crate::format::atomic::write_atomic;
 use crate::model::Model;
 use crate::plot::learning_curve;
@@ -47,6 +48,7 @@ pub struct Report<'a> {
     warnings: &'a [String],
     command: &'a str,
     seconds: Option<f64>,
+    permutations: Option<Permutations>,
     seed: u64,
 }
 
@@ -63,6 +65,7 @@ impl<'a> Report<'a> {
             warnings: &[],
             command: "",
             seconds: None,
+            permutations: None,
             seed: 0,
         }
     }
@@ -103,6 +106,12 @@ impl<'a> Report<'a> {
         Report { seconds: Some(seconds), ..self }
     }
 
+    /// Sets how the importance of columns is measured. Without it, rows are drawn as time allows.
+    #[must_use]
+    pub fn permutations(self, permutations: Permutations) -> Self {
+        Report { permutations: Some(permutations), ..self }
+    }
+
     /// Sets the seed of the rows and permutations that are drawn for explanations.
     #[must_use]
     pub fn seed(self, seed: u64) -> Self {
@@ -136,7 +145,7 @@ impl<'a> Report<'a> {
             page.picture(&learning_curve(history));
         }
         results::write(&mut page, model, data, &score)?;
-        explanations::write(&mut page, model, data, self.seed)?;
+        explanations::write(&mut page, model, data, self.permutations, self.seed)?;
         worst::write(&mut page, model, data)?;
         Ok(page.finish())
     }

@@ -228,6 +228,8 @@ fn dependence_needs_no_labels() {
     let page = std::fs::read_to_string(folder.path("page.html")).unwrap();
     assert!(page.contains(&format!("{} is constant: 5.5.", firsts[0])), "{page}");
     assert!(page.contains("palmnet explain iris.model constant.csv"), "{page}");
+    folder.run("explain iris.model iris.csv --rows 50 --repeats 3 --report few.html").ok();
+    assert!(std::fs::read_to_string(folder.path("few.html")).unwrap().contains("deviation of 3 times on 50 rows"));
     folder.write("new.csv", without_last_column(&std::fs::read_to_string(folder.path("constant.csv")).unwrap()));
     let out = folder.run("explain iris.model new.csv").ok();
     assert!(out.contains(&format!("\n{} is constant: 5.5\n", firsts[0])), "{out}");
@@ -242,6 +244,11 @@ fn wrong_requests() {
     folder
         .run("explain iris.model iris.csv --class virginca")
         .fails(2, &["--class virginca (did you mean virginica?)"]);
+    for more in ["--json", "--report page.html"] {
+        folder.run(&format!("explain iris.model iris.csv --class rose {more}")).fails(2, &["--class rose: the model"]);
+        assert!(!folder.path("page.html").exists());
+    }
+    folder.run("explain iris.model unlabeled.csv --rows 50").fails(1, &["leave --rows out, or add them"]);
     folder.run("explain iris.model iris.csv --row 1 --report page.html").fails(2, &["--row and --report"]);
     folder.run("explain iris.model iris.csv --row 151").fails(2, &["--row 151", "150 rows", "palmnet explain --help"]);
     folder.run("explain iris.model iris.csv --row 0").fails(2, &["--row 0", "a whole number from 1"]);

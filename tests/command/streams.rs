@@ -107,7 +107,7 @@ fn lines_that_cannot_be_read_have_an_answer() {
     ] {
         assert!(run.err.contains(part), "{part}: {}", run.err);
     }
-    run.fails(1, &["-: 5 rows had an empty answer: see above"]);
+    run.fails(1, &["-: 5 rows could not be read: see above"]);
     let run = folder.run_with_input("predict m - --strict", "5.1,3.5,1.4,0.2\n5.1,x,1.4,0.2\n");
     run.fails(1, &["-, line 2, column 2: `x` is not a number"]);
 }
@@ -156,6 +156,28 @@ fn streams_and_files_have_the_same_predictions() {
     }
 }
 
+/// Programs may write a line in pieces, and wait for its answer.
+#[test]
+fn a_first_row_in_pieces_is_answered_at_once() {
+    let folder = models();
+    for words in ["predict m -", "predict bare -"] {
+        for first in ["5.1,3.5,1.4,0.2\n", "sepal_length,sepal_width,petal_length,petal_width\r\n5.1,3.5,1.4,0.2\r\n"] {
+            if words.contains("bare") && first.starts_with('s') {
+                continue;
+            }
+            let mut talk = Talk::start(&folder, words);
+            for i in 0..first.len() {
+                talk.say(&first[i..=i]);
+                if first.len() - i < 4 || first[i..].starts_with(['\r', '\n', 's']) {
+                    std::thread::sleep(Duration::from_millis(20));
+                }
+            }
+            assert_eq!(talk.hear(), "setosa", "{words} {first:?}");
+            talk.end(words).ok();
+        }
+    }
+}
+
 /// The meaning of a line does not depend on the lines that arrive with it.
 #[test]
 fn answers_do_not_depend_on_how_lines_arrive() {
@@ -174,7 +196,7 @@ fn answers_do_not_depend_on_how_lines_arrive() {
         drop(talk.stdin.take());
         let found: Vec<String> = talk.lines.iter().collect();
         assert_eq!(found, together.lines().collect::<Vec<_>>(), "{words} {above:?}");
-        talk.end(&words).fails(1, &["-: 2 rows had an empty answer"]);
+        talk.end(&words).fails(1, &["-: 2 rows could not be read"]);
         if options.is_empty() {
             assert_eq!(found, answers, "{above:?}");
         }
@@ -244,6 +266,10 @@ fn appended_predictions_are_written_as_the_table() {
     assert!(once.starts_with("size;price;price.predicted\r\n0,5;0,25;") && once.matches("\r\n").count() == 41);
     let plain = folder.run("predict m sums.csv").ok();
     assert_eq!(numbers, plain.replace('.', ",").lines().collect::<Vec<_>>());
+    // A line feed in quotes is no end of a line.
+    folder.write("quoted.csv", "size;\"a\nb\"\r\n1,5;2\r\n2,5;3\r\n");
+    let quoted = folder.run("predict m quoted.csv --append").ok();
+    assert!(quoted.starts_with("size;\"a\nb\";price\r\n1,5;2;") && quoted.matches("\r\n").count() == 3, "{quoted:?}");
     // A file that has predictions gets more of them, under other names.
     folder.write("once.csv", &once);
     let twice = folder.run("predict m once.csv --append").ok();
@@ -284,7 +310,7 @@ fn outputs_that_are_no_numbers_do_not_end_a_stream() {
     assert!(!talk.hear().is_empty());
     let run = talk.end(words);
     assert_eq!(run.err.matches("-, line 2: the network's outputs are not numbers").count(), 1, "{}", run.err);
-    run.fails(1, &["-: 1 row had an empty answer: see above"]);
+    run.fails(1, &["-: 1 row could not be read: see above"]);
     let input = format!("{bad}{good}x{good}{bad}");
     folder.run_with_input("predict m - --strict", &input).fails(1, &["-, line 1: the network's"]);
     folder.write("new.csv", &input);
@@ -340,7 +366,7 @@ fn endless_lines_have_an_answer() {
     {
         assert!(run.err.contains(part), "{part}: {}", run.err);
     }
-    run.fails(1, &["4 rows had an empty answer"]);
+    run.fails(1, &["4 rows could not be read"]);
     folder.run_with_input(words, &long).fails(1, &["-, line 1: is longer than"]);
     // Lines may end in carriage returns alone.
     let out = folder.run_with_input(words, &"5.1,3.5,1.4,0.2\r".repeat(1_200_000)).ok();

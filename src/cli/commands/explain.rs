@@ -72,6 +72,7 @@ pub fn run(arguments: &Arguments, out: &mut dyn Write) -> Result<(), Failure> {
     let drop = arguments.choice(&MISSING)? == Some("drop");
     let report = report_file(arguments, &[0, 1].map(|word| arguments.word(word).unwrap_or_default()))?;
     let model = input::model(arguments)?.folded();
+    chosen(arguments, &model.schema().target().output_names())?;
     if let Some(row) = row {
         let features = features(arguments, &model)?;
         let rows = features.rows();
@@ -93,9 +94,12 @@ pub fn run(arguments: &Arguments, out: &mut dyn Write) -> Result<(), Failure> {
             let table = input::table(arguments, &model)?;
             if model.schema().lacks_targets(&table) {
                 let targets = model.schema().target().names().join(", ");
-                let message = format!("the importance of columns needs labels, and the data lacks {targets}");
-                if report.is_some() {
-                    return Err(Error::Mismatch(format!("{message}: leave --report out, or add them")).into());
+                let header: Vec<&str> = table.header().unwrap_or_default().iter().map(String::as_str).collect();
+                let hint = nearest(&targets, &header);
+                let message = format!("the importance of columns needs labels, and the data lacks {targets}{hint}");
+                let options = [REPORT.name, ROWS.name, REPEATS.name].into_iter();
+                if let Some(option) = options.into_iter().find(|option| arguments.has(option)) {
+                    return Err(Error::Mismatch(format!("{message}: leave {option} out, or add them")).into());
                 }
                 warn_unless_quiet(arguments, &[message]);
                 let features = rows_of(arguments, &model, &table)?;
@@ -113,7 +117,11 @@ pub fn run(arguments: &Arguments, out: &mut dyn Write) -> Result<(), Failure> {
     let found = dependences(&model, data.features(), names, seed)?;
     if let Some(file) = &report {
         let line = repeating_line(arguments, COMMAND.name);
-        Report::new(&model, &data).warnings(&warnings).command(&line).seed(seed).save(file)?;
+        let mut page = Report::new(&model, &data).warnings(&warnings).command(&line).seed(seed);
+        if arguments.has(ROWS.name) || arguments.has(REPEATS.name) {
+            page = page.permutations(Permutations { rows, repeats, seed });
+        }
+        page.save(file)?;
     }
     show(arguments, out, Some(Measured { importance: &importance, examples: data.len(), top }), &found)?;
     match report.filter(|_| !arguments.has(JSON.name)) {

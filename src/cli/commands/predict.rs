@@ -170,7 +170,7 @@ impl Failures {
     fn report(self, path: &str) -> Result<(), Failure> {
         let Some(first) = self.first else { return Ok(()) };
         let message = match (self.count, path) {
-            (count, "-") => format!("{} had an empty answer: see above", counted(count, "row")),
+            (count, "-") => format!("{} could not be read: see above", counted(count, "row")),
             (1, _) => return Err(first.into()),
             (count, _) => format!("{count} rows cannot be read and have an empty prediction; the first: {first}"),
         };
