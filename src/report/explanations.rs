@@ -11,14 +11,15 @@ use crate::plot::{Axis, Chart, Mark, Picture, Series};
 /// The multiply-adds that the explanations may take: less than a second of two slow cores.
 const WORK: u64 = 10_000_000_000;
 /// The fewest rows that say something, and the most.
-const FEWEST: usize = 100;
+const FEWEST: usize = 64;
 const MOST: usize = 2_000;
 /// How often a column is shuffled, and the fewest times of which there is a standard deviation.
 const REPEATS: usize = 5;
 const FEWEST_REPEATS: usize = 3;
-/// The columns whose partial dependence is shown, the cells of each, and the outputs that are shown.
+/// The columns whose partial dependence is shown, the most and the fewest cells of each, and the most outputs.
 const SHOWN: usize = 6;
 const POINTS: usize = 16;
+const FEWEST_POINTS: usize = 8;
 const OUTPUTS: usize = 6;
 /// The most columns whose importance is listed.
 const LISTED: usize = 40;
@@ -42,7 +43,8 @@ pub(super) fn write(
         let predictions = columns * repeats + SHOWN * POINTS;
         usize::try_from(WORK / of_row as u64 / predictions as u64).unwrap_or(MOST)
     };
-    let repeats = if affordable(REPEATS) < FEWEST { FEWEST_REPEATS } else { REPEATS };
+    let (repeats, points) =
+        if affordable(REPEATS) < FEWEST { (FEWEST_REPEATS, FEWEST_POINTS) } else { (REPEATS, POINTS) };
     let rows = affordable(repeats).clamp(FEWEST, MOST).min(data.len());
     // Evenly spaced. The product may be too large for 32 bits.
     let row = |index: usize| (index as u64 * data.len() as u64 / rows as u64) as usize;
@@ -70,7 +72,7 @@ pub(super) fn write(
     page.note("Partial dependence: the mean prediction if all rows have the same cell in a column.");
     for &column in ranked.iter().take(SHOWN) {
         let name = &importance.columns[column].name;
-        let found = model.partial_dependence(data.features(), name, POINTS, seed)?;
+        let found = model.partial_dependence(data.features(), name, points, seed)?;
         if let Some(line) = found.constant() {
             page.note(&format!("{line}."));
             continue;
