@@ -80,7 +80,7 @@ fn models_that_differ_are_refused() {
         folder.run(&format!("average local0 local1 --weights {weights} -o mean")).fails(1, &["must be at least 0"]);
     }
     folder.run("average local0 local1 -o local1").fails(1, &["local1", "choose another --out"]);
-    folder.run("average").fails(2, &["missing argument; usage: palmnet average MODEL MODEL..."]);
+    folder.run("average local0").fails(2, &["missing argument; usage: palmnet average MODEL MODEL..."]);
     assert_eq!(
         folder.run("average local0 local1 -o mean --json").ok(),
         "{\"event\":\"done\",\"models\":2,\"model\":\"mean\"}\n"

@@ -30,7 +30,7 @@ pub const COMMAND: Command = Command {
          on the rows of several devices. Parameters and batch statistics are averaged (McMahan et al., 2017). A \
          calibration is that of one model, and the mean has none.",
     ],
-    words: (1, usize::MAX),
+    words: (2, usize::MAX),
     names: &[],
     options: &[&WEIGHTS, &OUT, &JSON],
 };

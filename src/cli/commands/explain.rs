@@ -97,8 +97,8 @@ pub fn run(arguments: &Arguments, out: &mut dyn Write) -> Result<(), Failure> {
                 let header: Vec<&str> = table.header().unwrap_or_default().iter().map(String::as_str).collect();
                 let hint = nearest(&targets, &header);
                 let message = format!("the importance of columns needs labels, and the data lacks {targets}{hint}");
-                let options = [REPORT.name, ROWS.name, REPEATS.name].into_iter();
-                if let Some(option) = options.into_iter().find(|option| arguments.has(option)) {
+                let mut options = [REPORT.name, ROWS.name, REPEATS.name].into_iter();
+                if let Some(option) = options.find(|option| arguments.has(option)) {
                     return Err(Error::Mismatch(format!("{message}: leave {option} out, or add them")).into());
                 }
                 warn_unless_quiet(arguments, &[message]);
