@@ -24,9 +24,11 @@ use std::process::ExitCode;
 
 use arguments::{Arguments, Command};
 use ascii::Ascii;
+#[cfg(feature = "bench")]
+use commands::bench;
 #[cfg(feature = "export")]
 use commands::export;
-use commands::{average, bench, completions, demo, eval, explain, info, man, predict, search, train};
+use commands::{average, completions, demo, eval, explain, info, man, predict, search, train};
 use options::THREADS;
 
 /// Every subcommand with its function, in the order of the help.
@@ -41,6 +43,7 @@ const COMMANDS: &[(&Command, Work)] = &[
     (&export::COMMAND, export::run),
     (&info::COMMAND, info::run),
     (&average::COMMAND, average::run),
+    #[cfg(feature = "bench")]
     (&bench::COMMAND, bench::run),
     (&completions::COMMAND, completions::run),
     (&man::COMMAND, man::run),

@@ -1,6 +1,7 @@
 //! The commands, one file each.
 
 pub mod average;
+#[cfg(feature = "bench")]
 pub mod bench;
 pub mod completions;
 pub mod demo;
