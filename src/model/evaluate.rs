@@ -239,6 +239,15 @@ pub struct Score {
     pub evaluation: Evaluation,
 }
 
+/// A score with what it was measured on.
+pub(crate) struct Scored {
+    pub(crate) score: Score,
+    /// The predictions, examples × outputs.
+    pub(crate) outputs: Matrix,
+    /// How far the members of an ensemble differ about each, as [`Model::predict_with_spread`](crate::Model) returns it.
+    pub(crate) spreads: Matrix,
+}
+
 impl Score {
     /// Returns the figures by name: `loss`, `accuracy` and, of probabilities, `calibration_error`; of labels `loss`, `subset_accuracy`, `label_accuracy` and
     /// `macro_f1`; of values `loss`, `rmse`, `mae` and `r2`.

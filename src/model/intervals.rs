@@ -4,6 +4,7 @@ use super::calibration::{Calibration, Intervals};
 use super::model::Model;
 use crate::base::error::{Error, Result};
 use crate::data::{Dataset, Features, Targets};
+use crate::linalg::matrix::Matrix;
 
 /// How often intervals or sets held the truth on labeled data, of one target: see [`Model::coverage`].
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -53,17 +54,33 @@ impl Model {
     /// [`check`](Self::check).
     pub fn coverage(&self, data: &Dataset, level: f64) -> Result<Vec<Coverage>> {
         self.check(data)?;
+        let (outputs, spreads) = self.predict_with_spread(data.features())?;
+        self.coverage_of(data, level, &outputs, &spreads)
+    }
+
+    /// Returns the [`coverage`](Self::coverage) from predictions and their spreads.
+    ///
+    /// # Errors
+    /// Those of [`coverage`](Self::coverage).
+    pub(crate) fn coverage_of(
+        &self,
+        data: &Dataset,
+        level: f64,
+        outputs: &Matrix,
+        spreads: &Matrix,
+    ) -> Result<Vec<Coverage>> {
+        let calibration = self.calibrated()?;
         let rows = data.len() as f64;
         match data.targets() {
             Targets::Classes(classes) => {
-                let sets = self.prediction_sets(data.features(), level)?;
+                let sets = calibration.sets(outputs, level)?;
                 let covered = sets.iter().zip(classes).filter(|(set, class)| set.contains(&(**class as usize))).count();
                 let classes = sets.iter().map(Vec::len).sum::<usize>() as f64;
                 Ok(vec![Coverage { level, covered: covered as f64 / rows, size: classes / rows }])
             }
             Targets::Labels(_) => Err(Error::Mismatch("labels have no sets of classes".into())),
             Targets::Values(values) => {
-                let Intervals { lower, upper, .. } = self.intervals(data.features(), level)?;
+                let Intervals { lower, upper, .. } = calibration.intervals(outputs, spreads, level)?;
                 let of_target = |column| {
                     let ends =
                         || lower.iter_rows().zip(upper.iter_rows()).map(move |(low, high)| low[column]..=high[column]);

@@ -5,7 +5,7 @@ use std::fmt;
 
 use super::calibration::Calibration;
 use super::classification::likeliest;
-use super::evaluate::{self, Score};
+use super::evaluate::{self, Score, Scored};
 use super::metrics::Evaluation;
 use super::preprocessing::Preprocessing;
 use super::regression::Regression;
@@ -250,11 +250,20 @@ impl Model {
     /// # Errors
     /// Those of [`check`](Self::check), and if the loss that was set is not defined for the network's outputs.
     pub fn score(&self, data: &Dataset) -> Result<Score> {
+        Ok(self.scored(data)?.score)
+    }
+
+    /// Returns the [`score`](Self::score) with the predictions that it is of.
+    ///
+    /// # Errors
+    /// Those of [`score`](Self::score).
+    pub(crate) fn scored(&self, data: &Dataset) -> Result<Scored> {
         self.check(data)?;
         self.network.check_loss(self.loss())?;
-        let mut outputs = evaluate::outputs(&self.network, data.features(), self.threads(), |x| {
-            self.preprocessing.apply_to_features(x)
-        })?;
+        let (mut outputs, mut spreads) =
+            evaluate::outputs_and_spreads(&self.network, data.features(), self.threads(), |x| {
+                self.preprocessing.apply_to_features(x)
+            })?;
         self.temper(&mut outputs);
         let mut targets = Matrix::default();
         data.gather_targets(&(0..data.len()).collect::<Vec<_>>(), self.network.outputs(), &mut targets);
@@ -273,7 +282,8 @@ impl Model {
                 Evaluation::Regression(Regression::new(&outputs, &targets))
             }
         };
-        Ok(Score { loss, evaluation })
+        self.preprocessing.invert_spreads(&mut spreads);
+        Ok(Scored { score: Score { loss, evaluation }, outputs, spreads })
     }
 }
 

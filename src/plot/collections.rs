@@ -1,6 +1,6 @@
 //! The pictures that belong to a result: those that the command shows.
 
-use super::figures::{calibration_curve, confusion, decision_regions, learning_curve, misread, predicted_against_true};
+use super::figures::{calibration_curve, confusion, decision_regions, learning_curve, misread, values_against_true};
 use super::picture::Picture;
 use crate::base::error::Result;
 use crate::base::history::History;
@@ -42,15 +42,18 @@ pub fn of_training(history: &History, model: &Model, data: &Dataset) -> Result<V
 /// # Errors
 /// If the data does not fit the model.
 pub fn of_evaluation(model: &Model, data: &Dataset) -> Result<Vec<Picture>> {
+    Ok(of_outputs(model, data, &model.predict_dataset(data)?))
+}
+
+/// Returns the pictures of predictions for labeled data that fits the model.
+pub(crate) fn of_outputs(model: &Model, data: &Dataset, outputs: &Matrix) -> Vec<Picture> {
     let names = model.schema().target().names();
     match data.targets() {
         Targets::Classes(truth) => {
-            let outputs = model.predict_dataset(data)?;
-            let found = Classification::from_probabilities(&outputs, truth);
-            Ok(vec![confusion(&found, data.class_names()), calibration_curve(&outputs, truth)])
+            let found = Classification::from_probabilities(outputs, truth);
+            vec![confusion(&found, data.class_names()), calibration_curve(outputs, truth)]
         }
         Targets::Labels(truth) => {
-            let outputs = model.predict_dataset(data)?;
             let curve = |label: usize| {
                 let column = Matrix::from_fn(outputs.rows(), 1, |row, _| outputs[(row, label)]);
                 let truth: Vec<u32> = truth.iter_rows().map(|row| u32::from(row[label] > 0.5)).collect();
@@ -60,10 +63,10 @@ pub fn of_evaluation(model: &Model, data: &Dataset) -> Result<Vec<Picture>> {
                 }
                 picture
             };
-            Ok((0..names.len().min(MOST)).map(curve).collect())
+            (0..names.len().min(MOST)).map(curve).collect()
         }
-        Targets::Values(_) => {
-            (0..names.len().min(MOST)).map(|target| predicted_against_true(model, data, target)).collect()
+        Targets::Values(truth) => {
+            (0..names.len().min(MOST)).map(|target| values_against_true(model, truth, outputs, target)).collect()
         }
     }
 }

@@ -138,22 +138,26 @@ pub fn predicted_against_true(model: &Model, data: &Dataset, target: usize) -> R
     let (Targets::Values(truth), names) = (data.targets(), model.schema().target().names()) else {
         return Err(Error::Mismatch("predicted and true values are shown of a model of values only".into()));
     };
-    let Some(name) = names.get(target).filter(|_| target < truth.columns()) else {
+    if target >= names.len().min(truth.columns()) {
         return Err(Error::Mismatch(format!("the model has no target {target}: it has {}", names.len())));
-    };
-    let predicted = model.predict_dataset(data)?;
+    }
+    Ok(values_against_true(model, truth, &model.predict_dataset(data)?, target))
+}
+
+/// Returns predicted values of one target compared with the truth.
+pub(super) fn values_against_true(model: &Model, truth: &Matrix, predicted: &Matrix, target: usize) -> Picture {
     let values = |of: &Matrix| -> Vec<f64> {
         of.iter_rows().map(|row| model.schema().target_value(target, row[target])).collect()
     };
-    let (truth, predicted) = (values(truth), values(&predicted));
+    let (truth, predicted) = (values(truth), values(predicted));
     let range = Scale::of(&mut truth.iter().copied(), false);
     let ideal = Series::diagonal("ideal", [range.number(0.0), range.number(1.0)]);
-    Ok(Picture::Chart(Chart {
-        title: format!("{name}, predicted and true"),
+    Picture::Chart(Chart {
+        title: format!("{}, predicted and true", model.schema().target().names()[target]),
         x: Axis::of("true"),
         y: Axis::of("predicted"),
         series: vec![Series::new("rows", Mark::Points, truth, predicted), ideal],
-    }))
+    })
 }
 
 /// Returns the class that a model of two columns of numbers predicts at each point of the plane, over the range of the
@@ -205,11 +209,18 @@ pub fn decision_regions(model: &Model, data: &Dataset) -> Result<Picture> {
 /// # Errors
 /// If the data does not fit the model, the features are not a square, or the model does not predict classes.
 pub fn misread(model: &Model, data: &Dataset, most: usize) -> Result<Picture> {
+    misread_of(model, data, &model.predict_dataset(data)?, most)
+}
+
+/// Returns the images that predictions misread.
+///
+/// # Errors
+/// Those of [`misread`].
+pub(crate) fn misread_of(model: &Model, data: &Dataset, outputs: &Matrix, most: usize) -> Result<Picture> {
     let side = data.features().columns().isqrt();
     let (true, Some(truth)) = (side * side == data.features().columns(), data.labels()) else {
         return Err(Error::Mismatch("images are shown of a model of classes whose features are a square".into()));
     };
-    let outputs = model.predict_dataset(data)?;
     let predicted = |row: usize| model.class(outputs.row(row)).unwrap_or("?");
     let name = |row: usize| data.class_names()[truth[row] as usize].as_str();
     let wrong: Vec<usize> = (0..data.len()).filter(|&row| predicted(row) != name(row)).collect();

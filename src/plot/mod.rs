@@ -32,7 +32,9 @@ mod style;
 mod svg;
 
 pub use chart::{Axis, Chart, Mark, Series};
+pub(crate) use collections::of_outputs;
 pub use collections::{of_evaluation, of_training};
+pub(crate) use figures::misread_of;
 pub use figures::{
     WeightHistogram, calibration_curve, confusion, decision_regions, learning_curve, misread, predicted_against_true,
     weight_histograms,

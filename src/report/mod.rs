@@ -124,9 +124,9 @@ impl<'a> Report<'a> {
     /// If the data does not fit the model.
     pub fn to_html(&self) -> Result<String> {
         let (model, data) = (self.model, self.data);
-        let score = model.score(data)?;
+        let scored = model.scored(data)?;
         let mut page = Page::new(&format!("Model of {}", model.schema().target().names().join(", ")));
-        let figures = score.figures();
+        let figures = scored.score.figures();
         page.figures(&mut figures.iter().map(|(name, figure)| (*name, significant(*figure, 4))));
         let rows = counted(data.len(), "row");
         page.note(&match self.train {
@@ -144,9 +144,9 @@ impl<'a> Report<'a> {
             page.heading("Training");
             page.picture(&learning_curve(history));
         }
-        results::write(&mut page, model, data, &score)?;
+        results::write(&mut page, model, data, &scored)?;
         explanations::write(&mut page, model, data, self.permutations, self.seed)?;
-        worst::write(&mut page, model, data)?;
+        worst::write(&mut page, model, data, &scored.outputs);
         Ok(page.finish())
     }
 

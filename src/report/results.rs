@@ -5,19 +5,20 @@ use crate::base::error::Result;
 use crate::base::text::significant;
 use crate::data::{Dataset, Targets};
 use crate::model::Model;
-use crate::model::evaluate::Score;
+use crate::model::evaluate::Scored;
 use crate::model::metrics::Evaluation;
-use crate::plot::{Axis, Chart, Mark, Picture, Series, of_evaluation};
+use crate::plot::{Axis, Chart, Mark, Picture, Series, of_outputs};
 
 /// The level of the intervals and sets whose coverage is shown.
 const LEVEL: f64 = 0.9;
 /// The bars of a histogram of residuals.
 const BARS: usize = 25;
 
-pub(super) fn write(page: &mut Page, model: &Model, data: &Dataset, score: &Score) -> Result<()> {
+pub(super) fn write(page: &mut Page, model: &Model, data: &Dataset, scored: &Scored) -> Result<()> {
     page.heading("Predictions");
     let figure = |x: f64| significant(x, 4);
-    match &score.evaluation {
+    let evaluation = &scored.score.evaluation;
+    match evaluation {
         Evaluation::Classification(found) => {
             page.begin_table("", &["class", "precision", "recall", "F1", "rows"]);
             for (class, name) in data.class_names().iter().enumerate() {
@@ -42,14 +43,14 @@ pub(super) fn write(page: &mut Page, model: &Model, data: &Dataset, score: &Scor
         }
     }
     page.end_table();
-    if let Some(error) = score.evaluation.classification().and_then(|found| found.calibration_error()) {
+    if let Some(error) = evaluation.classification().and_then(|found| found.calibration_error()) {
         page.note(&format!(
             "Calibration error {}: the mean distance of probabilities from frequencies.",
             figure(error)
         ));
     }
-    coverage(page, model, data)?;
-    for picture in of_evaluation(model, data)? {
+    coverage(page, model, data, scored)?;
+    for picture in of_outputs(model, data, &scored.outputs) {
         page.picture(&picture);
         page_residuals(page, &picture);
     }
@@ -57,11 +58,12 @@ pub(super) fn write(page: &mut Page, model: &Model, data: &Dataset, score: &Scor
 }
 
 /// Writes how often intervals or sets hold the truth, if the model is calibrated.
-fn coverage(page: &mut Page, model: &Model, data: &Dataset) -> Result<()> {
+fn coverage(page: &mut Page, model: &Model, data: &Dataset, scored: &Scored) -> Result<()> {
     if model.calibration().is_none() || matches!(data.targets(), Targets::Labels(_)) {
         return Ok(());
     }
-    for (name, found) in model.schema().target().names().iter().zip(model.coverage(data, LEVEL)?) {
+    let coverage = model.coverage_of(data, LEVEL, &scored.outputs, &scored.spreads)?;
+    for (name, found) in model.schema().target().names().iter().zip(coverage) {
         let (what, size) = match data.targets() {
             Targets::Values(_) => ("intervals", "width"),
             _ => ("sets of classes", "size"),

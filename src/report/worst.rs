@@ -1,14 +1,13 @@
 //! The section of a report with the rows that are predicted worst.
 
 use super::page::Page;
-use crate::base::error::Result;
 use crate::base::sort::order;
 use crate::base::text::significant;
 use crate::data::{Dataset, Rows, Targets};
 use crate::explain::cells::text;
 use crate::linalg::matrix::Matrix;
 use crate::model::Model;
-use crate::plot::misread;
+use crate::plot::misread_of;
 
 /// The rows that are listed, and the columns of each.
 const ROWS: usize = 10;
@@ -24,16 +23,15 @@ struct Wrong {
     distance: f64,
 }
 
-pub(super) fn write(page: &mut Page, model: &Model, data: &Dataset) -> Result<()> {
+pub(super) fn write(page: &mut Page, model: &Model, data: &Dataset, outputs: &Matrix) {
     page.heading("Predicted worst");
     if data.features().is_bytes()
-        && let Ok(picture) = misread(model, data, IMAGES)
+        && let Ok(picture) = misread_of(model, data, outputs, IMAGES)
     {
         page.picture(&picture);
-        return Ok(());
+        return;
     }
-    let outputs = model.predict_dataset(data)?;
-    let wrong: Vec<Wrong> = (0..data.len()).map(|row| judge(model, data, &outputs, row)).collect();
+    let wrong: Vec<Wrong> = (0..data.len()).map(|row| judge(model, data, outputs, row)).collect();
     // A missing prediction is the worst.
     let size = |row: usize| if wrong[row].distance.is_nan() { f64::INFINITY } else { wrong[row].distance };
     let ranked = order(wrong.len(), &|a, b| size(b).total_cmp(&size(a)));
@@ -51,7 +49,6 @@ pub(super) fn write(page: &mut Page, model: &Model, data: &Dataset) -> Result<()
     }
     page.end_table();
     page.note("Rows are counted from 1, in the data that the model was measured on.");
-    Ok(())
 }
 
 /// Compares the prediction for a row with the truth.
