@@ -142,6 +142,8 @@
 //! [`set_threads`]: crate::compute::set_threads
 
 mod base;
+#[cfg(feature = "c-api")]
+mod c_api;
 pub mod data;
 pub mod explain;
 #[cfg(feature = "export")]

@@ -6,8 +6,9 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// The folders, from the bottom of the house, which uses nothing but the standard library, to the top.
-const FLOORS: [&str; 13] = [
+const FLOORS: [&str; 14] = [
     "base", "format", "linalg", "nn", "data", "optim", "model", "explain", "train", "tune", "plot", "report", "export",
+    "c_api",
 ];
 
 fn sources(folder: &Path, found: &mut Vec<PathBuf>) {
@@ -189,6 +190,20 @@ fn files() -> Vec<(PathBuf, Vec<String>)> {
         (path.strip_prefix(root).unwrap().to_path_buf(), lines)
     };
     files.into_iter().map(read).collect()
+}
+
+/// The files that may have `unsafe`: vectors, and pointers that C gives.
+const UNSAFE: [&str; 2] = ["src/c_api/mod.rs", "src/linalg/lanes.rs"];
+
+#[test]
+fn unsafe_has_its_files() {
+    let mut found: Vec<String> = files()
+        .iter()
+        .filter(|(path, lines)| path.starts_with("src") && lines.iter().any(|line| line.contains("allow(unsafe_code)")))
+        .map(|(path, _)| path.display().to_string())
+        .collect();
+    found.sort();
+    assert_eq!(found, UNSAFE);
 }
 
 #[test]

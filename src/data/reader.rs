@@ -76,13 +76,20 @@ impl Schema {
         Ok(ReadRows { features: cells.features(self), failures, notes })
     }
 
-    /// Reads the features of one row of cells in the order of the schema's columns.
-    pub(crate) fn features_in_order(&self, cells: &[&str]) -> Result<Matrix> {
-        let names: Vec<&String> = self.columns().iter().map(|column| &column.name).collect();
-        let mut table = Table::from_rows(&names, [cells])?;
+    /// Reads the features of rows of cells in the order of the schema's columns and, if they are `labeled`, the targets,
+    /// whose cells follow.
+    ///
+    /// # Errors
+    /// If there are no rows, a row has another number of cells, or a cell cannot be read or is of an unknown category.
+    pub(crate) fn read_in_order(&self, rows: &[&[&str]], labeled: bool) -> Result<(Features, Targets)> {
+        let targets = self.target().names().iter().filter(|_| labeled);
+        let names: Vec<&String> = self.columns().iter().map(|column| &column.name).chain(targets).collect();
+        let mut table = Table::from_rows(&names, rows)?;
         table.reading = Reading { unknown: Unknown::Error, ..self.reading() };
-        let roles = self.roles_of((0..names.len()).collect(), Vec::new(), names.len());
-        Ok(self.read_as(&table, false, &roles, Kept::none(&table))?.0.to_matrix())
+        let features = self.columns().len();
+        let roles = self.roles_of((0..features).collect(), (features..names.len()).collect(), names.len());
+        let (features, targets, _) = self.read_as(&table, labeled, &roles, Kept::none(&table))?;
+        Ok((features, targets))
     }
 
     /// Reads features and targets of a table; no targets if it is not `labeled`. Unknown categories become a note. The

@@ -159,7 +159,7 @@ impl Model {
         if let Some((name, _)) = cells.iter().find(|(name, _)| !is_known(name.as_ref())) {
             return Err(self.unknown_column(name.as_ref()));
         }
-        let x = schema.features_in_order(&row)?;
+        let x = schema.read_in_order(&[&row], false)?.0.to_matrix();
         let mut outputs = self.predict(&x).into_vec();
         for (value, form) in outputs.iter_mut().zip(schema.target_forms()) {
             *value = (form.origin + f64::from(*value)) as f32;
