@@ -163,7 +163,10 @@ pub unsafe extern "C" fn palmnet_load_bytes(bytes: *const c_void, length: usize)
 pub unsafe extern "C" fn palmnet_free(model: *mut Handle) {
     if !model.is_null() {
         // SAFETY: the pointer is one that `Box::into_raw` returned, and is not used again, as the caller promises.
-        attempt(|| Ok(unsafe { Box::from_raw(model) })).map(drop);
+        attempt(|| {
+            drop(unsafe { Box::from_raw(model) });
+            Ok(())
+        });
     }
 }
 
