@@ -88,6 +88,7 @@
 //! - **Models**: [`Model`], [`Preprocessing`], [`Score`], [`metrics`].
 //! - **Pictures**: [`plot`]: learning curves, confusion matrices, regions, as text and as SVG; [`report`]: a page about a model.
 //! - **Devices**: [`mod@export`]: a model as C or Rust source code.
+//! - **Other programs**: [`mod@import`]: models of PyTorch, Keras and scikit-learn.
 //! - **Explanations**: [`Model::importance`], [`Model::partial_dependence`], [`Model::shapley`], in [`explain`].
 //! - **Defaults and search**: [`fit`], [`Hyperparameters`], [`tune`].
 //!
@@ -149,6 +150,8 @@ pub mod explain;
 #[cfg(feature = "export")]
 pub mod export;
 pub mod format;
+#[cfg(feature = "import")]
+pub mod import;
 mod linalg;
 pub mod model;
 pub mod nn;

@@ -28,6 +28,8 @@ use ascii::Ascii;
 use commands::bench;
 #[cfg(feature = "export")]
 use commands::export;
+#[cfg(feature = "import")]
+use commands::import;
 use commands::{average, completions, demo, eval, explain, info, man, predict, search, train};
 use options::THREADS;
 
@@ -41,6 +43,8 @@ const COMMANDS: &[(&Command, Work)] = &[
     (&explain::COMMAND, explain::run),
     #[cfg(feature = "export")]
     (&export::COMMAND, export::run),
+    #[cfg(feature = "import")]
+    (&import::COMMAND, import::run),
     (&info::COMMAND, info::run),
     (&average::COMMAND, average::run),
     #[cfg(feature = "bench")]

@@ -2,7 +2,7 @@
 
 use super::*;
 
-const COMMANDS: [&str; 12] = [
+const COMMANDS: [&str; 13] = [
     "demo",
     "train",
     "search",
@@ -10,6 +10,7 @@ const COMMANDS: [&str; 12] = [
     "predict",
     "explain",
     "export",
+    "import",
     "info",
     "average",
     "bench",

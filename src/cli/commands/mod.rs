@@ -10,6 +10,8 @@ pub mod explain;
 #[cfg(feature = "export")]
 pub mod export;
 mod folds;
+#[cfg(feature = "import")]
+pub mod import;
 pub mod info;
 pub mod man;
 pub mod predict;

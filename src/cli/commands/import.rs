@@ -1,0 +1,75 @@
+//! `palmnet import`: a model of another program.
+
+use std::fs;
+use std::io::Write;
+use std::path::Path;
+
+use palmnet::Error;
+use palmnet::import::{Options, model};
+use palmnet::unversioned::{FileKind, Json};
+
+use crate::cli::Failure;
+use crate::cli::arguments::{Arguments, Command, Group, Opt};
+use crate::cli::options::{JSON, OUT};
+use crate::cli::output::{Output, check_name};
+use crate::cli::terminal::wrap;
+
+pub const COMMAND: Command = Command {
+    name: "import",
+    usage: "import FILE",
+    summary: "Turn a model of PyTorch, Keras or scikit-learn, an ONNX file, into one of palmnet.",
+    details: &[
+        "The graph must be a sequence of layers that palmnet has, behind columns that are scaled, filled in or one-hot \
+         encoded. Anything else is an error that names the node. The model predicts, is evaluated and is trained further \
+         as any other.",
+    ],
+    words: (1, 1),
+    names: &[],
+    options: &[&FEATURES, &TARGETS, &CLASSES, &OUT, &JSON],
+};
+
+const FEATURES: Opt = Opt::new(
+    "--features",
+    "NAME[,NAME...]",
+    Group::Data,
+    "The names of the feature columns, in the order of the inputs.",
+)
+.default(|| "those in FILE, or numbers".into());
+
+const TARGETS: Opt =
+    Opt::new("--target", "NAME[,NAME...]", Group::Data, "The names of the columns that are predicted.")
+        .default(|| "those in FILE".into());
+
+const CLASSES: Opt = Opt::new(
+    "--classes",
+    "NAME[,NAME...]",
+    Group::Data,
+    "The names of the classes, in the order of the outputs. Outputs that are numbers become probabilities of them.",
+)
+.default(|| "those in FILE, or numbers from 0".into());
+
+pub fn run(arguments: &Arguments, out: &mut dyn Write) -> Result<(), Failure> {
+    let file = arguments.word(0).unwrap_or_default();
+    let target = arguments.text(OUT.name).unwrap_or("model.safetensors");
+    check_name(arguments, OUT.name, target)?;
+    let may_replace = &|path: &Path| Ok(FileKind::of(path)? == FileKind::Model);
+    Output { option: OUT.name, noun: "model", may_replace }.check(target, &[file])?;
+    let names = |option: &Opt| -> Vec<String> {
+        arguments.text(option.name).map_or(Vec::new(), |text| text.split(',').map(|name| name.trim().into()).collect())
+    };
+    let mut options = Options::default();
+    (options.features, options.targets, options.classes) = (names(&FEATURES), names(&TARGETS), names(&CLASSES));
+    let bytes = fs::read(file).map_err(|error| Error::io(file, error))?;
+    let model = model(&bytes, file, &options)?;
+    model.save(target)?;
+    if arguments.has(JSON.name) {
+        let parameters = model.network().parameter_count();
+        let line =
+            Json::object([("event", "done".into()), ("parameters", parameters.into()), ("model", target.into())]);
+        return Ok(writeln!(out, "{line}")?);
+    }
+    if let Some(note) = model.notes.get("import") {
+        write!(out, "{}", wrap(note, 0))?;
+    }
+    Ok(write!(out, "{}", wrap(&format!("saved {target}"), 0))?)
+}

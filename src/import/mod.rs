@@ -1,0 +1,27 @@
+//! Models of other programs: networks of what this crate has, as PyTorch, Keras and scikit-learn write them.
+//!
+//! ```no_run
+//! use palmnet::import::{self, Options};
+//! let bytes = std::fs::read("net.onnx").unwrap();
+//! let model = import::model(&bytes, "net.onnx", &Options::default())?;
+//! model.save("model.safetensors")?;
+//! # Ok::<(), palmnet::Error>(())
+//! ```
+
+mod onnx;
+mod options;
+
+pub use onnx::onnx;
+pub use options::Options;
+
+use crate::base::error::Result;
+use crate::model::Model;
+
+/// Returns the model in the bytes of a file, whose kind is recognized by its content. `file` is the name for errors.
+///
+/// # Errors
+/// [`Error::Format`](crate::Error::Format) if the file is of no known kind, is damaged, or has a part that this crate
+/// does not have; the message names it. Those of the function for its kind: [`onnx()`].
+pub fn model(bytes: &[u8], file: &str, options: &Options) -> Result<Model> {
+    onnx(bytes, file, options)
+}

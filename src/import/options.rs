@@ -1,0 +1,13 @@
+//! Names that files of other programs often lack.
+
+/// What is known about a model besides its file. An empty list takes the names that the file has, or numbers.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Options {
+    /// The names of the feature columns, in the order of the network's inputs.
+    pub features: Vec<String>,
+    /// The names of the target columns: one for classes, one for each label or value.
+    pub targets: Vec<String>,
+    /// The names of the classes, in the order of the network's outputs; two for a network with one output.
+    pub classes: Vec<String>,
+}
