@@ -3,6 +3,8 @@
 
 pub(crate) mod atomic;
 pub(crate) mod json;
+#[cfg(feature = "import")]
+pub(crate) mod protobuf;
 pub(crate) mod safetensors;
 
 pub use atomic::write_atomic;

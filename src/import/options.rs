@@ -1,5 +1,7 @@
 //! Names that files of other programs often lack.
 
+use std::path::PathBuf;
+
 /// What is known about a model besides its file. An empty list takes the names that the file has, or numbers.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
@@ -10,4 +12,7 @@ pub struct Options {
     pub targets: Vec<String>,
     /// The names of the classes, in the order of the network's outputs; two for a network with one output.
     pub classes: Vec<String>,
+    /// The folder of other files that have the numbers of an ONNX file, as PyTorch's newer exporter writes them; without
+    /// one, they are not read.
+    pub folder: Option<PathBuf>,
 }

@@ -59,6 +59,7 @@ pub fn run(arguments: &Arguments, out: &mut dyn Write) -> Result<(), Failure> {
     };
     let mut options = Options::default();
     (options.features, options.targets, options.classes) = (names(&FEATURES), names(&TARGETS), names(&CLASSES));
+    options.folder = Path::new(file).parent().map(Path::to_path_buf);
     let bytes = fs::read(file).map_err(|error| Error::io(file, error))?;
     let model = model(&bytes, file, &options)?;
     model.save(target)?;
