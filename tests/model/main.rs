@@ -6,6 +6,8 @@ mod damaged;
 mod explanations;
 mod json;
 mod metrics;
+#[cfg(feature = "import")]
+mod onnx;
 mod pictures;
 mod predictions;
 mod probability_metrics;

@@ -176,8 +176,12 @@ impl View<'_> {
         (x == centered).then(|| self.layer_norm(x, epsilon, vec![1.0]))
     }
 
-    /// x · r - mean · r, with r = scale / √(variance + ε)
+    /// x · r + (-mean · r + shift), with r = scale / √(variance + ε)
     fn normalized_in_two(&self, a: Id, b: Id) -> Option<Kind> {
+        let (b, shift) = match self.kind(b) {
+            Kind::Step(Step::Add(all), b) => (*b, all.clone()),
+            _ => (b, vec![0.0]),
+        };
         let Kind::Both(Operation::Multiply, x, r) = *self.kind(a) else { return None };
         let Kind::Both(Operation::Multiply, mean, same) = *self.kind(b) else { return None };
         let (inverse, scale) = match self.kind(r) {
@@ -187,6 +191,11 @@ impl View<'_> {
         let (of, epsilon) = self.inverse_deviation(inverse)?;
         let (mean, minus) = self.factor(mean)?;
         let is_one = r == same && of == x && minus == -1.0 && self.mean(mean) == Some(x);
-        is_one.then(|| self.layer_norm(x, epsilon, scale))
+        let width = self.0[x].width();
+        let mut found = self.layer_norm(x, epsilon, scale);
+        if let Kind::LayerNorm(norm, _) = &mut found {
+            norm.shift = (0..width).map(|i| shift[i % shift.len()]).collect();
+        }
+        is_one.then_some(found)
     }
 }

@@ -73,7 +73,7 @@ impl Graph {
     /// Reads a `ModelProto`.
     pub(super) fn read(message: &[u8], outside: &Outside<'_>) -> Result<Graph, Damage> {
         let mut graph = Graph::default();
-        let mut has_graph = false;
+        let (mut has_graph, mut has_version) = (false, false);
         for field in Fields::new(message) {
             match field? {
                 (2, value) => graph.producer = value.text()?,
@@ -82,6 +82,7 @@ impl Graph {
                     graph.read_graph(value.bytes()?, outside)?;
                 }
                 (8, value) => {
+                    has_version = true;
                     let (domain, version) = named_number(value.bytes()?)?;
                     if domain.is_empty() || domain == "ai.onnx" {
                         graph.opset = graph.opset.max(version);
@@ -97,6 +98,9 @@ impl Graph {
         }
         if !has_graph || graph.nodes.is_empty() {
             return Err("there is no graph in it");
+        }
+        if !has_version {
+            return Err("it does not say the version of its operators");
         }
         let Graph { constants, inputs, .. } = &mut graph;
         // Old files list constants among the inputs.
