@@ -142,11 +142,12 @@ impl Safetensors {
     }
 
     /// Reads the content of a file; `file_name` is used in errors only. The bytes may be anything: everything is
-    /// checked before it is used. `F16` and `BF16` are widened, which is exact.
+    /// checked before it is used. `F16` and `BF16` are widened, which is exact; `F64` and `I64` are rounded to the nearest
+    /// `f32`.
     ///
     /// # Errors
     /// [`Error::Format`] if the bytes are not a whole and consistent safetensors file, or hold a tensor of another type
-    /// than `F32`, `F16` or `BF16`.
+    /// than these and `F32`.
     pub fn from_bytes(bytes: &[u8], file_name: &str) -> error::Result<Self> {
         // The tensors, widened to single precision if they are of half, and the header when it is parsed.
         let longest = bytes.len().min(MAX_HEADER) as u64;
@@ -309,29 +310,41 @@ fn strings(metadata: &Json) -> Option<BTreeMap<String, String>> {
 /// A type of numbers that can be read.
 #[derive(Clone, Copy)]
 enum Dtype {
+    F64,
     F32,
     F16,
     BF16,
+    /// Of a counter: PyTorch has one in every batch normalization.
+    I64,
 }
 
 impl Dtype {
     fn parse(name: &str) -> Option<Dtype> {
         match name {
+            "F64" => Some(Dtype::F64),
             "F32" => Some(Dtype::F32),
             "F16" => Some(Dtype::F16),
             "BF16" => Some(Dtype::BF16),
+            "I64" => Some(Dtype::I64),
             _ => None,
         }
     }
 
     /// Returns the number of bytes of a number.
     fn size(self) -> usize {
-        if matches!(self, Dtype::F32) { 4 } else { 2 }
+        match self {
+            Dtype::F64 | Dtype::I64 => 8,
+            Dtype::F32 => 4,
+            Dtype::F16 | Dtype::BF16 => 2,
+        }
     }
 
     fn read(self, bytes: &[u8]) -> Vec<f32> {
+        let doubles = || bytes.as_chunks().0.iter().copied();
         let halves = || bytes.as_chunks().0.iter().map(|&half| u16::from_le_bytes(half));
         match self {
+            Dtype::F64 => doubles().map(|bytes| f64::from_le_bytes(bytes) as f32).collect(),
+            Dtype::I64 => doubles().map(|bytes| i64::from_le_bytes(bytes) as f32).collect(),
             Dtype::F32 => bytes.as_chunks().0.iter().map(|&word| f32::from_le_bytes(word)).collect(),
             Dtype::F16 => halves().map(half_to_float).collect(),
             // The upper half of a float.
@@ -373,7 +386,7 @@ impl<'a> Description<'a> {
         let Some(dtype) = Dtype::parse(dtype) else {
             let (name, dtype) = (quoted(name), quoted(dtype));
             return Err(format!(
-                "tensor {name} has dtype {dtype}, only F32, F16 and BF16 can be read: convert it to float32"
+                "tensor {name} has dtype {dtype}, only F64, F32, F16, BF16 and I64 can be read: convert it to float32"
             ));
         };
         let shape = sizes("shape").ok_or_else(|| damaged("its shape is not a list of whole numbers"))?;
@@ -419,7 +432,7 @@ mod tests {
     }
 
     #[test]
-    fn half_and_brain_floats_are_read() {
+    fn numbers_of_other_sizes_are_read() {
         let read = |dtype: &str, bytes: &[u8]| {
             let header = format!(r#"{{"x":{{"dtype":"{dtype}","shape":[2],"data_offsets":[0,{}]}}}}"#, bytes.len());
             let file = [&(header.len() as u64).to_le_bytes()[..], header.as_bytes(), bytes].concat();
@@ -428,7 +441,11 @@ mod tests {
         assert_eq!(read("F16", &[0x00, 0x3C, 0x00, 0xC0]).unwrap(), [1.0, -2.0]);
         // 1.0 and -2.0 are 0x3F80_0000 and 0xC000_0000 as floats.
         assert_eq!(read("BF16", &[0x80, 0x3F, 0x00, 0xC0]).unwrap(), [1.0, -2.0]);
+        let doubles = [0.1f64.to_le_bytes(), (-1e300f64).to_le_bytes()].concat();
+        assert_eq!(read("F64", &doubles).unwrap(), [0.1, f32::NEG_INFINITY]);
+        let counts = [300i64.to_le_bytes(), (-1i64).to_le_bytes()].concat();
+        assert_eq!(read("I64", &counts).unwrap(), [300.0, -1.0]);
         assert!(read("F16", &[0; 8]).unwrap_err().to_string().contains("do not fit each other"));
-        assert!(read("I8", &[0; 2]).unwrap_err().to_string().contains("F32, F16 and BF16"));
+        assert!(read("I8", &[0; 2]).unwrap_err().to_string().contains("F32, F16, BF16"));
     }
 }
