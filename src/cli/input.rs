@@ -304,7 +304,8 @@ fn names<'a>(value: Option<&'a str>, table: &Table) -> Vec<&'a str> {
     }
 }
 
-fn infer(arguments: &Arguments, mut table: Table, missing: Missing) -> Result<Dataset, Failure> {
+/// Returns the labeled data in a table, to train on: the options name the target and what it is.
+pub fn infer(arguments: &Arguments, mut table: Table, missing: Missing) -> Result<Dataset, Failure> {
     let task = arguments.text(TASK.name);
     let names_to_ignore = names(arguments.text(IGNORE.name), &table);
     let names = names(arguments.text(TARGET.name), &table);

@@ -1,4 +1,5 @@
-//! A model as source code for devices without an operating system: one C header, or one Rust file.
+//! A model as source code for devices without an operating system, one C header or one Rust file, and for PyTorch
+//! ([`state_dict`]).
 //!
 //! The code has everything in it that a prediction needs, from the cells of a row to the name of the class: imputation,
 //! scaling, categories, dates, the network, the calibration. It allocates nothing, calls no mathematics library, changes
@@ -20,10 +21,14 @@ mod dialect;
 mod manual;
 mod names;
 mod program;
+mod pytorch;
 mod source;
 
 pub use cost::{Budget, Cost};
 pub use dialect::Language;
+#[doc(hidden)]
+pub use pytorch::SEQUENTIAL;
+pub use pytorch::{sequential, state_dict};
 
 use crate::base::error::{Error, Result};
 use crate::base::text::quoted;

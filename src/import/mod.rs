@@ -10,18 +10,28 @@
 
 mod onnx;
 mod options;
+mod weights;
 
 pub use onnx::onnx;
 pub use options::Options;
+pub use weights::{Sequential, is_safetensors, preprocessing, standardization, weights, weights_like};
 
-use crate::base::error::Result;
+use crate::base::error::{Error, Result};
 use crate::model::Model;
 
 /// Returns the model in the bytes of a file, whose kind is recognized by its content. `file` is the name for errors.
 ///
 /// # Errors
 /// [`Error::Format`](crate::Error::Format) if the file is of no known kind, is damaged, or has a part that this crate
-/// does not have; the message names it. Those of the function for its kind: [`onnx()`].
+/// does not have; the message names it. Those of the function for its kind: [`onnx()`], [`weights()`].
 pub fn model(bytes: &[u8], file: &str, options: &Options) -> Result<Model> {
+    if is_safetensors(bytes) {
+        return weights(bytes, file, &Sequential::numbered(None), options);
+    }
+    if bytes.starts_with(b"PK\x03\x04") {
+        let message = "is a file of torch.save: write one with safetensors.torch.save_file(model.state_dict(), \
+                       \"net.safetensors\"), or with torch.onnx.export";
+        return Err(Error::format(file, message));
+    }
     onnx(bytes, file, options)
 }

@@ -15,6 +15,8 @@ mod exported;
 mod faults;
 #[cfg(unix)]
 mod files;
+#[cfg(feature = "import")]
+mod import_weights;
 mod json;
 mod killed;
 mod labels;

@@ -4,8 +4,8 @@ use std::io::Write;
 use std::path::Path;
 
 use palmnet::Model;
-use palmnet::export::{Budget, Language, c_source, cost, name_of, rust_source};
-use palmnet::unversioned::{C_START, Json, RUST_START, write_atomic};
+use palmnet::export::{Budget, Language, SEQUENTIAL, c_source, cost, name_of, rust_source, sequential, state_dict};
+use palmnet::unversioned::{C_START, Json, RUST_START, Safetensors, write_atomic};
 
 use crate::cli::Failure;
 use crate::cli::arguments::{Arguments, Command, Group, Opt};
@@ -15,12 +15,15 @@ use crate::cli::terminal::wrap;
 
 pub const COMMAND: Command = Command {
     name: "export",
-    usage: "export MODEL --to c|rust",
-    summary: "Write a model as source code for a device: one C header or one Rust file, without dependencies.",
+    usage: "export MODEL --to c|rust|pytorch",
+    summary: "Write a model as source code for a device, one C header or one Rust file, or as PyTorch's weights.",
     details: &[
         "Everything is in it: missing cells, scaling, categories, dates, the network, calibrated probabilities, the names \
          of classes. The code allocates nothing and needs no mathematics library; its first comment is its manual. Outputs \
          are those of palmnet predict.",
+        "With --to pytorch, a plain network (palmnet train --fast) of plain numbers becomes the state dict of an \
+         nn.Sequential, whose expression is printed and in the metadata, with the preprocessing. palmnet import --like takes \
+         it back.",
         "Flash, RAM and multiplications are estimates for a Cortex-M4, compiled with -Os.",
     ],
     words: (1, 1),
@@ -28,8 +31,13 @@ pub const COMMAND: Command = Command {
     options: &[&TO, &NAME, &BUDGET, &OUT, &JSON],
 };
 
-const TO: Opt = Opt::new("--to", "c|rust", Group::Output, "The language: C99 that is C++11 too, or Rust without std.")
-    .choices(|| vec!["c", "rust"]);
+const TO: Opt = Opt::new(
+    "--to",
+    "c|rust|pytorch",
+    Group::Output,
+    "The language, C99 that is C++11 too or Rust without std; or weights for PyTorch, a safetensors file.",
+)
+.choices(|| vec!["c", "rust", "pytorch"]);
 
 const NAME: Opt = Opt::new("--name", "NAME", Group::Output, "The name that everything in C begins with.")
     .default(|| "that of MODEL".into());
@@ -39,13 +47,14 @@ const BUDGET: Opt =
 
 const OUT: Opt = Opt::new("--out", "FILE", Group::Output, "The file.")
     .aliases(&["-o", "--output"])
-    .default(|| "NAME.h or NAME.rs".into());
+    .default(|| "NAME.h, NAME.rs or NAME-pytorch.safetensors".into());
 
 pub fn run(arguments: &Arguments, out: &mut dyn Write) -> Result<(), Failure> {
     let language = match arguments.choice(&TO)? {
         Some("c") => Language::C,
+        Some("pytorch") => return to_pytorch(arguments, out),
         Some(_) => Language::Rust,
-        None => return Err(arguments.misuse("name a language: --to c or --to rust")),
+        None => return Err(arguments.misuse("name a language: --to c, --to rust or --to pytorch")),
     };
     let budget = arguments.value(BUDGET.name, "limits as flash=32k,ram=2k", |_: &Budget| true)?;
     let file = arguments.word(0).unwrap_or_default();
@@ -79,4 +88,36 @@ pub fn run(arguments: &Arguments, out: &mut dyn Write) -> Result<(), Failure> {
         ("file", target.as_str().into()),
     ];
     Ok(writeln!(out, "{}", Json::object(members))?)
+}
+
+/// Writes the state dict of an `nn.Sequential`.
+fn to_pytorch(arguments: &Arguments, out: &mut dyn Write) -> Result<(), Failure> {
+    if let Some(option) = [&NAME, &BUDGET].into_iter().find(|option| arguments.has(option.name)) {
+        return Err(arguments.misuse(&format!("{} is for C and Rust", option.name)));
+    }
+    let file = arguments.word(0).unwrap_or_default();
+    let model = Model::load(file)?;
+    let target = arguments.text(OUT.name).map_or_else(|| name_of(file) + "-pytorch.safetensors", str::to_string);
+    check_name(arguments, OUT.name, &target)?;
+    let may_replace =
+        &|path: &Path| Ok(Safetensors::read(path).is_ok_and(|file| file.metadata.contains_key(SEQUENTIAL)));
+    Output { option: OUT.name, noun: "state dict of palmnet export", may_replace }.check(&target, &[file])?;
+    let (weights, expression) = (state_dict(&model)?, sequential(&model)?);
+    weights.write(&target)?;
+    if arguments.has(JSON.name) {
+        let members =
+            [("event", "done".into()), (SEQUENTIAL, expression.as_str().into()), ("file", target.as_str().into())];
+        return Ok(writeln!(out, "{}", Json::object(members))?);
+    }
+    writeln!(out, "{expression}")?;
+    let inputs = "its inputs: (x - features.offset) * features.factor, which are in the metadata";
+    let preprocessing = model.preprocessing();
+    let mut steps = inputs.to_string();
+    if preprocessing.targets().is_some() {
+        steps += "; its outputs become values: y / targets.factor + targets.offset";
+    }
+    if preprocessing.range().is_some() {
+        steps += ", at least targets.low and at most targets.high";
+    }
+    Ok(write!(out, "{}{}", wrap(&steps, 0), wrap(&format!("saved {target}"), 0))?)
 }

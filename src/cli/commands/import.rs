@@ -5,27 +5,49 @@ use std::io::Write;
 use std::path::Path;
 
 use palmnet::Error;
-use palmnet::import::{Options, model};
+use palmnet::import::{Options, is_safetensors, model};
 use palmnet::unversioned::{FileKind, Json};
 
+use super::import_weights::{self, ACTIVATION, DATA, HEAD, LAYERS, LIKE, MEAN, SCALE, STD};
 use crate::cli::Failure;
 use crate::cli::arguments::{Arguments, Command, Group, Opt};
-use crate::cli::options::{JSON, OUT};
+use crate::cli::options::{HEADER, IGNORE, JSON, OUT, SEPARATOR, TASK};
 use crate::cli::output::{Output, check_name};
 use crate::cli::terminal::wrap;
 
 pub const COMMAND: Command = Command {
     name: "import",
     usage: "import FILE",
-    summary: "Turn a model of PyTorch, Keras or scikit-learn, an ONNX file, into one of palmnet.",
+    summary: "Turn a model of PyTorch, Keras or scikit-learn, an ONNX file, or PyTorch's weights, a safetensors file, into \
+              a model of palmnet.",
     details: &[
         "The graph must be a sequence of layers that palmnet has, behind columns that are scaled, filled in or one-hot \
          encoded. Anything else is an error that names the node. The model predicts, is evaluated and is trained further \
          as any other.",
+        "Weights are those of safetensors.torch.save_file(model.state_dict(), FILE) with the layers Linear, BatchNorm1d and \
+         LayerNorm. An nn.Sequential needs --activation; other options name the classes and the scaling.",
     ],
     words: (1, 1),
     names: &[],
-    options: &[&FEATURES, &TARGETS, &CLASSES, &OUT, &JSON],
+    options: &[
+        &FEATURES,
+        &TARGETS,
+        &CLASSES,
+        &LAYERS,
+        &ACTIVATION,
+        &HEAD,
+        &LIKE,
+        &DATA,
+        &TASK,
+        &IGNORE,
+        &HEADER,
+        &SEPARATOR,
+        &SCALE,
+        &MEAN,
+        &STD,
+        &OUT,
+        &JSON,
+    ],
 };
 
 const FEATURES: Opt = Opt::new(
@@ -61,7 +83,14 @@ pub fn run(arguments: &Arguments, out: &mut dyn Write) -> Result<(), Failure> {
     (options.features, options.targets, options.classes) = (names(&FEATURES), names(&TARGETS), names(&CLASSES));
     options.folder = Path::new(file).parent().map(Path::to_path_buf);
     let bytes = fs::read(file).map_err(|error| Error::io(file, error))?;
-    let model = model(&bytes, file, &options)?;
+    let mut model = if is_safetensors(&bytes) {
+        import_weights::model(arguments, &bytes, &options)?
+    } else {
+        import_weights::refuse(arguments, file)?;
+        model(&bytes, file, &options)?
+    };
+    let layers: Vec<String> = model.network().layers().iter().map(|layer| layer.to_string()).collect();
+    model.notes.entry("import".into()).or_insert_with(|| format!("layers {}", layers.join(" ")));
     model.save(target)?;
     if arguments.has(JSON.name) {
         let parameters = model.network().parameter_count();

@@ -12,6 +12,8 @@ pub mod export;
 mod folds;
 #[cfg(feature = "import")]
 pub mod import;
+#[cfg(feature = "import")]
+mod import_weights;
 pub mod info;
 pub mod man;
 pub mod predict;
