@@ -2,23 +2,62 @@
 
 mod support;
 
-use std::fs;
+use std::io::Write;
 use std::path::Path;
-use std::process::Command;
+use std::process::{Command, Stdio};
 
 use palmnet::Activation::{Identity, Relu, Softmax};
 use palmnet::data::{Column, ColumnKind, NumberForm, Scaler, Schema, TargetSchema};
 use palmnet::nn::{Piecewise, Role};
+use palmnet::unversioned::Json;
 use palmnet::{Matrix, Model, Network};
 
-use support::{Folder, strings};
+use support::{Folder, program, strings};
 
-/// The content of the only block of this language.
-fn block<'t>(text: &'t str, language: &str) -> &'t str {
-    let start = format!("```{language}\n");
-    let (_, rest) = text.split_once(&start).expect("a block of this language");
-    assert!(!rest.contains(&start), "more than one block of {language}");
+const PAGE: &str = include_str!("../src/guide/files.md");
+
+/// The content of the first block of Python under a heading.
+fn block(heading: &str) -> &'static str {
+    let (_, section) = PAGE.split_once(&format!("\n## {heading}\n")).expect("this heading");
+    let (_, rest) = section.split_once("```python\n").expect("a block of Python");
     rest.split("```").next().unwrap()
+}
+
+/// Runs Python in the root of the repository; `None` if there is none with NumPy.
+fn python(code: &str) -> Option<String> {
+    let run = |code: &str| Command::new("python3").args(["-c", code]).current_dir(env!("CARGO_MANIFEST_DIR")).output();
+    if !run("import numpy").is_ok_and(|output| output.status.success()) {
+        eprintln!("not tested: python3 with NumPy is absent");
+        return None;
+    }
+    let output = run(code).unwrap();
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    Some(String::from_utf8(output.stdout).unwrap())
+}
+
+/// The lines of the page as they are, and the command on the same row.
+#[test]
+fn ten_lines_of_numpy_predict_as_the_command_does() {
+    let code = block("A prediction in ten lines of NumPy");
+    assert!(code.lines().count() <= 10 && code.contains("[5.9, 2.8, 4.2, 1.3]"), "{code}");
+    let Some(printed) = python(code) else { return };
+    let mut child = program(Path::new(env!("CARGO_BIN_EXE_palmnet")))
+        .args(["predict", "examples/iris.safetensors", "-", "--json"])
+        .current_dir(env!("CARGO_MANIFEST_DIR"))
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .spawn()
+        .unwrap();
+    child.stdin.take().unwrap().write_all(b"5.9,2.8,4.2,1.3\n").unwrap();
+    let answer = String::from_utf8(child.wait_with_output().unwrap().stdout).unwrap();
+    let answer = Json::parse(answer.trim()).unwrap();
+    let expected = answer.get("probabilities").unwrap().as_object().unwrap();
+    let found: Vec<f64> = printed.split_whitespace().map(|word| word.parse().unwrap()).collect();
+    assert_eq!((found.len(), expected.len()), (3, 3), "{printed}");
+    for (found, (_, expected)) in found.iter().zip(expected) {
+        let expected = expected.as_f64().unwrap();
+        assert!((found - expected).abs() < 1e-6, "{found} is not {expected}");
+    }
 }
 
 /// A model with all layers of ensembles.
@@ -44,20 +83,12 @@ fn ensemble() -> Model {
 #[test]
 fn numpy_of_the_guide_predicts_as_the_model_does() {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
-    let python = |code: &str| Command::new("python3").args(["-c", code]).current_dir(root).output();
-    if !python("import numpy").is_ok_and(|output| output.status.success()) {
-        eprintln!("not tested: python3 with NumPy is absent");
-        return;
-    }
-    let page = fs::read_to_string(root.join("src/guide/files.md")).unwrap();
     let (file, row) = ("\"examples/iris.safetensors\"", "[5.9, 2.8, 4.2, 1.3]");
-    let code = block(&page, "python");
+    let code = block("A prediction of every default network");
     assert!(code.contains(file) && code.contains(row), "{code}");
     let compare = |path: &Path, x: [f32; 4]| {
         let code = code.replace(file, &format!("{path:?}")).replace(row, &format!("{x:?}"));
-        let output = python(&code).unwrap();
-        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
-        let printed = String::from_utf8(output.stdout).unwrap();
+        let Some(printed) = python(&code) else { return };
         let found: Vec<f32> = printed.split_whitespace().map(|word| word.parse().unwrap()).collect();
         let expected = Model::load(path).unwrap().predict(&Matrix::from_rows(&[x]));
         assert_eq!(found.len(), expected.columns(), "{printed}");
