@@ -26,11 +26,11 @@ use arguments::{Arguments, Command};
 use ascii::Ascii;
 #[cfg(feature = "bench")]
 use commands::bench;
-#[cfg(feature = "export")]
-use commands::export;
 #[cfg(feature = "import")]
 use commands::import;
 use commands::{average, completions, demo, eval, explain, info, man, predict, search, train};
+#[cfg(feature = "export")]
+use commands::{export, quantize};
 use options::THREADS;
 
 /// Every subcommand with its function, in the order of the help.
@@ -45,6 +45,8 @@ const COMMANDS: &[(&Command, Work)] = &[
     (&export::COMMAND, export::run),
     #[cfg(feature = "import")]
     (&import::COMMAND, import::run),
+    #[cfg(feature = "export")]
+    (&quantize::COMMAND, quantize::run),
     (&info::COMMAND, info::run),
     (&average::COMMAND, average::run),
     #[cfg(feature = "bench")]

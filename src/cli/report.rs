@@ -144,6 +144,7 @@ pub fn shape(network: &Network) -> String {
     let outputs = network.layers().iter().filter_map(|layer| match layer {
         Layer::Dense(dense) => Some(dense.outputs().to_string()),
         Layer::Heads(heads) => Some(heads.outputs().to_string()),
+        Layer::Quantized(layer) => Some(layer.outputs().to_string()),
         _ => None,
     });
     [network.inputs().to_string()].into_iter().chain(outputs).collect::<Vec<String>>().join("-")

@@ -13,6 +13,11 @@ use crate::model::Model;
 /// More constants than this are beyond the addresses of 16 bits that an AVR reads flash by.
 const MOST_ON_AVR: usize = 60_000;
 
+/// The beginnings of the lines that read a byte, after those that read whole numbers.
+const WHOLE_ON_AVR: &str = "#define %_INT8(entry) ((int8_t)pgm_read_byte(entry))\n\
+     #define %_INT32(entry) ((int32_t)pgm_read_dword(entry))\n#define %_BYTE(entry) ((char)";
+const WHOLE: &str = "#define %_INT8(entry) (*(entry))\n#define %_INT32(entry) (*(entry))\n#define %_BYTE(entry) (*";
+
 fn has_times(source: &Source<'_>) -> bool {
     source.program.columns.iter().any(|column| matches!(column.kind, ColumnKind::Time(_)))
 }
@@ -63,7 +68,11 @@ fn c_head(source: &Source<'_>, text: &mut String) {
          #define %_BYTE(entry) ((char)pgm_read_byte(entry))\n\
          #else\n#define %_FLASH\n#define %_READ(entry) (*(entry))\n#define %_BYTE(entry) (*(entry))\n#endif\n";
     let name: &dyn Display = &name;
-    fill(text, flash, &[name; 6]);
+    let flash = match source.data.contains("int8_t") {
+        true => flash.replace("#define %_BYTE(entry) ((char)", WHOLE_ON_AVR).replace("#define %_BYTE(entry) (*", WHOLE),
+        false => flash.to_string(),
+    };
+    fill(text, &flash, &[name; 10]);
 }
 
 /// Adds the declarations of the inputs.

@@ -16,6 +16,7 @@
 //! # Ok::<(), palmnet::Error>(())
 //! ```
 
+mod constants;
 mod cost;
 mod dialect;
 mod manual;

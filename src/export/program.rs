@@ -63,6 +63,15 @@ pub(crate) enum Work {
         weights: Vec<f32>,
         bias: Vec<f32>,
     },
+    /// y = (start + Σ q · w) · scale, with the inputs as whole numbers q = round(x · inverse) + zero from 0 to 255.
+    Quantized {
+        /// Outputs × inputs.
+        weights: Vec<i8>,
+        start: Vec<i32>,
+        scale: Vec<f32>,
+        inverse: f32,
+        zero: u8,
+    },
     Activate(Activation),
 }
 
@@ -131,6 +140,13 @@ impl<'a> Program<'a> {
         self.origins.len()
     }
 
+    /// Returns the most inputs of a step that takes them as whole numbers.
+    pub(crate) fn most_quantized(&self) -> usize {
+        let steps = self.steps.iter().chain(&self.of_members);
+        let inputs = steps.map(|step| if let Work::Quantized { .. } = step.work { step.inputs } else { 0 });
+        inputs.max().unwrap_or(0)
+    }
+
     /// Returns the output above which the second of two classes is predicted, before the links.
     pub(crate) fn threshold(&self) -> f32 {
         match self.links.first() {
@@ -150,6 +166,7 @@ impl Step {
     fn multiplications(&self) -> usize {
         match &self.work {
             Work::Product { .. } => self.inputs * self.outputs,
+            Work::Quantized { .. } => self.inputs + (self.inputs + 1) * self.outputs,
             Work::Affine { .. } => self.outputs,
             Work::Normalize { .. } => 3 * self.outputs,
             Work::Piecewise { bins, .. } => self.outputs - self.inputs + 4 * bins.len(),
@@ -227,6 +244,10 @@ fn work(layer: &Layer) -> Option<Work> {
         Layer::Piecewise(piecewise) => {
             let (bins, edges) = Piecewise::parts(piecewise);
             Work::Piecewise { bins, edges }
+        }
+        Layer::Quantized(layer) => {
+            let (weights, start, scale) = layer.by_output();
+            Work::Quantized { weights, start, scale, inverse: 1.0 / layer.input().scale, zero: layer.input().zero }
         }
         Layer::Embedding(embedding) => {
             let role = |role: &Role| match role {

@@ -1,12 +1,12 @@
 //! A program as source code.
 
-use std::fmt::{Display, Write};
+use std::fmt::Display;
 
 use super::dialect::fill;
 use super::dialect::{Dialect, Language};
 use super::names::identifiers;
 use super::program::{Link, Program, Step, Work};
-use crate::base::error::{Error, Result};
+use crate::base::error::Result;
 use crate::data::{Column, ColumnKind, TargetSchema};
 use crate::nn::activation::Activation;
 
@@ -31,10 +31,10 @@ pub(super) struct Source<'a> {
     pub(super) flash: usize,
     /// The numbers in arrays on the stack.
     pub(super) numbers: usize,
+    /// The number of arrays of constants.
+    pub(super) arrays: usize,
     /// The code with marks, while it is being written.
     code: String,
-    /// The number of arrays of constants.
-    constants: usize,
 }
 
 /// The buffers of a prediction, and that of the outputs, which the last product fills.
@@ -72,8 +72,8 @@ impl<'a> Source<'a> {
             functions: String::new(),
             flash: 0,
             numbers: 0,
+            arrays: 0,
             code: String::new(),
-            constants: 0,
         };
         source.write_outputs()?;
         source.write_predict();
@@ -116,62 +116,6 @@ impl<'a> Source<'a> {
         self.code += self.dialect.choose("}\n", "  outputs\n}\n");
     }
 
-    /// Adds constants; returns their number.
-    fn constants(&mut self, numbers: &[f32]) -> usize {
-        // There are no arrays without entries in C.
-        let numbers = if numbers.is_empty() { &[0.0] } else { numbers };
-        let (id, name) = (self.constants, self.dialect.name);
-        self.constants += 1;
-        self.flash += 4 * numbers.len();
-        match self.dialect.is_c() {
-            true => {
-                fill(&mut self.data, "static const float %_k%[%] %_FLASH = {", &[&name, &id, &numbers.len(), &name])
-            }
-            false => fill(&mut self.data, "static K%: [f32; %] = [", &[&id, &numbers.len()]),
-        }
-        for (index, number) in numbers.iter().enumerate() {
-            self.data += if index % 8 == 0 { "\n  " } else { " " };
-            // The fewest digits that read back as the same number, with a point or an exponent.
-            let _ = write!(self.data, "{number:?}");
-            self.data += self.dialect.choose("f,", ",");
-        }
-        self.data += self.dialect.choose("\n};\n", "\n];\n");
-        id
-    }
-
-    /// Adds a table of texts; returns its arguments for a search in it.
-    ///
-    /// # Errors
-    /// If C cannot hold one.
-    fn texts(&mut self, id: &str, texts: &[String]) -> Result<String> {
-        let (name, is_c, mut arguments) = (self.dialect.name, self.dialect.is_c(), String::new());
-        let width = texts.iter().map(String::len).max().unwrap_or(0) + 1;
-        self.flash += width * texts.len();
-        let id = if is_c { id.to_string() } else { id.to_ascii_uppercase() };
-        if is_c {
-            let head = "static const char %_%[%][%] %_FLASH = {";
-            fill(&mut self.data, head, &[&name, &id, &texts.len(), &width, &name]);
-            fill(&mut arguments, "%_%[0], %, %", &[&name, &id, &texts.len(), &width]);
-        } else {
-            fill(&mut self.data, "pub static %: [&str; %] = [", &[&id, &texts.len()]);
-            fill(&mut arguments, "&%", &[&id]);
-        }
-        for text in texts {
-            self.data += "\n  ";
-            match is_c {
-                true if text.contains('\0') => {
-                    let message = "a category or class has a zero byte, which ends a text in C: export Rust";
-                    return Err(Error::Setting(message.into()));
-                }
-                true => write_c(text, &mut self.data),
-                false => _ = write!(self.data, "{text:?}"),
-            }
-            self.data += ",";
-        }
-        self.data += self.dialect.choose("\n};\n", "\n];\n");
-        Ok(arguments)
-    }
-
     /// Writes the function for the outputs, before the links if there is another one for these.
     fn write_outputs(&mut self) -> Result<()> {
         let program = self.program;
@@ -197,6 +141,11 @@ impl<'a> Source<'a> {
             self.write_links();
         }
         let code = std::mem::replace(&mut self.code, head);
+        let bytes = program.most_quantized();
+        if bytes > 0 {
+            self.numbers += bytes.div_ceil(4);
+            self.add("  $W q$W[%];\n", &[&bytes]);
+        }
         for (name, size) in BUFFERS.iter().zip(buffers.sizes).filter(|(_, size)| *size > 0) {
             self.numbers += size;
             self.add("  $a %$[%];\n", &[&name, &size]);
@@ -285,9 +234,9 @@ impl<'a> Source<'a> {
     fn write_work(&mut self, step: &Step, from: &str, to: &str) {
         let (n, m) = (step.inputs, step.outputs);
         // Those of each member begin at so many times its index.
-        let start = |numbers: &[f32], own: usize, text: &str| {
+        let start = |count: usize, own: usize, text: &str| {
             let mut start = String::new();
-            if numbers.len() > own {
+            if count > own {
                 fill(&mut start, text, &[&own]);
             }
             start
@@ -295,16 +244,28 @@ impl<'a> Source<'a> {
         match &step.work {
             Work::Product { weights, bias } => {
                 let starts =
-                    [start(weights, step.inputs * step.outputs, "+[m * %]+"), start(bias, step.outputs, "+[m * %]+")];
+                    [(weights.len(), n * m), (bias.len(), m)].map(|(count, own)| start(count, own, "+[m * %]+"));
                 let (weights, bias) = (self.constants(weights), self.constants(bias));
                 let values: [&dyn Display; 8] = [&weights, &starts[0], &bias, &starts[1], &from, &n, &to, &m];
                 self.add("  @dense($&$k%%, $&$k%%, $&%, %, $!%, %);\n", &values);
+            }
+            Work::Quantized { weights, start: first, scale, inverse, zero } => {
+                let starts =
+                    [(weights.len(), n * m), (scale.len(), m)].map(|(count, own)| start(count, own, "+[m * %]+"));
+                let arrays = [self.bytes(weights), self.words(first), self.constants(scale)];
+                let code = "  @dense8($&$k%%, $&$k%%, $&$k%%, $&%, %, $!%, %, %~, %, $!q);\n";
+                let (inverse, zero) = (double((*inverse).into()), usize::from(*zero));
+                let values: [&dyn Display; 12] = [
+                    &arrays[0], &starts[0], &arrays[1], &starts[1], &arrays[2], &starts[1], &from, &n, &to, &m,
+                    &inverse, &zero,
+                ];
+                self.add(code, &values);
             }
             Work::Affine { scale, shift } | Work::Normalize { scale, shift } => {
                 if let Work::Normalize { .. } = step.work {
                     self.add("  @normalize($!%, %);\n", &[&to, &n]);
                 }
-                let start = start(scale, step.outputs, "m * % + ");
+                let start = start(scale.len(), m, "m * % + ");
                 let (scale, shift) = (self.constants(scale), self.constants(shift));
                 let values: [&dyn Display; 5] = [&scale, &start, &from, &shift, &start];
                 self.write_each(to, step.outputs, "[[$k%][%i]] * %[i] + [[$k%][%i]]", &values);
@@ -467,7 +428,10 @@ impl<'a> Source<'a> {
 impl Step {
     /// Returns whether its outputs are in another buffer than its inputs.
     fn is_apart(&self) -> bool {
-        matches!(self.work, Work::Product { .. } | Work::Piecewise { .. } | Work::Embedding { .. })
+        matches!(
+            self.work,
+            Work::Product { .. } | Work::Quantized { .. } | Work::Piecewise { .. } | Work::Embedding { .. }
+        )
     }
 }
 
@@ -483,16 +447,4 @@ pub(super) fn field_bytes(column: &Column) -> usize {
 /// Returns a number of double precision.
 fn double(number: f64) -> String {
     format!("{number:?}")
-}
-
-/// Writes a text between quotes as C has it, whatever the character set of its compiler.
-fn write_c(text: &str, to: &mut String) {
-    to.push('"');
-    for byte in text.bytes() {
-        match byte {
-            b'"' | b'\\' | b'?' | 127.. | ..b' ' => _ = write!(to, "\\{byte:03o}"),
-            _ => to.push(byte.into()),
-        }
-    }
-    to.push('"');
 }

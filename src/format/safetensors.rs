@@ -20,7 +20,7 @@ const FORMAT_LIMIT: u64 = 100_000_000;
 /// The header's member for strings.
 const METADATA: &str = "__metadata__";
 
-/// The content of a safetensors file: named tensors of `f32`, and strings about them.
+/// The content of a safetensors file: named tensors of `f32`, or of whole numbers of 8 bits, and strings about them.
 ///
 /// Files are little-endian and are the same as those of the `safetensors` package of Python.
 ///
@@ -41,7 +41,7 @@ pub struct Safetensors {
     pub tensors: Vec<Tensor>,
 }
 
-/// A named array of `f32` of any number of dimensions.
+/// A named array of `f32` of any number of dimensions; in the file, its numbers may be of 8 bits.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Tensor {
     /// The name, different from the other tensors' of the file.
@@ -50,6 +50,8 @@ pub struct Tensor {
     pub shape: Vec<usize>,
     /// The entries, those of the last dimension next to each other (row-major).
     pub data: Vec<f32>,
+    /// Whether the entries are whole numbers from -128 to 127, a byte each in the file (`I8`).
+    pub is_bytes: bool,
 }
 
 impl Tensor {
@@ -58,9 +60,14 @@ impl Tensor {
     /// # Panics
     /// If `data` does not have as many entries as `shape` says.
     pub fn new(name: impl Into<String>, shape: &[usize], data: Vec<f32>) -> Self {
-        let tensor = Tensor { name: name.into(), shape: shape.to_vec(), data };
+        let tensor = Tensor { name: name.into(), shape: shape.to_vec(), data, is_bytes: false };
         tensor.check();
         tensor
+    }
+
+    /// Returns the bytes of a number in the file.
+    fn size(&self) -> usize {
+        if self.is_bytes { 1 } else { 4 }
     }
 
     /// Returns whether an entry is NaN.
@@ -69,7 +76,7 @@ impl Tensor {
     }
 
     fn check(&self) {
-        let Tensor { name, shape, data } = self;
+        let Tensor { name, shape, data, .. } = self;
         assert_eq!(
             entries(shape),
             Some(data.len()),
@@ -126,8 +133,8 @@ impl Safetensors {
 
     /// Writes as [`write`](Self::write) does, and returns the locked file as [`replace`] does.
     pub(crate) fn write_locked(&self, path: &Path, is_new: bool) -> error::Result<Option<File>> {
-        let numbers: usize = self.tensors.iter().map(|tensor| 4 * tensor.data.len()).sum();
-        check_memory(numbers, &path.display().to_string())?;
+        let numbers: usize = self.tensors.iter().map(|tensor| tensor.size() * tensor.data.len()).sum();
+        check_memory(numbers).map_err(|message| Error::format(path.display().to_string(), message))?;
         let bytes = self.to_bytes();
         // The limit of the reader holds for the writer: nothing is replaced by a file that cannot be read.
         let header = bytes.len() - 8 - numbers;
@@ -142,8 +149,8 @@ impl Safetensors {
     }
 
     /// Reads the content of a file; `file_name` is used in errors only. The bytes may be anything: everything is
-    /// checked before it is used. `F16` and `BF16` are widened, which is exact; `F64` and `I64` are rounded to the nearest
-    /// `f32`.
+    /// checked before it is used. `F16`, `BF16` and `I8` are widened, which is exact; `F64` and `I64` are rounded to the
+    /// nearest `f32`.
     ///
     /// # Errors
     /// [`Error::Format`] if the bytes are not a whole and consistent safetensors file, or hold a tensor of another type
@@ -152,8 +159,8 @@ impl Safetensors {
         // The tensors, widened to single precision if they are of half, and the header when it is parsed.
         let longest = bytes.len().min(MAX_HEADER) as u64;
         let header = bytes.first_chunk().map_or(0, |&length| u64::from_le_bytes(length).min(longest));
-        check_memory(bytes.len().saturating_mul(2).saturating_add(16 * header as usize), file_name)?;
-        parse(bytes).map_err(|message| Error::format(file_name, message))
+        let read = check_memory(bytes.len().saturating_mul(2).saturating_add(16 * header as usize));
+        read.and_then(|()| parse(bytes)).map_err(|message| Error::format(file_name, message))
     }
 
     /// Returns the content of the file: the tensors in their order, their numbers from a multiple of eight bytes on.
@@ -171,9 +178,10 @@ impl Safetensors {
         for tensor in &self.tensors {
             tensor.check();
             let begin = end;
-            end += 4 * tensor.data.len();
+            end += tensor.size() * tensor.data.len();
+            let dtype = if tensor.is_bytes { "I8" } else { "F32" };
             let description =
-                [("dtype", "F32".into()), ("shape", numbers(&tensor.shape)), ("data_offsets", numbers(&[begin, end]))];
+                [("dtype", dtype.into()), ("shape", numbers(&tensor.shape)), ("data_offsets", numbers(&[begin, end]))];
             members.push((&tensor.name, Json::object(description)));
         }
         let twice = repeated(self.tensors.iter().map(|tensor| tensor.name.as_str()).chain([METADATA]));
@@ -184,18 +192,23 @@ impl Safetensors {
         let mut bytes = Vec::with_capacity(8 + header.len() + end);
         bytes.extend_from_slice(&(header.len() as u64).to_le_bytes());
         bytes.extend_from_slice(header.as_bytes());
-        bytes.extend(self.tensors.iter().flat_map(|tensor| &tensor.data).flat_map(|x| x.to_le_bytes()));
+        for tensor in &self.tensors {
+            match tensor.is_bytes {
+                true => bytes.extend(tensor.data.iter().map(|&x| x as i8 as u8)),
+                false => bytes.extend(tensor.data.iter().flat_map(|x| x.to_le_bytes())),
+            }
+        }
         bytes
     }
 }
 
 /// Returns an error if there is no memory for the content of a file.
-fn check_memory(bytes: usize, file: &str) -> error::Result<()> {
+fn check_memory(bytes: usize) -> Result<(), String> {
     match is_available(bytes) {
         true => Ok(()),
         false => {
             let need = format!("its numbers need {} of memory, more than there is", megabytes(bytes));
-            Err(Error::format(file, format!("{need}: end other programs, or use a network of fewer units")))
+            Err(format!("{need}: end other programs, or use a network of fewer units"))
         }
     }
 }
@@ -260,6 +273,9 @@ fn parse(bytes: &[u8]) -> Result<Safetensors, String> {
     if end < numbers.len() {
         return Err(format!("{} bytes at the end belong to no tensor: the file is damaged", numbers.len() - end));
     }
+    // Bytes become four times as many.
+    let widened = tensors.iter().map(|tensor| (tensor.end - tensor.begin) / tensor.dtype.size()).map(|count| 4 * count);
+    check_memory(widened.fold(0, usize::saturating_add))?;
     let tensors = order.iter().map(|&i| tensors[i].read(numbers)).collect();
     Ok(Safetensors { metadata, tensors })
 }
@@ -316,6 +332,7 @@ enum Dtype {
     BF16,
     /// Of a counter: PyTorch has one in every batch normalization.
     I64,
+    I8,
 }
 
 impl Dtype {
@@ -326,6 +343,7 @@ impl Dtype {
             "F16" => Some(Dtype::F16),
             "BF16" => Some(Dtype::BF16),
             "I64" => Some(Dtype::I64),
+            "I8" => Some(Dtype::I8),
             _ => None,
         }
     }
@@ -336,6 +354,7 @@ impl Dtype {
             Dtype::F64 | Dtype::I64 => 8,
             Dtype::F32 => 4,
             Dtype::F16 | Dtype::BF16 => 2,
+            Dtype::I8 => 1,
         }
     }
 
@@ -349,6 +368,7 @@ impl Dtype {
             Dtype::F16 => halves().map(half_to_float).collect(),
             // The upper half of a float.
             Dtype::BF16 => halves().map(|half| f32::from_bits(u32::from(half) << 16)).collect(),
+            Dtype::I8 => bytes.iter().map(|&byte| f32::from(byte as i8)).collect(),
         }
     }
 }
@@ -386,7 +406,7 @@ impl<'a> Description<'a> {
         let Some(dtype) = Dtype::parse(dtype) else {
             let (name, dtype) = (quoted(name), quoted(dtype));
             return Err(format!(
-                "tensor {name} has dtype {dtype}, only F64, F32, F16, BF16 and I64 can be read: convert it to float32"
+                "tensor {name} has dtype {dtype}, only F64, F32, F16, BF16, I64 and I8 can be read: convert it to float32"
             ));
         };
         let shape = sizes("shape").ok_or_else(|| damaged("its shape is not a list of whole numbers"))?;
@@ -403,7 +423,7 @@ impl<'a> Description<'a> {
     /// Reads the tensor, whose range has been checked.
     fn read(&self, numbers: &[u8]) -> Tensor {
         let data = self.dtype.read(&numbers[self.begin..self.end]);
-        Tensor { name: self.name.into(), shape: self.shape.clone(), data }
+        Tensor { name: self.name.into(), shape: self.shape.clone(), data, is_bytes: matches!(self.dtype, Dtype::I8) }
     }
 }
 
@@ -446,6 +466,7 @@ mod tests {
         let counts = [300i64.to_le_bytes(), (-1i64).to_le_bytes()].concat();
         assert_eq!(read("I64", &counts).unwrap(), [300.0, -1.0]);
         assert!(read("F16", &[0; 8]).unwrap_err().to_string().contains("do not fit each other"));
-        assert!(read("I8", &[0; 2]).unwrap_err().to_string().contains("F32, F16, BF16"));
+        assert_eq!(read("I8", &[0x7F, 0x80]).unwrap(), [127.0, -128.0]);
+        assert!(read("I16", &[0; 4]).unwrap_err().to_string().contains("F32, F16, BF16, I64 and I8"));
     }
 }

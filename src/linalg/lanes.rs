@@ -11,6 +11,7 @@ use crate::linalg::isa::Isa;
 use crate::linalg::lines::{Lines, check_lines};
 use crate::linalg::unroll::unrolled;
 
+pub(crate) mod dot;
 #[cfg(any(test, not(any(target_arch = "x86_64", all(target_arch = "aarch64", target_feature = "neon")))))]
 #[cfg_attr(all(target_arch = "wasm32", target_feature = "simd128"), path = "lanes/wasm.rs")]
 mod portable;

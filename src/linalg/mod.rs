@@ -1,6 +1,7 @@
 //! Arithmetic on slices and matrices.
 
 pub(crate) mod aligned;
+pub(crate) mod bytes;
 pub(crate) mod gemm;
 pub(crate) mod isa;
 pub(crate) mod lanes;

@@ -23,7 +23,9 @@ use crate::nn::network::Network;
 const LAYERS: &str = "layers";
 /// The member with the number of the format, which grows when an older palmnet would misread a file.
 const FORMAT: &str = "format";
-const FORMAT_NUMBER: u32 = 1;
+const FORMAT_NUMBER: u32 = 2;
+/// The number of the first format, which has no weights in 8 bits: other networks are written in it.
+const FLOAT_FORMAT: u32 = 1;
 /// The member with the number of a checkpoint's format, which models lack.
 pub(crate) const CHECKPOINT: &str = "checkpoint";
 /// The member with the columns and the target, as JSON.
@@ -68,7 +70,8 @@ impl Network {
     pub(crate) fn to_safetensors(&self) -> Safetensors {
         let mut file = Safetensors::default();
         let layers: Vec<String> = self.layers().iter().map(Layer::to_string).collect();
-        file.metadata.insert(FORMAT.into(), FORMAT_NUMBER.to_string());
+        let format = if self.is_quantized() { FORMAT_NUMBER } else { FLOAT_FORMAT };
+        file.metadata.insert(FORMAT.into(), format.to_string());
         file.metadata.insert(VERSION.into(), env!("CARGO_PKG_VERSION").into());
         file.metadata.insert(LAYERS.into(), layers.join(" "));
         for (i, layer) in self.layers().iter().enumerate() {

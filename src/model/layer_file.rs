@@ -1,12 +1,14 @@
 //! The layers of a network in a file: a word for each, and its tensors.
 
+use crate::base::error::Error;
 use crate::base::sort::order;
 use crate::base::text::quoted;
 use crate::format::safetensors::{Safetensors, Tensor};
 use crate::linalg::matrix::Matrix;
 use crate::nn::activation::Activation;
 use crate::nn::layer::{
-    BatchNorm, Dense, Dropout, Embedding, Heads, Layer, LayerNorm, Members, Noise, Piecewise, Role,
+    BatchNorm, Dense, Dropout, Embedding, Heads, InputScale, Layer, LayerNorm, Members, Noise, Piecewise, Quantized,
+    QuantizedParts, Role,
 };
 
 /// Appends the tensors of a layer, whose index in the network is `i`.
@@ -26,6 +28,22 @@ pub(super) fn push_tensors(tensors: &mut Vec<Tensor>, i: usize, layer: &Layer) {
         tensors.push(Tensor::new(tensor_name(i, "bins"), &[bins.len()], bins));
         tensors.push(Tensor::new(tensor_name(i, "edges"), &[edges.len()], edges));
     }
+    if let Layer::Quantized(layer) = layer {
+        push_quantized(tensors, i, layer.parts());
+    }
+}
+
+fn push_quantized(tensors: &mut Vec<Tensor>, i: usize, parts: QuantizedParts) {
+    let QuantizedParts { members, inputs, outputs, weights, scale, bias, input } = parts;
+    // Layers without members have tensors of one dimension less.
+    let first = usize::from(members == 1);
+    let weights = weights.into_iter().map(f32::from).collect();
+    let weights = Tensor::new(tensor_name(i, "weights"), &[members, inputs, outputs][first..], weights);
+    tensors.push(Tensor { is_bytes: true, ..weights });
+    for (name, values) in [("scale", scale), ("bias", bias)] {
+        tensors.push(Tensor::new(tensor_name(i, name), &[members, outputs][first..], values));
+    }
+    tensors.push(Tensor::new(tensor_name(i, "input"), &[2], vec![input.scale, f32::from(input.zero)]));
 }
 
 fn tensor_name(layer: usize, name: &str) -> String {
@@ -90,9 +108,29 @@ pub(super) fn layer(index: usize, word: &str, tensors: &Tensors<'_>) -> std::res
             let weights = Matrix::from_vec(members * inputs, outputs, weights);
             Ok(Layer::Heads(Heads::from_parts(members, weights, bias)))
         }
+        "dense8" => {
+            let [inputs, outputs] = sizes(arguments).ok_or_else(unknown)?;
+            quantized(index, word, [1, inputs, outputs], tensors)
+        }
+        "heads8" => quantized(index, word, sizes(arguments).ok_or_else(unknown)?, tensors),
         "mean" => sizes(arguments).map(|[members]| Layer::Mean(members)).ok_or_else(unknown),
         _ => Err(unknown()),
     }
+}
+
+fn quantized(index: usize, word: &str, shape: [usize; 3], tensors: &Tensors<'_>) -> std::result::Result<Layer, String> {
+    let ([members, inputs, outputs], first) = (shape, usize::from(word.starts_with("dense8")));
+    let tensor = |name, shape: &[usize]| tensors.get(&tensor_name(index, name), &shape[first..]);
+    let weights = tensors.bytes(&tensor_name(index, "weights"), &shape[first..])?;
+    let (scale, bias) = (tensor("scale", &[members, outputs])?, tensor("bias", &[members, outputs])?);
+    let [input, zero] = tensors.get(&tensor_name(index, "input"), &[2])?[..] else { unreachable!("of two numbers") };
+    let fault = |error| format!("layer {}: {error}: the file is damaged", quoted(word));
+    if !(0.0..256.0).contains(&zero) || zero.fract() != 0.0 {
+        return Err(fault(Error::Mismatch(format!("its zero point is {zero}, expected 0 to 255"))));
+    }
+    let input = InputScale { scale: input, zero: zero as u8 };
+    let parts = QuantizedParts { members, inputs, outputs, weights, scale, bias, input };
+    Quantized::from_parts(parts).map(Layer::Quantized).map_err(fault)
 }
 
 fn piecewise(
@@ -185,13 +223,27 @@ impl<'a> Tensors<'a> {
         self.find(name).is_some()
     }
 
-    /// Returns the numbers of a tensor, which must exist, have this shape, and be finite.
-    pub(super) fn get(&self, name: &str, shape: &[usize]) -> std::result::Result<Vec<f32>, String> {
+    /// Returns a tensor, which must exist, have this shape, and be of bytes or not.
+    fn of_shape(&self, name: &str, shape: &[usize], is_bytes: bool) -> std::result::Result<&'a Tensor, String> {
         let tensor = self.find(name).ok_or_else(|| format!("tensor {name} is missing: the file is damaged"))?;
         if tensor.shape != shape {
             let found = &tensor.shape;
             return Err(format!("tensor {name} has shape {found:?}, expected {shape:?}: the file is damaged"));
         }
+        if tensor.is_bytes != is_bytes {
+            return Err(format!("tensor {name} has numbers of another type than its layer: the file is damaged"));
+        }
+        Ok(tensor)
+    }
+
+    /// Returns the numbers of a tensor of bytes, which must exist and have this shape.
+    fn bytes(&self, name: &str, shape: &[usize]) -> std::result::Result<Vec<i8>, String> {
+        Ok(self.of_shape(name, shape, true)?.data.iter().map(|&x| x as i8).collect())
+    }
+
+    /// Returns the numbers of a tensor, which must exist, have this shape, and be finite.
+    pub(super) fn get(&self, name: &str, shape: &[usize]) -> std::result::Result<Vec<f32>, String> {
+        let tensor = self.of_shape(name, shape, false)?;
         match tensor.data.iter().find(|x| !x.is_finite()) {
             Some(x) => Err(format!("tensor {name} holds {x}, expected finite numbers: the file is damaged")),
             None => Ok(tensor.data.clone()),

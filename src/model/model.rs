@@ -175,6 +175,11 @@ impl Model {
         Model { network: self.network.folded(), ..self }
     }
 
+    /// Returns the model with another network of the same inputs and outputs.
+    pub(super) fn with_network(self, network: Network) -> Self {
+        Model { network, ..self }
+    }
+
     /// Shares predictions of many examples among this many threads, in place of the number that is set for the process
     /// ([`set_threads`](crate::compute::set_threads)). The predictions have the same bits. It is not saved.
     #[must_use]

@@ -16,6 +16,7 @@ pub use activation::Activation;
 pub use builder::{DenseConfig, NetworkBuilder};
 pub use init::Init;
 pub use layer::{BatchNorm, Dense, Dropout, Embedding, Heads, Layer, LayerNorm, Members, Noise, Piecewise, Role};
+pub use layer::{InputScale, Quantized, QuantizedParts};
 pub use loss::Loss;
 pub use network::{Network, Scratch};
 pub use workspace::Workspace;

@@ -4,6 +4,7 @@ use std::fmt;
 
 use super::steps::Step;
 use crate::base::error::{Error, Result};
+use crate::linalg::bytes::Bytes;
 use crate::linalg::matrix::Matrix;
 use crate::nn::activation::Activation;
 use crate::nn::layer::Layer;
@@ -115,9 +116,24 @@ impl Network {
         loss.check(self.output_activation(), self.outputs())
     }
 
-    /// Returns the number of trained parameters.
+    /// Returns the number of parameters, those in 8 bits too.
     pub fn parameter_count(&self) -> usize {
-        self.parameters().map(<[f32]>::len).sum()
+        self.layers.iter().map(Layer::parameter_count).sum()
+    }
+
+    /// Returns whether a layer has weights in 8 bits. Such a network predicts, and is not trained.
+    pub fn is_quantized(&self) -> bool {
+        self.layers.iter().any(|layer| matches!(layer, Layer::Quantized(_)))
+    }
+
+    /// Refuses weights in 8 bits, which training cannot change.
+    pub(crate) fn check_float(&self) -> Result<()> {
+        if !self.is_quantized() {
+            return Ok(());
+        }
+        Err(Error::Mismatch(
+            "8-bit weights are not trained, averaged or quantized again: use the model that they were made of".into(),
+        ))
     }
 
     /// Returns the trained tensors, in the order that gradients and optimizers follow.
@@ -229,7 +245,7 @@ impl Network {
     /// Runs the forward pass without training through the first `layers`.
     fn run_layers<'s>(&self, layers: &[Layer], x: &Matrix, scratch: &'s mut Scratch, to_logits: bool) -> &'s Matrix {
         assert_eq!(x.columns(), self.inputs, "the network has {} inputs, the data {}", self.inputs, x.columns());
-        let Scratch { output, input } = scratch;
+        let Scratch { output, input, bytes } = scratch;
         // An even number of exchanges leaves both where they were, and the next call finds them large enough.
         if !count_steps(layers, to_logits).is_multiple_of(2) {
             std::mem::swap(input, output);
@@ -243,7 +259,7 @@ impl Network {
             }
             // The last step's output is this one's input.
             std::mem::swap(input, output);
-            step.predict(if first { x } else { input }, output);
+            step.predict(if first { x } else { input }, bytes, output);
             first = false;
         }
         if first {
@@ -274,6 +290,7 @@ fn check_members(layers: &[Layer]) -> Result<()> {
             }
             Layer::Members(layer) => (members > 1 && layer.members() == members, members),
             Layer::Heads(heads) => (members > 1 && heads.members() == members, members),
+            Layer::Quantized(layer) => (layer.members() == 1 || layer.members() == members, members),
             Layer::Mean(count) => (members > 1 && *count == members && i + 1 == layers.len(), 1),
             Layer::BatchNorm(_) => (members == 1, members),
             _ => (true, members),
@@ -289,11 +306,13 @@ fn check_members(layers: &[Layer]) -> Result<()> {
     if members == 1 { Ok(()) } else { Err(Error::Mismatch("the last layer of a network of members is `mean`".into())) }
 }
 
-/// The two matrices that prediction alternates between; kept by the caller, they make it free of allocation.
+/// The two matrices that prediction alternates between, and inputs in 8 bits; kept by the caller, they make it free of
+/// allocation.
 #[derive(Clone, Debug, Default)]
 pub struct Scratch {
     output: Matrix,
     input: Matrix,
+    bytes: Bytes,
 }
 
 /// Writes the names of the layers, without their parameters.
@@ -313,8 +332,7 @@ impl fmt::Display for Network {
         let mut width = self.inputs;
         for layer in &self.layers {
             width = layer.outputs(width);
-            let count: usize = layer.parameters().map(|(_, values)| values.len()).sum();
-            writeln!(f, "{:<18}{width:>8}{count:>12}", layer.to_string())?;
+            writeln!(f, "{:<18}{width:>8}{:>12}", layer.to_string(), layer.parameter_count())?;
         }
         write!(f, "{:<26}{:>12}", "total", self.parameter_count())
     }

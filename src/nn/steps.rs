@@ -3,6 +3,7 @@
 use super::activation::Activation;
 use super::layer::batch_norm::Moments;
 use super::layer::{Layer, Trace};
+use crate::linalg::bytes::Bytes;
 use crate::linalg::matrix::Matrix;
 
 /// A piece of work that a pass does in one go: a layer, or one that computes new numbers together with the activation
@@ -36,7 +37,11 @@ impl<'a> Step<'a> {
         let is_dropped = |index: usize| to_logits && index + 1 == layers.len();
         match (&layers[first], layers.get(first + 1)) {
             (
-                layer @ (Layer::Dense(_) | Layer::BatchNorm(_) | Layer::Members(_) | Layer::Heads(_)),
+                layer @ (Layer::Dense(_)
+                | Layer::BatchNorm(_)
+                | Layer::Members(_)
+                | Layer::Heads(_)
+                | Layer::Quantized(_)),
                 Some(&Layer::Activation(next)),
             ) if fits(next) => {
                 let activation = if is_dropped(first + 1) { Activation::Identity } else { next };
@@ -54,10 +59,12 @@ impl<'a> Step<'a> {
         matches!(self.layer, Layer::Dropout(_) | Layer::Noise(_))
     }
 
-    /// Computes the step in prediction.
-    pub(crate) fn predict(self, input: &Matrix, output: &mut Matrix) {
-        if let Layer::Dense(dense) = self.layer {
-            return dense.predict(input, self.activation, output);
+    /// Computes the step in prediction, with memory for inputs in 8 bits.
+    pub(crate) fn predict(self, input: &Matrix, bytes: &mut Bytes, output: &mut Matrix) {
+        match self.layer {
+            Layer::Dense(dense) => return dense.predict(input, self.activation, output),
+            Layer::Quantized(layer) => return layer.predict(input, self.activation, bytes, output),
+            _ => {}
         }
         self.layer.predict(input, output);
         let columns = output.columns();

@@ -153,6 +153,7 @@ impl Network {
 
     /// Returns an error if the other network does not have layers of the same kinds and widths.
     fn check_alike(&self, other: &Network) -> Result<()> {
+        self.check_float()?;
         let (own, others) = (self.layers(), other.layers());
         if (self.inputs(), own.len()) != (other.inputs(), others.len()) {
             return Err(Error::Mismatch(format!(

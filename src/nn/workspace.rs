@@ -132,7 +132,7 @@ impl Workspace {
             has_outputs: false,
             repeated: Matrix::default(),
             losses: Vec::new(),
-            gradient: vec![0.0; network.parameter_count()],
+            gradient: vec![0.0; network.parameters().map(<[f32]>::len).sum()],
             passes: 0,
             stage: Stage::Nothing,
         }

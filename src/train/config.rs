@@ -128,6 +128,7 @@ impl Config {
             return Err(Error::Mismatch("there are no examples to train on".into()));
         }
         self.check_ranges()?;
+        network.check_float()?;
         let first = self.first_trained(network)?;
         let normalizes = network.layers()[first..].iter().any(|layer| matches!(layer, Layer::BatchNorm(_)));
         if normalizes && self.batch_size.min(data.len()) == 1 {

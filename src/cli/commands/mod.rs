@@ -17,5 +17,7 @@ mod import_weights;
 pub mod info;
 pub mod man;
 pub mod predict;
+#[cfg(feature = "export")]
+pub mod quantize;
 pub mod search;
 pub mod train;

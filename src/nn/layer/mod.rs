@@ -24,6 +24,7 @@ mod layer_norm;
 mod members;
 mod noise;
 mod piecewise;
+mod quantized;
 
 pub use batch_norm::BatchNorm;
 pub use dense::Dense;
@@ -35,12 +36,14 @@ pub use members::Members;
 pub(crate) use members::{mean, spread};
 pub use noise::Noise;
 pub use piecewise::Piecewise;
+pub use quantized::{InputScale, Quantized, QuantizedParts};
 
 use std::fmt;
 use std::ops::Range;
 
 use self::batch_norm::Moments;
 use crate::base::rng::Rng;
+use crate::linalg::bytes::Bytes;
 use crate::linalg::matrix::Matrix;
 use crate::nn::activation::Activation;
 
@@ -70,6 +73,8 @@ pub enum Layer {
     Heads(Heads),
     /// The mean of the outputs of this many members, always the last layer.
     Mean(usize),
+    /// A dense layer with weights in 8 bits, or one for each member of an ensemble. It is not trained.
+    Quantized(Quantized),
 }
 
 /// Everything that a layer's passes need besides input and output.
@@ -155,7 +160,7 @@ impl Layer {
             Layer::Embedding(embedding) => Cache::Embedding(embedding.cache()),
             Layer::Members(members) => Cache::Members(members.cache()),
             Layer::Heads(heads) => Cache::Heads(heads.members()),
-            Layer::Mean(_) => Cache::Fixed,
+            Layer::Mean(_) | Layer::Quantized(_) => Cache::Fixed,
             _ if frozen => Cache::Fixed,
             Layer::Dropout(_) => Cache::Dropout(Default::default()),
             Layer::Noise(_) => Cache::Noise(Default::default()),
@@ -189,6 +194,7 @@ impl Layer {
             Layer::Members(members) => members.predict(input, output),
             Layer::Heads(heads) => heads.predict(input, output),
             Layer::Mean(count) => members::mean(*count, input, output),
+            Layer::Quantized(layer) => layer.predict(input, Activation::Identity, &mut Bytes::default(), output),
         }
     }
 
@@ -220,6 +226,8 @@ impl Layer {
             (Layer::Embedding(embedding), _) => embedding.backward(delta, input_delta),
             (Layer::Members(members), _) => members.backward(delta, input_delta),
             (Layer::Heads(heads), _) => heads.backward(delta, input_delta),
+            // Rounded weights have the slopes of those that they are rounded from.
+            (Layer::Quantized(layer), _) => layer.dequantized().backward(input, moments, trace, input_delta),
             (Layer::Mean(_), _) => unreachable!("members are trained one by one"),
             (Layer::Dropout(_) | Layer::LayerNorm(_), _) => std::mem::swap(delta, input_delta),
         }
@@ -242,13 +250,22 @@ impl Layer {
                 let members = heads.members();
                 Some(Grid { weights: members * heads.inputs(), biases: members, columns: heads.outputs() })
             }
-            Layer::Activation(_) | Layer::Dropout(_) | Layer::Noise(_) | Layer::Piecewise(_) | Layer::Mean(_) => None,
+            Layer::Activation(_) | Layer::Dropout(_) | Layer::Noise(_) | Layer::Piecewise(_) => None,
+            Layer::Mean(_) | Layer::Quantized(_) => None,
         }
     }
 
     /// Returns whether this is a dense layer, or one for each member.
     pub(crate) fn is_dense(&self) -> bool {
-        matches!(self, Layer::Dense(_) | Layer::Heads(_))
+        matches!(self, Layer::Dense(_) | Layer::Heads(_) | Layer::Quantized(_))
+    }
+
+    /// Returns the number of weights and biases, those in 8 bits too.
+    pub fn parameter_count(&self) -> usize {
+        match self {
+            Layer::Quantized(layer) => layer.parameter_count(),
+            _ => self.parameters().map(|(_, values)| values.len()).sum(),
+        }
     }
 
     /// Returns the layer, if it is a batch normalization.
@@ -266,6 +283,7 @@ impl Layer {
             Layer::Embedding(embedding) => Some(embedding.inputs()),
             Layer::Members(members) => Some(members.columns()),
             Layer::Heads(heads) => Some(heads.inputs()),
+            Layer::Quantized(layer) => Some(layer.inputs()),
             Layer::Activation(_) | Layer::Dropout(_) | Layer::Noise(_) | Layer::Mean(_) => None,
         }
     }
@@ -277,6 +295,7 @@ impl Layer {
             Layer::Piecewise(piecewise) => piecewise.outputs(),
             Layer::Embedding(embedding) => embedding.outputs(),
             Layer::Heads(heads) => heads.outputs(),
+            Layer::Quantized(layer) => layer.outputs(),
             _ => inputs,
         }
     }
@@ -290,7 +309,8 @@ impl Layer {
             Layer::Embedding(embedding) => Some(embedding.parameters()),
             Layer::Members(members) => Some(members.parameters()),
             Layer::Heads(heads) => Some(heads.parameters()),
-            Layer::Activation(_) | Layer::Dropout(_) | Layer::Noise(_) | Layer::Piecewise(_) | Layer::Mean(_) => None,
+            Layer::Activation(_) | Layer::Dropout(_) | Layer::Noise(_) | Layer::Piecewise(_) => None,
+            Layer::Mean(_) | Layer::Quantized(_) => None,
         };
         tensors.into_iter().flatten()
     }
@@ -307,9 +327,8 @@ impl Layer {
             Layer::Heads(heads) => {
                 vec![vec![heads.members(), heads.inputs(), heads.outputs()], vec![heads.members(), heads.outputs()]]
             }
-            Layer::Activation(_) | Layer::Dropout(_) | Layer::Noise(_) | Layer::Piecewise(_) | Layer::Mean(_) => {
-                Vec::new()
-            }
+            Layer::Activation(_) | Layer::Dropout(_) | Layer::Noise(_) | Layer::Piecewise(_) => Vec::new(),
+            Layer::Mean(_) | Layer::Quantized(_) => Vec::new(),
         }
     }
 
@@ -327,7 +346,8 @@ impl Layer {
             Layer::Embedding(embedding) => Some(embedding.parameters_mut()),
             Layer::Members(members) => Some(members.parameters_mut()),
             Layer::Heads(heads) => Some(heads.parameters_mut()),
-            Layer::Activation(_) | Layer::Dropout(_) | Layer::Noise(_) | Layer::Piecewise(_) | Layer::Mean(_) => None,
+            Layer::Activation(_) | Layer::Dropout(_) | Layer::Noise(_) | Layer::Piecewise(_) => None,
+            Layer::Mean(_) | Layer::Quantized(_) => None,
         }
     }
 
@@ -363,6 +383,13 @@ impl fmt::Display for Layer {
             }
             Layer::Heads(heads) => write!(f, "heads({},{},{})", heads.members(), heads.inputs(), heads.outputs()),
             Layer::Mean(members) => write!(f, "mean({members})"),
+            Layer::Quantized(layer) => {
+                let (members, inputs, outputs) = (layer.members(), layer.inputs(), layer.outputs());
+                if members == 1 {
+                    return write!(f, "dense8({inputs},{outputs})");
+                }
+                write!(f, "heads8({members},{inputs},{outputs})")
+            }
         }
     }
 }

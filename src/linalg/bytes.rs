@@ -1,0 +1,270 @@
+//! Products of a row of numbers in 8 bits, quantized here, and a matrix of weights in 8 bits.
+//!
+//! A number *x* is stored as the whole number *q* = round(*x* / *s*) + *z* from 0 to 255, with the scale *s* and the zero
+//! point *z* of all inputs; *w* is from -127 to 127. A sum is *b* + Σ (*q* - *z*)·*w*, where *b* is a whole number, too.
+//! Kernels begin with *b* - *z*·Σ*w* and add *q*·*w* in any order. Every sum on the way is *b* plus, for each weight, the
+//! weight times a number from -255 to 255, so its size is at most |*b*| + 255·Σ|*w*|: [`Packed::new`] refuses a column for
+//! which that is 2³¹ or more, and no sum overflows or saturates. The result is the sum, as a float, times a scale.
+
+use super::isa::isa;
+use super::lanes::dot::{Dot, GROUP, PANEL, Rows, SHIFT};
+use super::vectorize::vectorized;
+
+/// The largest weight.
+pub(crate) const MOST_WEIGHT: f32 = 127.0;
+/// The largest quantized input.
+pub(crate) const MOST_INPUT: f32 = 255.0;
+/// The most inputs: 255 · 127 · 66,000 is 10 million less than 2³¹, which is for a bias.
+pub(crate) const MOST_INPUTS: usize = 66_000;
+
+/// A matrix of signed bytes, and what belongs to its columns, in the order in which kernels read them.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct Packed {
+    rows: usize,
+    columns: usize,
+    /// Of whole panels, with zeros where there are no weights.
+    panels: Vec<i8>,
+    start: Vec<i32>,
+    scale: Vec<f32>,
+}
+
+impl Packed {
+    /// Returns the matrix of these weights, `rows` × as many columns as there are entries of `bias` and `scale`; `None` if a
+    /// sum could overflow. `zero` is the zero point of the inputs.
+    pub(crate) fn new(weights: &[i8], zero: u8, bias: &[i32], scale: &[f32]) -> Option<Self> {
+        let columns = bias.len();
+        let rows = weights.len() / columns.max(1);
+        assert!(weights.len() == rows * columns && scale.len() == columns, "{rows} × {columns} weights");
+        let (groups, whole) = (rows.div_ceil(GROUP), columns.next_multiple_of(PANEL));
+        let mut packed = Packed {
+            rows,
+            columns,
+            panels: vec![0; groups * GROUP * whole],
+            start: vec![0; whole],
+            scale: vec![0.0; whole],
+        };
+        packed.scale[..columns].copy_from_slice(scale);
+        for j in 0..columns {
+            let (mut sum, mut most) = (0, i64::from(bias[j]).abs());
+            for i in 0..rows {
+                let weight = weights[i * columns + j];
+                let at = packed.at(i, j);
+                packed.panels[at] = weight;
+                sum += i64::from(weight);
+                most += MOST_INPUT as i64 * i64::from(weight).abs();
+            }
+            packed.start[j] = (i64::from(bias[j]) - (i64::from(zero) - i64::from(SHIFT)) * sum) as i32;
+            if most > i64::from(i32::MAX) {
+                return None;
+            }
+        }
+        Some(packed)
+    }
+
+    fn at(&self, row: usize, column: usize) -> usize {
+        let group = column / PANEL * self.rows.div_ceil(GROUP) + row / GROUP;
+        (group * PANEL + column % PANEL) * GROUP + row % GROUP
+    }
+
+    /// Returns what the sums of a column begin with, if numbers are not shifted.
+    pub(crate) fn start(&self, column: usize) -> i32 {
+        let sum: i32 = (0..self.rows).map(|row| i32::from(self.weight(row, column))).sum();
+        self.start[column] - SHIFT * sum
+    }
+
+    /// Returns what the sum of a column is multiplied by.
+    pub(crate) fn scale(&self, column: usize) -> f32 {
+        self.scale[column]
+    }
+
+    /// Returns a weight.
+    pub(crate) fn weight(&self, row: usize, column: usize) -> i8 {
+        self.panels[self.at(row, column)]
+    }
+}
+
+/// How numbers are stored in 8 bits.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(crate) struct Step {
+    /// 1 over the scale.
+    pub(crate) inverse: f32,
+    pub(crate) zero: u8,
+}
+
+impl Step {
+    /// A number that floats have no fraction from: what is added to it is rounded, to even if it is between two whole
+    /// numbers, and is in the lowest bits.
+    const WHOLE: f32 = 12_582_912.0;
+
+    /// Returns the quantized number; 0 for NaN.
+    #[inline(always)]
+    pub(crate) fn quantize(self, x: f32) -> u8 {
+        let low = -f32::from(self.zero);
+        let (scaled, high) = (x * self.inverse, low + MOST_INPUT);
+        let scaled = if scaled > low { scaled } else { low };
+        let scaled = if scaled < high { scaled } else { high };
+        ((scaled + Step::WHOLE).to_bits() as u8).wrapping_add(self.zero)
+    }
+}
+
+/// Some rows of numbers in 8 bits, as the instructions in use read them.
+#[derive(Clone, Debug)]
+pub(crate) struct Bytes {
+    dot: Dot,
+    bytes: Vec<u8>,
+    /// Bytes from a row to the next.
+    stride: usize,
+}
+
+impl Default for Bytes {
+    fn default() -> Self {
+        Bytes::of(Dot::of(isa()))
+    }
+}
+
+impl Bytes {
+    fn of(dot: Dot) -> Self {
+        Bytes { dot, bytes: Vec::new(), stride: 0 }
+    }
+
+    /// Quantizes rows of `columns` numbers; returns whether one is NaN.
+    pub(crate) fn fill(&mut self, numbers: &[f32], columns: usize, step: Step) -> bool {
+        self.stride = columns.next_multiple_of(GROUP) * self.dot.bytes();
+        self.bytes.resize(numbers.len() / columns.max(1) * self.stride, 0);
+        quantize(numbers, columns, step, self)
+    }
+}
+
+vectorized! {
+    fn quantize(numbers: &[f32], columns: usize, step: Step, to: &mut Bytes) -> bool {
+        let mut has_nan = false;
+        let wide = to.dot.bytes() == 2;
+        for (row, to) in numbers.chunks_exact(columns.max(1)).zip(to.bytes.chunks_exact_mut(to.stride.max(1))) {
+            if wide {
+                for (&x, to) in row.iter().zip(to.as_chunks_mut().0) {
+                    *to = u16::from(step.quantize(x)).to_le_bytes();
+                    has_nan |= x.is_nan();
+                }
+            } else {
+                for (&x, to) in row.iter().zip(to) {
+                    *to = step.quantize(x).wrapping_sub(SHIFT as u8);
+                    has_nan |= x.is_nan();
+                }
+            }
+        }
+        has_nan
+    }
+}
+
+/// C = A · W for every `step`-th row from `first` on, of A as well as of C, which has as many columns as W.
+pub(crate) fn product(a: &Bytes, w: &Packed, c: &mut [f32], first: usize, step: usize) {
+    a.dot.run(Rows {
+        a: a.bytes.get(first * a.stride..).unwrap_or_default(),
+        stride: step * a.stride,
+        count: (c.len() / w.columns.max(1)).saturating_sub(first).div_ceil(step),
+        groups: w.rows.div_ceil(GROUP),
+        panels: &w.panels,
+        start: &w.start,
+        scale: &w.scale,
+        c: c.get_mut(first * w.columns..).unwrap_or_default(),
+        width: w.columns,
+        step: step * w.columns,
+    });
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::base::rng::Rng;
+
+    /// By the definition, in 64 bits.
+    fn expected(q: &[u8], w: &[i8], bias: &[i32], zero: u8) -> Vec<i64> {
+        let columns = bias.len();
+        let sum = |j: usize| {
+            let terms =
+                q.iter().enumerate().map(|(i, &q)| (i64::from(q) - i64::from(zero)) * i64::from(w[i * columns + j]));
+            i64::from(bias[j]) + terms.sum::<i64>()
+        };
+        (0..columns).map(sum).collect()
+    }
+
+    #[test]
+    fn kernels_have_the_same_sums() {
+        let mut rng = Rng::new(1);
+        for dot in Dot::available() {
+            for (rows, depth, width) in [(1, 1, 1), (1, 7, 70), (2, 4, 16), (13, 33, 40), (8, 130, 15), (1, 64, 128)] {
+                let zero = rng.next_u64() as u8;
+                let w: Vec<i8> =
+                    (0..depth * width).map(|_| (rng.next_u64() % 255) as i8).map(|w| w.max(-127)).collect();
+                let bias: Vec<i32> = (0..width).map(|_| rng.next_u64() as i32 >> 8).collect();
+                let scale: Vec<f32> = (0..width).map(|_| 0.1 + rng.uniform() as f32).collect();
+                let packed = Packed::new(&w, zero, &bias, &scale).unwrap();
+                assert!((0..depth * width).all(|i| packed.weight(i / width, i % width) == w[i]));
+                let x: Vec<f32> =
+                    (0..rows * depth).map(|_| 300.0 * rng.uniform() as f32 - 20.0 - f32::from(zero)).collect();
+                let step = Step { inverse: 1.0, zero };
+                for (first, every) in [(0, 1), (rows / 2, 2)] {
+                    let (mut a, mut c) = (Bytes::of(dot), vec![-1.0; rows * width]);
+                    assert!(!a.fill(&x, depth, step));
+                    product(&a, &packed, &mut c, first, every);
+                    for (row, c) in c.chunks_exact(width).enumerate() {
+                        let q: Vec<u8> = x[row * depth..][..depth].iter().map(|&x| step.quantize(x)).collect();
+                        let mut expected: Vec<f32> =
+                            expected(&q, &w, &bias, zero).iter().map(|&sum| sum as f32).collect();
+                        expected.iter_mut().zip(&scale).for_each(|(sum, scale)| *sum *= scale);
+                        if row < first || (row - first) % every > 0 {
+                            expected.fill(-1.0);
+                        }
+                        assert_eq!(c, expected, "{dot:?} {rows} × {depth} × {width}, row {row}");
+                    }
+                }
+            }
+        }
+    }
+
+    /// The largest sums of both signs, at the bound.
+    #[test]
+    fn sums_reach_the_bound() {
+        let depth = MOST_INPUTS;
+        let rest = i32::MAX - 255 * 127 * depth as i32;
+        let w: Vec<i8> = [127, -127].repeat(depth);
+        for zero in [0, 255] {
+            let packed = Packed::new(&w, zero, &[rest, -rest], &[1.0; 2]).unwrap();
+            assert_eq!(Packed::new(&w, zero, &[rest + 1, -rest], &[1.0; 2]), None);
+            let x = vec![if zero == 0 { 1e9 } else { -1e9 }; depth];
+            let most = if zero == 0 { i32::MAX as f32 } else { (rest - 255 * 127 * depth as i32) as f32 };
+            for dot in Dot::available() {
+                let (mut a, mut c) = (Bytes::of(dot), [0.0; 2]);
+                a.fill(&x, depth, Step { inverse: 1.0, zero });
+                product(&a, &packed, &mut c, 0, 1);
+                assert_eq!(c, [most, -most], "{dot:?}");
+            }
+        }
+    }
+
+    #[test]
+    fn numbers_are_rounded_to_even_and_clamped() {
+        let step = Step { inverse: 2.0, zero: 3 };
+        let cases = [
+            (0.0, 3),
+            (0.24, 3),
+            (0.25, 3),
+            (0.26, 4),
+            (0.75, 5),
+            (-0.25, 3),
+            (-0.75, 1),
+            (-1.5, 0),
+            (-2.0, 0),
+            (125.9, 255),
+            (126.0, 255),
+            (f32::INFINITY, 255),
+            (f32::NEG_INFINITY, 0),
+            (f32::NAN, 0),
+        ];
+        for (x, q) in cases {
+            assert_eq!(step.quantize(x), q, "{x}");
+        }
+        let mut bytes = Bytes::default();
+        assert!(bytes.fill(&[1.0, f32::NAN, 2.0], 3, step) && !bytes.fill(&[1.0; 3], 3, step));
+    }
+}

@@ -1,0 +1,311 @@
+//! Products of bytes, summed in 32 bits: a row of unsigned bytes times columns of signed ones.
+//!
+//! A panel is 16 columns of weights. Its bytes lie in the order that every kernel reads: for each four numbers of the depth,
+//! the four of the first column, those of the second, and so on, 64 bytes in all. No kernel saturates, so all of them
+//! have the same sums: see [`bytes`](crate::linalg::bytes) for the bound.
+
+use crate::linalg::isa::Isa;
+use crate::linalg::unroll::unrolled;
+
+/// Columns of a panel.
+pub(crate) const PANEL: usize = 16;
+/// Numbers of the depth whose bytes lie next to each other.
+pub(crate) const GROUP: usize = 4;
+
+/// What is taken from every number of a row, and so makes it a signed byte. NEON has a product of two signed bytes.
+pub(crate) const SHIFT: i32 = if cfg!(target_arch = "aarch64") { 128 } else { 0 };
+
+/// The instructions that a product of bytes is computed with.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Dot {
+    /// AVX-512 VNNI: 64 products in an instruction, the sums of four added to 16 others.
+    #[cfg(all(target_arch = "x86_64", feature = "simd"))]
+    Vnni512,
+    /// AVX-VNNI: the same with half as many.
+    #[cfg(all(target_arch = "x86_64", feature = "simd"))]
+    Vnni256,
+    /// AVX-512 without VNNI: bytes are widened, and pairs of 16-bit products added.
+    #[cfg(all(target_arch = "x86_64", feature = "simd"))]
+    Wide512,
+    /// AVX2, likewise.
+    #[cfg(all(target_arch = "x86_64", feature = "simd"))]
+    Wide256,
+    /// SSE2, likewise.
+    #[cfg(target_arch = "x86_64")]
+    Wide128,
+    /// NEON with dot products.
+    #[cfg(all(target_arch = "aarch64", target_feature = "neon", feature = "simd"))]
+    NeonDot,
+    /// NEON without: products of 16 bits are added in pairs.
+    #[cfg(all(target_arch = "aarch64", target_feature = "neon"))]
+    Neon,
+    /// One product after the other.
+    #[cfg(any(test, not(any(target_arch = "x86_64", all(target_arch = "aarch64", target_feature = "neon")))))]
+    Portable,
+}
+
+/// A product of some rows and all panels.
+pub(crate) struct Rows<'a> {
+    /// The numbers of the rows, `stride` bytes from one to the next, of which the last is as long as the others.
+    pub(crate) a: &'a [u8],
+    pub(crate) stride: usize,
+    pub(crate) count: usize,
+    /// Groups of the depth.
+    pub(crate) groups: usize,
+    /// The panels, one after the other.
+    pub(crate) panels: &'a [i8],
+    /// What each sum begins with, and is multiplied by at the end; of whole panels.
+    pub(crate) start: &'a [i32],
+    pub(crate) scale: &'a [f32],
+    /// The results: `width` numbers for each row, `step` numbers from one row to the next.
+    pub(crate) c: &'a mut [f32],
+    pub(crate) width: usize,
+    pub(crate) step: usize,
+}
+
+impl Dot {
+    /// Returns the best ones of an instruction set, which is available.
+    pub(crate) fn of(isa: Isa) -> Dot {
+        match isa {
+            #[cfg(all(target_arch = "x86_64", feature = "simd"))]
+            Isa::Avx512 if is_x86_feature_detected!("avx512vnni") => Dot::Vnni512,
+            #[cfg(all(target_arch = "x86_64", feature = "simd"))]
+            Isa::Avx512 => Dot::Wide512,
+            #[cfg(all(target_arch = "x86_64", feature = "simd"))]
+            Isa::Avx2 if is_x86_feature_detected!("avxvnni") => Dot::Vnni256,
+            #[cfg(all(target_arch = "x86_64", feature = "simd"))]
+            Isa::Avx2 => Dot::Wide256,
+            #[cfg(target_arch = "x86_64")]
+            Isa::Sse2 => Dot::Wide128,
+            #[cfg(all(target_arch = "aarch64", target_feature = "neon", feature = "simd"))]
+            Isa::Neon if std::arch::is_aarch64_feature_detected!("dotprod") => Dot::NeonDot,
+            #[cfg(all(target_arch = "aarch64", target_feature = "neon"))]
+            Isa::Neon => Dot::Neon,
+            #[cfg(any(test, not(any(target_arch = "x86_64", all(target_arch = "aarch64", target_feature = "neon")))))]
+            Isa::Portable => Dot::Portable,
+            _ => isa.refuse(),
+        }
+    }
+
+    /// Returns the bytes that a number of a row takes: 2 if products are of 16 bits.
+    pub(crate) fn bytes(self) -> usize {
+        match self {
+            #[cfg(all(target_arch = "x86_64", feature = "simd"))]
+            Dot::Wide512 | Dot::Wide256 => 2,
+            #[cfg(target_arch = "x86_64")]
+            Dot::Wide128 => 2,
+            #[allow(unreachable_patterns)]
+            _ => 1,
+        }
+    }
+
+    /// Returns all that the processor has, for tests.
+    #[cfg(test)]
+    pub(crate) fn available() -> Vec<Dot> {
+        let mut found: Vec<Dot> = Isa::ALL.into_iter().filter(|isa| isa.is_available()).map(Dot::of).collect();
+        #[cfg(all(target_arch = "x86_64", feature = "simd"))]
+        {
+            found.extend(Isa::Avx512.is_available().then_some(Dot::Wide512));
+            found.extend(Isa::Avx2.is_available().then_some(Dot::Wide256));
+        }
+        #[cfg(all(target_arch = "aarch64", target_feature = "neon"))]
+        found.push(Dot::Neon);
+        found
+    }
+
+    /// Computes a product.
+    ///
+    /// # Panics
+    /// If the slices are too short, or the processor lacks the instructions.
+    pub(crate) fn run(self, rows: Rows<'_>) {
+        let Rows { groups, panels, .. } = rows;
+        let needed = rows.width.div_ceil(PANEL) * PANEL;
+        let length = groups * GROUP * self.bytes();
+        assert!(panels.len() >= needed * groups * GROUP, "panels of {} bytes", panels.len());
+        assert!(rows.start.len() >= needed && rows.scale.len() >= needed, "starts of {} columns", rows.start.len());
+        let Some(last) = rows.count.checked_sub(1) else { return };
+        assert!(rows.a.len() >= last * rows.stride + length, "rows of {} bytes", rows.a.len());
+        assert!(rows.c.len() >= last * rows.step + rows.width, "results of {} numbers", rows.c.len());
+        // SAFETY: the slices were checked above, and the kinds but for the last are made by `of` alone, which asks the
+        // processor, or by `available`.
+        unsafe {
+            match self {
+                #[cfg(all(target_arch = "x86_64", feature = "simd"))]
+                Dot::Vnni512 => x86::vnni512(rows),
+                #[cfg(all(target_arch = "x86_64", feature = "simd"))]
+                Dot::Vnni256 => x86::vnni256(rows),
+                #[cfg(all(target_arch = "x86_64", feature = "simd"))]
+                Dot::Wide512 => x86::wide512(rows),
+                #[cfg(all(target_arch = "x86_64", feature = "simd"))]
+                Dot::Wide256 => x86::wide256(rows),
+                #[cfg(target_arch = "x86_64")]
+                Dot::Wide128 => x86::wide128(rows),
+                #[cfg(all(target_arch = "aarch64", target_feature = "neon", feature = "simd"))]
+                Dot::NeonDot => neon::dot(rows),
+                #[cfg(all(target_arch = "aarch64", target_feature = "neon"))]
+                Dot::Neon => neon::wide(rows),
+                #[cfg(any(
+                    test,
+                    not(any(target_arch = "x86_64", all(target_arch = "aarch64", target_feature = "neon")))
+                ))]
+                Dot::Portable => portable(rows),
+            }
+        }
+    }
+}
+
+/// The registers of 16 sums, and of what is multiplied for them.
+trait Sums: Copy {
+    /// Bytes of a group of a row.
+    const BYTES: usize;
+    /// The 64 bytes of a group of a panel, and the four numbers of a row, repeated.
+    type Weights: Copy;
+    type Four: Copy;
+
+    unsafe fn zero() -> Self;
+    unsafe fn weights(from: *const i8) -> Self::Weights;
+    unsafe fn four(from: *const u8) -> Self::Four;
+    unsafe fn add(self, weights: Self::Weights, four: Self::Four) -> Self;
+    /// Adds these sums to 16 others.
+    unsafe fn add_to(self, sums: &mut [i32; PANEL]);
+}
+
+/// Computes a product in tiles of `PANELS` and `ROWS`, whose panels stay in the first-level cache for all rows, or of `WIDE`
+/// panels if there is one row.
+///
+/// # Safety
+/// The slices must be as long as [`Dot::run`] checks, and the processor must have the instructions.
+#[inline(always)]
+unsafe fn product<S: Sums, const PANELS: usize, const ROWS: usize, const WIDE: usize>(mut rows: Rows<'_>) {
+    let panels = rows.width.div_ceil(PANEL);
+    let mut panel = 0;
+    while panel < panels {
+        let left = panels - panel;
+        unsafe {
+            if const { WIDE > 1 } && rows.count == 1 && left >= WIDE {
+                tile::<S, WIDE, 1>(&mut rows, panel, 0);
+                panel += WIDE;
+            } else if const { PANELS > 1 } && left >= PANELS {
+                stripe::<S, PANELS, ROWS>(&mut rows, panel);
+                panel += PANELS;
+            } else {
+                stripe::<S, 1, ROWS>(&mut rows, panel);
+                panel += 1;
+            }
+        }
+    }
+}
+
+/// Computes the results of some panels for all rows.
+#[inline(always)]
+unsafe fn stripe<S: Sums, const PANELS: usize, const ROWS: usize>(rows: &mut Rows<'_>, panel: usize) {
+    let mut row = 0;
+    unsafe {
+        while const { ROWS > 1 } && row + ROWS <= rows.count {
+            tile::<S, PANELS, ROWS>(rows, panel, row);
+            row += ROWS;
+        }
+        while row < rows.count {
+            tile::<S, PANELS, 1>(rows, panel, row);
+            row += 1;
+        }
+    }
+}
+
+#[inline(always)]
+unsafe fn tile<S: Sums, const PANELS: usize, const ROWS: usize>(rows: &mut Rows<'_>, panel: usize, row: usize) {
+    let size = rows.groups * GROUP * PANEL;
+    let (mut a, mut weights) =
+        (rows.a.as_ptr().wrapping_add(row * rows.stride), rows.panels.as_ptr().wrapping_add(panel * size));
+    let mut tile = [[unsafe { S::zero() }; PANELS]; ROWS];
+    for _ in 0..rows.groups {
+        let mut group = [unsafe { S::weights(weights) }; PANELS];
+        unrolled!(p in PANELS => {
+            group[p] = unsafe { S::weights(weights.wrapping_add(p * size)) };
+        });
+        unrolled!(r in ROWS => {
+            let four = unsafe { S::four(a.wrapping_add(r * rows.stride)) };
+            unrolled!(p in PANELS => {
+                tile[r][p] = unsafe { tile[r][p].add(group[p], four) };
+            });
+        });
+        a = a.wrapping_add(S::BYTES);
+        weights = weights.wrapping_add(GROUP * PANEL);
+    }
+    unrolled!(r in ROWS => {
+        unrolled!(p in PANELS => {
+            let first = (panel + p) * PANEL;
+            let mut sums = [0; PANEL];
+            sums.copy_from_slice(&rows.start[first..][..PANEL]);
+            unsafe { tile[r][p].add_to(&mut sums) };
+            let scale = &rows.scale[first..][..PANEL];
+            let mut results = [0.0; PANEL];
+            for j in 0..PANEL {
+                results[j] = sums[j] as f32 * scale[j];
+            }
+            let columns = PANEL.min(rows.width - first);
+            let to = &mut rows.c[(row + r) * rows.step + first..][..columns];
+            if columns == PANEL {
+                to.copy_from_slice(&results);
+            } else {
+                for j in 0..PANEL {
+                    if j < columns {
+                        to[j] = results[j];
+                    }
+                }
+            }
+        });
+    });
+}
+
+/// The kernel by its definition.
+#[cfg(any(test, not(any(target_arch = "x86_64", all(target_arch = "aarch64", target_feature = "neon")))))]
+unsafe fn portable(rows: Rows<'_>) {
+    impl Sums for [i32; PANEL] {
+        const BYTES: usize = GROUP;
+        type Weights = [[i8; GROUP]; PANEL];
+        type Four = [i32; GROUP];
+
+        #[inline(always)]
+        unsafe fn zero() -> Self {
+            [0; PANEL]
+        }
+
+        #[inline(always)]
+        unsafe fn weights(from: *const i8) -> Self::Weights {
+            unsafe { from.cast::<Self::Weights>().read() }
+        }
+
+        #[inline(always)]
+        unsafe fn four(from: *const u8) -> Self::Four {
+            let bytes = unsafe { from.cast::<[u8; GROUP]>().read() };
+            bytes.map(|byte| if SHIFT > 0 { i32::from(byte as i8) } else { i32::from(byte) })
+        }
+
+        #[inline(always)]
+        unsafe fn add(mut self, weights: Self::Weights, four: Self::Four) -> Self {
+            for j in 0..PANEL {
+                for k in 0..GROUP {
+                    self[j] += i32::from(weights[j][k]) * four[k];
+                }
+            }
+            self
+        }
+
+        #[inline(always)]
+        unsafe fn add_to(self, sums: &mut [i32; PANEL]) {
+            for j in 0..PANEL {
+                sums[j] += self[j];
+            }
+        }
+    }
+    unsafe { product::<[i32; PANEL], 1, 1, 1>(rows) }
+}
+
+#[cfg(target_arch = "x86_64")]
+#[path = "dot_x86.rs"]
+mod x86;
+
+#[cfg(all(target_arch = "aarch64", target_feature = "neon"))]
+#[path = "dot_neon.rs"]
+mod neon;
