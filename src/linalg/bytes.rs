@@ -131,29 +131,43 @@ impl Bytes {
     pub(crate) fn fill(&mut self, numbers: &[f32], columns: usize, step: Step) -> bool {
         self.stride = columns.next_multiple_of(GROUP) * self.dot.bytes();
         self.bytes.resize(numbers.len() / columns.max(1) * self.stride, 0);
-        quantize(numbers, columns, step, self)
+        match cfg!(feature = "simd") && numbers.len() <= FEW {
+            true => quantize(numbers, columns, step, self),
+            false => quantize_many(numbers, columns, step, self),
+        }
     }
 }
 
+/// Fewer numbers are done before the instructions for many at once are chosen.
+const FEW: usize = 64;
+
 vectorized! {
-    fn quantize(numbers: &[f32], columns: usize, step: Step, to: &mut Bytes) -> bool {
-        let mut has_nan = false;
-        let wide = to.dot.bytes() == 2;
-        for (row, to) in numbers.chunks_exact(columns.max(1)).zip(to.bytes.chunks_exact_mut(to.stride.max(1))) {
-            if wide {
-                for (&x, to) in row.iter().zip(to.as_chunks_mut().0) {
-                    *to = u16::from(step.quantize(x)).to_le_bytes();
-                    has_nan |= x.is_nan();
-                }
-            } else {
-                for (&x, to) in row.iter().zip(to) {
-                    *to = step.quantize(x).wrapping_sub(SHIFT as u8);
-                    has_nan |= x.is_nan();
-                }
+    fn quantize_many(numbers: &[f32], columns: usize, step: Step, to: &mut Bytes) -> bool {
+        quantize(numbers, columns, step, to)
+    }
+}
+
+#[inline(always)]
+fn quantize(numbers: &[f32], columns: usize, step: Step, to: &mut Bytes) -> bool {
+    let mut has_nan = false;
+    let wide = to.dot.bytes() == 2;
+    // Rows without a gap are as one.
+    let is_whole = to.stride == columns * to.dot.bytes();
+    let (columns, stride) = if is_whole { (numbers.len(), to.bytes.len()) } else { (columns, to.stride) };
+    for (row, to) in numbers.chunks_exact(columns.max(1)).zip(to.bytes.chunks_exact_mut(stride.max(1))) {
+        if wide {
+            for (&x, to) in row.iter().zip(to.as_chunks_mut().0) {
+                *to = u16::from(step.quantize(x)).to_le_bytes();
+                has_nan |= x.is_nan();
+            }
+        } else {
+            for (&x, to) in row.iter().zip(to) {
+                *to = step.quantize(x).wrapping_sub(SHIFT as u8);
+                has_nan |= x.is_nan();
             }
         }
-        has_nan
     }
+    has_nan
 }
 
 /// C = A · W for every `step`-th row from `first` on, of A as well as of C, which has as many columns as W.

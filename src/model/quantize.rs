@@ -52,8 +52,9 @@ impl Model {
     /// enough, and those of the training serve.
     ///
     /// Batch normalization is [folded](Network::folded) first. Layer by layer, a scale for the inputs is found on at most 4096
-    /// rows: the one of a few, with up to 1 % of the inputs beyond its ends, that has the least squared error. Biases make up
-    /// for the mean error of the outputs. A layer with which the score on all of `data` would be more than 0.001 (classes and
+    /// rows: that of their whole range, or the one of a few, with up to 1 % of the inputs beyond its ends, that has the least
+    /// squared error, and with or without biases that make up for the mean error of the outputs. The best of the four counts:
+    /// that with the highest score on all of `data`, or the lowest loss of those. A layer with which the score on all of `data` would be more than 0.001 (classes and
     /// labels) or 0.002 (R²) below that of the model stays as it is. Embeddings, encodings and normalizations are not changed.
     ///
     /// ```
@@ -85,16 +86,21 @@ impl Model {
         let (mut layers, mut after) = (Vec::new(), before.clone());
         for (index, layer) in float.layers().iter().enumerate().filter(|(_, layer)| layer.is_dense()) {
             let mut found = LayerCost { layer: layer.to_string(), is_quantized: false, scales: None, cost: f64::NAN };
-            if let Some(quantized) = quantized(&float, model.network(), index, &x) {
+            let mut best: Option<(Model, Score)> = None;
+            for quantized in variants(&float, model.network(), index, &x) {
                 let candidate = model.clone().with_network(with_layer(model.network(), index, &quantized)?);
                 let score = candidate.score(data)?;
-                let ends = |(low, high): (f32, f32), &scale: &f32| (low.min(scale), high.max(scale));
-                let (low, high) = quantized.scale().iter().fold((f32::INFINITY, 0.0), ends);
-                (found.scales, found.cost) = (Some([low, high]), after.value() - score.value());
-                found.is_quantized = before.value() - score.value() <= most;
-                if found.is_quantized {
-                    (model, after) = (candidate, score);
+                let rank = |score: &Score| (score.value(), -score.loss);
+                if best.as_ref().is_none_or(|(_, best)| rank(&score) > rank(best)) {
+                    let ends = |(low, high): (f32, f32), &scale: &f32| (low.min(scale), high.max(scale));
+                    let (low, high) = quantized.scale().iter().fold((f32::INFINITY, 0.0), ends);
+                    (found.scales, found.cost) = (Some([low, high]), after.value() - score.value());
+                    best = Some((candidate, score));
                 }
+            }
+            if let Some((candidate, score)) = best.filter(|(_, score)| before.value() - score.value() <= most) {
+                found.is_quantized = true;
+                (model, after) = (candidate, score);
             }
             layers.push(found);
         }
@@ -112,21 +118,40 @@ impl Model {
     }
 }
 
-/// Returns the layer of this index in 8 bits, for a network whose layers before it are final; `None` if it cannot be. `float`
-/// is the network before all changes.
-fn quantized(float: &Network, network: &Network, index: usize, x: &Matrix) -> Option<Quantized> {
+/// Returns the layer of this index in 8 bits, for a network whose layers before it are final, in a few ways; none if it cannot
+/// be. `float` is the network before all changes.
+fn variants(float: &Network, network: &Network, index: usize, x: &Matrix) -> Vec<Quantized> {
     let before = index.checked_sub(1).map(|before| network.activations(x, before));
-    let layer = Quantized::new(&float.layers()[index], input_scale(before.as_ref().unwrap_or(x).as_slice()))?;
-    let changed = with_layer(network, index, &layer).ok()?.activations(x, index);
+    let inputs = before.as_ref().unwrap_or(x).as_slice();
+    let whole = inputs.iter().fold((0f32, 0f32), |(low, high), &x| (low.min(x), high.max(x)));
+    let mut scales = vec![input_scale(inputs), InputScale::of_range(whole.0, whole.1)];
+    scales.dedup();
+    let mut found = Vec::new();
+    for layer in scales.into_iter().filter_map(|scale| Quantized::new(&float.layers()[index], scale)) {
+        found.extend(with_mean_outputs(float, network, index, &layer, x));
+        found.push(layer);
+    }
+    found
+}
+
+/// Returns a layer with biases that make up for the mean error of its outputs.
+fn with_mean_outputs(
+    float: &Network,
+    network: &Network,
+    index: usize,
+    layer: &Quantized,
+    x: &Matrix,
+) -> Option<Quantized> {
+    let changed = with_layer(network, index, layer).ok()?.activations(x, index);
     let mut bias: Vec<f64> = layer.parts().bias.iter().map(|&bias| bias.into()).collect();
     // Rows of members come one after the other, as the biases do.
     let columns = bias.len();
     let examples = (changed.as_slice().len() / columns) as f64;
-    let errors = float.activations(x, index);
-    for (index, (y, changed)) in errors.as_slice().iter().zip(changed.as_slice()).enumerate() {
+    let outputs = float.activations(x, index);
+    for (index, (y, changed)) in outputs.as_slice().iter().zip(changed.as_slice()).enumerate() {
         bias[index % columns] += f64::from(y - changed) / examples;
     }
-    layer.with_bias(bias.into_iter().map(|bias| bias as f32).collect()).or(Some(layer))
+    layer.with_bias(bias.into_iter().map(|bias| bias as f32).collect())
 }
 
 fn with_layer(network: &Network, index: usize, layer: &Quantized) -> Result<Network> {

@@ -2,7 +2,7 @@
 
 use super::*;
 
-const COMMANDS: [&str; 13] = [
+const COMMANDS: [&str; 14] = [
     "demo",
     "train",
     "search",
@@ -11,6 +11,7 @@ const COMMANDS: [&str; 13] = [
     "explain",
     "export",
     "import",
+    "quantize",
     "info",
     "average",
     "bench",

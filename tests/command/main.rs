@@ -26,6 +26,8 @@ mod missing;
 mod mistakes;
 mod output;
 mod pictures;
+#[cfg(feature = "export")]
+mod quantize;
 mod reports;
 mod rows;
 mod selection;

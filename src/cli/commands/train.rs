@@ -7,6 +7,8 @@ use palmnet::tune::{FitRun, Overrides, Trial, diagnose};
 use palmnet::{Hyperparameters, Model, Preprocessing};
 
 use super::folds::Folds;
+#[cfg(feature = "export")]
+use super::quantize;
 use crate::cli::Failure;
 use crate::cli::arguments::{Arguments, Command, Opt};
 use crate::cli::files::OutputFiles;
@@ -68,6 +70,8 @@ pub const OPTIONS: &[&Opt] = &[
     &SEED,
     &THREADS,
     &OUT,
+    #[cfg(feature = "export")]
+    &INT8,
     &HISTORY,
     &PLOT,
     &REPORT,
@@ -180,5 +184,22 @@ pub fn fit(plan: &Plan<'_>, out: &mut dyn Write) -> Result<Model, Failure> {
         trials,
         warnings,
     };
+    #[cfg(feature = "export")]
+    if arguments.has(INT8.name) {
+        let mut text = String::new();
+        let fit = |run: &mut FitRun<'_>| {
+            let mut fit = hyperparameters.fit_with(&parts.train, run)?;
+            let mut found = fit.model.quantized(&parts.train)?;
+            text = quantize::table(&found);
+            found.model.notes.insert("int8".into(), quantize::note(&found));
+            fit.model = found.model;
+            Ok(fit)
+        };
+        let model = run::run(&job, start, fit, out)?;
+        if !mode.json {
+            out.write_all(text.as_bytes())?;
+        }
+        return Ok(model);
+    }
     run::run(&job, start, |run: &mut FitRun<'_>| hyperparameters.fit_with(&parts.train, run), out)
 }

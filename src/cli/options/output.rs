@@ -7,6 +7,15 @@ pub const OUT: Opt = Opt::new("--out", "FILE", Output, "The file of the model.")
     .aliases(&["-o", "--output"])
     .default(|| "model.safetensors".into());
 
+#[cfg(feature = "export")]
+pub const INT8: Opt = Opt::new(
+    "--int8",
+    "",
+    Output,
+    "Save the weights in 8 bits, as palmnet quantize does on the training set; scores are those of this model.",
+)
+.excludes(&["--folds"]);
+
 pub const HISTORY: Opt = Opt::new(
     "--history",
     "FILE",

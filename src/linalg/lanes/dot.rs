@@ -154,11 +154,13 @@ impl Dot {
     }
 }
 
-/// The registers of 16 sums, and of what is multiplied for them.
+/// The registers of the sums of a panel or half of one, and of what is multiplied for them.
 trait Sums: Copy {
+    /// The columns: 16 or 8.
+    const COLUMNS: usize = PANEL;
     /// Bytes of a group of a row.
     const BYTES: usize;
-    /// The 64 bytes of a group of a panel, and the four numbers of a row, repeated.
+    /// The bytes of a group of these columns, and the four numbers of a row, repeated.
     type Weights: Copy;
     type Four: Copy;
 
@@ -166,18 +168,18 @@ trait Sums: Copy {
     unsafe fn weights(from: *const i8) -> Self::Weights;
     unsafe fn four(from: *const u8) -> Self::Four;
     unsafe fn add(self, weights: Self::Weights, four: Self::Four) -> Self;
-    /// Adds these sums to 16 others.
+    /// Adds these sums to the first of 16 others.
     unsafe fn add_to(self, sums: &mut [i32; PANEL]);
 }
 
-/// Computes a product in tiles of `PANELS` and `ROWS`, whose panels stay in the first-level cache for all rows, or of `WIDE`
-/// panels if there is one row.
+/// Computes a product in tiles of `PANELS`, or halves of them, and `ROWS`: their weights stay in the first-level cache for
+/// all rows. If there is one row, tiles have `WIDE` panels.
 ///
 /// # Safety
 /// The slices must be as long as [`Dot::run`] checks, and the processor must have the instructions.
 #[inline(always)]
 unsafe fn product<S: Sums, const PANELS: usize, const ROWS: usize, const WIDE: usize>(mut rows: Rows<'_>) {
-    let panels = rows.width.div_ceil(PANEL);
+    let panels = rows.width.div_ceil(S::COLUMNS);
     let mut panel = 0;
     while panel < panels {
         let left = panels - panel;
@@ -215,8 +217,8 @@ unsafe fn stripe<S: Sums, const PANELS: usize, const ROWS: usize>(rows: &mut Row
 #[inline(always)]
 unsafe fn tile<S: Sums, const PANELS: usize, const ROWS: usize>(rows: &mut Rows<'_>, panel: usize, row: usize) {
     let size = rows.groups * GROUP * PANEL;
-    let (mut a, mut weights) =
-        (rows.a.as_ptr().wrapping_add(row * rows.stride), rows.panels.as_ptr().wrapping_add(panel * size));
+    let (mut a, first) = (rows.a.as_ptr().wrapping_add(row * rows.stride), panel * S::COLUMNS);
+    let mut weights = rows.panels.as_ptr().wrapping_add(first / PANEL * size + first % PANEL * GROUP);
     let mut tile = [[unsafe { S::zero() }; PANELS]; ROWS];
     for _ in 0..rows.groups {
         let mut group = [unsafe { S::weights(weights) }; PANELS];
@@ -234,24 +236,21 @@ unsafe fn tile<S: Sums, const PANELS: usize, const ROWS: usize>(rows: &mut Rows<
     }
     unrolled!(r in ROWS => {
         unrolled!(p in PANELS => {
-            let first = (panel + p) * PANEL;
+            let first = (panel + p) * S::COLUMNS;
             let mut sums = [0; PANEL];
-            sums.copy_from_slice(&rows.start[first..][..PANEL]);
+            sums[..S::COLUMNS].copy_from_slice(&rows.start[first..][..S::COLUMNS]);
             unsafe { tile[r][p].add_to(&mut sums) };
-            let scale = &rows.scale[first..][..PANEL];
+            let scale = &rows.scale[first..][..S::COLUMNS];
             let mut results = [0.0; PANEL];
-            for j in 0..PANEL {
+            for j in 0..S::COLUMNS {
                 results[j] = sums[j] as f32 * scale[j];
             }
-            let columns = PANEL.min(rows.width - first);
-            let to = &mut rows.c[(row + r) * rows.step + first..][..columns];
-            if columns == PANEL {
-                to.copy_from_slice(&results);
+            let to = &mut rows.c[(row + r) * rows.step + first..];
+            if rows.width - first >= S::COLUMNS {
+                to[..S::COLUMNS].copy_from_slice(&results[..S::COLUMNS]);
             } else {
-                for j in 0..PANEL {
-                    if j < columns {
-                        to[j] = results[j];
-                    }
+                for (to, result) in to.iter_mut().zip(&results[..rows.width - first]) {
+                    *to = *result;
                 }
             }
         });

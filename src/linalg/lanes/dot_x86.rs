@@ -5,6 +5,7 @@
 use std::arch::x86_64::*;
 
 use super::{GROUP, PANEL, Rows, Sums, product};
+use crate::linalg::unroll::unrolled;
 
 /// Writes the function that compiles a kernel for its instructions.
 macro_rules! compiled {
@@ -26,7 +27,12 @@ compiled!(vnni256, Vnni256, 1, 6, 4, "avx2,fma");
 compiled!(wide256, Wide256, 1, 3, 1, "avx2,fma");
 
 pub(super) unsafe fn wide128(rows: Rows<'_>) {
-    unsafe { product::<Wide128, 1, 1, 1>(rows) }
+    unsafe {
+        if cfg!(not(feature = "simd")) || rows.count == 1 {
+            return product::<Whole128, 1, 1, 1>(rows);
+        }
+        product::<Half128, 1, 2, 1>(rows)
+    }
 }
 
 #[derive(Clone, Copy)]
@@ -234,23 +240,30 @@ impl Sums for Wide256 {
     }
 }
 
-/// The same, two columns in a register.
+/// The same for half a panel, two columns in a register.
 #[derive(Clone, Copy)]
-struct Wide128([__m128i; 8]);
+struct Half128([__m128i; 4]);
 
-impl Sums for Wide128 {
+impl Sums for Half128 {
+    const COLUMNS: usize = 8;
     const BYTES: usize = 2 * GROUP;
-    type Weights = *const i8;
+    type Weights = [__m128i; 4];
     type Four = __m128i;
 
     #[inline(always)]
     unsafe fn zero() -> Self {
-        Wide128(unsafe { [_mm_setzero_si128(); 8] })
+        Half128(unsafe { [_mm_setzero_si128(); 4] })
     }
 
+    /// A byte in the upper half of 16 bits is moved down with its sign.
     #[inline(always)]
-    unsafe fn weights(from: *const i8) -> *const i8 {
-        from
+    unsafe fn weights(from: *const i8) -> [__m128i; 4] {
+        unsafe {
+            let (a, b) = (_mm_loadu_si128(from.cast()), _mm_loadu_si128(from.add(16).cast()));
+            let doubled =
+                [_mm_unpacklo_epi8(a, a), _mm_unpackhi_epi8(a, a), _mm_unpacklo_epi8(b, b), _mm_unpackhi_epi8(b, b)];
+            doubled.map(|bytes| _mm_srai_epi16::<8>(bytes))
+        }
     }
 
     #[inline(always)]
@@ -262,17 +275,59 @@ impl Sums for Wide128 {
     }
 
     #[inline(always)]
-    unsafe fn add(mut self, weights: *const i8, four: __m128i) -> Self {
+    unsafe fn add(mut self, weights: [__m128i; 4], four: __m128i) -> Self {
+        unrolled!(i in 4 => {
+            self.0[i] = unsafe { _mm_add_epi32(self.0[i], _mm_madd_epi16(weights[i], four)) };
+        });
+        self
+    }
+
+    #[inline(always)]
+    unsafe fn add_to(self, sums: &mut [i32; PANEL]) {
         for i in 0..4 {
+            let mut both = [0; 4];
+            unsafe { _mm_storeu_si128(both.as_mut_ptr().cast(), self.0[i]) };
+            sums[2 * i] += both[0] + both[1];
+            sums[2 * i + 1] += both[2] + both[3];
+        }
+    }
+}
+
+/// The same for a whole panel: its weights are widened when they are multiplied, which is once if there is one row.
+#[derive(Clone, Copy)]
+struct Whole128([__m128i; 8]);
+
+impl Sums for Whole128 {
+    const BYTES: usize = 2 * GROUP;
+    type Weights = *const i8;
+    type Four = __m128i;
+
+    #[inline(always)]
+    unsafe fn zero() -> Self {
+        Whole128(unsafe { [_mm_setzero_si128(); 8] })
+    }
+
+    #[inline(always)]
+    unsafe fn weights(from: *const i8) -> *const i8 {
+        from
+    }
+
+    #[inline(always)]
+    unsafe fn four(from: *const u8) -> __m128i {
+        unsafe { Half128::four(from) }
+    }
+
+    #[inline(always)]
+    unsafe fn add(mut self, weights: *const i8, four: __m128i) -> Self {
+        unrolled!(i in 4 => {
             unsafe {
-                // A byte in the upper half of 16 bits, moved down with its sign.
                 let bytes = _mm_loadu_si128(weights.add(16 * i).cast());
                 let low = _mm_srai_epi16::<8>(_mm_unpacklo_epi8(bytes, bytes));
                 let high = _mm_srai_epi16::<8>(_mm_unpackhi_epi8(bytes, bytes));
                 self.0[2 * i] = _mm_add_epi32(self.0[2 * i], _mm_madd_epi16(low, four));
                 self.0[2 * i + 1] = _mm_add_epi32(self.0[2 * i + 1], _mm_madd_epi16(high, four));
             }
-        }
+        });
         self
     }
 
