@@ -97,6 +97,7 @@ impl Handle {
         }
         let mut state = self.state.write().unwrap_or_else(PoisonError::into_inner);
         let State { model, learner } = &mut *state;
+        model.network().check_float()?;
         let schema = model.schema();
         let (features, targets) = schema.read_in_order(rows, true)?;
         let mut data = Dataset::new(features, targets, schema.clone())?;
