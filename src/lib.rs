@@ -107,6 +107,8 @@
 //! `simd`, on by default: machine code for the widest vectors that a processor may turn out to have, chosen at run
 //! time, and taller tiles of the matrix product. Without it, programs are up to 0.2 MB smaller.
 //!
+//! `export` and `import`, on by default: the modules [`mod@export`] and [`mod@import`], and their commands.
+//!
 //! # Threads
 //!
 //! [`Network`], [`Model`], [`Dataset`], [`Trainer`] and [`Hyperparameters`] are `Send` and `Sync`: predict from several

@@ -16,6 +16,8 @@ mod faults;
 #[cfg(unix)]
 mod files;
 #[cfg(feature = "import")]
+mod import;
+#[cfg(feature = "import")]
 mod import_weights;
 mod json;
 mod killed;

@@ -30,7 +30,7 @@ fn mistakes_of_new_users_are_explained() {
         // A misspelled option, one of another command, and a misspelled value.
         ("train iris.csv --epoch 3", &["unknown option --epoch (did you mean --epochs?)"][..]),
         (&format!("predict {model} iris.csv --probabilites"), &["(did you mean --probabilities?)"]),
-        (&format!("eval {model} iris.csv --target species"), &["--target (it is one of palmnet train, search)"]),
+        (&format!("eval {model} iris.csv --target species"), &["--target (it is one of palmnet train, search"]),
         ("train iris.csv --early-stopping", &["unknown option --early-stopping (see --patience)"]),
         (&format!("predict {model} iris.csv --verbose"), &["unknown option --verbose: see palmnet predict --help"]),
         ("train iris.csv --task clasify", &["expected one of classify, regress (did you mean classify?)"]),

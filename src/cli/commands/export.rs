@@ -4,9 +4,10 @@ use std::io::Write;
 use std::path::Path;
 
 use palmnet::Model;
-use palmnet::export::{Budget, Language, SEQUENTIAL, c_source, cost, name_of, rust_source, sequential, state_dict};
-use palmnet::unversioned::{C_START, Json, RUST_START, Safetensors, write_atomic};
+use palmnet::export::{Budget, Language, c_source, cost, name_of, rust_source};
+use palmnet::unversioned::{C_START, Json, RUST_START, write_atomic};
 
+use super::export_pytorch;
 use crate::cli::Failure;
 use crate::cli::arguments::{Arguments, Command, Group, Opt};
 use crate::cli::options::JSON;
@@ -21,9 +22,8 @@ pub const COMMAND: Command = Command {
         "Everything is in it: missing cells, scaling, categories, dates, the network, calibrated probabilities, the names \
          of classes. The code allocates nothing and needs no mathematics library; its first comment is its manual. Outputs \
          are those of palmnet predict.",
-        "With --to pytorch, a plain network (palmnet train --fast) of plain numbers becomes the state dict of an \
-         nn.Sequential, whose expression is printed and in the metadata, with the preprocessing. palmnet import --like takes \
-         it back.",
+        "With --to pytorch, a plain network (palmnet train --fast) of plain numbers becomes the state dict of a Sequential, \
+         whose expression is printed and in the metadata, with the preprocessing. palmnet import --like takes it back.",
         "Flash, RAM and multiplications are estimates for a Cortex-M4, compiled with -Os.",
     ],
     words: (1, 1),
@@ -52,7 +52,7 @@ const OUT: Opt = Opt::new("--out", "FILE", Group::Output, "The file.")
 pub fn run(arguments: &Arguments, out: &mut dyn Write) -> Result<(), Failure> {
     let language = match arguments.choice(&TO)? {
         Some("c") => Language::C,
-        Some("pytorch") => return to_pytorch(arguments, out),
+        Some("pytorch") => return export_pytorch::run(arguments, out),
         Some(_) => Language::Rust,
         None => return Err(arguments.misuse("name a language: --to c, --to rust or --to pytorch")),
     };
@@ -88,36 +88,4 @@ pub fn run(arguments: &Arguments, out: &mut dyn Write) -> Result<(), Failure> {
         ("file", target.as_str().into()),
     ];
     Ok(writeln!(out, "{}", Json::object(members))?)
-}
-
-/// Writes the state dict of an `nn.Sequential`.
-fn to_pytorch(arguments: &Arguments, out: &mut dyn Write) -> Result<(), Failure> {
-    if let Some(option) = [&NAME, &BUDGET].into_iter().find(|option| arguments.has(option.name)) {
-        return Err(arguments.misuse(&format!("{} is for C and Rust", option.name)));
-    }
-    let file = arguments.word(0).unwrap_or_default();
-    let model = Model::load(file)?;
-    let target = arguments.text(OUT.name).map_or_else(|| name_of(file) + "-pytorch.safetensors", str::to_string);
-    check_name(arguments, OUT.name, &target)?;
-    let may_replace =
-        &|path: &Path| Ok(Safetensors::read(path).is_ok_and(|file| file.metadata.contains_key(SEQUENTIAL)));
-    Output { option: OUT.name, noun: "state dict of palmnet export", may_replace }.check(&target, &[file])?;
-    let (weights, expression) = (state_dict(&model)?, sequential(&model)?);
-    weights.write(&target)?;
-    if arguments.has(JSON.name) {
-        let members =
-            [("event", "done".into()), (SEQUENTIAL, expression.as_str().into()), ("file", target.as_str().into())];
-        return Ok(writeln!(out, "{}", Json::object(members))?);
-    }
-    writeln!(out, "{expression}")?;
-    let inputs = "its inputs: (x - features.offset) * features.factor, which are in the metadata";
-    let preprocessing = model.preprocessing();
-    let mut steps = inputs.to_string();
-    if preprocessing.targets().is_some() {
-        steps += "; its outputs become values: y / targets.factor + targets.offset";
-    }
-    if preprocessing.range().is_some() {
-        steps += ", at least targets.low and at most targets.high";
-    }
-    Ok(write!(out, "{}{}", wrap(&steps, 0), wrap(&format!("saved {target}"), 0))?)
 }

@@ -25,7 +25,7 @@ pub const COMMAND: Command = Command {
          encoded. Anything else is an error that names the node. The model predicts, is evaluated and is trained further \
          as any other.",
         "Weights are those of safetensors.torch.save_file(model.state_dict(), FILE) with the layers Linear, BatchNorm1d and \
-         LayerNorm. An nn.Sequential needs --activation; other options name the classes and the scaling.",
+         LayerNorm. Those of a Sequential need --activation; other options name the classes and the scaling.",
     ],
     words: (1, 1),
     names: &[],

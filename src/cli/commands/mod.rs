@@ -9,6 +9,8 @@ pub mod eval;
 pub mod explain;
 #[cfg(feature = "export")]
 pub mod export;
+#[cfg(feature = "export")]
+mod export_pytorch;
 mod folds;
 #[cfg(feature = "import")]
 pub mod import;

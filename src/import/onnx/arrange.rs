@@ -1,9 +1,8 @@
 //! The inputs of the network in the order of the table's columns. Where the graph has another order, lacks some categories
 //! of a column or has numbers for them, the weights of the first layer are changed, which gives the same outputs.
 
-use super::columns::Source;
 use super::stack::Stack;
-use super::value::{Cell, Form};
+use super::value::{Cell, Form, Source};
 use crate::base::text::quoted;
 use crate::data::{Column, ColumnKind, Imputer, Scaler};
 use crate::linalg::matrix::Matrix;

@@ -1,24 +1,13 @@
 //! What a graph does with the columns of the table before the first layer: it joins, selects, scales, fills in and encodes
 //! them.
 
-use super::nodes::{BRANCHES, Given, Made, Reader};
 use super::proto::Node;
+use super::reader::{Answer, BRANCHES, Given, Made, Reader};
 use super::tail;
 use super::tensor::Tensor;
-use super::value::{Cell, Form, Id, Kind, Operation, Part, Step};
+use super::value::{Cell, Form, Id, Kind, Operation, Part, Source, Step};
 use crate::base::text::quoted;
 use crate::nn::Activation;
-
-/// A column of the table, as the graph takes it.
-#[derive(Clone, Debug)]
-pub(super) struct Source {
-    pub(super) name: String,
-    pub(super) is_text: bool,
-    /// The categories that it is encoded by, if it is.
-    pub(super) categories: Option<Vec<String>>,
-}
-
-type Answer<T> = Result<T, String>;
 
 impl Cell {
     pub(super) fn new(column: usize) -> Cell {

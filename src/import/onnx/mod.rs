@@ -8,6 +8,7 @@ mod fold;
 mod nodes;
 mod patterns;
 mod proto;
+mod reader;
 mod shapes;
 mod stack;
 mod tail;
@@ -21,11 +22,10 @@ use std::fs;
 use std::path::{Component, Path};
 use std::rc::Rc;
 
-use self::columns::Source;
-use self::nodes::{Made, Reader};
 use self::proto::{Graph, Port, TEXT};
+use self::reader::Reader;
 use self::stack::Stack;
-use self::value::{Cell, Kind};
+use self::value::{Cell, Kind, Source};
 use super::options::Options;
 use crate::base::error::{Error, Result};
 use crate::base::text::quoted;
@@ -192,9 +192,4 @@ fn name_columns(reader: &mut Reader<'_>, options: &Options) -> std::result::Resu
     };
     reader.columns.iter_mut().zip(names).for_each(|(column, name)| column.name = name);
     Ok(())
-}
-
-/// Returns the value of this name, if there is one.
-fn value_of(reader: &Reader<'_>, name: &str) -> Option<value::Id> {
-    if let Some(Made::Value(id)) = reader.names.get(name) { Some(*id) } else { None }
 }

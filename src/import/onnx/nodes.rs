@@ -1,54 +1,13 @@
 //! The nodes of a graph, one by one: each becomes a value, a constant, or an error.
 
-use std::collections::BTreeMap;
-
 use super::columns;
 use super::fold;
-use super::patterns;
-use super::proto::{Graph, Node};
+use super::proto::Node;
+use super::reader::{Answer, BRANCHES, Given, Made, Reader};
 use super::shapes;
 use super::tensor::Tensor;
-use super::value::{Cell, Id, Kind, Norm, Operation, Part, Step, Value};
+use super::value::{Kind, Norm, Operation, Part, Step, joined};
 use crate::nn::Activation;
-
-/// Everything that has been read so far.
-pub(super) struct Reader<'a> {
-    pub(super) graph: &'a Graph,
-    pub(super) values: Vec<Value>,
-    /// The values and constants that nodes have made, by name.
-    pub(super) names: BTreeMap<&'a str, Made>,
-    pub(super) columns: Vec<columns::Source>,
-    /// The number of rows that the graph is for, if it is for one only.
-    pub(super) batch: Option<usize>,
-    /// The index of the node that is read.
-    pub(super) node: usize,
-    /// Remarks on the meaning, for people.
-    pub(super) notes: Vec<String>,
-    /// The number of constants in the file: a network has no more columns.
-    pub(super) constants: usize,
-    /// How many numbers nodes may still copy: a small file must not ask for any amount of memory.
-    pub(super) budget: usize,
-}
-
-/// The result of a node.
-#[derive(Clone, Debug)]
-pub(super) enum Made {
-    Value(Id),
-    Constant(Tensor),
-}
-
-/// An input of a node.
-#[derive(Clone, Copy)]
-pub(super) enum Given<'g> {
-    Data(Id),
-    Constant(&'g Tensor),
-    Absent,
-}
-
-type Answer<T> = Result<T, String>;
-
-/// The answer if a node has inputs of other kinds than can be understood.
-pub(super) const BRANCHES: &str = "it joins two branches, and palmnet has sequences of layers only";
 
 impl<'a> Reader<'a> {
     /// Reads all nodes.
@@ -62,93 +21,6 @@ impl<'a> Reader<'a> {
             }
         }
         Ok(())
-    }
-
-    /// Returns the input of a node at this position.
-    pub(super) fn given(&self, node: &'a Node, index: usize) -> Answer<Given<'_>> {
-        let Some(name) = node.inputs.get(index).filter(|name| !name.is_empty()) else { return Ok(Given::Absent) };
-        if let Some(made) = self.names.get(name.as_str()) {
-            return Ok(match made {
-                Made::Value(id) => Given::Data(*id),
-                Made::Constant(tensor) => Given::Constant(tensor),
-            });
-        }
-        let found = self.graph.constants.get(name).map(Given::Constant);
-        found.ok_or_else(|| format!("its input {} comes from no node before it", crate::base::text::quoted(name)))
-    }
-
-    /// Returns the input at this position, if it depends on the row.
-    pub(super) fn data(&self, node: &'a Node, index: usize) -> Answer<Id> {
-        match self.given(node, index)? {
-            Given::Data(id) => Ok(id),
-            Given::Constant(_) => Err(format!("its input {} is a constant, and must depend on the row", index + 1)),
-            Given::Absent => Err(format!("its input {} is absent", index + 1)),
-        }
-    }
-
-    /// Returns the input at this position, if it is a constant; `None` if it is absent.
-    pub(super) fn constant(&self, node: &'a Node, index: usize) -> Answer<Option<&Tensor>> {
-        match self.given(node, index)? {
-            Given::Constant(tensor) => Ok(Some(tensor)),
-            Given::Absent => Ok(None),
-            Given::Data(_) => Err(format!("its input {} depends on the row, and must be a constant", index + 1)),
-        }
-    }
-
-    /// Returns the constant numbers at this position, as many as `width`.
-    pub(super) fn numbers(&self, node: &'a Node, index: usize, width: usize) -> Answer<Vec<f32>> {
-        let tensor = self.constant(node, index)?.ok_or_else(|| format!("its input {} is absent", index + 1))?;
-        let all = tensor.numbers().ok_or("it has texts, or integers that are too large, in place of numbers")?;
-        if all.len() == width {
-            return Ok(all);
-        }
-        Err(format!("it has {} numbers in input {}, for {width} columns", all.len(), index + 1))
-    }
-
-    pub(super) fn width(&self, id: Id) -> usize {
-        self.values[id].width()
-    }
-
-    /// Refuses a value whose rows are not of one dimension.
-    pub(super) fn flat(&self, id: Id) -> Answer<usize> {
-        match self.values[id].dims[..] {
-            [width] if width > 0 => Ok(width),
-            ref dims => Err(format!("it takes rows in the shape {dims:?}, and palmnet has rows of one dimension")),
-        }
-    }
-
-    /// Adds a value, or what it is recognized as.
-    pub(super) fn push(&mut self, kind: Kind, dims: Vec<usize>) -> Made {
-        let kind = patterns::recognized(&self.values, &kind).unwrap_or(kind);
-        self.values.push(Value { kind, dims, node: self.node });
-        Made::Value(self.values.len() - 1)
-    }
-
-    /// Refuses more columns than the file has numbers for.
-    pub(super) fn check_cells(&mut self, count: usize) -> Answer<()> {
-        if count > self.constants {
-            return Err(format!("it makes {count} columns, and the file has only {} constants", self.constants));
-        }
-        self.spend(count)
-    }
-
-    /// Counts numbers that are copied.
-    fn spend(&mut self, count: usize) -> Answer<()> {
-        let rest = self.budget.checked_sub(count).ok_or("the graph copies its constants or columns too often")?;
-        self.budget = rest;
-        Ok(())
-    }
-
-    /// Adds columns.
-    pub(super) fn columns(&mut self, cells: Vec<Cell>, dims: Vec<usize>) -> Answer<Made> {
-        self.check_cells(cells.len())?;
-        Ok(self.push(Kind::Columns(cells), dims))
-    }
-
-    /// Adds a value with the dimensions of `of`.
-    fn like(&mut self, of: Id, kind: Kind) -> Answer<Vec<Made>> {
-        let dims = self.values[of].dims.clone();
-        Ok(vec![self.push(kind, dims)])
     }
 
     fn made(&mut self, node: &'a Node) -> Answer<Vec<Made>> {
@@ -250,7 +122,7 @@ impl<'a> Reader<'a> {
         };
         match (self.given(node, 0)?, self.given(node, 1)?) {
             (Given::Data(a), Given::Data(b)) => {
-                let dims = shapes::joined(&self.values[a].dims, &self.values[b].dims)?;
+                let dims = joined(&self.values[a].dims, &self.values[b].dims)?;
                 Ok(vec![self.push(Kind::Both(operation, a, b), dims)])
             }
             (Given::Data(x), Given::Constant(c)) => {
@@ -282,31 +154,6 @@ impl<'a> Reader<'a> {
             }
             _ => Err("it has one input, and two are expected".into()),
         }
-    }
-
-    /// Applies an operation with constants in this shape to each entry.
-    pub(super) fn step(&mut self, x: Id, step: Step, dims: &[usize]) -> Answer<Vec<Made>> {
-        let own = &self.values[x].dims;
-        let count: usize = dims.iter().product();
-        // The first dimension of constants may be that of the rows.
-        let dims = if dims.len() > own.len() && dims[0] == 1 { &dims[dims.len() - own.len()..] } else { dims };
-        let joined = shapes::joined(own, dims)?;
-        let width: usize = joined.iter().product();
-        if count != 1 && count != width {
-            return Err(format!("it has {count} constants, for rows of {width} numbers"));
-        }
-        if let Kind::Columns(cells) = &self.values[x].kind {
-            let mut cells = cells.clone();
-            if width != cells.len() {
-                return Err(format!("it has {count} constants, for rows of {} numbers", cells.len()));
-            }
-            for (index, cell) in cells.iter_mut().enumerate() {
-                cell.apply(&step, index)?;
-            }
-            return Ok(vec![self.columns(cells, joined)?]);
-        }
-        self.spend(count)?;
-        Ok(vec![self.push(Kind::Step(step, x), joined)])
     }
 
     fn normalization(&mut self, node: &'a Node) -> Answer<Vec<Made>> {

@@ -1,14 +1,10 @@
 //! The graph of an ONNX file, read from its bytes: nodes, constants, inputs and outputs.
 
 use std::collections::BTreeMap;
-use std::rc::Rc;
 
-use super::tensor::Tensor;
+use super::tensor::{Outside, Tensor};
 use crate::base::text::quoted;
 use crate::format::protobuf::read::{Damage, Fields};
-
-/// Reads a file beside the graph, by its name.
-pub(super) type Outside<'a> = dyn Fn(&str) -> Result<Rc<[u8]>, Damage> + 'a;
 
 /// The graph, and what the file says about itself.
 #[derive(Debug, Default)]
@@ -59,16 +55,6 @@ pub(super) struct Port {
 
 /// The type of entries that are texts.
 pub(super) const TEXT: i64 = 8;
-/// The most dimensions of a tensor.
-const MAX_DIMS: usize = 8;
-
-/// Returns the number of entries in this shape.
-pub(super) fn check_count(dims: &[i64]) -> Result<usize, Damage> {
-    let product = |count: usize, &dim: &i64| count.checked_mul(usize::try_from(dim).ok()?);
-    let count = dims.iter().try_fold(1, product).filter(|_| dims.len() <= MAX_DIMS);
-    count.ok_or("a tensor has an impossible shape")
-}
-
 impl Graph {
     /// Reads a `ModelProto`.
     pub(super) fn read(message: &[u8], outside: &Outside<'_>) -> Result<Graph, Damage> {

@@ -1,25 +1,9 @@
 //! Nodes that change the shape of rows, not the numbers in them.
 
-use super::nodes::{Made, Reader};
 use super::proto::Node;
+use super::reader::{Answer, Made, Reader};
 use super::tensor::Tensor;
 use super::value::Kind;
-
-type Answer<T> = Result<T, String>;
-
-/// Returns the dimensions of an operation on the entries of two tensors.
-pub(super) fn joined(a: &[usize], b: &[usize]) -> Answer<Vec<usize>> {
-    let length = a.len().max(b.len());
-    let at =
-        |dims: &[usize], index: usize| if index + dims.len() < length { 1 } else { dims[index + dims.len() - length] };
-    (0..length)
-        .map(|index| match (at(a, index), at(b, index)) {
-            (a, b) if a == b || b == 1 => Ok(a),
-            (1, b) => Ok(b),
-            _ => Err(format!("it joins rows in the shapes {a:?} and {b:?}")),
-        })
-        .collect()
-}
 
 /// Reads a node that leaves the numbers of its input as they are.
 pub(super) fn same<'a>(reader: &mut Reader<'a>, node: &'a Node) -> Answer<Vec<Made>> {

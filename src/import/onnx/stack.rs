@@ -1,7 +1,7 @@
 //! The sequence of values from the columns to the outputs, as layers of a network.
 
 use super::columns::alone;
-use super::nodes::Reader;
+use super::reader::Reader;
 use super::tensor::{Tensor, Values};
 use super::value::{Cell, Id, Kind, Norm, Step};
 use crate::data::Scaler;

@@ -1,7 +1,7 @@
 //! The end of a graph: labels, probabilities, and the linear models of scikit-learn.
 
-use super::nodes::{Made, Reader};
 use super::proto::Node;
+use super::reader::{Made, Reader};
 use super::tensor::Tensor;
 use super::value::{Id, Kind};
 use crate::nn::Activation;

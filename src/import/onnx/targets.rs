@@ -1,9 +1,8 @@
 //! The outputs of a graph: which value they are, and what they predict.
 
-use super::nodes::Reader;
+use super::reader::Reader;
 use super::stack::Stack;
 use super::value::{Id, Kind};
-use super::value_of;
 use crate::base::text::{listed, quoted};
 use crate::data::TargetSchema;
 use crate::import::options::Options;
@@ -34,8 +33,8 @@ pub(super) fn end(reader: &Reader<'_>) -> Answer<End> {
     let mut end: Option<End> = None;
     for port in &reader.graph.outputs {
         let name = quoted(&port.name);
-        let mut id = value_of(reader, &port.name)
-            .ok_or_else(|| format!("output {name} comes from no node, or is a constant"))?;
+        let mut id =
+            reader.value_of(&port.name).ok_or_else(|| format!("output {name} comes from no node, or is a constant"))?;
         let (mut classes, mut is_labels) = (None, false);
         loop {
             match &reader.values[id].kind {

@@ -1,7 +1,11 @@
 //! Tensors of constants: initializers, the values of Constant nodes, and what is computed of them.
 
-use super::proto::{Outside, check_count};
+use std::rc::Rc;
+
 use crate::format::protobuf::read::{Damage, Fields, Wire};
+
+/// Reads a file beside the graph, by its name.
+pub(super) type Outside<'a> = dyn Fn(&str) -> Result<Rc<[u8]>, Damage> + 'a;
 
 /// Numbers or texts in a shape.
 #[derive(Clone, Debug, PartialEq)]
@@ -183,6 +187,16 @@ impl<'a> Parts<'a> {
         }
         Ok((self.name, Tensor { dims: self.dims.iter().map(|&dim| dim as usize).collect(), values }))
     }
+}
+
+/// The most dimensions of a tensor.
+const MAX_DIMS: usize = 8;
+
+/// Returns the number of entries in this shape.
+fn check_count(dims: &[i64]) -> Result<usize, Damage> {
+    let product = |count: usize, &dim: &i64| count.checked_mul(usize::try_from(dim).ok()?);
+    let count = dims.iter().try_fold(1, product).filter(|_| dims.len() <= MAX_DIMS);
+    count.ok_or("a tensor has an impossible shape")
 }
 
 /// Returns the numbers that raw bytes are.

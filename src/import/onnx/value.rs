@@ -51,6 +51,15 @@ pub(super) enum Kind {
     Named(Id, Vec<String>),
 }
 
+/// A column of the table, as the graph takes it.
+#[derive(Clone, Debug)]
+pub(super) struct Source {
+    pub(super) name: String,
+    pub(super) is_text: bool,
+    /// The categories that it is encoded by, if it is.
+    pub(super) categories: Option<Vec<String>>,
+}
+
 /// One number of the table on its way: (x - offset) · factor.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) struct Cell {
@@ -147,4 +156,18 @@ impl Cell {
         }
         Ok(())
     }
+}
+
+/// Returns the dimensions of an operation on the entries of two tensors.
+pub(super) fn joined(a: &[usize], b: &[usize]) -> Result<Vec<usize>, String> {
+    let length = a.len().max(b.len());
+    let at =
+        |dims: &[usize], index: usize| if index + dims.len() < length { 1 } else { dims[index + dims.len() - length] };
+    (0..length)
+        .map(|index| match (at(a, index), at(b, index)) {
+            (a, b) if a == b || b == 1 => Ok(a),
+            (1, b) => Ok(b),
+            _ => Err(format!("it joins rows in the shapes {a:?} and {b:?}")),
+        })
+        .collect()
 }
