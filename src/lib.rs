@@ -87,7 +87,7 @@
 //! - **Custom loops**: [`Workspace`], [`Optimizer`], [`Scheduler`].
 //! - **Models**: [`Model`], [`Preprocessing`], [`Score`], [`metrics`].
 //! - **Pictures**: [`plot`]: learning curves, confusion matrices, regions, as text and as SVG; [`report`]: a page about a model.
-//! - **Devices**: [`mod@export`]: a model as C or Rust source code.
+//! - **Devices**: [`mod@export`]: a model as C or Rust source code, or as an ONNX file.
 //! - **Other programs**: [`mod@import`]: models of PyTorch, Keras and scikit-learn.
 //! - **Explanations**: [`Model::importance`], [`Model::partial_dependence`], [`Model::shapley`], in [`explain`].
 //! - **Defaults and search**: [`fit`], [`Hyperparameters`], [`tune`].
@@ -198,7 +198,7 @@ pub mod unversioned {
     pub use crate::base::nearest::nearest;
     pub use crate::base::text::{NARROWEST, counted, printable, significant};
     #[cfg(feature = "export")]
-    pub use crate::export::{C_START, RUST_START};
+    pub use crate::export::{C_START, ONNX_START, RUST_START};
     pub use crate::format::atomic::{check_writable, follow_links, write_atomic};
     pub use crate::format::json::Json;
     pub use crate::format::safetensors::{Safetensors, Tensor};

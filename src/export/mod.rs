@@ -1,5 +1,5 @@
-//! A model as source code for devices without an operating system, one C header or one Rust file, and for PyTorch
-//! ([`state_dict`]).
+//! A model as source code for devices without an operating system, one C header or one Rust file; as an ONNX file for
+//! other runtimes ([`onnx`](fn@onnx)); and as weights for PyTorch ([`state_dict`]).
 //!
 //! The code has everything in it that a prediction needs, from the cells of a row to the name of the class: imputation,
 //! scaling, categories, dates, the network, the calibration. It allocates nothing, calls no mathematics library, changes
@@ -21,6 +21,7 @@ mod cost;
 mod dialect;
 mod manual;
 mod names;
+mod onnx;
 mod program;
 mod pytorch;
 mod source;
@@ -43,6 +44,9 @@ pub const C_START: &str = "/* palmnet export --to c: ";
 /// The beginning of every Rust file that is written here.
 #[doc(hidden)]
 pub const RUST_START: &str = "//! palmnet export --to rust: ";
+/// The beginning of every ONNX file that is written here.
+#[doc(hidden)]
+pub const ONNX_START: &[u8] = onnx::START;
 
 /// Returns a model as a C99 and C++11 header; everything in it begins with `name` and `_`.
 ///
@@ -73,6 +77,48 @@ pub fn c_source(model: &Model, name: &str) -> Result<String> {
 /// If `name` is not an identifier.
 pub fn rust_source(model: &Model, name: &str) -> Result<String> {
     written(model, Language::Rust, name)
+}
+
+/// Returns a model as an ONNX file: the cells of a table in, predictions out, any number of rows at a time. It has only
+/// standard operators, of version 19, and is of IR version 8: onnxruntime reads it since 1.15 (2023).
+///
+/// The inputs are called as the columns, each N × 1; columns may come in any order:
+///
+/// - numbers: float32, as the cells were, without units; NaN if missing. A column whose numbers lie close together and
+///   far from zero (one with an [`origin`](crate::data::NumberForm::origin)) is of double precision;
+/// - dates, with or without a time of day: the seconds from 1970-01-01 00:00 to the date and time as they are written, in
+///   double precision (of a NumPy `datetime64[s]`, the number); NaN if missing. ONNX reads no dates, and a zone cannot be
+///   given: the time is taken as that of UTC;
+/// - times of day and durations: the seconds, in double precision; NaN if missing;
+/// - categories: the text without blanks around it, exactly as in training (also if it is a number); the empty text if
+///   missing. One that was not in training is as for `palmnet predict`: like a missing one if the column has an input for
+///   missing cells, else none of the categories.
+///
+/// The outputs are
+///
+/// - for a class: `label`, N texts, and `probabilities`, N × classes, float32, in the order of the model;
+/// - for several labels: `label`, N × labels, texts, and `probabilities` of the second classes, N × labels;
+/// - for values: `values`, N × targets, float32 in the units of the targets; of double precision if a target has an origin.
+///
+/// An output whose name is that of a column has `_` after it. Imputation, scaling (in the order of
+/// [`Scaler`](crate::data::Scaler), subtraction first), encodings, the network with all its members, the temperature of a
+/// calibration and the range of the targets are inside. If the model cannot impute, a row with a missing cell has NaN and
+/// the empty text for outputs. Intervals and sets of a calibration are not exported.
+///
+/// Outputs are those of [`Model::predict`] to about six digits: runtimes add in another order.
+///
+/// ```
+/// use palmnet::{Model, export};
+/// let model = Model::load("examples/iris.safetensors")?;
+/// let file = export::onnx(&model)?;
+/// assert!(file.len() < 10_000 && file.windows(13).any(|bytes| bytes == b"probabilities"));
+/// # Ok::<(), palmnet::Error>(())
+/// ```
+///
+/// # Errors
+/// If a column's name is empty, or the file would have more than 2 GB, which no program reads.
+pub fn onnx(model: &Model) -> Result<Vec<u8>> {
+    onnx::written(model)
 }
 
 fn written(model: &Model, language: Language, name: &str) -> Result<String> {

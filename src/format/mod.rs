@@ -3,7 +3,7 @@
 
 pub(crate) mod atomic;
 pub(crate) mod json;
-#[cfg(feature = "import")]
+#[cfg(any(feature = "export", feature = "import"))]
 pub(crate) mod protobuf;
 pub(crate) mod safetensors;
 
