@@ -1,7 +1,7 @@
 //! `palmnet export`: models of all kinds as code, and the command itself.
 
 use palmnet::data::{Imputer, Scaler, Schema, TargetSchema, Targets};
-use palmnet::export::{c_source, rust_source};
+use palmnet::export::{c_source, onnx, rust_source};
 use palmnet::model::{Calibration, TargetRange};
 use palmnet::{Activation::*, Matrix, Model, Network, Preprocessing, generate};
 
@@ -226,10 +226,83 @@ fn the_command_says_the_cost_and_keeps_to_a_budget() {
     folder.run("export iris.model --to c -o other.rs").fails(1, &["other.rs", "is not a header"]);
     folder.run("export iris.model --to c --name 2x").fails(1, &["`2x`", "x2x"]);
     folder.run("export iris.model --to c --name int").fails(1, &["`int`", "int_"]);
-    folder.run("export iris.model --to java").fails(2, &["java", "c, rust"]);
+    folder.run("export iris.model --to java").fails(2, &["java", "c, rust, onnx"]);
     folder.run("export iris.model").fails(2, &["--to"]);
     folder.run("export iris.model --to c --budget 32k").fails(2, &["flash=32k,ram=2k"]);
     folder.run("export iris.csv --to c").fails(1, &["iris.csv"]);
+}
+
+#[test]
+fn an_onnx_file_is_whole_and_small() {
+    let folder = Folder::of_irises();
+    folder.write("iris.model", include_bytes!("../../examples/iris.safetensors"));
+    let out = folder.run("export iris.model --to onnx").ok();
+    assert_eq!(out, "saved iris.onnx\n");
+    let file = folder.bytes("iris.onnx");
+    let model = Model::load(concat!(env!("CARGO_MANIFEST_DIR"), "/examples/iris.safetensors")).unwrap();
+    assert_eq!(file, onnx(&model).unwrap());
+    // 411 parameters and 8 numbers of scaling, and as much again for 21 nodes and the names.
+    assert!((4 * 419..2 * 4 * 419).contains(&file.len()), "{}", file.len());
+    // The fields of a ModelProto and of its GraphProto, by their numbers in the format's description.
+    let fields = fields(&file);
+    assert_eq!(fields[0], (1, &[8][..]));
+    assert_eq!(fields[1], (2, &b"palmnet"[..]));
+    let of = |fields: &[(u64, &[u8])], number| fields.iter().filter(|field| field.0 == number).count();
+    let graph = fields_of(&fields, 7);
+    assert_eq!((of(&graph, 11), of(&graph, 12), of(&fields, 8)), (4, 2, 1));
+    let names: Vec<String> = graph
+        .iter()
+        .filter(|field| [11, 12].contains(&field.0))
+        .map(|field| String::from_utf8(fields_of(&[*field], field.0)[0].1.to_vec()).unwrap())
+        .collect();
+    let columns = ["sepal_length", "sepal_width", "petal_length", "petal_width"];
+    assert_eq!(names[..4], columns);
+    assert_eq!(names[4..], ["label", "probabilities"]);
+    // Every tensor that a node takes is there before.
+    let mut known: Vec<Vec<u8>> = names[..4].iter().map(|name| name.clone().into_bytes()).collect();
+    let tensors = graph.iter().filter(|field| field.0 == 5);
+    known.extend(tensors.flat_map(|field| fields_of(&[*field], 5)).filter(|f| f.0 == 8).map(|f| f.1.to_vec()));
+    for node in graph.iter().filter(|field| field.0 == 1) {
+        for (number, bytes) in fields_of(&[*node], 1) {
+            match number {
+                1 => assert!(known.iter().any(|name| name == bytes), "{bytes:?}"),
+                2 => known.push(bytes.to_vec()),
+                _ => {}
+            }
+        }
+    }
+    folder.run("export iris.model --to onnx --json -o iris.onnx").ok();
+    folder.run("export iris.model --to onnx -o iris.csv").fails(1, &["iris.csv", "is not a model"]);
+    folder.run("export iris.model --to onnx --budget ram=1k").fails(2, &["--budget", "--to c"]);
+}
+
+/// The fields of a message: their numbers, and their bytes.
+fn fields(mut bytes: &[u8]) -> Vec<(u64, &[u8])> {
+    fn varint(bytes: &mut &[u8]) -> u64 {
+        let length = bytes.iter().position(|byte| *byte < 128).unwrap() + 1;
+        let (own, rest) = bytes.split_at(length);
+        *bytes = rest;
+        own.iter().rev().fold(0, |number, byte| number << 7 | u64::from(byte & 127))
+    }
+    let mut found = Vec::new();
+    while !bytes.is_empty() {
+        let key = varint(&mut bytes);
+        let length = match key & 7 {
+            0 => bytes.iter().position(|byte| *byte < 128).unwrap() + 1,
+            2 => varint(&mut bytes) as usize,
+            5 => 4,
+            kind => panic!("a field of kind {kind}"),
+        };
+        let (own, rest) = bytes.split_at(length);
+        found.push((key >> 3, own));
+        bytes = rest;
+    }
+    found
+}
+
+/// The fields of the first field of this number.
+fn fields_of<'a>(all: &[(u64, &'a [u8])], number: u64) -> Vec<(u64, &'a [u8])> {
+    fields(all.iter().find(|field| field.0 == number).unwrap().1)
 }
 
 #[test]

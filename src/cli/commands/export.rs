@@ -58,7 +58,7 @@ pub fn run(arguments: &Arguments, out: &mut dyn Write) -> Result<(), Failure> {
         Some("c") => (Some(Language::C), ".h", C_START.as_bytes(), "header of palmnet export"),
         Some("rust") => (Some(Language::Rust), ".rs", RUST_START.as_bytes(), "Rust file of palmnet export"),
         Some("pytorch") => return export_pytorch::run(arguments, out),
-        Some(_) => (None, ".onnx", ONNX_START, "ONNX file of palmnet export"),
+        Some(_) => (None, ".onnx", ONNX_START, "model of palmnet export in ONNX"),
         None => return Err(arguments.misuse("name a form: --to c, --to rust, --to onnx or --to pytorch")),
     };
     let budget = arguments.value(BUDGET.name, "limits as flash=32k,ram=2k", |_: &Budget| true)?;
