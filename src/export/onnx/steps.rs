@@ -1,6 +1,6 @@
 //! The steps of the network. Numbers are rows × columns or, for members, members × rows × columns.
 
-use super::graph::{Attribute, Graph};
+use super::graph::{Attribute, Graph, Kind};
 use crate::export::program::{Program, Step, Work};
 use crate::nn::activation::Activation;
 
@@ -70,7 +70,10 @@ fn write_piecewise(bins: &[f32], edges: &[f32], x: &str, graph: &mut Graph<'_>) 
     let third = graph.op("Div", &[&cut, &three]);
     let square = graph.op("Mul", &[&third, &third]);
     let sum = graph.op("Add", &[&one, &square]);
-    let root = graph.op("Sqrt", &[&sum]);
+    // Bins may be so narrow that the last bit counts, in which roots of single precision are wrong in older runtimes.
+    let wide = graph.cast(&sum, Kind::Double);
+    let root = graph.op("Sqrt", &[&wide]);
+    let root = graph.cast(&root, Kind::Float);
     let mut numbers = graph.op("Div", &[&cut, &root]);
     if bins.iter().any(|bins| *bins < 0.0) {
         let is_clipped = graph.marks(&bins.iter().map(|bins| *bins >= 0.0).collect::<Vec<bool>>());
