@@ -12,6 +12,8 @@ pub(super) enum Kind {
     Double = 11,
 }
 
+const UINT8: i64 = 2;
+const INT8: i64 = 3;
 const INT64: i64 = 7;
 const BOOL: i64 = 9;
 
@@ -158,6 +160,16 @@ impl<'a> Graph<'a> {
     /// Adds yes or no for each column.
     pub(super) fn marks(&mut self, marks: &[bool]) -> String {
         self.raw(BOOL, marks.iter().map(|&mark| mark.into()).collect(), &[marks.len()])
+    }
+
+    /// Adds whole numbers of 8 bits, of this shape.
+    pub(super) fn bytes(&mut self, numbers: &[i8], shape: &[usize]) -> String {
+        self.raw(INT8, numbers.iter().map(|&number| number as u8).collect(), shape)
+    }
+
+    /// Adds a zero point of 8 bits.
+    pub(super) fn zero_point(&mut self, zero: u8) -> String {
+        self.raw(UINT8, vec![zero], &[])
     }
 
     /// Adds texts, one for each column.

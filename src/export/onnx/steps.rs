@@ -33,6 +33,7 @@ fn write_step(step: &Step, members: usize, x: &str, graph: &mut Graph<'_>) -> St
             let (bias, product) = (columns_of(bias, m, graph), graph.op("MatMul", &[x, &weights]));
             graph.op("Add", &[&product, &bias])
         }
+        Work::Quantized { .. } => write_quantized(step, members, x, graph),
         Work::Affine { scale, shift } | Work::Normalize { scale, shift } => {
             let is_normalized = matches!(step.work, Work::Normalize { .. });
             let x = if is_normalized { normalized(x, graph) } else { x.to_string() };
@@ -47,6 +48,45 @@ fn write_step(step: &Step, members: usize, x: &str, graph: &mut Graph<'_>) -> St
         }
         Work::Activate(activation) => activated(*activation, x, graph),
     }
+}
+
+/// Writes a layer of 8-bit weights as runtimes recognize it, with numbers that are quantized and made floats again (QDQ):
+/// they may compute it in whole numbers. A row with NaN has no whole numbers, and becomes NaN at the end.
+fn write_quantized(step: &Step, members: usize, x: &str, graph: &mut Graph<'_>) -> String {
+    let Work::Quantized { weights, start, scale, inverse, zero } = &step.work else { return x.to_string() };
+    let (n, m) = (step.inputs, step.outputs);
+    let by_input = |output: usize| (0..n).map(move |input| weights[output * n + input]);
+    // Outputs × inputs become inputs × outputs, for each member.
+    let matrices = weights.chunks_exact(n * m).flat_map(|own| (0..n * m).map(|at| own[at % m * n + at / m]));
+    let matrices: Vec<i8> = matrices.collect();
+    let bias = |output: usize| {
+        let of_zero: i64 = by_input(output).map(|weight| i64::from(*zero) * i64::from(weight)).sum();
+        (i64::from(start[output]) + of_zero) as f32 * scale[output]
+    };
+    let bias: Vec<f32> = (0..scale.len()).map(bias).collect();
+    let of_weights: Vec<f32> = scale.iter().map(|scale| scale * inverse).collect();
+    let (of_inputs, zero) = (graph.float(1.0 / inverse), graph.zero_point(*zero));
+    let whole = graph.op("QuantizeLinear", &[x, &of_inputs, &zero]);
+    let rounded = graph.op("DequantizeLinear", &[&whole, &of_inputs, &zero]);
+    let product = if scale.len() == m {
+        let (weights, scale) = (graph.bytes(&matrices, &[n, m]), graph.row(&of_weights));
+        let weights = graph.node("DequantizeLinear", &[&weights, &scale], &[Attribute::Int("axis", 1)]);
+        graph.op("MatMul", &[&rounded, &weights])
+    } else {
+        // Scales of members and outputs together are none that the operator has.
+        let (weights, one) = (graph.bytes(&matrices, &[members, n, m]), graph.float(1.0));
+        let weights = graph.op("DequantizeLinear", &[&weights, &one]);
+        let (sum, scale) = (graph.op("MatMul", &[&rounded, &weights]), graph.floats(&of_weights, &[members, 1, m]));
+        graph.op("Mul", &[&sum, &scale])
+    };
+    let bias = columns_of(&bias, m, graph);
+    let output = graph.op("Add", &[&product, &bias]);
+    let (is_nan, last, none, nan) =
+        (graph.op("IsNaN", &[x]), graph.ints(&[-1]), graph.float(0.0), graph.float(f32::NAN));
+    let marks = graph.cast(&is_nan, Kind::Float);
+    let most = graph.op("ReduceMax", &[&marks, &last]);
+    let has_nan = graph.op("Greater", &[&most, &none]);
+    graph.op("Where", &[&has_nan, &nan, &output])
 }
 
 /// Gives rows mean 0 and variance 1. It is not the operator of this name, which some runtimes compute from the mean of
