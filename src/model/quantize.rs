@@ -51,10 +51,10 @@ impl Model {
     /// with labels and in the units of the training data, should be rows like those that will be predicted; a thousand are
     /// enough, and those of the training serve.
     ///
-    /// Batch normalization is [folded](Network::folded) first. Layer by layer, a scale for the inputs is found on at most 4096
-    /// rows: that of their whole range, or the one of a few, with up to 1 % of the inputs beyond its ends, that has the least
-    /// squared error, and with or without biases that make up for the mean error of the outputs. The best of the four counts:
-    /// that with the highest score on all of `data`, or the lowest loss of those. A layer with which the score on all of `data` would be more than 0.001 (classes and
+    /// Batch normalization is [folded](Network::folded) first. Layer by layer, scales for the inputs are found on at most
+    /// 4096 rows, with up to 1 % of the inputs beyond the ends, each with and without biases that make up for the mean error of
+    /// the outputs. The best one counts: that with the highest score on all of `data`, or the lowest loss of those. A layer
+    /// with which the score on all of `data` would be more than 0.001 (classes and
     /// labels) or 0.002 (R²) below that of the model stays as it is. Embeddings, encodings and normalizations are not changed.
     ///
     /// ```
@@ -123,11 +123,8 @@ impl Model {
 fn variants(float: &Network, network: &Network, index: usize, x: &Matrix) -> Vec<Quantized> {
     let before = index.checked_sub(1).map(|before| network.activations(x, before));
     let inputs = before.as_ref().unwrap_or(x).as_slice();
-    let whole = inputs.iter().fold((0f32, 0f32), |(low, high), &x| (low.min(x), high.max(x)));
-    let mut scales = vec![input_scale(inputs), InputScale::of_range(whole.0, whole.1)];
-    scales.dedup();
     let mut found = Vec::new();
-    for layer in scales.into_iter().filter_map(|scale| Quantized::new(&float.layers()[index], scale)) {
+    for layer in input_scales(inputs).into_iter().filter_map(|scale| Quantized::new(&float.layers()[index], scale)) {
         found.extend(with_mean_outputs(float, network, index, &layer, x));
         found.push(layer);
     }
@@ -160,22 +157,13 @@ fn with_layer(network: &Network, index: usize, layer: &Quantized) -> Result<Netw
     Network::from_layers(network.inputs(), layers)
 }
 
-/// Returns the scale with the least squared error for these inputs.
-fn input_scale(inputs: &[f32]) -> InputScale {
+/// Returns scales for these inputs, with more or less of them beyond the ends.
+fn input_scales(inputs: &[f32]) -> Vec<InputScale> {
     let mut sorted: Vec<f32> = inputs.iter().copied().filter(|x| x.is_finite()).collect();
     sorted.sort_unstable_by(f32::total_cmp);
-    let Some(last) = sorted.len().checked_sub(1) else { return InputScale::of_range(0.0, 1.0) };
-    let scale = |tail: f64| {
-        let beyond = (tail * last as f64) as usize;
-        InputScale::of_range(sorted[beyond], sorted[last - beyond])
-    };
-    let error = |scale: InputScale| sorted.iter().map(|&x| f64::from(x - scale.rounded(x)).powi(2)).sum::<f64>();
-    let mut best = (scale(TAILS[0]), f64::INFINITY);
-    for found in TAILS.map(scale) {
-        let error = error(found);
-        if error < best.1 {
-            best = (found, error);
-        }
-    }
-    best.0
+    let Some(last) = sorted.len().checked_sub(1) else { return vec![InputScale::of_range(0.0, 1.0)] };
+    let beyond = TAILS.map(|tail| (tail * last as f64) as usize);
+    let mut scales = beyond.map(|beyond| InputScale::of_range(sorted[beyond], sorted[last - beyond])).to_vec();
+    scales.dedup();
+    scales
 }

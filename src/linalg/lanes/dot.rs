@@ -148,7 +148,7 @@ impl Dot {
                     test,
                     not(any(target_arch = "x86_64", all(target_arch = "aarch64", target_feature = "neon")))
                 ))]
-                Dot::Portable => portable(rows),
+                Dot::Portable => portable::run(rows),
             }
         }
     }
@@ -259,15 +259,24 @@ unsafe fn tile<S: Sums, const PANELS: usize, const ROWS: usize>(rows: &mut Rows<
 
 /// The kernel by its definition.
 #[cfg(any(test, not(any(target_arch = "x86_64", all(target_arch = "aarch64", target_feature = "neon")))))]
-unsafe fn portable(rows: Rows<'_>) {
-    impl Sums for [i32; PANEL] {
+mod portable {
+    use super::{GROUP, PANEL, Rows, SHIFT, Sums, product};
+
+    pub(super) unsafe fn run(rows: Rows<'_>) {
+        unsafe { product::<Plain, 1, 1, 1>(rows) }
+    }
+
+    #[derive(Clone, Copy)]
+    struct Plain([i32; PANEL]);
+
+    impl Sums for Plain {
         const BYTES: usize = GROUP;
         type Weights = [[i8; GROUP]; PANEL];
         type Four = [i32; GROUP];
 
         #[inline(always)]
         unsafe fn zero() -> Self {
-            [0; PANEL]
+            Plain([0; PANEL])
         }
 
         #[inline(always)]
@@ -285,7 +294,7 @@ unsafe fn portable(rows: Rows<'_>) {
         unsafe fn add(mut self, weights: Self::Weights, four: Self::Four) -> Self {
             for j in 0..PANEL {
                 for k in 0..GROUP {
-                    self[j] += i32::from(weights[j][k]) * four[k];
+                    self.0[j] += i32::from(weights[j][k]) * four[k];
                 }
             }
             self
@@ -294,11 +303,10 @@ unsafe fn portable(rows: Rows<'_>) {
         #[inline(always)]
         unsafe fn add_to(self, sums: &mut [i32; PANEL]) {
             for j in 0..PANEL {
-                sums[j] += self[j];
+                sums[j] += self.0[j];
             }
         }
     }
-    unsafe { product::<[i32; PANEL], 1, 1, 1>(rows) }
 }
 
 #[cfg(target_arch = "x86_64")]

@@ -52,11 +52,6 @@ impl InputScale {
     fn step(self) -> Step {
         Step { inverse: 1.0 / self.scale, zero: self.zero }
     }
-
-    /// Returns the number that `x` is taken for.
-    pub fn rounded(self, x: f32) -> f32 {
-        (f32::from(self.step().quantize(x)) - f32::from(self.zero)) * self.scale
-    }
 }
 
 /// Everything that makes a [`Quantized`] layer.
