@@ -6,6 +6,8 @@
 //! weight times a number from -255 to 255, so its size is at most |*b*| + 255·Σ|*w*|: [`Packed::new`] refuses a column for
 //! which that is 2³¹ or more, and no sum overflows or saturates. The result is the sum, as a float, times a scale.
 
+use std::fmt;
+
 use super::isa::isa;
 use super::lanes::dot::{Dot, GROUP, PANEL, Rows, SHIFT};
 use super::vectorize::vectorized;
@@ -18,7 +20,7 @@ pub(crate) const MOST_INPUT: f32 = 255.0;
 pub(crate) const MOST_INPUTS: usize = 66_000;
 
 /// A matrix of signed bytes, and what belongs to its columns, in the order in which kernels read them.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, PartialEq)]
 pub(crate) struct Packed {
     rows: usize,
     columns: usize,
@@ -80,6 +82,13 @@ impl Packed {
     /// Returns a weight.
     pub(crate) fn weight(&self, row: usize, column: usize) -> i8 {
         self.panels[self.at(row, column)]
+    }
+}
+
+/// Writes the shape alone.
+impl fmt::Debug for Packed {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_fmt(format_args!("Packed({}, {})", self.rows, self.columns))
     }
 }
 
