@@ -69,12 +69,14 @@ impl Packed {
     }
 
     /// Returns what the sums of a column begin with, if numbers are not shifted.
+    #[cfg(feature = "export")]
     pub(crate) fn start(&self, column: usize) -> i32 {
         let sum: i32 = (0..self.rows).map(|row| i32::from(self.weight(row, column))).sum();
         self.start[column] - SHIFT * sum
     }
 
     /// Returns what the sum of a column is multiplied by.
+    #[cfg(feature = "export")]
     pub(crate) fn scale(&self, column: usize) -> f32 {
         self.scale[column]
     }

@@ -71,7 +71,7 @@ fn reshaped(own: &[usize], shape: &[i64], batch: Option<usize>, allow_zero: bool
     }
     let known = dims.iter().try_fold(1usize, |product, &dim| product.checked_mul(dim)).ok_or_else(fault)?;
     if let Some(free) = free {
-        dims[free] = if known > 0 { width / known } else { 0 };
+        dims[free] = width.checked_div(known).unwrap_or(0);
     }
     let count = dims.iter().try_fold(1usize, |product, &dim| product.checked_mul(dim));
     if keeps_rows && count == Some(width) { Ok(dims) } else { Err(fault()) }

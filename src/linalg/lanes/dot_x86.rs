@@ -8,6 +8,7 @@ use super::{GROUP, PANEL, Rows, Sums, product};
 use crate::linalg::unroll::unrolled;
 
 /// Writes the function that compiles a kernel for its instructions.
+#[cfg(feature = "simd")]
 macro_rules! compiled {
     ($name:ident, $sums:ident, $panels:literal, $rows:literal, $wide:literal, $instructions:literal) => {
         #[target_feature(enable = $instructions)]

@@ -155,6 +155,7 @@ impl Quantized {
 
     /// Returns the weights of one output after the other, what the sum of each begins with if its terms are *q* · *w*, and
     /// what it is multiplied by.
+    #[cfg(feature = "export")]
     pub(crate) fn by_output(&self) -> (Vec<i8>, Vec<i32>, Vec<f32>) {
         let (mut weights, mut starts, mut scales) = (Vec::new(), Vec::new(), Vec::new());
         let outputs = self.packed.iter().flat_map(|packed| (0..self.outputs()).map(move |j| (packed, j)));
