@@ -15,6 +15,8 @@ import numpy as np
 import onnxruntime
 
 MOST = 1e-5
+# Of weights in 8 bits: an input on the way that is rounded to the other of two neighbors makes a difference of about this.
+MOST_OF_8_BITS = 1e-2
 FAST = ["--epochs", "15", "--quiet", "--seed", "1"]
 LEVELS = ["ORT_DISABLE_ALL", "ORT_ENABLE_BASIC", "ORT_ENABLE_EXTENDED", "ORT_ENABLE_ALL"]
 
@@ -111,6 +113,10 @@ def cases():
     yield "embedding", classes, plain + ["--embedding", "3"]
     yield "embedding and bins", table, ["--embedding", "2", "--bins", "5", "--members", "2"]
     yield "fast", classes, ["--fast"]
+    yield "8 bits", classes, ["--int8"]
+    yield "8 bits, plain", classes, plain + ["--int8"]
+    yield "8 bits, value", table, ["--int8"]
+    yield "8 bits, no gaps", bundled("breast_cancer"), ["--fast", "--int8"]
     yield "no clamp", table, ["--no-clamp"]
     for scale in ["standard", "robust", "minmax", "none"]:
         yield "scale " + scale, bundled("wine"), plain + ["--scale", scale]
@@ -185,9 +191,10 @@ def compare(path):
             difference = np.abs(found[-1] - numbers[rows]) / size
             assert not np.isnan(difference).any(), (case["name"], level)
             worst = max(worst, difference.max(initial=0.0))
-            if labels is not None:
+            # Labels of probabilities that are about equal may be either.
+            if labels is not None and worst <= MOST:
                 assert found[0].tolist() == labels[rows], (case["name"], level)
-    assert worst <= MOST, (case["name"], worst)
+    assert worst <= (MOST_OF_8_BITS if "8 bits" in case["name"] else MOST), (case["name"], worst)
     return case["name"], worst
 
 

@@ -16,7 +16,11 @@ impl Cell {
 
     /// Returns whether this is the cell of the table, not scaled.
     fn is_raw(&self) -> bool {
-        matches!(self.form, Form::Plain | Form::Whole) && self.offset == 0.0 && self.factor == 1.0
+        matches!(self.form, Form::Plain | Form::Whole) && self.is_unscaled()
+    }
+
+    fn is_unscaled(&self) -> bool {
+        self.offset == 0.0 && self.factor == 1.0
     }
 }
 
@@ -51,18 +55,38 @@ pub(super) fn moved<'a>(reader: &mut Reader<'a>, node: &'a Node) -> Answer<Vec<M
         "IsNaN" => {
             let x = reader.data(node, 0)?;
             let mut cells = columns(reader, x)?;
+            let dims = reader.values[x].dims.clone();
+            if cells.iter().any(|cell| matches!(cell.form, Form::Hot(_))) && cells.iter().all(Cell::is_unscaled) {
+                return Ok(vec![reader.push(Kind::HasGap, dims)]);
+            }
             if !cells.iter().all(Cell::is_raw) {
                 return Err("it looks for missing cells in columns that are scaled or encoded".into());
             }
             cells.iter_mut().for_each(|cell| cell.form = Form::Missing);
-            let dims = reader.values[x].dims.clone();
             Ok(vec![reader.columns(cells, dims)?])
         }
         "Where" => choice(reader, node),
+        "ReduceMax" => {
+            let x = reader.data(node, 0)?;
+            let axes = reader.constant(node, 1)?.and_then(Tensor::whole);
+            let is_of_gaps = match &reader.values[x].kind {
+                Kind::HasGap => true,
+                Kind::Columns(cells) => cells.iter().all(|cell| cell.form == Form::Missing && cell.is_unscaled()),
+                _ => false,
+            };
+            if !is_of_gaps || !matches!(axes, Some([1 | -1])) || reader.values[x].dims.len() != 1 {
+                return Err("it is not whether a cell of the row is missing".into());
+            }
+            Ok(vec![reader.push(Kind::HasGap, vec![1])])
+        }
         "Greater" => {
             let x = reader.data(node, 0)?;
+            let is_gap = matches!(reader.values[x].kind, Kind::HasGap);
             let bound =
                 reader.constant(node, 1)?.and_then(Tensor::single).ok_or("it has no constant to compare with")?;
+            if is_gap && (0.0..1.0).contains(&bound) {
+                return Ok(vec![Made::Value(x)]);
+            }
             let dims = reader.values[x].dims.clone();
             Ok(vec![reader.push(Kind::Exceeds(bound, x), dims)])
         }
@@ -83,7 +107,7 @@ fn cast<'a>(reader: &mut Reader<'a>, node: &'a Node) -> Answer<Vec<Made>> {
     let to = node.integer("to", 1);
     match (&reader.values[x].kind, to) {
         (Kind::Label(..) | Kind::Named(..), _) => return same,
-        (Kind::Exceeds(..), _) => return same,
+        (Kind::Exceeds(..) | Kind::HasGap, _) => return same,
         (Kind::Columns(all), 1 | 11) => {
             let is_text = |cell: &&Cell| matches!(cell.form, Form::Plain) && reader.columns[cell.column].is_text;
             if let Some(cell) = all.iter().find(is_text) {
@@ -298,6 +322,19 @@ fn choice<'a>(reader: &mut Reader<'a>, node: &'a Node) -> Answer<Vec<Made>> {
                 && matches!(values[y].kind, Kind::Activation(Activation::Softplus, of) if of == x);
             if is_softplus { Ok(vec![Made::Value(y)]) } else { Err(BRANCHES.into()) }
         }
+        // What has a gap predicts nothing, as in a model that fills nothing in.
+        (Given::Constant(nothing), Given::Data(x)) if matches!(reader.values[condition].kind, Kind::HasGap) => {
+            let is_filled =
+                |kind: &Kind| matches!(kind, Kind::Columns(all) if all.iter().any(|cell| cell.fill.is_some()));
+            let is_nothing = match nothing.numbers() {
+                Some(all) => all.iter().all(|x| x.is_nan()),
+                None => nothing.words().is_some_and(|words| words.iter().all(String::is_empty)),
+            };
+            if !is_nothing || reader.values.iter().any(|value| is_filled(&value.kind)) {
+                return Err("it gives rows with missing cells an answer of their own".into());
+            }
+            Ok(vec![Made::Value(x)])
+        }
         (Given::Constant(fill), Given::Data(x)) => {
             let fill = fill.numbers().ok_or("it fills in texts")?;
             let (mask, own) = (columns(reader, condition)?, columns(reader, x)?);
@@ -318,6 +355,7 @@ pub(super) fn alone(kind: &Kind) -> &'static str {
         Kind::Both(Operation::Add | Operation::Subtract | Operation::Multiply | Operation::Divide, ..) => BRANCHES,
         Kind::Part(Part::Erf | Part::Erfc, _) => "it is a part of an activation that palmnet does not have",
         Kind::Part(..) => "it is no part of an activation or a normalization that palmnet has",
+        Kind::HasGap => "whether cells are missing goes on into the network",
         Kind::Exceeds(..) => "it compares numbers inside the network, which palmnet does not",
         Kind::Label(..) | Kind::Named(..) | Kind::Pair(_) => "its labels or probabilities go on into the network",
         Kind::LogSoftmax(_) => "palmnet has logarithms of probabilities as outputs only",

@@ -43,7 +43,9 @@ impl<'a> Reader<'a> {
             "Add" | "Sub" | "Mul" | "Div" => self.arithmetic(node),
             "BatchNormalization" | "LayerNormalization" => self.normalization(node),
             "Identity" | "Dropout" | "Flatten" | "Reshape" | "Squeeze" | "Unsqueeze" => shapes::same(self, node),
-            "Cast" | "Concat" | "Gather" | "IsNaN" | "Where" | "Greater" | "ArgMax" => columns::moved(self, node),
+            "Cast" | "Concat" | "Gather" | "IsNaN" | "ReduceMax" | "Where" | "Greater" | "ArgMax" => {
+                columns::moved(self, node)
+            }
             "Clip" | "Max" | "Min" => self.clip(node),
             _ => self.function(node),
         }

@@ -16,7 +16,7 @@ pub(super) fn same<'a>(reader: &mut Reader<'a>, node: &'a Node) -> Answer<Vec<Ma
     }
     let value = &reader.values[x];
     let is_same = matches!(node.operator.as_str(), "Identity" | "Dropout");
-    if is_same || matches!(value.kind, Kind::Label(..) | Kind::Named(..)) {
+    if is_same || matches!(value.kind, Kind::Label(..) | Kind::Named(..) | Kind::HasGap) {
         return Ok(vec![Made::Value(x)]);
     }
     let own = value.dims.clone();

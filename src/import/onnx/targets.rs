@@ -28,6 +28,14 @@ pub(super) struct Target {
     pub(super) is_values: bool,
 }
 
+/// Returns the value that probabilities are made of.
+fn logits(reader: &Reader<'_>, id: Id) -> Option<Id> {
+    match reader.values[id].kind {
+        Kind::Activation(Activation::Softmax | Activation::Sigmoid, of) => Some(of),
+        _ => None,
+    }
+}
+
 /// Returns the value that all outputs of the graph are of.
 pub(super) fn end(reader: &Reader<'_>) -> Answer<End> {
     let mut end: Option<End> = None;
@@ -47,7 +55,15 @@ pub(super) fn end(reader: &Reader<'_>) -> Answer<End> {
         }
         match &mut end {
             None => end = Some(End { scores: id, name: port.name.clone(), classes, is_labels }),
-            Some(end) if end.scores == id => {
+            // The likeliest class may be that of the logits.
+            Some(end)
+                if end.scores == id
+                    || logits(reader, id) == Some(end.scores)
+                    || logits(reader, end.scores) == Some(id) =>
+            {
+                if logits(reader, id) == Some(end.scores) {
+                    end.scores = id;
+                }
                 if end.classes.is_some() && classes.is_some() && end.classes != classes {
                     return Err("its outputs have different names of classes".into());
                 }

@@ -41,6 +41,8 @@ pub(super) enum Kind {
     LayerNorm(Norm, Id),
     /// The larger of each entry and this, as truth values: x > c.
     Exceeds(f32, Id),
+    /// Whether a cell of the row is missing.
+    HasGap,
     /// 1 - p and p.
     Pair(Id),
     /// The logarithms of probabilities.
