@@ -133,4 +133,20 @@ run("train", folder / "more.csv", "--from", first, "--epochs", 50, "--test", 0, 
 losses = [json.loads(run("eval", model, folder / "more.csv", "--json"))["loss"] for model in (first, more)]
 assert losses[1] < losses[0], losses
 
+# What palmnet exports comes back with the same bits.
+gaps = table.assign(**{"class": classes})
+gaps.loc[rng.random(300) < 0.1, "b"] = np.nan
+own = {"numbers": table[names].assign(y=classes), "two": table[names].assign(y=binary), "values": table[names].assign(y=score),
+       "categories": table.assign(y=classes), "gaps": gaps}
+for name, rows in own.items():
+    data, model, back = (folder / f"own-{name}{ending}" for ending in (".csv", ".safetensors", "-back.safetensors"))
+    rows.to_csv(data, index=False)
+    run("train", data, "--fast", "--epochs", 5, "--quiet", "-o", model)
+    run("export", model, "--to", "onnx", "-o", folder / f"own-{name}.onnx")
+    run("import", folder / f"own-{name}.onnx", "-o", back)
+    options = [] if name == "values" else ["--probabilities"]
+    found = [run("predict", file, data, *options).split("\n", 1)[1] for file in (model, back)]
+    assert found[0] == found[1], (name, found[0][:200], found[1][:200])
+
+print(f"ONNX in: {len(own)} models of palmnet come back with the same predictions")
 print(f"ONNX in: {len(worst)} pipelines of scikit-learn, at most {max(worst.values()):.1e} from its predictions")

@@ -1,11 +1,12 @@
 //! What a graph does with the columns of the table before the first layer: it joins, selects, scales, fills in and encodes
 //! them.
 
+use super::gaps;
 use super::proto::Node;
-use super::reader::{Answer, BRANCHES, Given, Made, Reader};
+use super::reader::{Answer, BRANCHES, Given, Made, Reader, categorize, cells, columns};
 use super::tail;
 use super::tensor::Tensor;
-use super::value::{Cell, Form, Id, Kind, Operation, Part, Source, Step};
+use super::value::{Cell, Form, Id, Kind, Operation, Part, Step};
 use crate::base::text::quoted;
 use crate::nn::Activation;
 
@@ -13,24 +14,6 @@ impl Cell {
     pub(super) fn new(column: usize) -> Cell {
         Cell { column, form: Form::Plain, fill: None, offset: 0.0, factor: 1.0 }
     }
-
-    /// Returns whether this is the cell of the table, not scaled.
-    fn is_raw(&self) -> bool {
-        matches!(self.form, Form::Plain | Form::Whole) && self.is_unscaled()
-    }
-
-    fn is_unscaled(&self) -> bool {
-        self.offset == 0.0 && self.factor == 1.0
-    }
-}
-
-/// Returns a copy of the cells, if a value is of columns.
-fn cells(reader: &Reader<'_>, id: Id) -> Option<Vec<Cell>> {
-    if let Kind::Columns(cells) = &reader.values[id].kind { Some(cells.clone()) } else { None }
-}
-
-fn columns(reader: &Reader<'_>, id: Id) -> Answer<Vec<Cell>> {
-    cells(reader, id).ok_or_else(|| "it is behind a layer, and palmnet has such a thing before the first only".into())
 }
 
 /// Reads a node of the operators for tables.
@@ -52,39 +35,17 @@ pub(super) fn moved<'a>(reader: &mut Reader<'a>, node: &'a Node) -> Answer<Vec<M
         "Cast" => cast(reader, node),
         "Concat" => concat(reader, node),
         "Gather" => gather(reader, node),
-        "IsNaN" => {
-            let x = reader.data(node, 0)?;
-            let mut cells = columns(reader, x)?;
-            let dims = reader.values[x].dims.clone();
-            if cells.iter().any(|cell| matches!(cell.form, Form::Hot(_))) && cells.iter().all(Cell::is_unscaled) {
-                return Ok(vec![reader.push(Kind::HasGap, dims)]);
-            }
-            if !cells.iter().all(Cell::is_raw) {
-                return Err("it looks for missing cells in columns that are scaled or encoded".into());
-            }
-            cells.iter_mut().for_each(|cell| cell.form = Form::Missing);
-            Ok(vec![reader.columns(cells, dims)?])
-        }
+        "IsNaN" => gaps::mask(reader, node),
+        "Equal" => gaps::equal(reader, node),
+        "Not" => gaps::not(reader, node),
+        "ReduceMax" => gaps::any(reader, node),
         "Where" => choice(reader, node),
-        "ReduceMax" => {
-            let x = reader.data(node, 0)?;
-            let axes = reader.constant(node, 1)?.and_then(Tensor::whole);
-            let is_of_gaps = match &reader.values[x].kind {
-                Kind::HasGap => true,
-                Kind::Columns(cells) => cells.iter().all(|cell| cell.form == Form::Missing && cell.is_unscaled()),
-                _ => false,
-            };
-            if !is_of_gaps || !matches!(axes, Some([1 | -1])) || reader.values[x].dims.len() != 1 {
-                return Err("it is not whether a cell of the row is missing".into());
-            }
-            Ok(vec![reader.push(Kind::HasGap, vec![1])])
-        }
         "Greater" => {
             let x = reader.data(node, 0)?;
-            let is_gap = matches!(reader.values[x].kind, Kind::HasGap);
+            let is_truth = gaps::is_truth(&reader.values[x].kind);
             let bound =
                 reader.constant(node, 1)?.and_then(Tensor::single).ok_or("it has no constant to compare with")?;
-            if is_gap && (0.0..1.0).contains(&bound) {
+            if is_truth && (0.0..1.0).contains(&bound) {
                 return Ok(vec![Made::Value(x)]);
             }
             let dims = reader.values[x].dims.clone();
@@ -237,20 +198,6 @@ fn filled(reader: &mut Reader<'_>, x: Id, fill: &[f32]) -> Answer<Vec<Made>> {
     Ok(vec![reader.columns(all, dims)?])
 }
 
-/// Sets the categories of a column, which must be the same wherever it is encoded.
-fn categorize(source: &mut Source, categories: &[String]) -> Answer<()> {
-    match &source.categories {
-        Some(known) if known != categories => {
-            Err(format!("column {} is encoded before with other categories", quoted(&source.name)))
-        }
-        Some(_) => Ok(()),
-        None => {
-            source.categories = Some(categories.to_vec());
-            Ok(())
-        }
-    }
-}
-
 fn one_hot<'a>(reader: &mut Reader<'a>, node: &'a Node) -> Answer<Vec<Made>> {
     let x = reader.data(node, 0)?;
     let all = columns(reader, x)?;
@@ -322,28 +269,12 @@ fn choice<'a>(reader: &mut Reader<'a>, node: &'a Node) -> Answer<Vec<Made>> {
                 && matches!(values[y].kind, Kind::Activation(Activation::Softplus, of) if of == x);
             if is_softplus { Ok(vec![Made::Value(y)]) } else { Err(BRANCHES.into()) }
         }
-        // What has a gap predicts nothing, as in a model that fills nothing in.
-        (Given::Constant(nothing), Given::Data(x)) if matches!(reader.values[condition].kind, Kind::HasGap) => {
-            let is_filled =
-                |kind: &Kind| matches!(kind, Kind::Columns(all) if all.iter().any(|cell| cell.fill.is_some()));
-            let is_nothing = match nothing.numbers() {
-                Some(all) => all.iter().all(|x| x.is_nan()),
-                None => nothing.words().is_some_and(|words| words.iter().all(String::is_empty)),
-            };
-            if !is_nothing || reader.values.iter().any(|value| is_filled(&value.kind)) {
-                return Err("it gives rows with missing cells an answer of their own".into());
+        (Given::Constant(constant), Given::Data(x)) => {
+            if matches!(reader.values[condition].kind, Kind::HasGap) {
+                return gaps::unanswered(reader, constant, x);
             }
-            Ok(vec![Made::Value(x)])
-        }
-        (Given::Constant(fill), Given::Data(x)) => {
-            let fill = fill.numbers().ok_or("it fills in texts")?;
-            let (mask, own) = (columns(reader, condition)?, columns(reader, x)?);
-            let is_mask = mask.len() == own.len()
-                && mask.iter().zip(&own).all(|(mask, own)| mask.form == Form::Missing && mask.column == own.column);
-            if !is_mask {
-                return Err("its condition is not that cells are missing".into());
-            }
-            filled(reader, x, &fill)
+            let with = constant.numbers().ok_or("it fills in texts")?;
+            gaps::replaced(reader, node, x, &with)
         }
         _ => Err("its condition is not that cells are missing".into()),
     }

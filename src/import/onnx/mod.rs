@@ -5,6 +5,7 @@
 mod arrange;
 mod columns;
 mod fold;
+mod gaps;
 mod nodes;
 mod patterns;
 mod proto;

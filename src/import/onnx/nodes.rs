@@ -43,7 +43,7 @@ impl<'a> Reader<'a> {
             "Add" | "Sub" | "Mul" | "Div" => self.arithmetic(node),
             "BatchNormalization" | "LayerNormalization" => self.normalization(node),
             "Identity" | "Dropout" | "Flatten" | "Reshape" | "Squeeze" | "Unsqueeze" => shapes::same(self, node),
-            "Cast" | "Concat" | "Gather" | "IsNaN" | "ReduceMax" | "Where" | "Greater" | "ArgMax" => {
+            "Cast" | "Concat" | "Gather" | "IsNaN" | "ReduceMax" | "Equal" | "Not" | "Where" | "Greater" | "ArgMax" => {
                 columns::moved(self, node)
             }
             "Clip" | "Max" | "Min" => self.clip(node),

@@ -165,3 +165,27 @@ impl<'a> Reader<'a> {
         if let Some(Made::Value(id)) = self.names.get(name) { Some(*id) } else { None }
     }
 }
+
+/// Returns a copy of the cells, if a value is of columns.
+pub(super) fn cells(reader: &Reader<'_>, id: Id) -> Option<Vec<Cell>> {
+    if let Kind::Columns(cells) = &reader.values[id].kind { Some(cells.clone()) } else { None }
+}
+
+/// Returns a copy of the cells of columns.
+pub(super) fn columns(reader: &Reader<'_>, id: Id) -> Answer<Vec<Cell>> {
+    cells(reader, id).ok_or_else(|| "it is behind a layer, and palmnet has such a thing before the first only".into())
+}
+
+/// Sets the categories of a column, which must be the same wherever it is encoded.
+pub(super) fn categorize(source: &mut Source, categories: &[String]) -> Answer<()> {
+    match &source.categories {
+        Some(known) if known != categories => {
+            Err(format!("column {} is encoded before with other categories", quoted(&source.name)))
+        }
+        Some(_) => Ok(()),
+        None => {
+            source.categories = Some(categories.to_vec());
+            Ok(())
+        }
+    }
+}

@@ -87,6 +87,10 @@ pub(super) enum Form {
     Codes(Vec<f32>),
     /// 1 for a missing cell, else 0.
     Missing,
+    /// Whether a cell is missing that is encoded: a mask, and no input.
+    Gap,
+    /// 1 for a text that is one of the categories, else 0.
+    Known,
 }
 
 #[derive(Clone, Debug, PartialEq)]
@@ -143,6 +147,15 @@ impl Kind {
 }
 
 impl Cell {
+    /// Returns whether this is the cell of the table, not scaled.
+    pub(super) fn is_raw(&self) -> bool {
+        matches!(self.form, Form::Plain | Form::Whole) && self.is_unscaled()
+    }
+
+    pub(super) fn is_unscaled(&self) -> bool {
+        self.offset == 0.0 && self.factor == 1.0
+    }
+
     /// Applies an operation on the entries to this one, the entry of index `index`.
     pub(super) fn apply(&mut self, step: &Step, index: usize) -> Result<(), String> {
         let entry = |all: &[f32]| f64::from(if all.len() == 1 { all[0] } else { all[index] });
