@@ -119,7 +119,8 @@ fn such_models_predict_and_are_not_trained() {
     folder.run("quantize float iris.csv -o int8").ok();
     let accuracy = |model: &str| folder.run(&format!("eval {model} iris.csv --json")).ok();
     let score = |text: &str| Json::parse(text).unwrap().get("accuracy").and_then(Json::as_f64).unwrap();
-    assert!((score(&accuracy("float")) - score(&accuracy("int8"))).abs() <= 0.001);
+    // Of several ways to round, the best on these rows is taken: it may be better.
+    assert!(score(&accuracy("int8")) >= score(&accuracy("float")) - 0.001);
     let info = folder.run("info int8").ok();
     assert!(info.contains("dense8(4,") && info.contains("int8: 4 of 4 layers"), "{info}");
     for command in
