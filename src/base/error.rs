@@ -144,7 +144,9 @@ impl Error {
     pub fn io(path: impl AsRef<Path>, source: io::Error) -> Self {
         let path = path.as_ref();
         let meant = || nearest_file(path)?.to_str().map(did_you_mean);
-        let hint = if source.kind() == io::ErrorKind::NotFound { meant() } else { None };
+        // A program in C tells its user of files in words of its own.
+        let is_told = cfg!(not(feature = "c-api")) && source.kind() == io::ErrorKind::NotFound;
+        let hint = if is_told { meant() } else { None };
         let source = match hint.filter(|_| source.get_ref().is_none()) {
             Some(hint) => io::Error::new(source.kind(), [NOT_FOUND, &hint].concat()),
             None => source,
