@@ -297,8 +297,8 @@ fn invalid_metadata_is_refused() {
     assert!(changed(ends_in(sigmoid, "binary_cross_entropy")).is_ok() && changed(loss("cross_entropy")).is_ok());
     let format =
         |text: &'static str| move |file: &mut Safetensors| drop(file.metadata.insert("format".into(), text.into()));
-    fails(&format("2"), "format 2, by palmnet `0");
-    fails(&format("2"), "reads formats up to 1: use a newer one");
+    fails(&format("3"), "format 3, by palmnet `0");
+    fails(&format("3"), "reads formats up to 2: use a newer one");
     fails(&format("one"), "`format` is `one`: the file is damaged");
     assert!(changed(|file| drop(file.metadata.remove("format"))).is_ok());
     for key in ["layers", "schema", "notes"] {

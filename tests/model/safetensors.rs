@@ -108,10 +108,10 @@ fn files_that_are_no_safetensors_are_refused() {
 
 #[test]
 fn malformed_tensor_headers_are_refused() {
-    let half = r#"{"w":{"dtype":"I8","shape":[4],"data_offsets":[0,4]}}"#;
+    let half = r#"{"w":{"dtype":"U8","shape":[4],"data_offsets":[0,4]}}"#;
     assert_eq!(
         refusal(&file(half, 4)),
-        "tensor `w` has dtype `I8`, only F64, F32, F16, BF16 and I64 can be read: convert it to float32"
+        "tensor `w` has dtype `U8`, only F64, F32, F16, BF16, I64 and I8 can be read: convert it to float32"
     );
     for bad in ["1", "null", "[]", "{}", r#"{"dtype":3}"#] {
         let header = format!("{{\"w\":{bad}}}");
