@@ -1,4 +1,5 @@
-"""Models with 8-bit weights, computed by NumPy from the file alone: python tests/interop/int8.py PALMNET FOLDER."""
+"""Models with 8-bit weights, computed by NumPy from the file alone, and by onnxruntime from the ONNX file: python
+tests/interop/int8.py PALMNET FOLDER. Needs numpy, onnx and onnxruntime."""
 
 import json
 import pathlib
@@ -7,6 +8,8 @@ import subprocess
 import sys
 
 import numpy as np
+import onnx
+import onnxruntime
 
 palmnet, folder = sys.argv[1], pathlib.Path(sys.argv[2])
 folder.mkdir(parents=True, exist_ok=True)
@@ -33,10 +36,10 @@ def read(path):
 
 
 def outputs(path, x):
-    """The outputs of the model, and the whole numbers of the first layer in 8 bits."""
+    """The outputs of the model, the stored inputs of each layer in 8 bits, and the sums of the first."""
     metadata, tensors = read(path)
     x = (x - tensors["features.offset"]) * tensors["features.factor"]
-    first = None
+    stored, first = [], None
     for index, word in enumerate(metadata["layers"].split()):
         get = lambda name: tensors[f"layers.{index}.{name}"]
         if word.startswith("dense8"):
@@ -45,7 +48,8 @@ def outputs(path, x):
             step = scale * get("scale")
             sums = np.rint(get("bias") / step).astype(np.int64) + q @ get("weights").astype(np.int64)
             assert np.abs(sums).max() < 2**31
-            first = (q, sums) if first is None else first
+            first = sums if first is None else first
+            stored.append(q + int(zero))
             x = sums.astype(F) * step
         elif word.startswith("dense"):
             x = x @ get("weights") + get("bias")
@@ -60,7 +64,19 @@ def outputs(path, x):
         else:
             raise SystemExit(f"a layer that this test does not know: {word}")
         assert x.dtype == F
-    return x, first
+    return x, stored, first
+
+
+def stored_by_onnxruntime(path, x, level):
+    """What the nodes that quantize return."""
+    model = onnx.load(path)
+    names = [node.output[0] for node in model.graph.node if node.op_type == "QuantizeLinear"]
+    for name in names:
+        model.graph.output.append(onnx.helper.make_tensor_value_info(name, onnx.TensorProto.UINT8, None))
+    options = onnxruntime.SessionOptions()
+    options.graph_optimization_level = getattr(onnxruntime.GraphOptimizationLevel, level)
+    session = onnxruntime.InferenceSession(model.SerializeToString(), options, providers=["CPUExecutionProvider"])
+    return session.run(names, {f"x{i}": column.reshape(-1, 1) for i, column in enumerate(x.T)})
 
 
 def table(name, x, y):
@@ -69,19 +85,28 @@ def table(name, x, y):
     (folder / name).write_text("\n".join(lines) + "\n")
 
 
-most, layers = 0.0, 0
+most, layers, numbers, others = 0.0, 0, 0, 0
 for inputs, hidden, classes in [(3, "8", 2), (20, "40,17", 5), (130, "64,64", 3)]:
     x = rng.normal(size=(3000, inputs)).astype(F)
     y = [f"c{c}" for c in np.digitize(x[:, :3].sum(axis=1), np.linspace(-2, 2, classes - 1))]
     table("data.csv", x, y)
     run("train", "data.csv", "--fast", "--hidden", hidden, "--epochs", 8, "--quiet", "--test", 0, "-o", "float")
     run("quantize", "float", "data.csv", "-o", "int8")
-    found, (q, sums) = outputs(folder / "int8", x)
+    found, stored, sums = outputs(folder / "int8", x)
     lines = run("predict", "int8", "data.csv", "--probabilities").splitlines()[1:]
     told = np.array([line.split(",")[1:] for line in lines], dtype=float)
     most = max(most, float(np.abs(told - found).max()))
     layers += len([name for name in read(folder / "int8")[1] if name.endswith("input")])
-    assert q.max() - q.min() > 200 and len(np.unique(sums)) > 100
+    assert stored[0].max() - stored[0].min() > 200 and len(np.unique(sums)) > 100
+    run("export", "int8", "--to", "onnx", "-o", "int8.onnx")
+    for level in ["ORT_DISABLE_ALL", "ORT_ENABLE_ALL"]:
+        theirs = stored_by_onnxruntime(folder / "int8.onnx", x, level)
+        assert len(theirs) == len(stored)
+        for ours, their in zip(stored, theirs):
+            steps = np.abs(ours - their.astype(int))
+            assert steps.max() <= 1, (level, steps.max())
+            numbers, others = numbers + steps.size, others + int(steps.sum())
 assert layers >= 5
 assert most < 2e-6, most
-print(f"int8: {layers} layers of three models as NumPy computes them from the file; outputs differ by at most {most:.1e}")
+print(f"int8: {layers} layers of three models as NumPy computes them from the file; outputs differ by at most {most:.1e}; "
+      f"in onnxruntime, {others} of {numbers} stored numbers are a step off, and none more")
