@@ -22,7 +22,7 @@ use crate::model::Model;
 /// Returns the model in the bytes of a file, whose kind is recognized by its content. `file` is the name for errors.
 ///
 /// # Errors
-/// [`Error::Format`](crate::Error::Format) if the file is of no known kind, is damaged, or has a part that this crate
+/// [`Error::Format`] if the file is of no known kind, is damaged, or has a part that this crate
 /// does not have; the message names it. Those of the function for its kind: [`onnx()`], [`weights()`].
 pub fn model(bytes: &[u8], file: &str, options: &Options) -> Result<Model> {
     if is_safetensors(bytes) {
