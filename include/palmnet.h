@@ -4,7 +4,7 @@
  * Texts are UTF-8 and end with a zero byte. A matrix is one array, row after row. A function that can fail returns -1 or
  * NULL; palmnet_error then tells why and what to do. No pointer that a function takes is kept after it returns.
  *
- * Everything runs on the thread that calls. One model may be used by several threads at once: predictions run side by
+ * Networks run on the thread that calls; cells of many rows are read by several. One model may be used by several threads at once: predictions run side by
  * side, and wait while palmnet_learn runs. Only palmnet_free must be the last call with a model.
  */
 #ifndef PALMNET_H
@@ -55,7 +55,8 @@ const char *palmnet_column_name(const palmnet_model *model, size_t column);
  * is none. It is there as long as the model. */
 const char *palmnet_output_name(const palmnet_model *model, size_t output);
 
-/* Predicts rows of cells as they stand in a table. `cells` are rows x palmnet_columns texts in the order of the columns;
+/* Predicts rows of cells as they stand in a table: numbers in the notation of the training data, such as "9,125" of a table
+ * with decimal commas (palmnet_predict_numbers takes numbers themselves). `cells` are rows x palmnet_columns texts in the order of the columns;
  * an empty one, and NULL, is a missing cell. `outputs` is room for rows x palmnet_outputs numbers. Values are in the units
  * of the table. Returns 0, or -1 if a cell cannot be read, or is of a category that training did not have: the error names
  * row and column, counted from 1. */
@@ -70,7 +71,7 @@ int palmnet_predict_numbers(const palmnet_model *model, const double *numbers, s
  * `learning_rate` is above 0; 0.001 is usual, less to keep more of what was learned. The mean loss of the rows, each before
  * its step, goes to `loss` unless that is NULL. Returns 0, or -1; the model is then as it was before.
  *
- * The optimizer goes on from call to call, as long as the model is loaded. The calibration of the model (its temperature,
+ * The optimizer goes on from call to call, as long as the model is loaded and no call fails. The calibration of the model (its temperature,
  * its intervals) is removed, because it was measured for the weights before; `palmnet train --from` measures one again. */
 int palmnet_learn(palmnet_model *model, const char *const *cells, size_t rows, double learning_rate, double *loss);
 

@@ -21,22 +21,29 @@ public final class Palmnet implements AutoCloseable {
 
     /** Returns the names of what {@link #predict} returns. */
     public String[] outputs() {
-        return outputs(model);
+        return outputs(open());
     }
 
     /** Predicts a row of cells in the order of the columns; null is a missing cell. */
     public double[] predict(String... cells) {
-        return predict(model, cells);
+        return predict(open(), cells);
     }
 
     /** Takes a step of training on a row, with the truth behind its cells; returns the loss before the step. */
     public double learn(double learningRate, String... cells) {
-        return learn(model, cells, learningRate);
+        return learn(open(), cells, learningRate);
     }
 
     /** Writes the model file. */
     public void save(String path) {
-        save(model, path);
+        save(open(), path);
+    }
+
+    private long open() {
+        if (model == 0) {
+            throw new IllegalStateException("the model is closed");
+        }
+        return model;
     }
 
     @Override
@@ -56,6 +63,11 @@ public final class Palmnet implements AutoCloseable {
     public static void main(String[] arguments) {
         try (Palmnet model = new Palmnet(arguments[0])) {
             print(model);
+            try {
+                model.predict("5.9", "long", "4.2", "1.3");
+            } catch (IllegalArgumentException refused) {
+                System.out.println("refused: " + refused.getMessage());
+            }
             double loss = model.learn(0.001, "5.9", "2.8", "4.2", "1.3", "versicolor");
             System.out.println("after a step, loss " + loss + ":");
             print(model);

@@ -9,7 +9,8 @@ import sys
 
 
 class Model:
-    """A model. Rows are lists of cells (texts or numbers) in the order of `columns`; None is a missing cell."""
+    """A model. Rows are lists in the order of `columns`, None for a missing cell: of numbers alone, or of texts and whole
+    numbers as they stand in the table."""
 
     def __init__(self, library, path):
         lib = self.lib = ctypes.CDLL(library)
@@ -19,11 +20,12 @@ class Model:
             ("columns", size, numbers), ("targets", size, numbers), ("outputs", size, numbers),
             ("column_name", text, numbers, size), ("output_name", text, numbers, size),
             ("predict", ctypes.c_int, numbers, texts, size, numbers),
+            ("predict_numbers", ctypes.c_int, numbers, numbers, size, numbers),
             ("learn", ctypes.c_int, numbers, texts, size, ctypes.c_double, numbers),
         ]:
             function = getattr(lib, "palmnet_" + name)
             function.restype, function.argtypes = result, arguments
-        self.model = lib.palmnet_load(path.encode())
+        self.model = lib.palmnet_load(self._text(path))
         if not self.model:
             raise ValueError(lib.palmnet_error().decode())
         names = lambda count, name: [name(self.model, i).decode() for i in range(count(self.model))]
@@ -38,8 +40,14 @@ class Model:
     def _cells(self, rows, width):
         if any(len(row) != width for row in rows):
             raise ValueError(f"every row must have {width} cells")
-        cells = [None if cell is None else str(cell).encode() for row in rows for cell in row]
-        return (ctypes.c_char_p * len(cells))(*cells)
+        return (ctypes.c_char_p * (len(rows) * width))(*[self._text(cell) for row in rows for cell in row])
+
+    @staticmethod
+    def _text(cell):
+        # In a table with decimal commas, the cell of 1.5 is "1,5", and "1.500" is another number.
+        if not (cell is None or isinstance(cell, (int, str))) or "\0" in str(cell):
+            raise ValueError(f"{cell!r}: a cell is a text as it stands in the table, or a whole number")
+        return None if cell is None else str(cell).encode()
 
     def _check(self, status):
         if status:
@@ -49,7 +57,15 @@ class Model:
         """Returns a list for each row: probabilities of the classes or labels, or values, in the order of `outputs`."""
         width = len(self.outputs)
         found = (ctypes.c_double * (len(rows) * width))()
-        self._check(self.lib.palmnet_predict(self.model, self._cells(rows, len(self.columns)), len(rows), found))
+        cells = [cell for row in rows for cell in row]
+        if any(isinstance(cell, float) for cell in cells) and all(len(row) == len(self.columns) for row in rows):
+            if any(isinstance(cell, str) for cell in cells):
+                raise ValueError("floats among texts: write them as they stand in the table")
+            numbers = [float("nan") if cell is None else float(cell) for cell in cells]
+            numbers = (ctypes.c_double * len(numbers))(*numbers)
+            self._check(self.lib.palmnet_predict_numbers(self.model, numbers, len(rows), found))
+        else:
+            self._check(self.lib.palmnet_predict(self.model, self._cells(rows, len(self.columns)), len(rows), found))
         return [list(found[i * width:(i + 1) * width]) for i in range(len(rows))]
 
     def learn(self, rows, learning_rate=0.001):
@@ -60,14 +76,14 @@ class Model:
         return loss.value
 
     def save(self, path):
-        self._check(self.lib.palmnet_save(self.model, path.encode()))
+        self._check(self.lib.palmnet_save(self.model, self._text(path)))
 
 
 if __name__ == "__main__":
     model = Model(*sys.argv[1:3])
     for name, probability in zip(model.outputs, model.predict([[5.9, 2.8, 4.2, 1.3]])[0]):
         print(f"{name}: {probability:.9g}")
-    loss = model.learn([[5.9, 2.8, 4.2, 1.3, "versicolor"]])
+    loss = model.learn([["5.9", "2.8", "4.2", "1.3", "versicolor"]])
     print(f"after a step, loss {loss:.9g}:")
     for name, probability in zip(model.outputs, model.predict([[5.9, 2.8, 4.2, 1.3]])[0]):
         print(f"{name}: {probability:.9g}")

@@ -15,9 +15,14 @@ static jstring text_of(JNIEnv *env, const char *text) {
   jstring charset = constructor ? (*env)->NewStringUTF(env, "UTF-8") : NULL;
   jsize length = (jsize)strlen(text);
   jbyteArray bytes = charset ? (*env)->NewByteArray(env, length) : NULL;
+  jstring result;
   if (!bytes) return NULL;
   (*env)->SetByteArrayRegion(env, bytes, 0, length, (const jbyte *)text);
-  return (jstring)(*env)->NewObject(env, type, constructor, bytes, charset);
+  result = (jstring)(*env)->NewObject(env, type, constructor, bytes, charset);
+  (*env)->DeleteLocalRef(env, bytes);
+  (*env)->DeleteLocalRef(env, charset);
+  (*env)->DeleteLocalRef(env, type);
+  return result;
 }
 
 static void fail(JNIEnv *env, const char *why) {
@@ -55,6 +60,11 @@ static char *copy(JNIEnv *env, jstring text) {
   (*env)->DeleteLocalRef(env, bytes);
   (*env)->DeleteLocalRef(env, charset);
   (*env)->DeleteLocalRef(env, type);
+  if (memchr(result, 0, (size_t)length)) {
+    free(result);
+    fail(env, "a text has a zero byte, which no cell and no path has");
+    return NULL;
+  }
   return result;
 }
 
@@ -64,11 +74,16 @@ static void free_cells(char **cells, jsize count) {
   free(cells);
 }
 
-/* Returns copies of a row of cells; NULL if a Java exception is thrown. */
+/* Returns copies of a row of cells, as many as are expected; NULL if a Java exception is thrown. */
 static char **row_of(JNIEnv *env, jobjectArray texts, size_t expected) {
-  jsize i, count = (*env)->GetArrayLength(env, texts);
+  jsize i, count;
   char **cells;
 
+  if (!texts) {
+    fail(env, "the row of cells is null");
+    return NULL;
+  }
+  count = (*env)->GetArrayLength(env, texts);
   if ((size_t)count != expected) {
     fail(env, "the row has another number of cells than the model takes");
     return NULL;
@@ -128,8 +143,8 @@ JNIEXPORT jobjectArray JNICALL Java_Palmnet_outputs(JNIEnv *env, jclass type, jl
 
 JNIEXPORT jdoubleArray JNICALL Java_Palmnet_predict(JNIEnv *env, jclass type, jlong handle, jobjectArray texts) {
   palmnet_model *model = model_of(handle);
-  jsize outputs = (jsize)palmnet_outputs(model);
-  char **cells = row_of(env, texts, palmnet_columns(model));
+  jsize outputs = (jsize)palmnet_outputs(model), columns = (jsize)palmnet_columns(model);
+  char **cells = row_of(env, texts, (size_t)columns);
   double *found;
   jdoubleArray result = NULL;
   (void)type;
@@ -141,17 +156,18 @@ JNIEXPORT jdoubleArray JNICALL Java_Palmnet_predict(JNIEnv *env, jclass type, jl
     (*env)->SetDoubleArrayRegion(env, result, 0, outputs, found);
   }
   free(found);
-  free_cells(cells, (*env)->GetArrayLength(env, texts));
+  free_cells(cells, columns);
   return result;
 }
 
 JNIEXPORT jdouble JNICALL Java_Palmnet_learn(JNIEnv *env, jclass type, jlong handle, jobjectArray texts, jdouble rate) {
   palmnet_model *model = model_of(handle);
-  char **cells = row_of(env, texts, palmnet_columns(model) + palmnet_targets(model));
+  jsize columns = (jsize)(palmnet_columns(model) + palmnet_targets(model));
+  char **cells = row_of(env, texts, (size_t)columns);
   double loss = 0.0;
   (void)type;
   if (!cells) return 0.0;
   if (palmnet_learn(model, (const char *const *)cells, 1, rate, &loss)) fail(env, palmnet_error());
-  free_cells(cells, (*env)->GetArrayLength(env, texts));
+  free_cells(cells, columns);
   return loss;
 }

@@ -1,4 +1,4 @@
-//! A model behind an opaque handle: predictions in double precision, and training that goes on. All of it runs on the
+//! A model behind an opaque handle: predictions in double precision, and training that goes on. Networks run on the
 //! thread that calls.
 
 use std::ffi::CString;
@@ -12,6 +12,7 @@ use crate::model::Model;
 use crate::nn::{Loss, Network, Workspace};
 use crate::optim::{Adam, Optimizer};
 
+const DIVERGED: &str = "a loss, its gradient or a prediction after the step is not finite, and the model is as before: lower the learning rate";
 /// The rows of a step.
 const BATCH: usize = 32;
 
@@ -52,28 +53,27 @@ impl Handle {
         self.state.read().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Predicts rows of cells in the order of the columns; `outputs` are rows × outputs.
-    pub(super) fn predict_cells(&self, rows: &[&[&str]], outputs: &mut [f64]) -> Result<()> {
+    /// Predicts rows of cells in the order of the columns.
+    pub(super) fn predict_cells(&self, rows: &[&[&str]]) -> Result<Matrix> {
         if rows.is_empty() {
-            return Ok(());
+            return Ok(Matrix::default());
         }
         let state = self.state();
         let (features, _) = state.model.schema().read_in_order(rows, false)?;
-        self.write(&state.model, &state.model.predict(&features.to_matrix()), outputs);
-        Ok(())
+        Ok(state.model.predict(&features.to_matrix()))
     }
 
-    /// Predicts rows of numbers, of which missing ones are NaN, in the order of the columns; `outputs` are rows × outputs.
-    pub(super) fn predict_numbers(&self, numbers: &[f64], outputs: &mut [f64]) -> Result<()> {
+    /// Predicts rows of numbers, of which missing ones are NaN, in the order of the columns.
+    pub(super) fn predict_numbers(&self, numbers: &[f64]) -> Result<Matrix> {
         let state = self.state();
         let features = features_of_numbers(&state.model, numbers)?;
-        self.write(&state.model, &state.model.predict(&features), outputs);
-        Ok(())
+        Ok(state.model.predict(&features))
     }
 
-    /// Writes predictions with the origins of their columns, and both probabilities of two classes.
-    fn write(&self, model: &Model, predicted: &Matrix, outputs: &mut [f64]) {
-        let schema = model.schema();
+    /// Writes predictions, with the origins of their columns and both probabilities of two classes, to rows × outputs.
+    pub(super) fn write(&self, predicted: &Matrix, outputs: &mut [f64]) {
+        let state = self.state();
+        let schema = state.model.schema();
         for (found, row) in predicted.iter_rows().zip(outputs.chunks_exact_mut(self.outputs.len().max(1))) {
             match (schema.target(), found, &mut *row) {
                 (TargetSchema::Classes { .. }, &[second], [first, last]) => {
@@ -134,12 +134,13 @@ impl Learner {
             data.gather_targets(batch, network.outputs(), &mut y);
             let found = self.workspace.step(network, loss, &x, &y)?;
             if !found.is_finite() || self.workspace.gradient().iter().any(|gradient| !gradient.is_finite()) {
-                let message =
-                    "the loss or its gradient is not finite, and the model is as before: lower the learning rate";
-                return Err(Error::Setting(message.into()));
+                return Err(Error::Setting(DIVERGED.into()));
             }
             self.optimizer.step(network, self.workspace.gradient());
             sum += found * batch.len() as f64;
+        }
+        if network.predict(&x).as_slice().iter().any(|output| !output.is_finite()) {
+            return Err(Error::Setting(DIVERGED.into()));
         }
         Ok(sum / rows.len() as f64)
     }

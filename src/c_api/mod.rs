@@ -236,7 +236,10 @@ pub unsafe extern "C" fn palmnet_predict(
     let predict = || unsafe {
         let model = self::model(model)?;
         let cells = self::cells(cells, rows, model.columns.len())?;
-        model.predict_cells(&in_rows(&cells, model.columns.len()), room(outputs, rows, model.outputs.len())?)
+        let found = model.predict_cells(&in_rows(&cells, model.columns.len()))?;
+        // What was read may be overwritten from here on.
+        model.write(&found, room(outputs, rows, model.outputs.len())?);
+        Ok(())
     };
     status(attempt(predict))
 }
@@ -253,8 +256,10 @@ pub unsafe extern "C" fn palmnet_predict_numbers(
     // SAFETY: as the caller promises.
     let predict = || unsafe {
         let model = self::model(model)?;
-        let numbers = things(numbers, rows, model.columns.len(), "numbers")?;
-        model.predict_numbers(numbers, room(outputs, rows, model.outputs.len())?)
+        let found = model.predict_numbers(things(numbers, rows, model.columns.len(), "numbers")?)?;
+        // The numbers may be overwritten from here on.
+        model.write(&found, room(outputs, rows, model.outputs.len())?);
+        Ok(())
     };
     status(attempt(predict))
 }

@@ -31,6 +31,7 @@ static void bad_arguments(const char *corrupt) {
   const char *cells[] = {"5.9", "2.8", "4.2", "1.3"}, *word[] = {"5.9", "2.8", "long", "1.3"}, *gap[] = {"5.9", NULL, "4.2", "1.3"};
   const char *latin[] = {"5.9", "2.8", "4.2", "1.3", "versic\xf6lor"}, *stranger[] = {"5.9", "2.8", "4.2", "1.3", "tulip"};
   const double infinite[] = {5.9, 2.8, INFINITY, 1.3}, absent[] = {5.9, NAN, 4.2, 1.3};
+  const char *learned[] = {"5.9", "2.8", "4.2", "1.3", "versicolor"};
   double found[3], loss;
 
   FAILS(!palmnet_load(NULL), "path is NULL");
@@ -62,6 +63,7 @@ static void bad_arguments(const char *corrupt) {
   FAILS(palmnet_learn(model, stranger, 1, 0.001, &loss), "tulip");
   FAILS(palmnet_learn(model, stranger, 1, -1, &loss), "learning rate");
   FAILS(palmnet_learn(model, stranger, 1, NAN, &loss), "learning rate");
+  FAILS(palmnet_learn(model, learned, 1, 1e30, &loss), "lower the learning rate");
   CHECK(palmnet_predict(model, NULL, 0, NULL) == 0 && palmnet_predict_numbers(model, NULL, 0, NULL) == 0);
   palmnet_free(NULL);
 }
@@ -71,7 +73,7 @@ int main(int argc, char **argv) {
   pthread_t threads[2];
   char path[1000], *bytes;
   palmnet_model *other;
-  double found[3], loss, first = -1;
+  double found[3], place[4], loss, first = -1;
   long length;
   FILE *file;
   int i;
@@ -84,6 +86,10 @@ int main(int argc, char **argv) {
   CHECK(palmnet_predict(model, cells, 1, expected) == 0 && palmnet_predict_numbers(model, flower, 1, found) == 0);
   CHECK(!memcmp(found, expected, sizeof found));
   bad_arguments(argv[2]);
+
+  /* Predictions may replace the numbers that they are of. */
+  memcpy(place, flower, sizeof flower);
+  CHECK(palmnet_predict_numbers(model, place, 1, place) == 0 && !memcmp(place, expected, sizeof expected));
 
   /* Whatever failed has changed nothing. */
   CHECK(palmnet_predict_numbers(model, flower, 1, found) == 0 && !memcmp(found, expected, sizeof found));

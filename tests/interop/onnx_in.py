@@ -8,6 +8,7 @@ import sys
 import warnings
 
 import numpy as np
+import onnx
 import pandas as pd
 from skl2onnx import to_onnx
 from skl2onnx.common.data_types import FloatTensorType, StringTensorType
@@ -132,6 +133,37 @@ table.assign(**{"class": classes}).to_csv(folder / "more.csv", index=False)
 run("train", folder / "more.csv", "--from", first, "--epochs", 50, "--test", 0, "--quiet", "-o", more)
 losses = [json.loads(run("eval", model, folder / "more.csv", "--json"))["loss"] for model in (first, more)]
 assert losses[1] < losses[0], losses
+
+# What a graph decides of its outputs must be what palmnet decides; whole numbers and far ones must be those of the graph.
+F, D, I = onnx.TensorProto.FLOAT, onnx.TensorProto.DOUBLE, onnx.TensorProto.INT64
+gemm = onnx.helper.make_node("Gemm", ["x", "w", "b"], ["z"], name="gemm")
+
+
+def graph(name, nodes, output, kind=F, given=F, **constants):
+    constants = {"w": rng.normal(size=(2, 3)).astype(np.float32), "b": np.zeros(3, np.float32), **constants}
+    made = onnx.helper.make_graph(
+        nodes, "g", [onnx.helper.make_tensor_value_info("x", given, [None, 2])],
+        [onnx.helper.make_tensor_value_info(output, kind, None)],
+        [onnx.numpy_helper.from_array(np.asarray(value), key) for key, value in constants.items()],
+    )
+    (folder / f"{name}.onnx").write_bytes(onnx.helper.make_model(made).SerializeToString())
+    return subprocess.run([palmnet, "import", folder / f"{name}.onnx", "-o", folder / name], capture_output=True, text=True)
+
+
+node = onnx.helper.make_node
+half, ten, far = np.float32(0.5), np.array([10, 10]), np.array([1.7e9, 3.0])
+cast = node("Cast", ["y"], ["x32"], to=F)
+behind = node("Gemm", ["x32", "w", "b"], ["z"])
+for why, found in {
+    "for probabilities": graph("cut", [gemm, node("Greater", ["z", "half"], ["y"])], "y", onnx.TensorProto.BOOL, half=half),
+    "largest output of sigmoid": graph(
+        "one", [gemm, node("Sigmoid", ["z"], ["p"]), node("ArgMax", ["p"], ["y"], axis=1)], "y", I),
+    "divides whole numbers": graph("whole", [node("Div", ["x", "ten"], ["y"]), cast, behind], "z", F, I, ten=ten),
+    "would lose its digits": graph("far", [node("Sub", ["x", "far"], ["y"]), cast, behind], "z", F, D, far=far),
+}.items():
+    assert found.returncode == 1 and why in " ".join(found.stderr.split()), (why, found)
+largest = graph("largest", [gemm, node("ArgMax", ["z"], ["y"], axis=1)], "y", I)
+assert largest.returncode == 0 and "one of 0, 1, 2" in run("info", folder / "largest"), largest
 
 # What palmnet exports comes back with the same bits.
 gaps = table.assign(**{"class": classes})

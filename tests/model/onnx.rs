@@ -45,6 +45,7 @@ fn compared(name: &str) -> Model {
         // One probability may stand for two classes.
         let expected = if found.columns() < outputs { &expected[1..] } else { expected };
         for (found, expected) in found.row(row).iter().zip(expected) {
+            assert!(found.is_finite(), "{name}");
             worst = worst.max((found - expected).abs() / expected.abs().max(1.0));
         }
         assert_eq!(found.columns(), expected.len(), "{name}");

@@ -8,6 +8,9 @@ use crate::data::{Column, ColumnKind, Imputer, Scaler};
 use crate::linalg::matrix::Matrix;
 use crate::nn::layer::{Dense, Layer};
 
+/// The whole numbers from here on are not all in single precision.
+const FAR: f64 = 16_777_216.0;
+
 type Answer<T> = Result<T, String>;
 
 /// The columns, and what becomes of their numbers.
@@ -82,6 +85,12 @@ pub(super) fn arrange(stack: &mut Stack, sources: &[Source], notes: &mut Vec<Str
 
 /// Returns the column that these inputs of the graph are made of, and its inputs.
 fn column(source: &Source, cells: &[(usize, &Cell)]) -> Answer<(Column, Vec<Input>)> {
+    if let Some((_, cell)) = cells.iter().find(|(_, cell)| cell.offset.abs() >= FAR) {
+        let offset = cell.offset;
+        return Err(format!(
+            "{offset} is subtracted from it, so far from zero that single precision would lose its digits"
+        ));
+    }
     let (missing, own): (Vec<_>, Vec<_>) = cells.iter().partition(|(_, cell)| cell.form == Form::Missing);
     let (mut kind, mut inputs) = (ColumnKind::Number(Default::default()), Vec::new());
     match (&source.categories, &own[..]) {

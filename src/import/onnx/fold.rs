@@ -73,6 +73,9 @@ pub(super) fn computed(node: &Node, inputs: &[&Tensor]) -> Answer<Tensor> {
             if a.is_empty() || b.is_empty() || !(a.len() == b.len() || a.len() == 1 || b.len() == 1) {
                 return Err(fault());
             }
+            if node.operator == "Div" && first.whole().is_some() && second.whole().is_some() {
+                return Err("it divides whole numbers, without their fractions".into());
+            }
             let pairs = (0..a.len().max(b.len())).map(|i| (a[i % a.len()], b[i % b.len()]));
             let values = pairs.map(|(a, b)| match node.operator.as_str() {
                 "Add" => a + b,

@@ -127,6 +127,11 @@ impl<'a> Reader<'a> {
                 let dims = joined(&self.values[a].dims, &self.values[b].dims)?;
                 Ok(vec![self.push(Kind::Both(operation, a, b), dims)])
             }
+            (Given::Data(_), Given::Constant(c))
+                if operation == Operation::Divide && c.whole().is_some_and(|all| all.iter().any(|&x| x != 1)) =>
+            {
+                Err("it divides whole numbers, without their fractions, which palmnet does not".into())
+            }
             (Given::Data(x), Given::Constant(c)) => {
                 let numbers = c.numbers().ok_or("it has texts or too large integers in place of numbers")?;
                 let step = match operation {

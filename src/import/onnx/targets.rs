@@ -9,6 +9,9 @@ use crate::import::options::Options;
 use crate::nn::activation::Activation;
 use crate::nn::layer::Layer;
 
+/// Double precision, as ONNX numbers the types.
+const DOUBLE: i64 = 11;
+
 type Answer<T> = Result<T, String>;
 
 /// The end of a graph.
@@ -20,6 +23,10 @@ pub(super) struct End {
     classes: Option<Vec<String>>,
     /// Whether the graph takes each output for a label by itself.
     is_labels: bool,
+    /// Whether it takes the largest output.
+    is_largest: bool,
+    /// Whether it takes an output for a probability: it compares it with one half, or takes it from 1.
+    is_probability: bool,
 }
 
 /// The targets of a model.
@@ -41,20 +48,30 @@ pub(super) fn end(reader: &Reader<'_>) -> Answer<End> {
     let mut end: Option<End> = None;
     for port in &reader.graph.outputs {
         let name = quoted(&port.name);
+        if port.kind == DOUBLE && reader.graph.producer == "palmnet" {
+            return Err(format!(
+                "output {name} is of values far from zero in double precision, which would be rounded: keep the model file"
+            ));
+        }
         let mut id =
             reader.value_of(&port.name).ok_or_else(|| format!("output {name} comes from no node, or is a constant"))?;
-        let (mut classes, mut is_labels) = (None, false);
+        let (mut classes, mut is_labels, mut is_largest, mut is_probability) = (None, false, false, false);
         loop {
             match &reader.values[id].kind {
                 Kind::Named(of, names) => (id, classes) = (*of, Some(names.clone())),
-                Kind::Label(of, names) => (id, classes) = (*of, names.clone()),
-                Kind::Exceeds(bound, of) if *bound == 0.5 => (id, is_labels) = (*of, true),
-                Kind::Pair(of) => id = *of,
+                Kind::Label(of, names) => {
+                    is_largest = !matches!(reader.values[*of].kind, Kind::Pair(_) | Kind::Exceeds(..));
+                    (id, classes) = (*of, names.clone());
+                }
+                Kind::Exceeds(bound, of) if *bound == 0.5 => (id, is_labels, is_probability) = (*of, true, true),
+                Kind::Pair(of) => (id, is_probability) = (*of, true),
                 _ => break,
             }
         }
         match &mut end {
-            None => end = Some(End { scores: id, name: port.name.clone(), classes, is_labels }),
+            None => {
+                end = Some(End { scores: id, name: port.name.clone(), classes, is_labels, is_largest, is_probability });
+            }
             // The likeliest class may be that of the logits.
             Some(end)
                 if end.scores == id
@@ -69,6 +86,8 @@ pub(super) fn end(reader: &Reader<'_>) -> Answer<End> {
                 }
                 end.classes = end.classes.take().or(classes);
                 end.is_labels |= is_labels;
+                end.is_largest |= is_largest;
+                end.is_probability |= is_probability;
             }
             Some(end) => {
                 let first = quoted(&end.name);
@@ -89,6 +108,16 @@ pub(super) fn target(reader: &mut Reader<'_>, stack: &Stack, end: End, options: 
         _ => Activation::Identity,
     };
     let is_sigmoid = last == Activation::Sigmoid;
+    if end.is_probability && !(is_sigmoid || last == Activation::Softmax) {
+        return Err(format!(
+            "the graph takes outputs of {last} for probabilities, which palmnet does with those of a sigmoid or a softmax"
+        ));
+    }
+    if end.is_largest && outputs > 1 && !matches!(last, Activation::Identity | Activation::Softmax) {
+        return Err(format!(
+            "the graph takes the largest output of {last}, and palmnet that of a softmax or of logits"
+        ));
+    }
     let given = (!options.classes.is_empty()).then(|| options.classes.clone());
     let is_labels =
         outputs > 1 && (end.is_labels || (is_sigmoid && given.as_ref().is_none_or(|names| names.len() == 2)));
@@ -116,7 +145,9 @@ pub(super) fn target(reader: &mut Reader<'_>, stack: &Stack, end: End, options: 
         reader.notes.push(format!("each output is the probability that a label is {}", quoted(yes)));
         return Ok(Target { schema: TargetSchema::Labels { names, classes }, is_values: false });
     }
-    let is_probability = is_sigmoid && outputs == 1 || last == Activation::Softmax && outputs > 1 || stack.is_log;
+    let is_class = end.is_largest && outputs > 1;
+    let is_probability =
+        is_class || is_sigmoid && outputs == 1 || last == Activation::Softmax && outputs > 1 || stack.is_log;
     let classes = given.or(end.classes).or_else(|| {
         is_probability.then(|| {
             reader.notes.push("the classes have no names in the graph: --classes names them".into());

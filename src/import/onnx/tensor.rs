@@ -67,7 +67,7 @@ impl Tensor {
     pub(super) fn numbers(&self) -> Option<Vec<f32>> {
         match &self.values {
             Values::Floats(all) => Some(all.clone()),
-            Values::Integers(all) => all.iter().map(|&x| (x.abs() <= 1 << 24).then_some(x as f32)).collect(),
+            Values::Integers(all) => all.iter().map(|&x| (x.unsigned_abs() <= 1 << 24).then_some(x as f32)).collect(),
             Values::Texts(_) => None,
         }
     }
