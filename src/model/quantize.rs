@@ -15,6 +15,10 @@ const ROWS: usize = 4096;
 const TAILS: [f64; 4] = [0.0, 1e-4, 1e-3, 1e-2];
 /// The most that 8 bits may cost: of accuracy, or of the fraction of rows with every label right, and of R².
 const MOST_COST: f64 = 0.001;
+/// The largest cost of a layer in the loss, as a fraction of it; a loss of almost nothing may grow by [`MOST_COST`] too.
+const MOST_LOSS: f64 = 0.05;
+/// The largest cost of balanced accuracy: one row of a class of 50, if there are two.
+const MOST_RECALL: f64 = 0.01;
 const MOST_COST_OF_VALUES: f64 = 0.002;
 
 /// A model with weights in 8 bits, and what it was made of: see [`Model::quantized`].
@@ -55,7 +59,7 @@ impl Model {
     /// 4096 rows, with up to 1 % of the inputs beyond the ends, each with and without biases that make up for the mean error of
     /// the outputs. The best one counts: that with the highest score on all of `data`, or the lowest loss of those. A layer
     /// with which the score on all of `data` would be more than 0.001 (classes and
-    /// labels) or 0.002 (R²) below that of the model stays as it is. Embeddings, encodings and normalizations are not changed.
+    /// labels) or 0.002 (R²) below that of the model, the loss more than a twentieth above, or the balanced accuracy more than 0.01 below, stays as it is. Embeddings, encodings and normalizations are not changed.
     ///
     /// ```
     /// use palmnet::{Dataset, Model, Target};
@@ -80,6 +84,12 @@ impl Model {
             Evaluation::Regression(_) => MOST_COST_OF_VALUES,
             _ => MOST_COST,
         };
+        // A rare class may be given up at a better accuracy.
+        let balanced = |score: &Score| score.evaluation.classification().map_or(0.0, |found| found.balanced_accuracy());
+        let is_safe = |score: &Score| {
+            score.loss <= before.loss * (1.0 + MOST_LOSS) + MOST_COST
+                && balanced(score) >= balanced(&before) - MOST_RECALL
+        };
         let x = self.some_rows(data);
         let mut model = self.clone().folded();
         let float = model.network().clone();
@@ -90,7 +100,7 @@ impl Model {
             for quantized in variants(&float, model.network(), index, &x) {
                 let candidate = model.clone().with_network(with_layer(model.network(), index, &quantized)?);
                 let score = candidate.score(data)?;
-                let rank = |score: &Score| (score.value(), -score.loss);
+                let rank = |score: &Score| (is_safe(score), score.value(), -score.loss);
                 if best.as_ref().is_none_or(|(_, best)| rank(&score) > rank(best)) {
                     let ends = |(low, high): (f32, f32), &scale: &f32| (low.min(scale), high.max(scale));
                     let (low, high) = quantized.scale().iter().fold((f32::INFINITY, 0.0), ends);
@@ -98,7 +108,8 @@ impl Model {
                     best = Some((candidate, score));
                 }
             }
-            if let Some((candidate, score)) = best.filter(|(_, score)| before.value() - score.value() <= most) {
+            let is_good = |score: &Score| is_safe(score) && before.value() - score.value() <= most;
+            if let Some((candidate, score)) = best.filter(|(_, score)| is_good(score)) {
                 found.is_quantized = true;
                 (model, after) = (candidate, score);
             }

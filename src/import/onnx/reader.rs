@@ -178,6 +178,12 @@ pub(super) fn columns(reader: &Reader<'_>, id: Id) -> Answer<Vec<Cell>> {
 
 /// Sets the categories of a column, which must be the same wherever it is encoded.
 pub(super) fn categorize(source: &mut Source, categories: &[String]) -> Answer<()> {
+    if let Some(name) = categories.iter().find(|name| name.trim() != name.as_str()) {
+        let (column, name) = (quoted(&source.name), quoted(name));
+        return Err(format!(
+            "category {name} of column {column} has blanks around it, which palmnet takes off cells: strip them"
+        ));
+    }
     match &source.categories {
         Some(known) if known != categories => {
             Err(format!("column {} is encoded before with other categories", quoted(&source.name)))

@@ -87,6 +87,8 @@ fn linear_classifier<'a>(reader: &mut Reader<'a>, node: &'a Node) -> Answer<Vec<
     let outputs = reader.width(dense);
     let scores = match (node.text("post_transform", "NONE"), outputs) {
         ("SOFTMAX", 2..) => reader.push(Kind::Activation(Activation::Softmax, dense), vec![outputs]),
+        // The scores of two classes are -s and s, and the probability of the second is that of a sigmoid.
+        ("NONE", 2) if classes.len() == 2 => Made::Value(second_of_opposites(reader, dense)?),
         ("NONE", 2..) => Made::Value(dense),
         ("LOGISTIC", 1 | 2) if classes.len() == 2 => {
             let single = second_of_opposites(reader, dense)?;
