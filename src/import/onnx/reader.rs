@@ -143,7 +143,7 @@ impl<'a> Reader<'a> {
         let dims = if dims.len() > own.len() && dims[0] == 1 { &dims[dims.len() - own.len()..] } else { dims };
         let joined = joined(own, dims)?;
         let width: usize = joined.iter().product();
-        if count != 1 && count != width {
+        if count == 0 || (count != 1 && count != width) {
             return Err(format!("it has {count} constants, for rows of {width} numbers"));
         }
         if let Kind::Columns(cells) = &self.values[x].kind {
