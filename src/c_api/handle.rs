@@ -29,7 +29,7 @@ struct State {
     learner: Option<Learner>,
 }
 
-/// What a training keeps from call to call.
+/// The state of a training between calls.
 struct Learner {
     workspace: Workspace,
     optimizer: Optimizer,

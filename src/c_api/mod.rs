@@ -25,7 +25,7 @@ thread_local! {
 
 /// Runs the work of a function: returns its result, or remembers why there is none.
 fn attempt<T>(work: impl FnOnce() -> Result<T>) -> Option<T> {
-    // What a panic leaves half done is not seen: predictions change nothing, and training replaces the model at its end.
+    // Half-done work of a panic is not seen: predictions change nothing, and training replaces the model at its end.
     let message = match catch_unwind(AssertUnwindSafe(work)) {
         Ok(Ok(result)) => return Some(result),
         Ok(Err(error)) => error.to_string(),
@@ -237,7 +237,7 @@ pub unsafe extern "C" fn palmnet_predict(
         let model = self::model(model)?;
         let cells = self::cells(cells, rows, model.columns.len())?;
         let found = model.predict_cells(&in_rows(&cells, model.columns.len()))?;
-        // What was read may be overwritten from here on.
+        // The cells may be overwritten from here on.
         model.write(&found, room(outputs, rows, model.outputs.len())?);
         Ok(())
     };

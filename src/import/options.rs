@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-/// What is known about a model besides its file. An empty list takes the names that the file has, or numbers.
+/// Names that are not in the file of a model. An empty list takes the names that the file has, or numbers.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Options {

@@ -27,8 +27,8 @@
 //! # The final training
 //!
 //! The held-out rows are scored by networks of the trials, but the model that is calibrated is trained on all rows, with
-//! twice as many members: its errors are smaller, and it is less often too sure of itself. What was measured on the trials
-//! would cover too much, and make probabilities too even. On the nine tables with values that defaults are tuned on,
+//! twice as many members: its errors are smaller, and it is less often too sure of itself. Errors of the trials would
+//! cover too much, and make probabilities too even. On the nine tables with values that defaults are tuned on,
 //! intervals of 90 % covered 91.8 %; errors that fall like n^(−1/4) with n rows explain it. On the ten with classes, about
 //! half of the logarithm of a temperature above 1 was left (√T has the mean calibration error 0.019 where T has 0.026 and
 //! 1 has 0.022); a temperature below 1, that of members who are surer than their mean, stays, and so does that of a network

@@ -11,7 +11,7 @@ use crate::plot::{Axis, Chart, Mark, Picture, Series};
 /// The multiply-adds that the explanations may take: less than a second of two slow cores.
 const WORK: u64 = 10_000_000_000;
 /// The fewest rows that say something, and the most.
-const FEWEST: usize = 64;
+const FEWEST: usize = 48;
 const MOST: usize = 2_000;
 /// How often a column is shuffled, and the fewest times of which there is a standard deviation.
 const REPEATS: usize = 5;

@@ -68,6 +68,23 @@ static void bad_arguments(const char *corrupt) {
   palmnet_free(NULL);
 }
 
+/* Several rows at once are those one by one; more rows than a step has are learned too. */
+static void many_rows(void) {
+  static const char *const rows[2][5] = {{"5.1", "3.5", "1.4", "0.2", "setosa"}, {"6.3", "3.3", "6.0", "2.5", "virginica"}};
+  const char *cells[80 * 5], *features[80 * 4];
+  double all[80 * 3], one[3], first, last;
+  int i, j;
+  for (i = 0; i < 80; i++) {
+    for (j = 0; j < 5; j++) cells[5 * i + j] = rows[i % 2][j];
+    for (j = 0; j < 4; j++) features[4 * i + j] = rows[i % 2][j];
+  }
+  CHECK(palmnet_predict(model, features, 80, all) == 0);
+  for (i = 0; i < 80; i++) CHECK(palmnet_predict(model, features + 4 * i, 1, one) == 0 && !memcmp(one, all + 3 * i, sizeof one));
+  CHECK(all[0] > 0.9 && all[5] > 0.9);
+  CHECK(palmnet_learn(model, cells, 80, 0.0001, &first) == 0 && palmnet_learn(model, cells, 80, 0.0001, &last) == 0);
+  CHECK(last < first);
+}
+
 int main(int argc, char **argv) {
   const char *cells[] = {"5.9", "2.8", "4.2", "1.3", "versicolor"};
   pthread_t threads[2];
@@ -101,6 +118,9 @@ int main(int argc, char **argv) {
   for (i = 0; i < 2; i++) CHECK(!pthread_join(threads[i], NULL));
   CHECK(loss < first);
   CHECK(palmnet_predict_numbers(model, flower, 1, found) == 0 && found[1] > expected[1]);
+
+  many_rows();
+  CHECK(palmnet_predict_numbers(model, flower, 1, found) == 0);
 
   /* A model goes into a file, and through memory, with the same bits. */
   CHECK((size_t)snprintf(path, sizeof path, "%s/learned.safetensors", argv[3]) < sizeof path);

@@ -134,7 +134,7 @@ run("train", folder / "more.csv", "--from", first, "--epochs", 50, "--test", 0, 
 losses = [json.loads(run("eval", model, folder / "more.csv", "--json"))["loss"] for model in (first, more)]
 assert losses[1] < losses[0], losses
 
-# What a graph decides of its outputs must be what palmnet decides; whole numbers and far ones must be those of the graph.
+# Decisions about outputs, whole numbers and numbers far from zero must be those of the graph, or be refused.
 F, D, I = onnx.TensorProto.FLOAT, onnx.TensorProto.DOUBLE, onnx.TensorProto.INT64
 gemm = onnx.helper.make_node("Gemm", ["x", "w", "b"], ["z"], name="gemm")
 
@@ -165,7 +165,7 @@ for why, found in {
 largest = graph("largest", [gemm, node("ArgMax", ["z"], ["y"], axis=1)], "y", I)
 assert largest.returncode == 0 and "one of 0, 1, 2" in run("info", folder / "largest"), largest
 
-# What palmnet exports comes back with the same bits.
+# Exported models come back with the same bits.
 gaps = table.assign(**{"class": classes})
 gaps.loc[rng.random(300) < 0.1, "b"] = np.nan
 own = {"numbers": table[names].assign(y=classes), "two": table[names].assign(y=binary), "values": table[names].assign(y=score),

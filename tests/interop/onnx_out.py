@@ -191,9 +191,11 @@ def compare(path):
             difference = np.abs(found[-1] - numbers[rows]) / size
             assert not np.isnan(difference).any(), (case["name"], level)
             worst = max(worst, difference.max(initial=0.0))
-            # Labels of probabilities that are about equal may be either.
-            if labels is not None and worst <= MOST:
-                assert found[0].tolist() == labels[rows], (case["name"], level)
+            # Only a row whose own probabilities differ, as in 8 bits, may have another label.
+            if labels is not None:
+                same = difference.max(axis=1, initial=0.0) <= MOST
+                pairs = zip(found[0].tolist(), labels[rows], same)
+                assert all(theirs == ours for theirs, ours, is_same in pairs if is_same), (case["name"], level)
     assert worst <= (MOST_OF_8_BITS if "8 bits" in case["name"] else MOST), (case["name"], worst)
     return case["name"], worst
 

@@ -1,5 +1,4 @@
-//! What a graph does with the columns of the table before the first layer: it joins, selects, scales, fills in and encodes
-//! them.
+//! The columns of the table before the first layer: they are joined, selected, scaled, filled in and encoded.
 
 use super::gaps;
 use super::proto::Node;
@@ -9,12 +8,6 @@ use super::tensor::Tensor;
 use super::value::{Cell, Form, Id, Kind, Operation, Part, Step};
 use crate::base::text::quoted;
 use crate::nn::Activation;
-
-impl Cell {
-    pub(super) fn new(column: usize) -> Cell {
-        Cell { column, form: Form::Plain, fill: None, offset: 0.0, factor: 1.0 }
-    }
-}
 
 /// Reads a node of the operators for tables.
 pub(super) fn encoded<'a>(reader: &mut Reader<'a>, node: &'a Node) -> Answer<Vec<Made>> {
@@ -179,23 +172,7 @@ fn imputer<'a>(reader: &mut Reader<'a>, node: &'a Node) -> Answer<Vec<Made>> {
         return Err(format!("it replaces {replaced}, and palmnet fills in missing cells only"));
     }
     let fill = node.tensor("imputed_value_floats").and_then(Tensor::numbers).unwrap_or_default();
-    filled(reader, x, &fill)
-}
-
-/// Fills in the missing cells of columns.
-fn filled(reader: &mut Reader<'_>, x: Id, fill: &[f32]) -> Answer<Vec<Made>> {
-    let mut all = columns(reader, x)?;
-    if !(fill.len() == 1 || fill.len() == all.len()) || !fill.iter().all(|x| x.is_finite()) {
-        return Err(format!("it has {} numbers to fill in, for {} columns", fill.len(), all.len()));
-    }
-    for (index, cell) in all.iter_mut().enumerate() {
-        if !cell.is_raw() || cell.fill.is_some() || reader.columns[cell.column].is_text {
-            return Err("it fills in columns that are scaled, filled in or encoded before, or texts".into());
-        }
-        cell.fill = Some(fill[index % fill.len()]);
-    }
-    let dims = reader.values[x].dims.clone();
-    Ok(vec![reader.columns(all, dims)?])
+    gaps::fill(reader, x, &fill, Cell::is_raw)
 }
 
 fn one_hot<'a>(reader: &mut Reader<'a>, node: &'a Node) -> Answer<Vec<Made>> {

@@ -94,7 +94,7 @@ pub(super) fn unanswered<'a>(reader: &Reader<'a>, nothing: &Tensor, x: Id) -> An
 /// Reads `Where` with constants in place of missing cells.
 pub(super) fn replaced<'a>(reader: &mut Reader<'a>, node: &'a Node, x: Id, with: &[f32]) -> Answer<Vec<Made>> {
     let condition = reader.data(node, 0)?;
-    let (mask, mut own) = (columns(reader, condition)?, columns(reader, x)?);
+    let (mask, own) = (columns(reader, condition)?, columns(reader, x)?);
     let of = |index: usize| &mask[if mask.len() == 1 { 0 } else { index }];
     let is_mask = (mask.len() == 1 || mask.len() == own.len())
         && own
@@ -108,16 +108,22 @@ pub(super) fn replaced<'a>(reader: &mut Reader<'a>, node: &'a Node, x: Id, with:
     if with.iter().all(|x| x.is_nan()) && own.iter().all(|own| matches!(own.form, Form::Hot(_))) {
         return Ok(vec![Made::Value(x)]);
     }
-    if !(with.len() == 1 || with.len() == own.len()) || !with.iter().all(|x| x.is_finite()) {
-        return Err(format!("it has {} numbers to fill in, for {} columns", with.len(), own.len()));
+    fill(reader, x, with, Cell::is_unscaled)
+}
+
+/// Fills in the missing cells of columns, one number for all or one for each, if all are as they must be.
+pub(super) fn fill<'a>(reader: &mut Reader<'a>, x: Id, with: &[f32], suits: fn(&Cell) -> bool) -> Answer<Vec<Made>> {
+    let mut all = columns(reader, x)?;
+    if !(with.len() == 1 || with.len() == all.len()) || !with.iter().all(|x| x.is_finite()) {
+        return Err(format!("it has {} numbers to fill in, for {} columns", with.len(), all.len()));
     }
-    for (index, cell) in own.iter_mut().enumerate() {
+    for (index, cell) in all.iter_mut().enumerate() {
         let is_text = reader.columns[cell.column].is_text && cell.is_raw();
-        if !cell.is_unscaled() || cell.fill.is_some() || is_text {
-            return Err("it fills in columns that are scaled or filled in before, or texts".into());
+        if !suits(cell) || cell.fill.is_some() || is_text {
+            return Err("it fills in columns that are scaled, filled in or encoded before, or texts".into());
         }
         cell.fill = Some(with[index % with.len()]);
     }
     let dims = reader.values[x].dims.clone();
-    Ok(vec![reader.columns(own, dims)?])
+    Ok(vec![reader.columns(all, dims)?])
 }

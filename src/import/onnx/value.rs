@@ -147,6 +147,10 @@ impl Kind {
 }
 
 impl Cell {
+    pub(super) fn new(column: usize) -> Cell {
+        Cell { column, form: Form::Plain, fill: None, offset: 0.0, factor: 1.0 }
+    }
+
     /// Returns whether this is the cell of the table, not scaled.
     pub(super) fn is_raw(&self) -> bool {
         matches!(self.form, Form::Plain | Form::Whole) && self.is_unscaled()

@@ -12,7 +12,7 @@ pub(crate) const PANEL: usize = 16;
 /// Numbers of the depth whose bytes lie next to each other.
 pub(crate) const GROUP: usize = 4;
 
-/// What is taken from every number of a row, and so makes it a signed byte. NEON has a product of two signed bytes.
+/// This is subtracted from every number of a row, which makes it a signed byte. NEON has a product of two signed bytes.
 pub(crate) const SHIFT: i32 = if cfg!(target_arch = "aarch64") { 128 } else { 0 };
 
 /// The instructions that a product of bytes is computed with.
@@ -54,7 +54,7 @@ pub(crate) struct Rows<'a> {
     pub(crate) groups: usize,
     /// The panels, one after the other.
     pub(crate) panels: &'a [i8],
-    /// What each sum begins with, and is multiplied by at the end; of whole panels.
+    /// The first term and the factor of each sum; of whole panels.
     pub(crate) start: &'a [i32],
     pub(crate) scale: &'a [f32],
     /// The results: `width` numbers for each row, `step` numbers from one row to the next.
