@@ -2,7 +2,7 @@
 
 use palmnet::data::Targets;
 use palmnet::metrics::{Classification, LabelMetrics, OutputErrors};
-use palmnet::model::Coverage;
+use palmnet::model::{Coverage, Scored};
 use palmnet::nn::Layer;
 use palmnet::train::Epoch;
 use palmnet::unversioned::{Json, printable};
@@ -49,12 +49,12 @@ fn coverage_json(score: &Score, found: &Coverage) -> (&'static str, Json) {
     (name, Json::object([("level", found.level.into()), ("coverage", found.covered.into()), (size, found.size.into())]))
 }
 
-/// Returns how often 90 % intervals or sets hold the truth of the data, for each target; nothing if the model has no
-/// calibration for it.
-pub fn coverage(model: &Model, data: &Dataset) -> palmnet::Result<Vec<Coverage>> {
+/// Returns how often 90 % intervals or sets of predictions hold the truth of the data, for each target; nothing if the model
+/// has no calibration for it.
+pub fn coverage(model: &Model, data: &Dataset, scored: &Scored) -> palmnet::Result<Vec<Coverage>> {
     match (model.calibration(), data.targets()) {
         (None, _) | (_, Targets::Labels(_)) => Ok(Vec::new()),
-        _ => model.coverage(data, LEVEL),
+        _ => model.coverage_of(data, LEVEL, scored),
     }
 }
 

@@ -5,7 +5,7 @@ use std::io::{self, Write};
 use std::ops::ControlFlow;
 use std::time::Instant;
 
-use palmnet::model::Coverage;
+use palmnet::model::{Coverage, Scored};
 use palmnet::plot;
 use palmnet::report::Report;
 use palmnet::tune::{FitEvent, FitRun, Trial};
@@ -125,7 +125,8 @@ pub fn run(
     };
     // The time of a resumed training includes the time before.
     let seconds = announcer.began.elapsed().as_secs_f64().max(history.seconds());
-    let (train, test, coverage) = scores(job, &model)?;
+    let Scores { train, test, coverage } = scores(job, &model)?;
+    let test_score = test.as_ref().map(|test| &test.score);
     let (done, best) = (history.epochs.len(), history.best_epoch);
     let kept = if best < done { format!(", weights of epoch {best}") } else { String::new() };
     let (origin, line) = (job.origin.note, (job.origin.line)(hyperparameters.as_ref()));
@@ -138,10 +139,14 @@ pub fn run(
         ("train", train.to_string()),
     ];
     model.notes.extend(notes.map(|(name, text)| (name.into(), text)));
-    model.notes.extend(test.iter().map(|score| ("test".into(), score.to_string())));
+    model.notes.extend(test_score.iter().map(|score| ("test".into(), score.to_string())));
     model.save(&job.files.model)?;
     let trials = if job.trials.is_empty() { &announcer.trials } else { job.trials };
     let report = Report::new(&model, job.test.unwrap_or(job.train)).train(job.train).history(&history);
+    let report = match &test {
+        Some(test) => report.scored(test),
+        None => report,
+    };
     let report = report.trials(trials).warnings(&job.warnings).command(&line).seconds(seconds);
     let drawn = write_files(job, &model, &history, &report)?;
     let targets = job.train.schema().target().names();
@@ -151,7 +156,7 @@ pub fn run(
             ("epochs", done.into()),
             ("seconds", seconds.into()),
             ("train", score_json(&train, targets, &[])),
-            ("test", test.as_ref().map_or(Json::Null, |test| score_json(test, targets, &coverage))),
+            ("test", test_score.map_or(Json::Null, |test| score_json(test, targets, &coverage))),
             ("model", job.files.model.as_str().into()),
         ];
         if origin == "settings" {
@@ -160,7 +165,7 @@ pub fn run(
         results.line(&Json::object(members));
     } else {
         let time = format!("{} in {}{kept}", counted(done, "epoch"), duration(seconds));
-        results.write(&summary(&time, &train, test.as_ref(), targets, &coverage));
+        results.write(&summary(&time, &train, test_score, targets, &coverage));
         let saved = job.files.written();
         results.write(&saved.map(|file| format!("saved {file}\n")).collect::<String>());
         results.write(&drawn);
@@ -187,13 +192,19 @@ fn write_files(job: &Job<'_>, model: &Model, history: &History, report: &Report<
     }
 }
 
-/// Returns the scores of the training and of the test set, and the coverage on the latter. If there is no memory for
-/// them, the model is saved first.
-fn scores(job: &Job<'_>, model: &Model) -> palmnet::Result<(Score, Option<Score>, Vec<Coverage>)> {
+/// The scores of the training and of the test set, and the coverage on the latter.
+struct Scores {
+    train: Score,
+    test: Option<Scored>,
+    coverage: Vec<Coverage>,
+}
+
+/// Returns the scores. If there is no memory for them, the model is saved first.
+fn scores(job: &Job<'_>, model: &Model) -> palmnet::Result<Scores> {
     let score = || {
-        let test = job.test.map(|test| model.score(test)).transpose()?;
-        let coverage = job.test.map(|test| coverage(model, test)).transpose()?;
-        Ok((model.score(job.train)?, test, coverage.unwrap_or_default()))
+        let test = job.test.map(|test| model.scored(test)).transpose()?;
+        let coverage = job.test.zip(test.as_ref()).map(|(data, test)| coverage(model, data, test)).transpose()?;
+        Ok(Scores { train: model.score(job.train)?, test, coverage: coverage.unwrap_or_default() })
     };
     score().inspect_err(|_| match model.save(&job.files.model) {
         Ok(()) => warn(&format!("the model is saved as {}, without scores", job.files.model)),

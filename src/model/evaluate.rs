@@ -239,12 +239,15 @@ pub struct Score {
     pub evaluation: Evaluation,
 }
 
-/// A score with what it was measured on.
-pub(crate) struct Scored {
-    pub(crate) score: Score,
+/// A score with the predictions that it is of, which serve for more: see [`Model::scored`](crate::Model::scored).
+#[derive(Clone, Debug, PartialEq)]
+#[non_exhaustive]
+pub struct Scored {
+    /// The score.
+    pub score: Score,
     /// The predictions, examples × outputs.
     pub(crate) outputs: Matrix,
-    /// How far the members of an ensemble differ about each, as [`Model::predict_with_spread`](crate::Model) returns it.
+    /// How far the members of an ensemble differ about each, if the calibration is of values; else empty.
     pub(crate) spreads: Matrix,
 }
 

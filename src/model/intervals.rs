@@ -1,10 +1,10 @@
 //! Intervals of values and sets of classes that a calibrated model predicts.
 
 use super::calibration::{Calibration, Intervals};
+use super::evaluate::Scored;
 use super::model::Model;
 use crate::base::error::{Error, Result};
 use crate::data::{Dataset, Features, Targets};
-use crate::linalg::matrix::Matrix;
 
 /// How often intervals or sets held the truth on labeled data, of one target: see [`Model::coverage`].
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -53,23 +53,23 @@ impl Model {
     /// Those of [`intervals`](Self::intervals) or [`prediction_sets`](Self::prediction_sets), and of
     /// [`check`](Self::check).
     pub fn coverage(&self, data: &Dataset, level: f64) -> Result<Vec<Coverage>> {
-        self.check(data)?;
-        let (outputs, spreads) = self.predict_with_spread(data.features())?;
-        self.coverage_of(data, level, &outputs, &spreads)
+        self.coverage_of(data, level, &self.scored(data)?)
     }
 
-    /// Returns the [`coverage`](Self::coverage) from predictions and their spreads.
+    /// Returns the [`coverage`](Self::coverage) of predictions that this model has made for the same data.
     ///
     /// # Errors
-    /// Those of [`coverage`](Self::coverage).
-    pub(crate) fn coverage_of(
-        &self,
-        data: &Dataset,
-        level: f64,
-        outputs: &Matrix,
-        spreads: &Matrix,
-    ) -> Result<Vec<Coverage>> {
+    /// Those of [`coverage`](Self::coverage), and if the predictions are of another number of rows, or were made without
+    /// the calibration.
+    pub fn coverage_of(&self, data: &Dataset, level: f64, scored: &Scored) -> Result<Vec<Coverage>> {
+        let Scored { outputs, spreads, .. } = scored;
         let calibration = self.calibrated()?;
+        self.check(data)?;
+        let needs_spreads = matches!(data.targets(), Targets::Values(_));
+        if outputs.rows() != data.len() || (needs_spreads && spreads.shape() != outputs.shape()) {
+            let message = "the predictions are not those of this model for this data: score it again";
+            return Err(Error::Mismatch(message.into()));
+        }
         let rows = data.len() as f64;
         match data.targets() {
             Targets::Classes(classes) => {

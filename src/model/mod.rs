@@ -21,7 +21,7 @@ mod schema_json;
 pub(crate) mod target_range;
 
 pub use calibration::{Calibration, Intervals};
-pub use evaluate::Score;
+pub use evaluate::{Score, Scored};
 pub use intervals::Coverage;
 pub use model::Model;
 pub use predict::{Predictions, Predictor};

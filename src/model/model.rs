@@ -258,17 +258,21 @@ impl Model {
         Ok(self.scored(data)?.score)
     }
 
-    /// Returns the [`score`](Self::score) with the predictions that it is of.
+    /// Returns the [`score`](Self::score) with the predictions that it is of: with them, [`coverage_of`](Self::coverage_of)
+    /// and a [report](crate::report::Report::scored) need not predict again.
     ///
     /// # Errors
     /// Those of [`score`](Self::score).
-    pub(crate) fn scored(&self, data: &Dataset) -> Result<Scored> {
+    pub fn scored(&self, data: &Dataset) -> Result<Scored> {
         self.check(data)?;
         self.network.check_loss(self.loss())?;
-        let (mut outputs, mut spreads) =
-            evaluate::outputs_and_spreads(&self.network, data.features(), self.threads(), |x| {
-                self.preprocessing.apply_to_features(x)
-            })?;
+        let prepare = |x: &mut Matrix| self.preprocessing.apply_to_features(x);
+        let has_intervals = self.calibration.is_some() && matches!(data.targets(), Targets::Values(_));
+        let (network, features, threads) = (&self.network, data.features(), self.threads());
+        let (mut outputs, mut spreads) = match has_intervals {
+            true => evaluate::outputs_and_spreads(network, features, threads, prepare)?,
+            false => (evaluate::outputs(network, features, threads, prepare)?, Matrix::default()),
+        };
         self.temper(&mut outputs);
         let mut targets = Matrix::default();
         data.gather_targets(&(0..data.len()).collect::<Vec<_>>(), self.network.outputs(), &mut targets);

@@ -23,13 +23,13 @@ mod worst;
 
 use std::path::Path;
 
-use crate::base::error::Result;
+use crate::base::error::{Error, Result};
 use crate::base::history::History;
 use crate::base::text::{counted, significant};
 use crate::data::Dataset;
 use crate::explain::Permutations;
 use crate::format::atomic::write_atomic;
-use crate::model::Model;
+use crate::model::{Model, Scored};
 use crate::plot::learning_curve;
 use crate::tune::Trial;
 use page::Page;
@@ -48,6 +48,7 @@ pub struct Report<'a> {
     warnings: &'a [String],
     command: &'a str,
     seconds: Option<f64>,
+    scored: Option<&'a Scored>,
     permutations: Option<Permutations>,
     seed: u64,
 }
@@ -65,6 +66,7 @@ impl<'a> Report<'a> {
             warnings: &[],
             command: "",
             seconds: None,
+            scored: None,
             permutations: None,
             seed: 0,
         }
@@ -106,6 +108,12 @@ impl<'a> Report<'a> {
         Report { seconds: Some(seconds), ..self }
     }
 
+    /// Takes the predictions of the model for the data, as [`Model::scored`] returned them, in place of predicting again.
+    #[must_use]
+    pub fn scored(self, scored: &'a Scored) -> Self {
+        Report { scored: Some(scored), ..self }
+    }
+
     /// Sets how the importance of columns is measured. Without it, rows are drawn as time allows.
     #[must_use]
     pub fn permutations(self, permutations: Permutations) -> Self {
@@ -121,10 +129,20 @@ impl<'a> Report<'a> {
     /// Returns the page. Of large data, rows are drawn for what would take long; the page says how many.
     ///
     /// # Errors
-    /// If the data does not fit the model.
+    /// If the data does not fit the model, or the predictions do not fit the data.
     pub fn to_html(&self) -> Result<String> {
         let (model, data) = (self.model, self.data);
-        let scored = model.scored(data)?;
+        let own;
+        let scored = match self.scored {
+            Some(scored) if scored.outputs.rows() == data.len() => scored,
+            Some(_) => {
+                return Err(Error::Mismatch("the predictions are of another number of rows than the data".into()));
+            }
+            None => {
+                own = model.scored(data)?;
+                &own
+            }
+        };
         let mut page = Page::new(&format!("Model of {}", model.schema().target().names().join(", ")));
         let figures = scored.score.figures();
         page.figures(&mut figures.iter().map(|(name, figure)| (*name, significant(*figure, 4))));
@@ -144,7 +162,7 @@ impl<'a> Report<'a> {
             page.heading("Training");
             page.picture(&learning_curve(history));
         }
-        results::write(&mut page, model, data, &scored)?;
+        results::write(&mut page, model, data, scored)?;
         explanations::write(&mut page, model, data, self.permutations, self.seed)?;
         worst::write(&mut page, model, data, &scored.outputs);
         Ok(page.finish())

@@ -62,7 +62,7 @@ fn coverage(page: &mut Page, model: &Model, data: &Dataset, scored: &Scored) -> 
     if model.calibration().is_none() || matches!(data.targets(), Targets::Labels(_)) {
         return Ok(());
     }
-    let coverage = model.coverage_of(data, LEVEL, &scored.outputs, &scored.spreads)?;
+    let coverage = model.coverage_of(data, LEVEL, scored)?;
     for (name, found) in model.schema().target().names().iter().zip(coverage) {
         let (what, size) = match data.targets() {
             Targets::Values(_) => ("intervals", "width"),

@@ -47,17 +47,18 @@ pub fn run(arguments: &Arguments, out: &mut dyn Write) -> Result<(), Failure> {
     warnings.iter().for_each(|warning| warn(warning));
     let (examples, names) = (data.len(), data.class_names().to_vec());
     let targets = model.schema().target().names().to_vec();
-    let (score, coverage) = (model.score(&data)?, coverage(&model, &data)?);
+    let scored = model.scored(&data)?;
+    let (score, coverage) = (&scored.score, coverage(&model, &data, &scored)?);
     let drawn = match pictures.are_wanted() {
         true => pictures.show(&plot::of_evaluation(&model, &data)?)?,
         false => String::new(),
     };
     if let Some(file) = &report {
-        Report::new(&model, &data).warnings(&warnings).command(&line).save(file)?;
+        Report::new(&model, &data).scored(&scored).warnings(&warnings).command(&line).save(file)?;
     }
     if arguments.has("--json") {
         let mut members = vec![("examples".to_string(), Json::from(examples))];
-        members.extend(score_json(&score, &targets, &coverage).as_object().unwrap_or_default().iter().cloned());
+        members.extend(score_json(score, &targets, &coverage).as_object().unwrap_or_default().iter().cloned());
         if let Some(found) = score.evaluation.classification() {
             let row = |row: &Vec<usize>| Json::Array(row.iter().map(|&count| count.into()).collect());
             let classes = names.iter().enumerate().map(|(class, name)| {
@@ -77,13 +78,13 @@ pub fn run(arguments: &Arguments, out: &mut dyn Write) -> Result<(), Failure> {
     match score.evaluation.classification() {
         None => {
             write!(out, "{}", wrap(&format!("{}: {score}", counted(examples, "example")), 0))?;
-            write!(out, "{}", target_lines(&score, &targets))?;
-            write!(out, "{}", coverage_lines(&score, &coverage, &targets))?;
+            write!(out, "{}", target_lines(score, &targets))?;
+            write!(out, "{}", coverage_lines(score, &coverage, &targets))?;
         }
         Some(found) => {
             writeln!(out, "{}\n", counted(examples, "example"))?;
             write!(out, "{}", found.report(&names, width()))?;
-            writeln!(out, "{}", coverage_lines(&score, &coverage, &targets))?;
+            writeln!(out, "{}", coverage_lines(score, &coverage, &targets))?;
             writeln!(out, "{}", found.confusion_table(&names, width()).trim_end())?;
         }
     }
