@@ -122,7 +122,8 @@ fn such_models_predict_and_are_not_trained() {
     // Of several ways to round, the best on these rows is taken: it may be better.
     assert!(score(&accuracy("int8")) >= score(&accuracy("float")) - 0.001);
     let info = folder.run("info int8").ok();
-    assert!(info.contains("dense8(4,") && info.contains("int8: 4 of 4 layers"), "{info}");
+    assert!(info.contains("dense8(4,") && info.contains("int8: 4 of 4 layers; loss"), "{info}");
+    assert!(!info.contains("test: loss"), "of the model before: {info}");
     for command in
         ["train iris.csv --from int8 --epochs 1 -o x", "quantize int8 iris.csv -o x", "average int8 int8 -o x"]
     {

@@ -50,7 +50,10 @@ pub fn run(arguments: &Arguments, out: &mut dyn Write) -> Result<(), Failure> {
     };
     warnings.iter().for_each(|warning| warn(warning));
     let mut found = model.quantized(&data)?;
-    found.model.notes.insert("int8".into(), note(&found));
+    // The scores that the training noted are those of the floats.
+    ["train", "test"].iter().for_each(|name| _ = found.model.notes.remove(*name));
+    let measured = format!("{}; {} on {}", note(&found), found.after, counted(data.len(), "example"));
+    found.model.notes.insert("int8".into(), measured);
     found.model.save(file)?;
     let bytes = [from, file].map(|file| std::fs::metadata(file).map_or(0, |found| found.len() as usize));
     if arguments.has(JSON.name) {
