@@ -380,17 +380,6 @@ fn spreads_are_those_among_the_members() {
     let found = model.intervals(&features, LEVEL).unwrap();
     assert_eq!(found, calibration.intervals(&outputs, &spreads, LEVEL).unwrap());
     let data = Dataset::new(x, Targets::Values(truth), model.schema().clone()).unwrap();
-    // Predictions serve again, for the same data and with the same calibration.
-    let scored = model.scored(&data).unwrap();
-    assert_eq!(scored.score, model.score(&data).unwrap());
-    assert_eq!(model.coverage_of(&data, LEVEL, &scored).unwrap(), model.coverage(&data, LEVEL).unwrap());
-    let few = data.select(&[0, 1, 2]);
-    says(model.coverage_of(&few, LEVEL, &scored), &["not those of this model for this data", "score it again"]);
-    let before = model.clone().with_calibration(None).unwrap().scored(&data).unwrap();
-    says(model.coverage_of(&data, LEVEL, &before), &["score it again"]);
-    let report = palmnet::report::Report::new(&model, &data);
-    assert_eq!(report.clone().scored(&scored).to_html().unwrap(), report.to_html().unwrap());
-    says(palmnet::report::Report::new(&model, &few).scored(&scored).to_html(), &["another number of rows"]);
     for (target, coverage) in model.coverage(&data, LEVEL).unwrap().iter().enumerate() {
         close(coverage.covered, 0.9, 0.005);
         let widths = (0..700).map(|row| f64::from(found.upper[(row, target)] - found.lower[(row, target)]));

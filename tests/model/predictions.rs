@@ -2,11 +2,13 @@
 
 use palmnet::Activation::*;
 use palmnet::data::{Missing, Scaler, Schema, TargetSchema, Targets};
+use palmnet::model::Calibration;
 use palmnet::nn::{Dense, Init, Layer};
-use palmnet::{Dataset, Error, Loss, Matrix, Model, Network, Preprocessing, Scaling, Table, Target};
+use palmnet::report::Report;
+use palmnet::{Dataset, Error, Hyperparameters, Loss, Matrix, Model, Network, Preprocessing, Scaling, Table, Target};
 
 use super::{EVERY_ACTIVATION, ODD_NAMES, classes, everything, odd_model, random, with_target_scaler};
-use crate::support::{Folder, all_close, matrix_bits, strings};
+use crate::support::{Folder, all_close, matrix_bits, says, strings};
 
 #[test]
 fn raw_tables_are_preprocessed() {
@@ -368,4 +370,28 @@ fn layers_without_units_or_inputs_are_refused() {
         let message = builder.build().unwrap_err().to_string();
         assert!(message.contains("at least one of each"), "{message}");
     }
+}
+
+/// Predictions serve for the score, the coverage and a report, of the same data and with the same calibration.
+#[test]
+fn predictions_serve_again() {
+    let x = Matrix::from_fn(200, 2, |row, column| ((7 * row + 3 * column) % 20) as f32);
+    let y = Matrix::from_fn(200, 1, |row, _| x[(row, 0)] - 0.5 * x[(row, 1)] + (row % 7) as f32 * 0.1);
+    let data = Dataset::from_values(x, y).unwrap();
+    let mut hyperparameters = Hyperparameters::for_data(&data);
+    (hyperparameters.epochs, hyperparameters.members, hyperparameters.tune_penalty) = (5, 2, false);
+    let model = hyperparameters.fit(&data).unwrap().model;
+    let (outputs, spreads) = model.predict_with_spread(data.features()).unwrap();
+    let calibration = Calibration::fit(&outputs, &spreads, data.targets()).unwrap();
+    let before = model.clone().with_calibration(None).unwrap().scored(&data).unwrap();
+    let model = model.with_calibration(calibration).unwrap();
+    let scored = model.scored(&data).unwrap();
+    assert_eq!(scored.score, model.score(&data).unwrap());
+    assert_eq!(model.coverage_of(&data, 0.9, &scored).unwrap(), model.coverage(&data, 0.9).unwrap());
+    let few = data.select(&[0, 1, 2]);
+    says(model.coverage_of(&few, 0.9, &scored), &["not those of this model for this data", "score it again"]);
+    says(model.coverage_of(&data, 0.9, &before), &["score it again"]);
+    let report = Report::new(&model, &data);
+    assert_eq!(report.clone().scored(&scored).to_html().unwrap(), report.to_html().unwrap());
+    says(Report::new(&model, &few).scored(&scored).to_html(), &["another number of rows"]);
 }
