@@ -26,6 +26,15 @@ impl Digest {
         self.word(text.len() as u64);
     }
 
+    /// Adds bytes, eight to a word.
+    #[cfg(any(feature = "export", feature = "import"))]
+    pub(crate) fn bytes(&mut self, bytes: &[u8]) {
+        let (words, rest) = bytes.as_chunks();
+        words.iter().for_each(|word| self.word(u64::from_le_bytes(*word)));
+        rest.iter().for_each(|&byte| self.word(byte.into()));
+        self.word(bytes.len() as u64);
+    }
+
     pub(crate) fn number(self) -> u64 {
         self.0
     }

@@ -4,6 +4,8 @@
 pub(crate) mod atomic;
 pub(crate) mod json;
 #[cfg(any(feature = "export", feature = "import"))]
+pub(crate) mod onnx;
+#[cfg(any(feature = "export", feature = "import"))]
 pub(crate) mod protobuf;
 pub(crate) mod safetensors;
 

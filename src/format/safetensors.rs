@@ -66,7 +66,7 @@ impl Tensor {
     }
 
     /// Returns the bytes of a number in the file.
-    fn size(&self) -> usize {
+    pub(crate) fn size(&self) -> usize {
         if self.is_bytes { 1 } else { 4 }
     }
 

@@ -49,3 +49,40 @@ fn mistakes_name_the_node_or_the_option() {
     folder.run("import net.onnx -o iris.csv").fails(1, &["iris.csv", "is not a model"]);
     folder.run("import").fails(2, &["import --help"]);
 }
+
+/// A graph that another program has changed is not the model that is recorded beside it.
+#[test]
+fn own_models_come_back_whole_unless_the_graph_is_changed() {
+    let folder = Folder::of_irises();
+    folder.run("train iris.csv --members 3 --epochs 3 --quiet -o own.model").ok();
+    folder.run("export own.model --to onnx -o own.onnx").ok();
+    let import = |file: &str, out: &str| folder.run(&format!("import {file} -o {out}")).ok().replace('\n', " ");
+    assert!(import("own.onnx", "back.model").contains("the whole model"));
+    let predict = |model: &str| folder.run(&format!("predict {model} iris.csv --sets 90")).ok();
+    assert_eq!(predict("back.model"), predict("own.model"));
+    folder.run("import own.onnx --classes a,b,c").fails(1, &["own.onnx: node", "whole model of palmnet", "no others"]);
+
+    folder.write("iris.model", include_bytes!("../../examples/iris.safetensors"));
+    folder.run("export iris.model --to onnx -o own.onnx").ok();
+    let model = palmnet::Model::load(folder.path("iris.model")).unwrap();
+    let bias = model.network().layers().iter().find_map(|layer| layer.parameters().nth(1)).unwrap().1[0];
+    let mut file = folder.bytes("own.onnx");
+    let place = file.windows(4).position(|bytes| bytes == bias.to_le_bytes()).unwrap();
+    file[place..place + 4].copy_from_slice(&1e6f32.to_le_bytes());
+    folder.write("changed.onnx", &file);
+    assert!(import("changed.onnx", "changed.model").contains("the graph was changed after palmnet wrote it"));
+    assert!(rows_of(&folder, "changed.model") != rows_of(&folder, "iris.model"));
+    // The record of another graph says nothing of this one.
+    let record = file.windows(9).rposition(|bytes| bytes == b"\"graph\":\"").unwrap() + 9;
+    file[place..place + 4].copy_from_slice(&bias.to_le_bytes());
+    file[record] ^= 1;
+    folder.write("changed.onnx", &file);
+    assert!(import("changed.onnx", "changed.model").contains("the graph was changed after palmnet wrote it"));
+    assert!(rows_of(&folder, "changed.model") == rows_of(&folder, "iris.model"));
+}
+
+/// The predictions without their header: the name of the target is not in a graph.
+fn rows_of(folder: &Folder, model: &str) -> String {
+    let found = folder.run(&format!("predict {model} iris.csv --proba")).ok();
+    found.split_once('\n').unwrap().1.into()
+}

@@ -146,6 +146,15 @@ def make(palmnet, folder, number, case):
             values[0] = "never seen"
     table.write(data)
     lines = [json.loads(line) for line in run(palmnet, "predict", model, data, "--json").splitlines()]
+    # The whole model comes back, also after another program has read and written the file.
+    import onnx
+
+    again = stem.with_suffix(".again")
+    onnx.save(onnx.load(onnx_file), again)
+    for file in (onnx_file, again):
+        assert "the whole model" in run(palmnet, "import", file, "-o", stem.with_suffix(".back")), (name, file)
+        back = [json.loads(line) for line in run(palmnet, "predict", stem.with_suffix(".back"), data, "--json").splitlines()]
+        assert back == lines, (name, file)
     inputs = table.inputs()
     stem.with_suffix(".json").write_text(json.dumps({"name": name, "inputs": inputs, "lines": lines}))
     for values in table.columns.values():

@@ -1,6 +1,7 @@
 //! A graph that is being built: its nodes, its constants, and the names of its tensors.
 
 use std::collections::HashSet;
+use std::ops::Range;
 
 use crate::format::protobuf::write::Message;
 
@@ -31,10 +32,15 @@ pub(super) struct Port<'a> {
     pub(super) about: &'a str,
 }
 
-/// A graph that is being built.
+/// A graph that is being built. Fields are written in the order of their numbers, as other programs write them, so that
+/// a file has the same bytes after one of these has read and written it.
 pub(super) struct Graph<'a> {
-    /// The fields of the format's message.
-    message: Message,
+    nodes: Message,
+    constants: Message,
+    inputs: Message,
+    outputs: Message,
+    /// The names of the constants that are numbers, and where these are in the message.
+    numbers: Vec<(String, Range<usize>)>,
     /// The names of the inputs, which no other tensor has.
     taken: HashSet<&'a str>,
     tensors: usize,
@@ -43,7 +49,8 @@ pub(super) struct Graph<'a> {
 impl<'a> Graph<'a> {
     /// Returns a graph without nodes, whose inputs will have these names.
     pub(super) fn new(taken: HashSet<&'a str>) -> Self {
-        Graph { message: Message::default(), taken, tensors: 0 }
+        let [nodes, constants, inputs, outputs] = [const { Message::new() }; 4];
+        Graph { nodes, constants, inputs, outputs, numbers: Vec::new(), taken, tensors: 0 }
     }
 
     /// Returns whether an input has this name.
@@ -51,19 +58,30 @@ impl<'a> Graph<'a> {
         self.taken.contains(name)
     }
 
+    /// Returns the constants that are numbers, with the bytes of these.
+    pub(super) fn numbers(&self) -> Vec<(&str, &[u8])> {
+        let constants = self.constants.as_bytes();
+        self.numbers.iter().map(|(name, range)| (name.as_str(), &constants[range.clone()])).collect()
+    }
+
     /// Returns the message.
-    pub(super) fn finish(mut self, name: &str, about: &str) -> Message {
-        self.message.bytes(2, name);
-        self.message.bytes(10, about);
-        self.message
+    pub(super) fn message(&self, name: &str, about: &str) -> Message {
+        let mut message = Message::new();
+        message.fields(&self.nodes);
+        message.bytes(2, name);
+        message.fields(&self.constants);
+        message.bytes(10, about);
+        message.fields(&self.inputs);
+        message.fields(&self.outputs);
+        message
     }
 
     pub(super) fn input(&mut self, port: &Port<'_>) {
-        self.message.message(11, &declared(port));
+        self.inputs.message(11, &declared(port));
     }
 
     pub(super) fn output(&mut self, port: &Port<'_>) {
-        self.message.message(12, &declared(port));
+        self.outputs.message(12, &declared(port));
     }
 
     fn new_name(&mut self) -> String {
@@ -90,28 +108,28 @@ impl<'a> Graph<'a> {
 
     /// Adds a node whose output has this name.
     pub(super) fn node_to(&mut self, name: &str, operator: &str, inputs: &[&str], attributes: &[Attribute]) {
-        let mut node = Message::default();
+        let mut node = Message::new();
         inputs.iter().for_each(|input| node.bytes(1, input));
         node.bytes(2, name);
         node.bytes(3, name);
         node.bytes(4, operator);
         for attribute in attributes {
-            let mut message = Message::default();
-            let (name, kind) = match attribute {
+            let mut message = Message::new();
+            match attribute {
                 Attribute::Float(name, value) => {
+                    message.bytes(1, name);
                     message.float(2, *value);
-                    (name, 1)
+                    message.int(20, 1);
                 }
                 Attribute::Int(name, value) => {
+                    message.bytes(1, name);
                     message.int(3, *value);
-                    (name, 2)
+                    message.int(20, 2);
                 }
-            };
-            message.bytes(1, name);
-            message.int(20, kind);
+            }
             node.message(5, &message);
         }
-        self.message.message(1, &node);
+        self.nodes.message(1, &node);
     }
 
     /// Casts to another kind of numbers.
@@ -174,38 +192,40 @@ impl<'a> Graph<'a> {
 
     /// Adds texts, one for each column.
     pub(super) fn texts<T: AsRef<str>>(&mut self, texts: &[T]) -> String {
-        let mut tensor = Message::default();
+        let name = self.new_name();
+        let mut tensor = Message::new();
         tensor.int(1, texts.len() as i64);
+        tensor.int(2, Kind::Text as i64);
         texts.iter().for_each(|text| tensor.bytes(6, text.as_ref()));
-        self.constant(tensor, Kind::Text as i64)
+        tensor.bytes(8, &name);
+        self.constants.message(5, &tensor);
+        name
     }
 
     fn raw(&mut self, kind: i64, bytes: Vec<u8>, shape: &[usize]) -> String {
-        let mut tensor = Message::default();
-        shape.iter().for_each(|&length| tensor.int(1, length as i64));
-        tensor.bytes(9, bytes);
-        self.constant(tensor, kind)
-    }
-
-    fn constant(&mut self, mut tensor: Message, kind: i64) -> String {
         let name = self.new_name();
+        let mut tensor = Message::new();
+        shape.iter().for_each(|&length| tensor.int(1, length as i64));
         tensor.int(2, kind);
         tensor.bytes(8, &name);
-        self.message.message(5, &tensor);
+        tensor.bytes(9, &bytes);
+        self.constants.message(5, &tensor);
+        let end = self.constants.as_bytes().len();
+        self.numbers.push((name.clone(), end - bytes.len()..end));
         name
     }
 }
 
 fn declared(port: &Port<'_>) -> Message {
-    let (mut shape, mut rows) = (Message::default(), Message::default());
+    let (mut shape, mut rows) = (Message::new(), Message::new());
     rows.bytes(2, "N");
     shape.message(1, &rows);
     if let Some(width) = port.width {
-        let mut columns = Message::default();
+        let mut columns = Message::new();
         columns.int(1, width as i64);
         shape.message(1, &columns);
     }
-    let (mut tensor, mut kind, mut info) = (Message::default(), Message::default(), Message::default());
+    let (mut tensor, mut kind, mut info) = (Message::new(), Message::new(), Message::new());
     tensor.int(1, port.kind as i64);
     tensor.message(2, &shape);
     kind.message(1, &tensor);

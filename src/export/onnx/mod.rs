@@ -7,6 +7,8 @@ mod steps;
 
 use super::program::Program;
 use crate::base::error::{Error, Result};
+use crate::format::onnx::KEY;
+use crate::format::onnx::write::record;
 use crate::format::protobuf::write::Message;
 use crate::model::Model;
 use graph::Graph;
@@ -37,18 +39,24 @@ pub(super) fn written(model: &Model) -> Result<Vec<u8>> {
     let (x, is_open) = inputs::write(&program, &mut graph);
     let scores = steps::write(&program, &mut graph, x);
     Found { scores, is_open }.write(&program, &mut graph);
-    let mut file = Message::default();
+    let about =
+        "The cells of a table in, one input for each column, and predictions out. Intervals and sets do not come out.";
+    let graph_message = graph.message("palmnet", about);
+    let mut file = Message::new();
     file.int(1, IR_VERSION);
     file.bytes(2, "palmnet");
     file.bytes(3, env!("CARGO_PKG_VERSION"));
-    let about =
-        "The cells of a table in, one input for each column, and predictions out. Intervals and sets are not included.";
     file.bytes(6, about);
-    file.message(7, &graph.finish("palmnet", about));
-    let mut operators = Message::default();
+    file.message(7, &graph_message);
+    let mut operators = Message::new();
     operators.bytes(1, "");
     operators.int(2, OPERATORS);
     file.message(8, &operators);
+    let mut metadata = Message::new();
+    metadata.bytes(1, KEY);
+    let of_model = model.clone().folded().to_bytes();
+    metadata.bytes(2, record(&of_model, graph_message.as_bytes(), graph.numbers()));
+    file.message(14, &metadata);
     let bytes = file.into_bytes();
     if bytes.len() > MOST_BYTES {
         let message =

@@ -1,12 +1,22 @@
 //! The writer.
 
 /// A message that is being written. Fields may come in any order; one that is written again is repeated.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug)]
 pub(crate) struct Message {
     bytes: Vec<u8>,
 }
 
 impl Message {
+    /// Returns a message without fields.
+    pub(crate) const fn new() -> Self {
+        Message { bytes: Vec::new() }
+    }
+
+    /// Returns the message as it is so far.
+    pub(crate) fn as_bytes(&self) -> &[u8] {
+        &self.bytes
+    }
+
     /// Returns the message as a file has it.
     pub(crate) fn into_bytes(self) -> Vec<u8> {
         self.bytes
@@ -37,6 +47,11 @@ impl Message {
         self.bytes(field, &message.bytes);
     }
 
+    /// Adds all fields of another message.
+    pub(crate) fn fields(&mut self, other: &Message) {
+        self.bytes.extend_from_slice(&other.bytes);
+    }
+
     fn varint(&mut self, mut number: u64) {
         while number > 127 {
             self.bytes.push(number as u8 | 128);
@@ -53,10 +68,10 @@ mod tests {
     /// The examples of the format's documentation.
     #[test]
     fn fields_are_those_of_the_documentation() {
-        let mut message = Message::default();
+        let mut message = Message::new();
         message.int(1, 150);
         assert_eq!(message.bytes, [0x08, 0x96, 0x01]);
-        let mut outer = Message::default();
+        let mut outer = Message::new();
         outer.bytes(2, "testing");
         outer.message(3, &message);
         outer.int(1, -2);

@@ -31,10 +31,14 @@ use super::options::Options;
 use crate::base::error::{Error, Result};
 use crate::base::text::quoted;
 use crate::data::Schema;
+use crate::format::onnx::read::{Inside, model_file};
 use crate::format::protobuf::read::Damage;
 use crate::model::{Model, Preprocessing};
 use crate::nn::layer::Layer;
 use crate::nn::network::Network;
+
+/// The note that says where a model comes from.
+const NOTE: &str = "import";
 
 /// Returns the model in an ONNX file: a sequence of layers that this crate has, as PyTorch (both exporters), Keras (tf2onnx)
 /// and scikit-learn (skl2onnx) write it. `file` is the name for errors.
@@ -45,6 +49,9 @@ use crate::nn::network::Network;
 /// `options`, the outputs of softmax and sigmoid are probabilities of classes 0, 1, …, and other outputs are values. Of
 /// logarithms of probabilities (LogSoftmax), the model predicts the probabilities. The model's note `import` names what
 /// was understood in such ways.
+///
+/// A file of [`export::onnx`](fn@crate::export::onnx) holds the whole model, with its intervals and notes, which comes back
+/// with the same bits. If the graph has been changed since, or `options` have other names, it is read as any other.
 ///
 /// Outputs are those of the graph up to rounding. Other values of ε in normalizations, a batch normalization in pieces, and
 /// inputs in another order are put into the weights.
@@ -66,12 +73,28 @@ use crate::nn::network::Network;
 /// of a sequence of layers that this crate has: the message names the node, its operator and its place. If the names in
 /// `options` are not as many as there are columns or outputs.
 pub fn onnx(bytes: &[u8], file: &str, options: &Options) -> Result<Model> {
-    let graph = Graph::read(bytes, &outside(options))
-        .map_err(|why| Error::format(file, format!("is no ONNX file, or a damaged one: {why}")))?;
-    match model(&graph, options) {
-        Ok(model) => Ok(model),
-        Err(Error::Format { message, .. }) => Err(Error::format(file, message)),
-        Err(error) => Err(error),
+    let damaged = |why| Error::format(file, format!("is no ONNX file, or a damaged one: {why}"));
+    let inside = model_file(bytes).map_err(damaged)?;
+    let has_names = [&options.features, &options.targets, &options.classes].iter().any(|names| !names.is_empty());
+    if let (Inside::Whole(inside), false) = (&inside, has_names) {
+        let mut model = Model::from_bytes(inside, file)?;
+        model.notes.insert(NOTE.into(), "from ONNX, written by palmnet: the whole model".into());
+        return Ok(model);
+    }
+    let graph = Graph::read(bytes, &outside(options)).map_err(damaged)?;
+    match (model(&graph, options), inside) {
+        (Ok(mut model), Inside::Changed) => {
+            let note = model.notes.entry(NOTE.into()).or_default();
+            note.push_str("; the graph was changed after palmnet wrote it, and is read as one of another program");
+            Ok(model)
+        }
+        (Err(Error::Format { message, .. }), Inside::Whole(_)) => {
+            let message =
+                format!("{message}. It is a whole model of palmnet, with names of its own: give it no others");
+            Err(Error::format(file, message))
+        }
+        (Err(Error::Format { message, .. }), _) => Err(Error::format(file, message)),
+        (read, _) => read,
     }
 }
 
@@ -141,7 +164,7 @@ fn model(graph: &Graph, options: &Options) -> Result<Model> {
     notes.dedup();
     let producer = if graph.producer.is_empty() { "an unknown program".into() } else { quoted(&graph.producer) };
     let notes: Vec<String> = std::iter::once(format!("from ONNX, written by {producer}")).chain(notes).collect();
-    model.notes.insert("import".into(), notes.join("; "));
+    model.notes.insert(NOTE.into(), notes.join("; "));
     Ok(model)
 }
 

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use super::tensor::{Outside, Tensor};
 use crate::base::text::quoted;
+use crate::format::onnx::read::pair;
 use crate::format::protobuf::read::{Damage, Fields};
 
 /// The graph, and what the file says about itself.
@@ -128,19 +129,6 @@ fn named_number(message: &[u8]) -> Result<(String, i64), Damage> {
         match field? {
             (1, value) => found.0 = value.text()?,
             (2, value) => found.1 = value.integer()?,
-            _ => {}
-        }
-    }
-    Ok(found)
-}
-
-/// Reads a `StringStringEntryProto`.
-fn pair(message: &[u8]) -> Result<(String, String), Damage> {
-    let mut found = (String::new(), String::new());
-    for field in Fields::new(message) {
-        match field? {
-            (1, value) => found.0 = value.text()?,
-            (2, value) => found.1 = value.text()?,
             _ => {}
         }
     }

@@ -8,6 +8,7 @@
 //! c w 1 4 2 = 0.5 1 2 3 4 5 6 7    a constant: name, type, dimensions, and its entries, from the first again if too few
 //! n Gemm x w > y ; alpha=1. b=2    a node: operator, inputs, outputs, attributes
 //! o y 1                            an output: name, type
+//! m {"header":"{}","numbers":[]}   the record of a model file
 //! ```
 
 #![no_main]
@@ -121,7 +122,7 @@ fn attribute(text: &str) -> Vec<u8> {
 
 /// Returns the file of a graph.
 fn graph(text: &str) -> Vec<u8> {
-    let mut graph = Vec::new();
+    let (mut graph, mut record) = (Vec::new(), Vec::new());
     for line in text.lines() {
         let words: Vec<&str> = line.split_whitespace().collect();
         match words.split_first() {
@@ -156,6 +157,10 @@ fn graph(text: &str) -> Vec<u8> {
                 }
                 bytes(&mut graph, 1, &node);
             }
+            Some((&"m", _)) => {
+                bytes(&mut record, 1, b"palmnet");
+                bytes(&mut record, 2, line.trim_start_matches(['m', ' ']).as_bytes());
+            }
             _ => {}
         }
     }
@@ -163,5 +168,8 @@ fn graph(text: &str) -> Vec<u8> {
     bytes(&mut file, 7, &graph);
     // Version 17 of the operators.
     bytes(&mut file, 8, b"\x10\x11");
+    if !record.is_empty() {
+        bytes(&mut file, 14, &record);
+    }
     file
 }
