@@ -14,7 +14,9 @@ mod weights;
 
 pub use onnx::onnx;
 pub use options::Options;
-pub use weights::{Sequential, is_safetensors, preprocessing, standardization, weights, weights_like};
+pub use weights::{
+    Sequential, described, is_safetensors, preprocessing, standardization, weights, weights_like, weights_with,
+};
 
 use crate::base::error::{Error, Result};
 use crate::model::Model;

@@ -101,6 +101,12 @@ fn columns_classes_and_scaling_are_said_or_those_of_a_table() {
 fn weights_that_do_not_fit_are_refused() {
     let folder = Folder::of_irises();
     linear().write(folder.path("w")).unwrap();
+    let irises = String::from_utf8(folder.bytes("iris.csv")).unwrap();
+    let with_gap = |(row, line): (usize, &str)| match line.split_once(',') {
+        Some((_, rest)) if row % 4 == 3 => format!(",{rest}\n"),
+        _ => format!("{line}\n"),
+    };
+    folder.write("gaps.csv", irises.lines().enumerate().map(with_gap).collect::<String>());
     let with = |name: &str, shape: &[usize]| {
         let mut file = linear();
         file.tensors.push(Tensor::new(name, shape, vec![0.5; shape.iter().product()]));
@@ -117,7 +123,12 @@ fn weights_that_do_not_fit_are_refused() {
         ("--layers 4-5-relu-3-softmax --head sigmoid", &["end with softmax already"]),
         ("--activation relu --classes a,b", &["2 names of classes", "has 3"]),
         ("--activation relu --mean 1,2 --std 1", &["2 means for 4 inputs"]),
-        ("--activation relu --mean 1 --std 0", &["inf"]),
+        ("--activation relu --mean 1 --std 2,0,1,1", &["standard deviation 2 is 0", "give 1"]),
+        ("--activation relu --mean 1 --std -1", &["standard deviation 1 is -1"]),
+        (
+            "--activation relu --data gaps.csv",
+            &["column `sepal_length` of the table has missing", "5 inputs", "has 4: fill"],
+        ),
         ("--activation relu --mean absent.txt --std 1", &["absent.txt"]),
         ("--activation relu --mean iris.csv --std 1", &["iris.csv", "--mean"]),
         ("--activation rellu", &["relu"]),
@@ -146,7 +157,8 @@ fn weights_that_do_not_fit_are_refused() {
         folder.run("import more --activation relu").fails(1, parts);
     }
     with("3.weight", &[3]);
-    folder.run("import more --layers 4-5-relu-3-layer_norm").ok();
+    let out = folder.run("import more --layers 4-5-relu-3-layer_norm").ok();
+    assert!(out.replace('\n', " ").contains("a GroupNorm, and a BatchNorm1d without running statistics"), "{out}");
     fs::remove_file(folder.path("model.safetensors")).unwrap();
     with("mean", &[4]);
     folder.run("import more --layers 4-5-relu-3").fails(1, &["`mean`"]);

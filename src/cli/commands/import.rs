@@ -5,7 +5,7 @@ use std::io::Write;
 use std::path::Path;
 
 use palmnet::Error;
-use palmnet::import::{Options, is_safetensors, model};
+use palmnet::import::{Options, described, is_safetensors, model};
 use palmnet::unversioned::{FileKind, Json};
 
 use super::import_weights::{self, ACTIVATION, DATA, HEAD, LAYERS, LIKE, MEAN, SCALE, STD};
@@ -89,8 +89,8 @@ pub fn run(arguments: &Arguments, out: &mut dyn Write) -> Result<(), Failure> {
         import_weights::refuse(arguments, file)?;
         model(&bytes, file, &options)?
     };
-    let layers: Vec<String> = model.network().layers().iter().map(|layer| layer.to_string()).collect();
-    model.notes.entry("import".into()).or_insert_with(|| format!("layers {}", layers.join(" ")));
+    let described = described(model.network());
+    model.notes.entry("import".into()).or_insert(described);
     model.save(target)?;
     if arguments.has(JSON.name) {
         let parameters = model.network().parameter_count();

@@ -118,12 +118,11 @@ pub fn model(arguments: &Arguments, bytes: &[u8], options: &Options) -> Result<M
         });
     };
     let data = read(arguments, data)?;
-    let network = layers.from_bytes(bytes, file)?;
-    let preprocessing = match scaler(arguments, network.inputs())? {
+    let preprocessing = match scaler(arguments, data.features().columns())? {
         Some(scaler) => scaler.into(),
         None => import::preprocessing(&data, scaling.unwrap_or(Scaling::None)),
     };
-    Ok(Model::new(network, preprocessing, data.schema().clone())?)
+    Ok(import::weights_with(bytes, file, &layers, preprocessing, data.schema())?)
 }
 
 /// Reads the table that a network was trained on.

@@ -68,7 +68,7 @@ pub fn preprocessing(data: &Dataset, scaling: Scaling) -> Preprocessing {
 /// for all.
 ///
 /// # Errors
-/// If there are neither one nor as many of them as columns, one is not finite, or a standard deviation is 0.
+/// If there are neither one nor as many of them as columns, one is not finite, or a standard deviation is not positive.
 pub fn standardization(mean: &[f64], std: &[f64], columns: usize) -> Result<Scaler> {
     for (name, count) in [("means", mean.len()), ("standard deviations", std.len())] {
         if count != 1 && count != columns {
@@ -76,6 +76,13 @@ pub fn standardization(mean: &[f64], std: &[f64], columns: usize) -> Result<Scal
                 "{count} {name} for {columns} inputs: give one for each input, or one for all"
             )));
         }
+    }
+    if let Some(index) = std.iter().position(|&std| std <= 0.0 || !(1.0 / std as f32).is_normal()) {
+        return Err(Error::Mismatch(format!(
+            "standard deviation {} is {}, expected a positive number: of a column that was not divided, give 1",
+            index + 1,
+            std[index]
+        )));
     }
     let spread = |numbers: &[f64]| if numbers.len() == 1 { vec![numbers[0]; columns] } else { numbers.to_vec() };
     let factor = spread(std).iter().map(|std| (1.0 / std) as f32).collect();

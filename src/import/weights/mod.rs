@@ -11,10 +11,10 @@ use std::str::FromStr;
 
 use crate::base::error::{Error, Result};
 use crate::base::text::{listed, quoted};
-use crate::data::Scaler;
+use crate::data::{Scaler, Schema};
 use crate::format::safetensors::Safetensors;
 use crate::import::options::Options;
-use crate::model::Model;
+use crate::model::{Model, Preprocessing};
 use crate::nn::activation::Activation;
 use crate::nn::layer::Layer;
 use crate::nn::network::Network;
@@ -26,7 +26,7 @@ use words::{Part, Parts};
 /// It is a model of classes if their names are given, or the layers end in a softmax or in one sigmoid; if they end in
 /// several sigmoids, one of labels; else of values. Outputs that are logits become probabilities of classes in
 /// predictions. Features and targets are not scaled: for a network that was trained behind a scaler, or with the columns of
-/// a table, give [`Model::new`] the network with a scaler of your own, [`standardization`] or [`preprocessing`].
+/// a table, see [`weights_with`] and [`standardization`].
 ///
 /// # Errors
 /// Those of [`Sequential::from_bytes`], and [`Error::Mismatch`] if there are names, but not as many as the network has
@@ -35,6 +35,32 @@ pub fn weights(bytes: &[u8], file: &str, layers: &Sequential, options: &Options)
     let network = layers.from_bytes(bytes, file)?;
     let (schema, inputs) = (columns::schema(&network, options)?, network.inputs());
     Model::new(network, Scaler::identity(inputs), schema)
+}
+
+/// Returns the model of weights that PyTorch saved, with the preprocessing and the columns of the table that the network was
+/// trained on, such as those of [`preprocessing`]. `file` is the name for errors.
+///
+/// # Errors
+/// Those of [`Sequential::from_bytes`], and [`Error::Mismatch`] if the network has not as many inputs and outputs as the
+/// columns and the targets make.
+pub fn weights_with(
+    bytes: &[u8],
+    file: &str,
+    layers: &Sequential,
+    preprocessing: Preprocessing,
+    schema: &Schema,
+) -> Result<Model> {
+    let network = layers.from_bytes(bytes, file)?;
+    match schema.columns().iter().find(|column| column.marks_missing) {
+        Some(column) if schema.width() != network.inputs() => Err(Error::Mismatch(format!(
+            "column {} of the table has missing cells, for which there is an input, so that there are {} inputs, and the \
+             network has {}: fill the cells in",
+            quoted(&column.name),
+            schema.width(),
+            network.inputs()
+        ))),
+        _ => Model::new(network, preprocessing, schema.clone()),
+    }
 }
 
 /// Returns a model with the weights that PyTorch saved, as [`export::state_dict`](crate::export) gave them to it, and with
@@ -47,6 +73,15 @@ pub fn weights_like(bytes: &[u8], file: &str, like: &Model) -> Result<Model> {
     let network = Sequential::like(like.network())?.from_bytes(bytes, file)?;
     let model = Model::new(network, like.preprocessing().clone(), like.schema().clone())?;
     Ok(model.with_loss(like.loss()))
+}
+
+/// Describes what was read of a state dict, for the note `import`: the layers, and what else their tensors could be.
+pub fn described(network: &Network) -> String {
+    let layers: Vec<String> = network.layers().iter().map(Layer::to_string).collect();
+    let has_norm = network.layers().iter().any(|layer| matches!(layer, Layer::LayerNorm(_)));
+    let remark = "; a GroupNorm, and a BatchNorm1d without running statistics, have the same tensors as a LayerNorm, but \
+                  compute something else";
+    format!("layers {}{}", layers.join(" "), if has_norm { remark } else { "" })
 }
 
 /// Returns whether a file is a safetensors file, by its first bytes.
