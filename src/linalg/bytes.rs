@@ -22,10 +22,12 @@ pub(crate) const MOST_INPUTS: usize = 66_000;
 /// A matrix of signed bytes, and what belongs to its columns, in the order in which kernels read them.
 #[derive(Clone, PartialEq)]
 pub(crate) struct Packed {
+    /// The instructions for which it is packed.
+    dot: Dot,
     rows: usize,
     columns: usize,
     /// Of whole panels, with zeros where there are no weights.
-    panels: Vec<i8>,
+    panels: Vec<u8>,
     start: Vec<i32>,
     scale: Vec<f32>,
 }
@@ -34,14 +36,19 @@ impl Packed {
     /// Returns the matrix of these weights, `rows` × as many columns as there are entries of `bias` and `scale`; `None` if a
     /// sum could overflow. `zero` is the zero point of the inputs.
     pub(crate) fn new(weights: &[i8], zero: u8, bias: &[i32], scale: &[f32]) -> Option<Self> {
+        Packed::of(Dot::of(isa()), weights, zero, bias, scale)
+    }
+
+    fn of(dot: Dot, weights: &[i8], zero: u8, bias: &[i32], scale: &[f32]) -> Option<Self> {
         let columns = bias.len();
         let rows = weights.len() / columns.max(1);
         assert!(weights.len() == rows * columns && scale.len() == columns, "{rows} × {columns} weights");
-        let (groups, whole) = (rows.div_ceil(GROUP), columns.next_multiple_of(PANEL));
+        let whole = columns.next_multiple_of(PANEL);
         let mut packed = Packed {
+            dot,
             rows,
             columns,
-            panels: vec![0; groups * GROUP * whole],
+            panels: vec![0; groups(rows, dot) * GROUP * whole],
             start: vec![0; whole],
             scale: vec![0.0; whole],
         };
@@ -50,8 +57,7 @@ impl Packed {
             let (mut sum, mut most) = (0, i64::from(bias[j]).abs());
             for i in 0..rows {
                 let weight = weights[i * columns + j];
-                let at = packed.at(i, j);
-                packed.panels[at] = weight;
+                packed.set(i, j, weight);
                 sum += i64::from(weight);
                 most += MOST_INPUT as i64 * i64::from(weight).abs();
             }
@@ -63,9 +69,17 @@ impl Packed {
         Some(packed)
     }
 
+    /// Returns the place of a weight, whose first byte has its value and whose second, if there is one, its sign.
     fn at(&self, row: usize, column: usize) -> usize {
-        let group = column / PANEL * self.rows.div_ceil(GROUP) + row / GROUP;
-        (group * PANEL + column % PANEL) * GROUP + row % GROUP
+        let numbers = GROUP / self.dot.bytes();
+        let group = column / PANEL * groups(self.rows, self.dot) + row / numbers;
+        (group * PANEL + column % PANEL) * GROUP + row % numbers * self.dot.bytes()
+    }
+
+    fn set(&mut self, row: usize, column: usize, weight: i8) {
+        let at = self.at(row, column);
+        let bytes = i16::from(weight).to_le_bytes();
+        self.panels[at..][..self.dot.bytes()].copy_from_slice(&bytes[..self.dot.bytes()]);
     }
 
     /// Returns what the sums of a column begin with, if numbers are not shifted.
@@ -83,8 +97,13 @@ impl Packed {
 
     /// Returns a weight.
     pub(crate) fn weight(&self, row: usize, column: usize) -> i8 {
-        self.panels[self.at(row, column)]
+        self.panels[self.at(row, column)] as i8
     }
+}
+
+/// Returns the groups of so many numbers.
+fn groups(numbers: usize, dot: Dot) -> usize {
+    (numbers * dot.bytes()).div_ceil(GROUP)
 }
 
 /// Writes the shape alone.
@@ -109,12 +128,12 @@ impl Step {
 
     /// Returns the quantized number; 0 for NaN.
     #[inline(always)]
-    pub(crate) fn quantize(self, x: f32) -> u8 {
+    pub(crate) fn quantize(self, x: f32) -> u16 {
         let low = -f32::from(self.zero);
         let (scaled, high) = (x * self.inverse, low + MOST_INPUT);
         let scaled = if scaled > low { scaled } else { low };
         let scaled = if scaled < high { scaled } else { high };
-        ((scaled + Step::WHOLE).to_bits() as u8).wrapping_add(self.zero)
+        ((scaled + Step::WHOLE).to_bits() as u16).wrapping_add(self.zero.into())
     }
 }
 
@@ -123,6 +142,7 @@ impl Step {
 pub(crate) struct Bytes {
     dot: Dot,
     bytes: Vec<u8>,
+    rows: usize,
     /// Bytes from a row to the next.
     stride: usize,
 }
@@ -135,13 +155,20 @@ impl Default for Bytes {
 
 impl Bytes {
     fn of(dot: Dot) -> Self {
-        Bytes { dot, bytes: Vec::new(), stride: 0 }
+        Bytes { dot, bytes: Vec::new(), rows: 0, stride: 0 }
     }
 
-    /// Quantizes rows of `columns` numbers; returns whether one is NaN.
-    pub(crate) fn fill(&mut self, numbers: &[f32], columns: usize, step: Step) -> bool {
-        self.stride = columns.next_multiple_of(GROUP) * self.dot.bytes();
-        self.bytes.resize(numbers.len() / columns.max(1) * self.stride, 0);
+    /// Quantizes `rows` × `columns` numbers; returns whether one is NaN.
+    ///
+    /// # Panics
+    /// If there are not as many.
+    pub(crate) fn fill(&mut self, numbers: &[f32], [rows, columns]: [usize; 2], step: Step) -> bool {
+        self.rows = rows;
+        self.stride = groups(columns, self.dot) * GROUP;
+        // Layers take turns: memory of the widest is not cleared again and again.
+        if self.bytes.len() < rows * self.stride {
+            self.bytes.resize(rows * self.stride, 0);
+        }
         match cfg!(feature = "simd") && numbers.len() <= FEW {
             true => quantize(numbers, columns, step, self),
             false => quantize_many(numbers, columns, step, self),
@@ -164,16 +191,19 @@ fn quantize(numbers: &[f32], columns: usize, step: Step, to: &mut Bytes) -> bool
     let wide = to.dot.bytes() == 2;
     // Rows without a gap are as one.
     let is_whole = to.stride == columns * to.dot.bytes();
-    let (columns, stride) = if is_whole { (numbers.len(), to.bytes.len()) } else { (columns, to.stride) };
-    for (row, to) in numbers.chunks_exact(columns.max(1)).zip(to.bytes.chunks_exact_mut(stride.max(1))) {
+    let (rows, columns, stride) =
+        if is_whole { (1, to.rows * columns, to.rows * to.stride) } else { (to.rows, columns, to.stride) };
+    for row in 0..rows {
+        let (from, to) = (row * columns..(row + 1) * columns, to.bytes.get_mut(row * stride..(row + 1) * stride));
+        let (Some(row), Some(to)) = (numbers.get(from), to) else { unreachable!("as many as were asked for") };
         if wide {
             for (&x, to) in row.iter().zip(to.as_chunks_mut().0) {
-                *to = u16::from(step.quantize(x)).to_le_bytes();
+                *to = step.quantize(x).to_le_bytes();
                 has_nan |= x.is_nan();
             }
         } else {
             for (&x, to) in row.iter().zip(to) {
-                *to = step.quantize(x).wrapping_sub(SHIFT as u8);
+                *to = (step.quantize(x) as u8).wrapping_sub(SHIFT as u8);
                 has_nan |= x.is_nan();
             }
         }
@@ -181,16 +211,30 @@ fn quantize(numbers: &[f32], columns: usize, step: Step, to: &mut Bytes) -> bool
     has_nan
 }
 
-/// C = A · W for every `step`-th row from `first` on, of A as well as of C, which has as many columns as W.
-pub(crate) fn product(a: &Bytes, w: &Packed, c: &mut [f32], first: usize, step: usize) {
+/// The rows of a product, of the quantized ones as well as of the results: every `step`-th from `first` on.
+#[derive(Clone, Copy)]
+pub(crate) struct Every {
+    pub(crate) first: usize,
+    pub(crate) step: usize,
+}
+
+/// Computes C = A · W for some rows, where results that are less than `floor` become it. C has as many columns as W.
+///
+/// # Panics
+/// If the two are for different instructions.
+pub(crate) fn product(a: &Bytes, w: &Packed, floor: f32, c: &mut [f32], Every { first, step }: Every) {
+    assert_eq!(a.dot, w.dot, "instructions");
+    let rows = a.rows.saturating_sub(first);
     a.dot.run(Rows {
         a: a.bytes.get(first * a.stride..).unwrap_or_default(),
         stride: step * a.stride,
-        count: (c.len() / w.columns.max(1)).saturating_sub(first).div_ceil(step),
-        groups: w.rows.div_ceil(GROUP),
+        // A division takes as long as the product of a small row.
+        count: if step == 1 { rows } else { rows.div_ceil(step) },
+        groups: groups(w.rows, w.dot),
         panels: &w.panels,
         start: &w.start,
         scale: &w.scale,
+        floor,
         c: c.get_mut(first * w.columns..).unwrap_or_default(),
         width: w.columns,
         step: step * w.columns,
@@ -223,20 +267,21 @@ mod tests {
                     (0..depth * width).map(|_| (rng.next_u64() % 255) as i8).map(|w| w.max(-127)).collect();
                 let bias: Vec<i32> = (0..width).map(|_| rng.next_u64() as i32 >> 8).collect();
                 let scale: Vec<f32> = (0..width).map(|_| 0.1 + rng.uniform() as f32).collect();
-                let packed = Packed::new(&w, zero, &bias, &scale).unwrap();
+                let packed = Packed::of(dot, &w, zero, &bias, &scale).unwrap();
                 assert!((0..depth * width).all(|i| packed.weight(i / width, i % width) == w[i]));
                 let x: Vec<f32> =
                     (0..rows * depth).map(|_| 300.0 * rng.uniform() as f32 - 20.0 - f32::from(zero)).collect();
                 let step = Step { inverse: 1.0, zero };
                 for (first, every) in [(0, 1), (rows / 2, 2)] {
                     let (mut a, mut c) = (Bytes::of(dot), vec![-1.0; rows * width]);
-                    assert!(!a.fill(&x, depth, step));
-                    product(&a, &packed, &mut c, first, every);
+                    assert!(!a.fill(&x, [rows, depth], step));
+                    let floor = if every == 1 { f32::NEG_INFINITY } else { 0.0 };
+                    product(&a, &packed, floor, &mut c, Every { first, step: every });
                     for (row, c) in c.chunks_exact(width).enumerate() {
-                        let q: Vec<u8> = x[row * depth..][..depth].iter().map(|&x| step.quantize(x)).collect();
+                        let q: Vec<u8> = x[row * depth..][..depth].iter().map(|&x| step.quantize(x) as u8).collect();
                         let mut expected: Vec<f32> =
                             expected(&q, &w, &bias, zero).iter().map(|&sum| sum as f32).collect();
-                        expected.iter_mut().zip(&scale).for_each(|(sum, scale)| *sum *= scale);
+                        expected.iter_mut().zip(&scale).for_each(|(sum, scale)| *sum = (*sum * scale).max(floor));
                         if row < first || (row - first) % every > 0 {
                             expected.fill(-1.0);
                         }
@@ -254,14 +299,14 @@ mod tests {
         let rest = i32::MAX - 255 * 127 * depth as i32;
         let w: Vec<i8> = [127, -127].repeat(depth);
         for zero in [0, 255] {
-            let packed = Packed::new(&w, zero, &[rest, -rest], &[1.0; 2]).unwrap();
             assert_eq!(Packed::new(&w, zero, &[rest + 1, -rest], &[1.0; 2]), None);
             let x = vec![if zero == 0 { 1e9 } else { -1e9 }; depth];
             let most = if zero == 0 { i32::MAX as f32 } else { (rest - 255 * 127 * depth as i32) as f32 };
             for dot in Dot::available() {
+                let packed = Packed::of(dot, &w, zero, &[rest, -rest], &[1.0; 2]).unwrap();
                 let (mut a, mut c) = (Bytes::of(dot), [0.0; 2]);
-                a.fill(&x, depth, Step { inverse: 1.0, zero });
-                product(&a, &packed, &mut c, 0, 1);
+                a.fill(&x, [1, depth], Step { inverse: 1.0, zero });
+                product(&a, &packed, f32::NEG_INFINITY, &mut c, Every { first: 0, step: 1 });
                 assert_eq!(c, [most, -most], "{dot:?}");
             }
         }
@@ -290,6 +335,6 @@ mod tests {
             assert_eq!(step.quantize(x), q, "{x}");
         }
         let mut bytes = Bytes::default();
-        assert!(bytes.fill(&[1.0, f32::NAN, 2.0], 3, step) && !bytes.fill(&[1.0; 3], 3, step));
+        assert!(bytes.fill(&[1.0, f32::NAN, 2.0], [1, 3], step) && !bytes.fill(&[1.0; 3], [1, 3], step));
     }
 }

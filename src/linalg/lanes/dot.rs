@@ -1,15 +1,16 @@
 //! Products of bytes, summed in 32 bits: a row of unsigned bytes times columns of signed ones.
 //!
-//! A panel is 16 columns of weights. Its bytes lie in the order that every kernel reads: for each four numbers of the depth,
-//! the four of the first column, those of the second, and so on, 64 bytes in all. No kernel saturates, so all of them
-//! have the same sums: see [`bytes`](crate::linalg::bytes) for the bound.
+//! A panel is 16 columns of weights. It lies in the order that kernels read: for each group of the depth, the numbers of the
+//! first column, those of the second, and so on. A group has four bytes in a row and in each column: four numbers or,
+//! where products are of 16 bits, two, which are widened once and not in every product. No kernel saturates, so all of
+//! them have the same sums: see [`bytes`](crate::linalg::bytes) for the bound.
 
 use crate::linalg::isa::Isa;
 use crate::linalg::unroll::unrolled;
 
 /// Columns of a panel.
 pub(crate) const PANEL: usize = 16;
-/// Numbers of the depth whose bytes lie next to each other.
+/// The bytes of a group.
 pub(crate) const GROUP: usize = 4;
 
 /// This is subtracted from every number of a row, which makes it a signed byte. NEON has a product of two signed bytes.
@@ -24,7 +25,7 @@ pub(crate) enum Dot {
     /// AVX-VNNI: the same with half as many.
     #[cfg(all(target_arch = "x86_64", feature = "simd"))]
     Vnni256,
-    /// AVX-512 without VNNI: bytes are widened, and pairs of 16-bit products added.
+    /// AVX-512 without VNNI: pairs of 16-bit products are added.
     #[cfg(all(target_arch = "x86_64", feature = "simd"))]
     Wide512,
     /// AVX2, likewise.
@@ -53,10 +54,12 @@ pub(crate) struct Rows<'a> {
     /// Groups of the depth.
     pub(crate) groups: usize,
     /// The panels, one after the other.
-    pub(crate) panels: &'a [i8],
+    pub(crate) panels: &'a [u8],
     /// The first term and the factor of each sum; of whole panels.
     pub(crate) start: &'a [i32],
     pub(crate) scale: &'a [f32],
+    /// The least result: smaller ones become it.
+    pub(crate) floor: f32,
     /// The results: `width` numbers for each row, `step` numbers from one row to the next.
     pub(crate) c: &'a mut [f32],
     pub(crate) width: usize,
@@ -87,7 +90,7 @@ impl Dot {
         }
     }
 
-    /// Returns the bytes that a number of a row takes: 2 if products are of 16 bits.
+    /// Returns the bytes that a number of a row, or a weight, takes: 2 if products are of 16 bits.
     pub(crate) fn bytes(self) -> usize {
         match self {
             #[cfg(all(target_arch = "x86_64", feature = "simd"))]
@@ -122,11 +125,10 @@ impl Dot {
     pub(crate) fn run(self, rows: Rows<'_>) {
         let Rows { groups, panels, .. } = rows;
         let needed = rows.width.div_ceil(PANEL) * PANEL;
-        let length = groups * GROUP * self.bytes();
         assert!(panels.len() >= needed * groups * GROUP, "panels of {} bytes", panels.len());
         assert!(rows.start.len() >= needed && rows.scale.len() >= needed, "starts of {} columns", rows.start.len());
         let Some(last) = rows.count.checked_sub(1) else { return };
-        assert!(rows.a.len() >= last * rows.stride + length, "rows of {} bytes", rows.a.len());
+        assert!(rows.a.len() >= last * rows.stride + groups * GROUP, "rows of {} bytes", rows.a.len());
         assert!(rows.c.len() >= last * rows.step + rows.width, "results of {} numbers", rows.c.len());
         // SAFETY: the slices were checked above, and the kinds but for the last are made by `of` alone, which asks the
         // processor, or by `available`.
@@ -156,32 +158,28 @@ impl Dot {
     }
 }
 
-/// The registers of the sums of a panel or half of one, and of what is multiplied for them.
+/// The registers of the sums of a panel, and of what is multiplied for them.
 trait Sums: Copy {
-    /// The columns: 16 or 8.
-    const COLUMNS: usize = PANEL;
-    /// Bytes of a group of a row.
-    const BYTES: usize;
-    /// The bytes of a group of these columns, and the four numbers of a row, repeated.
+    /// A group of these columns, and that of a row, repeated.
     type Weights: Copy;
-    type Four: Copy;
+    type Group: Copy;
 
     unsafe fn zero() -> Self;
-    unsafe fn weights(from: *const i8) -> Self::Weights;
-    unsafe fn four(from: *const u8) -> Self::Four;
-    unsafe fn add(self, weights: Self::Weights, four: Self::Four) -> Self;
+    unsafe fn weights(from: *const u8) -> Self::Weights;
+    unsafe fn group(from: *const u8) -> Self::Group;
+    unsafe fn add(self, weights: Self::Weights, group: Self::Group) -> Self;
     /// Adds these sums to the first of 16 others.
     unsafe fn add_to(self, sums: &mut [i32; PANEL]);
 }
 
-/// Computes a product in tiles of `PANELS`, or halves of them, and `ROWS`: their weights stay in the first-level cache for
+/// Computes a product in tiles of `PANELS` and `ROWS`: their weights stay in the first-level cache for
 /// all rows. If there is one row, tiles have `WIDE` panels.
 ///
 /// # Safety
 /// The slices must be as long as [`Dot::run`] checks, and the processor must have the instructions.
 #[inline(always)]
 unsafe fn product<S: Sums, const PANELS: usize, const ROWS: usize, const WIDE: usize>(mut rows: Rows<'_>) {
-    let panels = rows.width.div_ceil(S::COLUMNS);
+    let panels = rows.width.div_ceil(PANEL);
     let mut panel = 0;
     while panel < panels {
         let left = panels - panel;
@@ -219,44 +217,55 @@ unsafe fn stripe<S: Sums, const PANELS: usize, const ROWS: usize>(rows: &mut Row
 #[inline(always)]
 unsafe fn tile<S: Sums, const PANELS: usize, const ROWS: usize>(rows: &mut Rows<'_>, panel: usize, row: usize) {
     let size = rows.groups * GROUP * PANEL;
-    let (mut a, first) = (rows.a.as_ptr().wrapping_add(row * rows.stride), panel * S::COLUMNS);
-    let mut weights = rows.panels.as_ptr().wrapping_add(first / PANEL * size + first % PANEL * GROUP);
+    let mut a = rows.a.as_ptr().wrapping_add(row * rows.stride);
+    let mut weights = rows.panels.as_ptr().wrapping_add(panel * size);
     let mut tile = [[unsafe { S::zero() }; PANELS]; ROWS];
     for _ in 0..rows.groups {
-        let mut group = [unsafe { S::weights(weights) }; PANELS];
+        let mut own = [unsafe { S::weights(weights) }; PANELS];
         unrolled!(p in PANELS => {
-            group[p] = unsafe { S::weights(weights.wrapping_add(p * size)) };
+            own[p] = unsafe { S::weights(weights.wrapping_add(p * size)) };
         });
         unrolled!(r in ROWS => {
-            let four = unsafe { S::four(a.wrapping_add(r * rows.stride)) };
+            let group = unsafe { S::group(a.wrapping_add(r * rows.stride)) };
             unrolled!(p in PANELS => {
-                tile[r][p] = unsafe { tile[r][p].add(group[p], four) };
+                tile[r][p] = unsafe { tile[r][p].add(own[p], group) };
             });
         });
-        a = a.wrapping_add(S::BYTES);
+        a = a.wrapping_add(GROUP);
         weights = weights.wrapping_add(GROUP * PANEL);
     }
     unrolled!(r in ROWS => {
         unrolled!(p in PANELS => {
-            let first = (panel + p) * S::COLUMNS;
+            let first = (panel + p) * PANEL;
             let mut sums = [0; PANEL];
-            sums[..S::COLUMNS].copy_from_slice(&rows.start[first..][..S::COLUMNS]);
+            sums.copy_from_slice(&rows.start[first..][..PANEL]);
             unsafe { tile[r][p].add_to(&mut sums) };
-            let scale = &rows.scale[first..][..S::COLUMNS];
+            let scale = &rows.scale[first..][..PANEL];
             let mut results = [0.0; PANEL];
-            for j in 0..S::COLUMNS {
-                results[j] = sums[j] as f32 * scale[j];
+            for j in 0..PANEL {
+                let result = sums[j] as f32 * scale[j];
+                results[j] = if result > rows.floor { result } else { rows.floor };
             }
-            let to = &mut rows.c[(row + r) * rows.step + first..];
-            if rows.width - first >= S::COLUMNS {
-                to[..S::COLUMNS].copy_from_slice(&results[..S::COLUMNS]);
-            } else {
-                for (to, result) in to.iter_mut().zip(&results[..rows.width - first]) {
-                    *to = *result;
-                }
-            }
+            write(&results, &mut rows.c[(row + r) * rows.step + first..], rows.width - first);
         });
     });
+}
+
+/// Writes the first of some results. To call a copy of any length takes as long as a small product.
+#[inline]
+fn write(results: &[f32; PANEL], to: &mut [f32], count: usize) {
+    if let (PANEL.., Some(to)) = (count, to.first_chunk_mut()) {
+        *to = *results;
+        return;
+    }
+    let mut done = 0;
+    for size in [8, 4, 2, 1] {
+        let part = done..done + size;
+        if let (true, Some(to), Some(from)) = (count & size > 0, to.get_mut(part.clone()), results.get(part)) {
+            to.copy_from_slice(from);
+            done += size;
+        }
+    }
 }
 
 /// The kernel by its definition.
@@ -272,9 +281,8 @@ mod portable {
     struct Plain([i32; PANEL]);
 
     impl Sums for Plain {
-        const BYTES: usize = GROUP;
         type Weights = [[i8; GROUP]; PANEL];
-        type Four = [i32; GROUP];
+        type Group = [i32; GROUP];
 
         #[inline(always)]
         unsafe fn zero() -> Self {
@@ -282,21 +290,21 @@ mod portable {
         }
 
         #[inline(always)]
-        unsafe fn weights(from: *const i8) -> Self::Weights {
+        unsafe fn weights(from: *const u8) -> Self::Weights {
             unsafe { from.cast::<Self::Weights>().read() }
         }
 
         #[inline(always)]
-        unsafe fn four(from: *const u8) -> Self::Four {
+        unsafe fn group(from: *const u8) -> Self::Group {
             let bytes = unsafe { from.cast::<[u8; GROUP]>().read() };
             bytes.map(|byte| if SHIFT > 0 { i32::from(byte as i8) } else { i32::from(byte) })
         }
 
         #[inline(always)]
-        unsafe fn add(mut self, weights: Self::Weights, four: Self::Four) -> Self {
+        unsafe fn add(mut self, weights: Self::Weights, group: Self::Group) -> Self {
             for j in 0..PANEL {
                 for k in 0..GROUP {
-                    self.0[j] += i32::from(weights[j][k]) * four[k];
+                    self.0[j] += i32::from(weights[j][k]) * group[k];
                 }
             }
             self

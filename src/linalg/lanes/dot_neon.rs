@@ -2,7 +2,7 @@
 
 use std::arch::aarch64::*;
 
-use super::{GROUP, PANEL, Rows, Sums, product};
+use super::{PANEL, Rows, Sums, product};
 
 #[cfg(feature = "simd")]
 #[target_feature(enable = "dotprod")]
@@ -21,9 +21,8 @@ struct Dotted([int32x4_t; 4]);
 
 #[cfg(feature = "simd")]
 impl Sums for Dotted {
-    const BYTES: usize = GROUP;
     type Weights = int8x16x4_t;
-    type Four = int8x16_t;
+    type Group = int8x16_t;
 
     #[inline(always)]
     unsafe fn zero() -> Self {
@@ -31,21 +30,21 @@ impl Sums for Dotted {
     }
 
     #[inline(always)]
-    unsafe fn weights(from: *const i8) -> int8x16x4_t {
-        unsafe { vld1q_s8_x4(from) }
+    unsafe fn weights(from: *const u8) -> int8x16x4_t {
+        unsafe { vld1q_s8_x4(from.cast()) }
     }
 
     #[inline(always)]
-    unsafe fn four(from: *const u8) -> int8x16_t {
+    unsafe fn group(from: *const u8) -> int8x16_t {
         unsafe { vreinterpretq_s8_s32(vdupq_n_s32(from.cast::<i32>().read_unaligned())) }
     }
 
     #[inline(always)]
-    unsafe fn add(self, weights: int8x16x4_t, four: int8x16_t) -> Self {
+    unsafe fn add(self, weights: int8x16x4_t, group: int8x16_t) -> Self {
         let [a, b, c, d] = self.0;
         unsafe {
-            let (a, b) = (sdot(a, weights.0, four), sdot(b, weights.1, four));
-            Dotted([a, b, sdot(c, weights.2, four), sdot(d, weights.3, four)])
+            let (a, b) = (sdot(a, weights.0, group), sdot(b, weights.1, group));
+            Dotted([a, b, sdot(c, weights.2, group), sdot(d, weights.3, group)])
         }
     }
 
@@ -64,13 +63,13 @@ impl Sums for Dotted {
 #[cfg(feature = "simd")]
 #[inline]
 #[target_feature(enable = "dotprod")]
-unsafe fn sdot(mut sums: int32x4_t, weights: int8x16_t, four: int8x16_t) -> int32x4_t {
+unsafe fn sdot(mut sums: int32x4_t, weights: int8x16_t, group: int8x16_t) -> int32x4_t {
     unsafe {
         std::arch::asm!(
-            "sdot {sums:v}.4s, {weights:v}.16b, {four:v}.16b",
+            "sdot {sums:v}.4s, {weights:v}.16b, {group:v}.16b",
             sums = inout(vreg) sums,
             weights = in(vreg) weights,
-            four = in(vreg) four,
+            group = in(vreg) group,
             options(pure, nomem, nostack, preserves_flags),
         );
     }
@@ -82,9 +81,8 @@ unsafe fn sdot(mut sums: int32x4_t, weights: int8x16_t, four: int8x16_t) -> int3
 struct Wide([int32x4_t; 8]);
 
 impl Sums for Wide {
-    const BYTES: usize = GROUP;
     type Weights = *const i8;
-    type Four = int8x8_t;
+    type Group = int8x8_t;
 
     #[inline(always)]
     unsafe fn zero() -> Self {
@@ -92,20 +90,20 @@ impl Sums for Wide {
     }
 
     #[inline(always)]
-    unsafe fn weights(from: *const i8) -> *const i8 {
-        from
+    unsafe fn weights(from: *const u8) -> *const i8 {
+        from.cast()
     }
 
     #[inline(always)]
-    unsafe fn four(from: *const u8) -> int8x8_t {
+    unsafe fn group(from: *const u8) -> int8x8_t {
         unsafe { vreinterpret_s8_s32(vdup_n_s32(from.cast::<i32>().read_unaligned())) }
     }
 
     /// A product of two signed bytes, one of them at least -127, fits 16 bits.
     #[inline(always)]
-    unsafe fn add(mut self, weights: *const i8, four: int8x8_t) -> Self {
+    unsafe fn add(mut self, weights: *const i8, group: int8x8_t) -> Self {
         for i in 0..8 {
-            unsafe { self.0[i] = vpadalq_s16(self.0[i], vmull_s8(vld1_s8(weights.add(8 * i)), four)) };
+            unsafe { self.0[i] = vpadalq_s16(self.0[i], vmull_s8(vld1_s8(weights.add(8 * i)), group)) };
         }
         self
     }

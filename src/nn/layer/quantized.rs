@@ -5,7 +5,7 @@
 
 use super::{Dense, Heads, Layer};
 use crate::base::error::{Error, Result};
-use crate::linalg::bytes::{self, Bytes, MOST_INPUT, MOST_INPUTS, MOST_WEIGHT, Packed, Step};
+use crate::linalg::bytes::{self, Bytes, Every, MOST_INPUT, MOST_INPUTS, MOST_WEIGHT, Packed, Step};
 use crate::linalg::matrix::Matrix;
 use crate::nn::activation::Activation;
 
@@ -217,15 +217,20 @@ impl Quantized {
     pub(crate) fn predict(&self, input: &Matrix, activation: Activation, memory: &mut Bytes, output: &mut Matrix) {
         let [inputs, outputs] = self.shape;
         output.reshape(input.rows(), outputs);
-        let has_nan = memory.fill(input.as_slice(), inputs, self.input.step());
-        for (member, packed) in self.packed.iter().enumerate() {
-            bytes::product(memory, packed, output.as_mut_slice(), member, self.members());
+        let has_nan = memory.fill(input.as_slice(), [input.rows(), inputs], self.input.step());
+        let is_relu = activation == Activation::Relu;
+        let floor = if is_relu { 0.0 } else { f32::NEG_INFINITY };
+        for (first, packed) in self.packed.iter().enumerate() {
+            let rows = Every { first, step: self.members() };
+            bytes::product(memory, packed, floor, output.as_mut_slice(), rows);
         }
         if has_nan {
             let rows = input.as_slice().chunks_exact(inputs).zip(output.as_mut_slice().chunks_exact_mut(outputs));
             rows.filter(|(input, _)| input.iter().any(|x| x.is_nan())).for_each(|(_, output)| output.fill(f32::NAN));
         }
-        activation.forward(output.as_mut_slice(), outputs);
+        if !is_relu {
+            activation.forward(output.as_mut_slice(), outputs);
+        }
     }
 }
 
