@@ -103,7 +103,8 @@ pub fn rust_source(model: &Model, name: &str) -> Result<String> {
 /// An output whose name is that of a column has `_` after it. Imputation, scaling (in the order of
 /// [`Scaler`](crate::data::Scaler), subtraction first), encodings, the network with all its members, the temperature of a
 /// calibration and the range of the targets are inside. If the model cannot impute, a row with a missing cell has NaN and
-/// the empty text for outputs. Intervals and sets of a calibration do not come out.
+/// the empty text for outputs. Infinite numbers, which [`Model::predict_cells`] refuses, are computed with. Intervals and sets
+/// of a calibration do not come out.
 ///
 /// The metadata has the rest of the model file, its notes too, under the key `palmnet`:
 /// [`import::onnx`](fn@crate::import::onnx) returns the model itself, [folded](Model::folded).

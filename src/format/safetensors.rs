@@ -249,7 +249,9 @@ fn header(bytes: &[u8]) -> Result<Json, String> {
     let length = u64::from_le_bytes(*length);
     if length > FORMAT_LIMIT || rest.first().is_some_and(|&byte| byte != b'{') {
         return Err(foreign(
-            "it does not begin with a header's length and a header; palmnet train saves models as such files".into(),
+            "it does not begin with a header's length and a header; palmnet train saves models as such files, and palmnet \
+             import makes them of ONNX files"
+                .into(),
         ));
     }
     let length = length as usize;

@@ -94,7 +94,8 @@ fn files_that_are_no_safetensors_are_refused() {
     assert_eq!(refusal(&whole[..100]), "the file is truncated: 224 bytes expected, 100 found; copy or save it again");
     assert_eq!(refusal(&whole[..8]), "the file is truncated: 224 bytes expected, 8 found; copy or save it again");
     let foreign = format!(
-        "{start}it does not begin with a header's length and a header; palmnet train saves models as such files"
+        "{start}it does not begin with a header's length and a header; palmnet train saves models as such files, and palmnet \
+         import makes them of ONNX files"
     );
     assert_eq!(refusal(b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR"), foreign);
     assert_eq!(refusal(b"\x01\xe1\xf5\x05\0\0\0\0{}"), foreign);
