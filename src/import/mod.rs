@@ -15,7 +15,7 @@ mod weights;
 pub use onnx::onnx;
 pub use options::Options;
 pub use weights::{
-    Sequential, described, is_safetensors, preprocessing, standardization, weights, weights_like, weights_with,
+    Sequential, is_safetensors, preprocessing, schema, standardization, weights, weights_like, with_columns,
 };
 
 use crate::base::error::{Error, Result};

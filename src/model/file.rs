@@ -215,7 +215,7 @@ impl Model {
         self.known_loss().map_or(Ok(()), |loss| self.network().check_loss(loss))
     }
 
-    fn to_safetensors(&self) -> Safetensors {
+    pub(crate) fn to_safetensors(&self) -> Safetensors {
         let mut file = self.network().to_safetensors();
         let scalers =
             [("features", Some(self.preprocessing().features())), ("targets", self.preprocessing().targets())];

@@ -28,7 +28,7 @@ pub const COMMAND: Command = Command {
         "Flash, RAM and multiplications are estimates for a Cortex-M4, compiled with -Os.",
         "An ONNX file does the same in onnxruntime (1.15 or later): an input for each column, by its name; label and \
          probabilities out, or values. Dates go in as seconds since 1970.",
-        "Intervals and sets are not exported.",
+        "Intervals and sets are not exported; an ONNX file keeps them for palmnet import.",
     ],
     words: (1, 1),
     names: &[],

@@ -5,7 +5,7 @@ use std::io::Write;
 use std::path::Path;
 
 use palmnet::Error;
-use palmnet::import::{Options, described, is_safetensors, model};
+use palmnet::import::{Options, is_safetensors, model};
 use palmnet::unversioned::{FileKind, Json};
 
 use super::import_weights::{self, ACTIVATION, DATA, HEAD, LAYERS, LIKE, MEAN, SCALE, STD};
@@ -23,7 +23,7 @@ pub const COMMAND: Command = Command {
     details: &[
         "The graph must be a sequence of layers that palmnet has, behind columns that are scaled, filled in or one-hot \
          encoded. Anything else is an error that names the node. The model predicts, is evaluated and is trained further \
-         as any other.",
+         as any other. A file of palmnet export --to onnx becomes the model that it was made of, as it predicts.",
         "Weights are those of safetensors.torch.save_file(model.state_dict(), FILE) with the layers Linear, BatchNorm1d and \
          LayerNorm. Those of a Sequential need --activation; other options name the classes and the scaling.",
     ],
@@ -83,14 +83,12 @@ pub fn run(arguments: &Arguments, out: &mut dyn Write) -> Result<(), Failure> {
     (options.features, options.targets, options.classes) = (names(&FEATURES), names(&TARGETS), names(&CLASSES));
     options.folder = Path::new(file).parent().map(Path::to_path_buf);
     let bytes = fs::read(file).map_err(|error| Error::io(file, error))?;
-    let mut model = if is_safetensors(&bytes) {
+    let model = if is_safetensors(&bytes) {
         import_weights::model(arguments, &bytes, &options)?
     } else {
         import_weights::refuse(arguments, file)?;
         model(&bytes, file, &options)?
     };
-    let described = described(model.network());
-    model.notes.entry("import".into()).or_insert(described);
     model.save(target)?;
     if arguments.has(JSON.name) {
         let parameters = model.network().parameter_count();
@@ -98,8 +96,7 @@ pub fn run(arguments: &Arguments, out: &mut dyn Write) -> Result<(), Failure> {
             Json::object([("event", "done".into()), ("parameters", parameters.into()), ("model", target.into())]);
         return Ok(writeln!(out, "{line}")?);
     }
-    if let Some(note) = model.notes.get("import") {
-        write!(out, "{}", wrap(note, 0))?;
-    }
+    let note = model.notes.get("import").map_or("the whole model, as palmnet wrote it", String::as_str);
+    write!(out, "{}", wrap(note, 0))?;
     Ok(write!(out, "{}", wrap(&format!("saved {target}"), 0))?)
 }

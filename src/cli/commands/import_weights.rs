@@ -5,7 +5,7 @@ use std::path::Path;
 
 use palmnet::data::{Missing, Reading, Scaler};
 use palmnet::import::{self, Options, Sequential};
-use palmnet::{Activation, Dataset, Error, Model, Scaling, Table};
+use palmnet::{Activation, Dataset, Error, Model, Preprocessing, Scaling, Table};
 
 use crate::cli::Failure;
 use crate::cli::arguments::Group::{Data, Network};
@@ -107,22 +107,19 @@ pub fn model(arguments: &Arguments, bytes: &[u8], options: &Options) -> Result<M
         _ => layers,
     };
     let scaling = arguments.text(SCALE.name).map(str::parse::<Scaling>).transpose()?;
-    let Some(data) = arguments.text(DATA.name) else {
-        if scaling.is_some_and(|scaling| scaling != Scaling::None) {
-            return Err(arguments.misuse("--scale is fitted on --data: name a table, or give --mean and --std"));
-        }
-        let model = import::weights(bytes, file, &layers, options)?;
-        return Ok(match scaler(arguments, model.network().inputs())? {
-            Some(scaler) => Model::new(model.network().clone(), scaler, model.schema().clone())?,
-            None => model,
-        });
-    };
-    let data = read(arguments, data)?;
-    let preprocessing = match scaler(arguments, data.features().columns())? {
-        Some(scaler) => scaler.into(),
-        None => import::preprocessing(&data, scaling.unwrap_or(Scaling::None)),
-    };
-    Ok(import::weights_with(bytes, file, &layers, preprocessing, data.schema())?)
+    let network = layers.from_bytes(bytes, file)?;
+    let scaler = scaler(arguments, network.inputs())?;
+    if let Some(data) = arguments.text(DATA.name) {
+        let data = read(arguments, data)?;
+        let fitted = || import::preprocessing(&data, scaling.unwrap_or(Scaling::None));
+        return Ok(import::with_columns(network, scaler.map_or_else(fitted, Preprocessing::from), data.schema())?);
+    }
+    if scaling.is_some_and(|scaling| scaling != Scaling::None) {
+        return Err(arguments.misuse("--scale is fitted on --data: name a table, or give --mean and --std"));
+    }
+    let schema = import::schema(&network, options)?;
+    let scaler = scaler.unwrap_or_else(|| Scaler::identity(network.inputs()));
+    Ok(import::with_columns(network, scaler, &schema)?)
 }
 
 /// Reads the table that a network was trained on.

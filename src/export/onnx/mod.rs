@@ -8,7 +8,7 @@ mod steps;
 use super::program::Program;
 use crate::base::error::{Error, Result};
 use crate::format::onnx::KEY;
-use crate::format::onnx::write::record;
+use crate::format::onnx::write::{Written, record};
 use crate::format::protobuf::write::Message;
 use crate::model::Model;
 use graph::Graph;
@@ -52,11 +52,13 @@ pub(super) fn written(model: &Model) -> Result<Vec<u8>> {
     operators.bytes(1, "");
     operators.int(2, OPERATORS);
     file.message(8, &operators);
-    let mut metadata = Message::new();
-    metadata.bytes(1, KEY);
-    let of_model = model.clone().folded().to_bytes();
-    metadata.bytes(2, record(&of_model, graph_message.as_bytes(), graph.numbers()));
-    file.message(14, &metadata);
+    let (graph, operators, constants) = (graph_message.as_bytes(), operators.as_bytes(), graph.numbers());
+    if let Some(record) = record(&model.clone().folded().to_safetensors(), Written { graph, operators, constants }) {
+        let mut metadata = Message::new();
+        metadata.bytes(1, KEY);
+        metadata.bytes(2, record);
+        file.message(14, &metadata);
+    }
     let bytes = file.into_bytes();
     if bytes.len() > MOST_BYTES {
         let message =

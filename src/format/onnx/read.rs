@@ -1,6 +1,9 @@
 //! The reader.
 
-use super::{GRAPH, HEADER, HEXADECIMAL, KEY, NUMBERS, digest};
+use std::collections::BTreeMap;
+
+use super::{DIGEST, HEADER, HEXADECIMAL, KEY, NUMBERS, Parts};
+use crate::base::memory::is_available;
 use crate::format::json::Json;
 use crate::format::protobuf::read::{Damage, Fields};
 
@@ -9,7 +12,7 @@ use crate::format::protobuf::read::{Damage, Fields};
 pub(crate) enum Inside {
     /// There is none.
     Nothing,
-    /// There was one, but the graph or the record is not as it was written.
+    /// There was one, but the graph or the record is not as it was written, or there is no memory to read it.
     Changed,
     Whole(Vec<u8>),
 }
@@ -19,26 +22,33 @@ pub(crate) enum Inside {
 /// # Errors
 /// If the fields cannot be read.
 pub(crate) fn model_file(file: &[u8]) -> Result<Inside, Damage> {
-    let (mut graph, mut record) = (&[][..], None);
+    let (mut graphs, mut operators, mut records, mut functions) = (Vec::new(), Vec::new(), Vec::new(), 0);
     for field in Fields::new(file) {
         match field? {
-            (7, value) => graph = value.bytes()?,
+            (7, value) => graphs.push(value.bytes()?),
+            (8, value) => operators.push(value.bytes()?),
             (14, value) => {
                 let (key, text) = pair(value.bytes()?)?;
-                record = if key == KEY { Some(text) } else { record };
+                records.extend((key == KEY).then_some(text));
             }
+            (25, _) => functions += 1,
             _ => {}
         }
     }
-    let Some(record) = record else { return Ok(Inside::Nothing) };
-    let mut constants = Vec::new();
+    if records.is_empty() {
+        return Ok(Inside::Nothing);
+    }
+    let ([graph], [operators], [record], 0) = (&graphs[..], &operators[..], &records[..], functions) else {
+        return Ok(Inside::Changed);
+    };
+    let mut constants = BTreeMap::new();
     for field in Fields::new(graph) {
         if let (5, value) = field? {
-            constants.push(constant(value.bytes()?)?);
+            let (name, numbers) = constant(value.bytes()?)?;
+            constants.insert(name, numbers);
         }
     }
-    let restored = restored(&record, graph, &constants, file.len());
-    Ok(restored.map_or(Inside::Changed, Inside::Whole))
+    Ok(restored(record, graph, operators, constants).map_or(Inside::Changed, Inside::Whole))
 }
 
 /// Reads a `StringStringEntryProto`.
@@ -67,24 +77,25 @@ fn constant(message: &[u8]) -> Result<(String, &[u8]), Damage> {
     Ok((name, raw))
 }
 
-/// Returns the model file that a record describes, which has no more bytes than `most`.
-fn restored(record: &str, graph: &[u8], constants: &[(String, &[u8])], most: usize) -> Option<Vec<u8>> {
+/// Returns the model file that a record describes. Each constant is taken once, so that it is no longer than the ONNX file.
+fn restored(record: &str, graph: &[u8], operators: &[u8], mut constants: BTreeMap<String, &[u8]>) -> Option<Vec<u8>> {
+    // Parsed, a number of a byte or two takes sixteen times as much.
+    if !is_available(16 * record.len()) {
+        return None;
+    }
     let record = Json::parse(record).ok()?;
-    let is_same = record.get(GRAPH)?.as_str()? == digest(graph);
+    let (header, numbers) = (record.get(HEADER)?.as_str()?, record.get(NUMBERS)?);
+    let is_same = record.get(DIGEST)?.as_str()? == Parts { graph, operators, header, numbers }.digest();
     // A fuzzer does not find the digest of what it made.
     if !is_same && !cfg!(fuzzing) {
         return None;
     }
-    let header = record.get(HEADER)?.as_str()?;
     let mut file = (header.len() as u64).to_le_bytes().to_vec();
     file.extend_from_slice(header.as_bytes());
-    for part in record.get(NUMBERS)?.as_array()? {
+    for part in numbers.as_array()? {
         match part.as_str() {
-            Some(name) => file.extend_from_slice(constants.iter().find(|(own, _)| own == name)?.1),
+            Some(name) => file.extend_from_slice(constants.remove(name)?),
             None => file.extend(bytes_of(part.get(HEXADECIMAL)?.as_str()?)?),
-        }
-        if file.len() > most {
-            return None;
         }
     }
     Some(file)
@@ -93,6 +104,7 @@ fn restored(record: &str, graph: &[u8], constants: &[(String, &[u8])], most: usi
 /// Reads bytes in hexadecimal.
 fn bytes_of(digits: &str) -> Option<Vec<u8>> {
     let (pairs, rest) = digits.as_bytes().as_chunks::<2>();
-    let pairs = pairs.iter().map(|pair| u8::from_str_radix(str::from_utf8(pair).ok()?, 16).ok());
+    let digit = |byte: u8| char::from(byte).to_digit(16);
+    let pairs = pairs.iter().map(|&[high, low]| Some((16 * digit(high)? + digit(low)?) as u8));
     if rest.is_empty() { pairs.collect() } else { None }
 }

@@ -1,21 +1,32 @@
 //! The writer.
 
-use super::{GRAPH, HEADER, HEXADECIMAL, NUMBERS, digest};
+use super::{DIGEST, HEADER, HEXADECIMAL, NUMBERS, Parts};
 use crate::format::json::Json;
-use crate::format::safetensors::Safetensors;
+use crate::format::safetensors::{MAX_HEADER, Safetensors};
 
 /// Constants of fewer bytes are only whole tensors, not parts of them: a 1 may be anywhere.
 const SHORTEST_PART: usize = 64;
 
-/// Returns the record of a model file in a graph, which has these constants.
-pub(crate) fn record(file: &[u8], graph: &[u8], mut constants: Vec<(&str, &[u8])>) -> String {
-    let tensors = Safetensors::from_bytes(file, "").map_or(Vec::new(), |file| file.tensors);
-    let numbers: usize = tensors.iter().map(|tensor| tensor.size() * tensor.data.len()).sum();
-    let (header, mut rest) = file.split_at(file.len() - numbers);
+/// A graph as it is written.
+pub(crate) struct Written<'a> {
+    pub(crate) graph: &'a [u8],
+    /// The versions of the operators.
+    pub(crate) operators: &'a [u8],
+    /// The names and the bytes of the constants that are numbers.
+    pub(crate) constants: Vec<(&'a str, &'a [u8])>,
+}
+
+/// Returns the record of a model file in a graph; `None` if its header is longer than can be read.
+pub(crate) fn record(file: &Safetensors, written: Written<'_>) -> Option<String> {
+    let Written { graph, operators, mut constants } = written;
+    let bytes = file.to_bytes();
+    let numbers: usize = file.tensors.iter().map(|tensor| tensor.size() * tensor.data.len()).sum();
+    let (header, mut rest) = bytes.split_at(bytes.len() - numbers);
+    let header = str::from_utf8(&header[8..]).ok().filter(|header| header.len() <= MAX_HEADER)?;
     // The longest first: a part of a tensor may begin with the numbers of another one.
     constants.sort_by_key(|(_, bytes)| std::cmp::Reverse(bytes.len()));
     let mut parts = Vec::new();
-    for tensor in &tensors {
+    for tensor in &file.tensors {
         let (own, behind) = rest.split_at(tensor.size() * tensor.data.len());
         rest = behind;
         match taken(own, &mut constants) {
@@ -26,9 +37,9 @@ pub(crate) fn record(file: &[u8], graph: &[u8], mut constants: Vec<(&str, &[u8])
             }
         }
     }
-    let header = String::from_utf8_lossy(&header[8..]).into_owned();
-    let members = [(GRAPH, digest(graph).into()), (HEADER, header.into()), (NUMBERS, Json::Array(parts))];
-    Json::object(members).to_string()
+    let numbers = Json::Array(parts);
+    let digest = Parts { graph, operators, header, numbers: &numbers }.digest();
+    Some(Json::object([(DIGEST, digest.into()), (HEADER, header.into()), (NUMBERS, numbers)]).to_string())
 }
 
 /// Takes the constants whose bytes, one behind the other, are these, and returns their names. No constant is taken twice,

@@ -30,15 +30,12 @@ use self::value::{Cell, Kind, Source};
 use super::options::Options;
 use crate::base::error::{Error, Result};
 use crate::base::text::quoted;
-use crate::data::Schema;
+use crate::data::{Schema, TargetSchema};
 use crate::format::onnx::read::{Inside, model_file};
 use crate::format::protobuf::read::Damage;
 use crate::model::{Model, Preprocessing};
 use crate::nn::layer::Layer;
 use crate::nn::network::Network;
-
-/// The note that says where a model comes from.
-const NOTE: &str = "import";
 
 /// Returns the model in an ONNX file: a sequence of layers that this crate has, as PyTorch (both exporters), Keras (tf2onnx)
 /// and scikit-learn (skl2onnx) write it. `file` is the name for errors.
@@ -50,8 +47,8 @@ const NOTE: &str = "import";
 /// logarithms of probabilities (LogSoftmax), the model predicts the probabilities. The model's note `import` names what
 /// was understood in such ways.
 ///
-/// A file of [`export::onnx`](fn@crate::export::onnx) holds the whole model, with its intervals and notes, which comes back
-/// with the same bits. If the graph has been changed since, or `options` have other names, it is read as any other.
+/// A file of [`export::onnx`](fn@crate::export::onnx) holds the whole model, [folded](Model::folded), with its intervals and
+/// notes, which is returned as it is. If the file has been changed since, it is read as any other, and the note says so.
 ///
 /// Outputs are those of the graph up to rounding. Other values of ε in normalizations, a batch normalization in pieces, and
 /// inputs in another order are put into the weights.
@@ -71,31 +68,48 @@ const NOTE: &str = "import";
 /// # Errors
 /// [`Error::Format`] if the file is damaged, its numbers are in another file (see [`Options::folder`]), or a node is none
 /// of a sequence of layers that this crate has: the message names the node, its operator and its place. If the names in
-/// `options` are not as many as there are columns or outputs.
+/// `options` are not as many as there are columns or outputs, or are others than those of a whole model.
 pub fn onnx(bytes: &[u8], file: &str, options: &Options) -> Result<Model> {
     let damaged = |why| Error::format(file, format!("is no ONNX file, or a damaged one: {why}"));
-    let inside = model_file(bytes).map_err(damaged)?;
-    let has_names = [&options.features, &options.targets, &options.classes].iter().any(|names| !names.is_empty());
-    if let (Inside::Whole(inside), false) = (&inside, has_names) {
-        let mut model = Model::from_bytes(inside, file)?;
-        model.notes.insert(NOTE.into(), "from ONNX, written by palmnet: the whole model".into());
-        return Ok(model);
-    }
+    let remark = match model_file(bytes).map_err(damaged)? {
+        Inside::Nothing => String::new(),
+        Inside::Changed => "the file was changed after palmnet wrote it, and is read as one of another program".into(),
+        Inside::Whole(inside) => match Model::from_bytes(&inside, file) {
+            Ok(model) => return with_own_names(model, file, options),
+            Err(error) => format!("the whole model in its metadata cannot be read, and the graph is: {error}"),
+        },
+    };
     let graph = Graph::read(bytes, &outside(options)).map_err(damaged)?;
-    match (model(&graph, options), inside) {
-        (Ok(mut model), Inside::Changed) => {
-            let note = model.notes.entry(NOTE.into()).or_default();
-            note.push_str("; the graph was changed after palmnet wrote it, and is read as one of another program");
+    match model(&graph, options) {
+        Ok(mut model) => {
+            if !remark.is_empty() {
+                let note = model.notes.entry("import".into()).or_default();
+                note.push_str(&format!("; {remark}"));
+            }
             Ok(model)
         }
-        (Err(Error::Format { message, .. }), Inside::Whole(_)) => {
-            let message =
-                format!("{message}. It is a whole model of palmnet, with names of its own: give it no others");
-            Err(Error::format(file, message))
-        }
-        (Err(Error::Format { message, .. }), _) => Err(Error::format(file, message)),
-        (read, _) => read,
+        Err(Error::Format { message, .. }) if remark.is_empty() => Err(Error::format(file, message)),
+        Err(Error::Format { message, .. }) => Err(Error::format(file, format!("{message} ({remark})"))),
+        Err(error) => Err(error),
     }
+}
+
+/// Returns a model that has its names, unless others were given.
+fn with_own_names(model: Model, file: &str, options: &Options) -> Result<Model> {
+    let schema = model.schema();
+    let features: Vec<&String> = schema.columns().iter().map(|column| &column.name).collect();
+    let classes = if let TargetSchema::Classes { classes, .. } = schema.target() { &classes[..] } else { &[] };
+    let same = |given: &[String], own: &[String]| given.is_empty() || given == own;
+    if (options.features.is_empty() || options.features.iter().eq(features))
+        && same(&options.targets, schema.target().names())
+        && same(&options.classes, classes)
+    {
+        return Ok(model);
+    }
+    Err(Error::format(
+        file,
+        "is a whole model of palmnet, which has the names of its columns and classes: give no others",
+    ))
 }
 
 /// Returns the reader of files beside the graph, which reads each once.
@@ -164,7 +178,7 @@ fn model(graph: &Graph, options: &Options) -> Result<Model> {
     notes.dedup();
     let producer = if graph.producer.is_empty() { "an unknown program".into() } else { quoted(&graph.producer) };
     let notes: Vec<String> = std::iter::once(format!("from ONNX, written by {producer}")).chain(notes).collect();
-    model.notes.insert(NOTE.into(), notes.join("; "));
+    model.notes.insert("import".into(), notes.join("; "));
     Ok(model)
 }
 

@@ -7,8 +7,11 @@ use crate::model::{Preprocessing, Scaling};
 use crate::nn::activation::Activation;
 use crate::nn::network::Network;
 
-/// Returns the schema of a network by names: numbers for features and classes that have none.
-pub(super) fn schema(network: &Network, options: &Options) -> Result<Schema> {
+/// Returns the columns of a network by names: numbers for features and classes that have none. The folder is not used.
+///
+/// # Errors
+/// [`Error::Mismatch`] if there are names, but not as many as the network has inputs, outputs or classes.
+pub fn schema(network: &Network, options: &Options) -> Result<Schema> {
     let (inputs, outputs, last) = (network.inputs(), network.outputs(), network.output_activation());
     let Options { features, targets, classes, .. } = options;
     check("features", features.len(), inputs)?;
@@ -68,7 +71,8 @@ pub fn preprocessing(data: &Dataset, scaling: Scaling) -> Preprocessing {
 /// for all.
 ///
 /// # Errors
-/// If there are neither one nor as many of them as columns, one is not finite, or a standard deviation is not positive.
+/// If there are neither one nor as many of them as columns, one is not finite, or a standard deviation is not from 3·10⁻³⁹ to
+/// 8·10³⁷.
 pub fn standardization(mean: &[f64], std: &[f64], columns: usize) -> Result<Scaler> {
     for (name, count) in [("means", mean.len()), ("standard deviations", std.len())] {
         if count != 1 && count != columns {
@@ -79,7 +83,7 @@ pub fn standardization(mean: &[f64], std: &[f64], columns: usize) -> Result<Scal
     }
     if let Some(index) = std.iter().position(|&std| std <= 0.0 || !(1.0 / std as f32).is_normal()) {
         return Err(Error::Mismatch(format!(
-            "standard deviation {} is {}, expected a positive number: of a column that was not divided, give 1",
+            "standard deviation {} is {:e}, expected from 3e-39 to 8e37: of a column that was not divided, give 1",
             index + 1,
             std[index]
         )));

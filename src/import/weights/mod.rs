@@ -5,7 +5,7 @@ mod modules;
 mod order;
 mod words;
 
-pub use columns::{preprocessing, standardization};
+pub use columns::{preprocessing, schema, standardization};
 
 use std::str::FromStr;
 
@@ -26,7 +26,7 @@ use words::{Part, Parts};
 /// It is a model of classes if their names are given, or the layers end in a softmax or in one sigmoid; if they end in
 /// several sigmoids, one of labels; else of values. Outputs that are logits become probabilities of classes in
 /// predictions. Features and targets are not scaled: for a network that was trained behind a scaler, or with the columns of
-/// a table, see [`weights_with`] and [`standardization`].
+/// a table, see [`with_columns`].
 ///
 /// # Errors
 /// Those of [`Sequential::from_bytes`], and [`Error::Mismatch`] if there are names, but not as many as the network has
@@ -34,33 +34,37 @@ use words::{Part, Parts};
 pub fn weights(bytes: &[u8], file: &str, layers: &Sequential, options: &Options) -> Result<Model> {
     let network = layers.from_bytes(bytes, file)?;
     let (schema, inputs) = (columns::schema(&network, options)?, network.inputs());
-    Model::new(network, Scaler::identity(inputs), schema)
+    with_columns(network, Scaler::identity(inputs), &schema)
 }
 
-/// Returns the model of weights that PyTorch saved, with the preprocessing and the columns of the table that the network was
-/// trained on, such as those of [`preprocessing`]. `file` is the name for errors.
+/// Returns the model of a network of [`Sequential::from_bytes`], with the columns and the preprocessing that it was trained
+/// with, such as [`schema`] or that of a table, and [`preprocessing`] or [`standardization`]. Its note `import` names the
+/// layers, and what else their tensors could be.
 ///
 /// # Errors
-/// Those of [`Sequential::from_bytes`], and [`Error::Mismatch`] if the network has not as many inputs and outputs as the
-/// columns and the targets make.
-pub fn weights_with(
-    bytes: &[u8],
-    file: &str,
-    layers: &Sequential,
-    preprocessing: Preprocessing,
-    schema: &Schema,
-) -> Result<Model> {
-    let network = layers.from_bytes(bytes, file)?;
-    match schema.columns().iter().find(|column| column.marks_missing) {
-        Some(column) if schema.width() != network.inputs() => Err(Error::Mismatch(format!(
-            "column {} of the table has missing cells, for which there is an input, so that there are {} inputs, and the \
-             network has {}: fill the cells in",
-            quoted(&column.name),
-            schema.width(),
-            network.inputs()
-        ))),
-        _ => Model::new(network, preprocessing, schema.clone()),
+/// [`Error::Mismatch`] if the network has not as many inputs and outputs as the columns and the targets make.
+pub fn with_columns(network: Network, preprocessing: impl Into<Preprocessing>, schema: &Schema) -> Result<Model> {
+    let layers: Vec<String> = network.layers().iter().map(Layer::to_string).collect();
+    let mut note = format!("layers {}", layers.join(" "));
+    if network.layers().iter().any(|layer| matches!(layer, Layer::LayerNorm(_))) {
+        note.push_str(
+            "; a GroupNorm, and a BatchNorm1d without running statistics, have the same tensors as a LayerNorm, but compute \
+             something else",
+        );
     }
+    let marks = schema.columns().iter().filter(|column| column.marks_missing).map(|column| column.name.as_str());
+    let (marks, inputs) = (marks.collect::<Vec<&str>>(), network.inputs());
+    if !marks.is_empty() && schema.width() == inputs + marks.len() {
+        return Err(Error::Mismatch(format!(
+            "missing cells in {} of the table have inputs of their own, so that there are {}, and the network has {inputs}: \
+             fill the cells in",
+            listed(&marks),
+            schema.width(),
+        )));
+    }
+    let mut model = Model::new(network, preprocessing, schema.clone())?;
+    model.notes.insert("import".into(), note);
+    Ok(model)
 }
 
 /// Returns a model with the weights that PyTorch saved, as [`export::state_dict`](crate::export) gave them to it, and with
@@ -71,17 +75,10 @@ pub fn weights_with(
 /// Those of [`Sequential::like`] and [`Sequential::from_bytes`].
 pub fn weights_like(bytes: &[u8], file: &str, like: &Model) -> Result<Model> {
     let network = Sequential::like(like.network())?.from_bytes(bytes, file)?;
-    let model = Model::new(network, like.preprocessing().clone(), like.schema().clone())?;
-    Ok(model.with_loss(like.loss()))
-}
-
-/// Describes what was read of a state dict, for the note `import`: the layers, and what else their tensors could be.
-pub fn described(network: &Network) -> String {
     let layers: Vec<String> = network.layers().iter().map(Layer::to_string).collect();
-    let has_norm = network.layers().iter().any(|layer| matches!(layer, Layer::LayerNorm(_)));
-    let remark = "; a GroupNorm, and a BatchNorm1d without running statistics, have the same tensors as a LayerNorm, but \
-                  compute something else";
-    format!("layers {}{}", layers.join(" "), if has_norm { remark } else { "" })
+    let mut model = Model::new(network, like.preprocessing().clone(), like.schema().clone())?.with_loss(like.loss());
+    model.notes.insert("import".into(), format!("layers {}", layers.join(" ")));
+    Ok(model)
 }
 
 /// Returns whether a file is a safetensors file, by its first bytes.

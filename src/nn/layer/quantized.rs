@@ -77,7 +77,8 @@ impl Quantized {
     /// Returns the layer of these parts.
     ///
     /// # Errors
-    /// If the lengths do not fit each other, a weight is -128, a scale is not from 10⁻¹² to 10¹², or a sum could overflow.
+    /// If the lengths do not fit each other, there are more than 66,000 inputs, a weight is -128, a scale is not from 10⁻¹² to
+    /// 10¹², or a sum could overflow.
     pub fn from_parts(parts: QuantizedParts) -> Result<Self> {
         let QuantizedParts { members, inputs, outputs, weights, scale, bias, input } = parts;
         let (weights_of, columns) = (inputs.checked_mul(outputs), members.checked_mul(outputs));
@@ -87,8 +88,11 @@ impl Quantized {
             || columns != Some(scale.len())
             || bias.len() != scale.len()
             || length == Some(0)
+            || inputs > MOST_INPUTS
         {
-            return Err(wrong("has not as many weights, scales and biases as its shape says"));
+            return Err(wrong(
+                "has not as many weights, scales and biases as its shape says, or more than 66,000 inputs",
+            ));
         }
         let range = InputScale::LEAST..=1.0 / InputScale::LEAST;
         if weights.contains(&i8::MIN) || !scale.iter().chain([&input.scale]).all(|scale| range.contains(scale)) {
@@ -265,6 +269,31 @@ mod tests {
         let Layer::Dense(same) = layer.dequantized() else { panic!("a dense layer") };
         assert_eq!(same.bias(), [0.5, -100.0]);
         assert!((same.weights()[(2, 0)] + 0.6).abs() < 0.5 / 127.0);
+    }
+
+    /// Each member has rows of its own; memory that a wider layer used serves, and ReLU does not hide NaN.
+    #[test]
+    fn members_take_turns() {
+        let parts = |members: usize, inputs: usize| QuantizedParts {
+            members,
+            inputs,
+            outputs: 1,
+            weights: (0..members * inputs).map(|i| if i < inputs { 1 } else { -1 }).collect(),
+            scale: vec![1.0; members],
+            bias: vec![0.5; members],
+            input: InputScale { scale: 0.5, zero: 10 },
+        };
+        let (mut memory, mut output) = (Bytes::default(), Matrix::default());
+        let wide = Quantized::from_parts(parts(1, 70)).unwrap();
+        wide.predict(&Matrix::filled(3, 70, 7.0), Activation::Identity, &mut memory, &mut output);
+        assert_eq!(output.as_slice(), [70.0 * 7.0 + 0.5; 3]);
+        let layer = Quantized::from_parts(parts(2, 3)).unwrap();
+        let x = Matrix::from_rows(&[[1.0, 2.0, 0.5], [1.0, 2.0, 0.5], [1.0, f32::NAN, 0.0], [-1.0, -2.0, 0.0]]);
+        for (activation, expected) in [(Activation::Identity, [4.0, -3.0, 3.5]), (Activation::Relu, [4.0, 0.0, 3.5])] {
+            layer.predict(&x, activation, &mut memory, &mut output);
+            assert!(output.row(2)[0].is_nan(), "{activation:?}: {output:?}");
+            assert_eq!([0, 1, 3].map(|row| output.row(row)[0]), expected, "{activation:?}");
+        }
     }
 
     #[test]

@@ -8,7 +8,7 @@
 //! c w 1 4 2 = 0.5 1 2 3 4 5 6 7    a constant: name, type, dimensions, and its entries, from the first again if too few
 //! n Gemm x w > y ; alpha=1. b=2    a node: operator, inputs, outputs, attributes
 //! o y 1                            an output: name, type
-//! m {"header":"{}","numbers":[]}   the record of a model file
+//! m {"digest":"","header":"{}","numbers":["w"]}    the record of a model file
 //! ```
 
 #![no_main]
