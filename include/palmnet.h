@@ -58,8 +58,8 @@ const char *palmnet_output_name(const palmnet_model *model, size_t output);
 /* Predicts rows of cells as they stand in a table: numbers in the notation of the training data, such as "9,125" of a table
  * with decimal commas (palmnet_predict_numbers takes numbers themselves). `cells` are rows x palmnet_columns texts in the order of the columns;
  * an empty one, and NULL, is a missing cell. `outputs` is room for rows x palmnet_outputs numbers. Values are in the units
- * of the table. Returns 0, or -1 if a cell cannot be read, or is of a category that training did not have: the error names
- * row and column, counted from 1. */
+ * of the table; they are not finite if the cells are too extreme for the network. Returns 0, or -1 if a cell cannot be read,
+ * or is of a category that training did not have: the error names row and column, counted from 1. */
 int palmnet_predict(const palmnet_model *model, const char *const *cells, size_t rows, double *outputs);
 
 /* Predicts rows of numbers, for models whose columns are all numbers: `numbers` are rows x palmnet_columns, NaN where one
@@ -72,7 +72,7 @@ int palmnet_predict_numbers(const palmnet_model *model, const double *numbers, s
  * its step, goes to `loss` unless that is NULL. Returns 0, or -1; the model is then as it was before.
  *
  * The optimizer goes on from call to call, as long as the model is loaded and no call fails. The calibration of the model (its temperature,
- * its intervals) is removed, because it was measured for the weights before; `palmnet train --from` measures one again. */
+ * its intervals) is removed, because it was measured for the weights before. */
 int palmnet_learn(palmnet_model *model, const char *const *cells, size_t rows, double learning_rate, double *loss);
 
 #ifdef __cplusplus

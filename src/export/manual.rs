@@ -167,7 +167,7 @@ fn describe(column: &Column, text: &mut String) {
         ColumnKind::Categories(names) => {
             fill(text, "one of % texts:", &[&names.len()]);
             names.iter().take(8).for_each(|name| fill(text, " %", &[&plain(&quoted(name))]));
-            *text += "\n";
+            *text += if names.len() > 8 { " and more\n" } else { "\n" };
         }
     }
 }

@@ -88,7 +88,7 @@ pub fn rust_source(model: &Model, name: &str) -> Result<String> {
 ///   far from zero (one with an [`origin`](crate::data::NumberForm::origin)) is of double precision;
 /// - dates, with or without a time of day: the seconds from 1970-01-01 00:00 to the date and time as they are written, in
 ///   double precision (of a NumPy `datetime64[s]`, the number); NaN if missing. ONNX reads no dates, and a zone cannot be
-///   given: the time is taken as that of UTC;
+///   given: models whose training dates had one predict something else;
 /// - times of day and durations: the seconds, in double precision; NaN if missing;
 /// - categories: the text without blanks around it, exactly as in training (also if it is a number); the empty text if
 ///   missing. One that was not in training is as for `palmnet predict`: like a missing one if the column has an input for

@@ -1,12 +1,15 @@
 //! Names that are identifiers in C, C++ and Rust.
 
 /// Words that are no names in one of the languages, or that a compiler or a header replaces.
-const RESERVED: &str = " alignas alignof and as asm async auto await become bool box break case catch char class complex \
-    const const_cast constexpr continue crate decltype default delete do double dyn else enum errno explicit export extern \
-    false final float fn for friend gen goto i386 if impl imaginary in inline int let linux long loop macro match mod move mut \
-    mutable namespace new noexcept not nullptr operator or override private priv protected pub ref register restrict return \
-    self short signed sizeof static stderr stdin stdout struct super switch template this thread_local throw trait true try \
-    typedef typeid typename typeof union unix unsafe unsigned unsized use using virtual void volatile where while xor yield ";
+const RESERVED: &str = " abstract alignas alignof and and_eq as asm async auto await become bitand bitor bool box \
+    break case catch char char16_t char32_t char8_t class co_await co_return co_yield compl complex concept const \
+    const_cast consteval constexpr constinit continue crate decltype default delete do double dyn dynamic_cast else \
+    enum errno explicit export extern false final float fn for friend gen goto i386 if imaginary impl in inline int \
+    let linux long loop macro match mod move mut mutable namespace new noexcept not not_eq nullptr operator or or_eq \
+    override priv private protected pub ref register reinterpret_cast requires restrict return self short signed \
+    sizeof static static_assert static_cast stderr stdin stdout struct super switch template this thread_local throw \
+    trait true try type typedef typeid typename typeof union unix unsafe unsigned unsized use using virtual void \
+    volatile wchar_t where while xor xor_eq yield ";
 
 /// Returns an identifier like a text, in lower case: words joined by `_`, and `x` before a digit.
 pub(super) fn identifier(text: &str) -> String {
@@ -74,6 +77,10 @@ mod tests {
             ("In", "in_"),
             ("__a__b", "a_b"),
             ("linux", "linux_"),
+            ("type", "type_"),
+            ("xor_eq", "xor_eq_"),
+            ("abstract", "abstract_"),
+            ("alignas", "alignas_"),
         ];
         for (text, name) in cases {
             assert_eq!(identifier(text), name, "{text}");

@@ -100,10 +100,14 @@ fn push(tensors: &mut Vec<Tensor>, i: usize, layer: &Layer) {
 /// Returns the Python expression that makes the `nn.Sequential` of a model, in lines that are indented by four.
 ///
 /// # Errors
-/// [`Error::Mismatch`] if a layer is none of PyTorch's: members of an ensemble, bins or embeddings.
+/// [`Error::Mismatch`] if a layer is none of PyTorch's: members of an ensemble, bins, embeddings or weights in 8 bits.
 pub fn sequential(model: &Model) -> Result<String> {
     let mut text = "nn.Sequential(\n".to_string();
     for layer in model.network().layers() {
+        if let Layer::Quantized(_) = layer {
+            let message = format!("layer {layer} has weights in 8 bits: export the model that it was made of");
+            return Err(Error::Mismatch(message));
+        }
         let module = module(layer).ok_or_else(|| {
             Error::Mismatch(format!(
                 "layer {layer} is of an ensemble or of encoded columns, which an nn.Sequential does not have: train a plain \

@@ -90,7 +90,10 @@ impl Model {
             TargetSchema::Labels { names, .. } | TargetSchema::Values { names } => outputs == names.len(),
         };
         if !fits {
-            return Err(Error::Mismatch(format!("the network has {outputs} outputs, which do not fit {targets:?}")));
+            let count = targets.output_names().len();
+            return Err(Error::Mismatch(format!(
+                "{outputs} outputs of the network do not fit {count} targets or classes"
+            )));
         }
         let scaled_values =
             |scaler: &Scaler| matches!(targets, TargetSchema::Values { .. }) && scaler.columns() == outputs;

@@ -73,13 +73,21 @@ impl Model {
     /// ```
     ///
     /// # Errors
-    /// If `data` is empty or does not fit the model, or a layer of the model is in 8 bits already.
+    /// If `data` is empty or does not fit the model, its targets are all the same value, or a layer of the model is in 8 bits
+    /// already.
     pub fn quantized(&self, data: &Dataset) -> Result<Quantization> {
         self.network().check_float()?;
         if data.is_empty() {
             return Err(Error::Mismatch("there are no rows to find the scales of 8-bit weights on".into()));
         }
         let before = self.score(data)?;
+        if !before.value().is_finite() {
+            return Err(Error::Mismatch(
+                "the score on these rows is not a number, so that it tells no cost of 8-bit weights: give more rows, whose \
+                 targets differ"
+                    .into(),
+            ));
+        }
         let most = match before.evaluation {
             Evaluation::Regression(_) => MOST_COST_OF_VALUES,
             _ => MOST_COST,

@@ -123,6 +123,7 @@ fn weights_that_do_not_fit_are_refused() {
         ("--layers 4-5-relu-3-softmax --head sigmoid", &["end with softmax already"]),
         ("--activation relu --classes a,b", &["2 names of classes", "has 3"]),
         ("--activation relu --mean 1,2 --std 1", &["2 means for 4 inputs"]),
+        ("--activation relu --head sigmoid --classes a,b,c", &["3 outputs of sigmoid are of labels", "softmax"]),
         ("--activation relu --mean 1 --std 2,0,1,1", &["standard deviation 2 is 0e0", "give 1"]),
         ("--activation relu --mean 1 --std -1", &["standard deviation 1 is -1e0"]),
         ("--activation relu --data gaps.csv", &["missing cells in `sepal_length`", "there are 5", "has 4: fill"]),

@@ -159,11 +159,25 @@ for why, found in {
     "largest output of sigmoid": graph(
         "one", [gemm, node("Sigmoid", ["z"], ["p"]), node("ArgMax", ["p"], ["y"], axis=1)], "y", I),
     "divides whole numbers": graph("whole", [node("Div", ["x", "ten"], ["y"]), cast, behind], "z", F, I, ten=ten),
+    "computes with the outputs of sigmoid": graph(
+        "scaled", [gemm, node("Sigmoid", ["z"], ["p"]), node("Mul", ["p", "half"], ["q"]),
+                   node("ArgMax", ["q"], ["y"], axis=1)], "y", I, half=half),
     "would lose its digits": graph("far", [node("Sub", ["x", "far"], ["y"]), cast, behind], "z", F, D, far=far),
 }.items():
     assert found.returncode == 1 and why in " ".join(found.stderr.split()), (why, found)
 largest = graph("largest", [gemm, node("ArgMax", ["z"], ["y"], axis=1)], "y", I)
 assert largest.returncode == 0 and "one of 0, 1, 2" in run("info", folder / "largest"), largest
+
+# Numbers that are made of probabilities are values.
+hundred = np.float32(100)
+made = [gemm, node("Sigmoid", ["z"], ["p"]), node("Mul", ["p", "hundred"], ["y"])]
+scaled = graph("hundred", made, "y", F, hundred=hundred)
+assert scaled.returncode == 0, scaled
+(folder / "rows.csv").write_text("-1,0\n0.5,2\n")
+found = np.loadtxt(run("predict", folder / "hundred", folder / "rows.csv", "--header", "no").splitlines(), delimiter=",", ndmin=2)
+weights = onnx.numpy_helper.to_array(onnx.load(folder / "hundred.onnx").graph.initializer[0])
+expected = 100 / (1 + np.exp(-np.array([[-1, 0], [0.5, 2]]) @ weights.astype(float)))
+assert np.abs(found - expected).max() < 1e-3, (found, expected)
 
 # Exported models come back with the same bits, also from the graph alone.
 gaps = table.assign(**{"class": classes})

@@ -65,6 +65,9 @@ pub fn run(arguments: &Arguments, out: &mut dyn Write) -> Result<(), Failure> {
     if budget.is_some() && language.is_none() {
         return Err(arguments.misuse("--budget is for --to c and --to rust: an ONNX file is not for such a device"));
     }
+    if arguments.has(NAME.name) && language.is_none() {
+        return Err(arguments.misuse("--name is for --to c and --to rust: -o names an ONNX file"));
+    }
     let file = arguments.word(0).unwrap_or_default();
     let model = Model::load(file)?;
     let name = arguments.text(NAME.name).map_or_else(|| name_of(file), str::to_string);

@@ -79,6 +79,11 @@ pub fn run(arguments: &Arguments, out: &mut dyn Write) -> Result<(), Failure> {
     let names = |option: &Opt| -> Vec<String> {
         arguments.text(option.name).map_or(Vec::new(), |text| text.split(',').map(|name| name.trim().into()).collect())
     };
+    for option in [&FEATURES, &TARGETS, &CLASSES] {
+        if names(option).iter().any(String::is_empty) {
+            return Err(arguments.misuse(&format!("{}: a name is empty", option.name)));
+        }
+    }
     let mut options = Options::default();
     (options.features, options.targets, options.classes) = (names(&FEATURES), names(&TARGETS), names(&CLASSES));
     options.folder = Path::new(file).parent().map(Path::to_path_buf);

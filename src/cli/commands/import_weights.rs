@@ -11,6 +11,7 @@ use crate::cli::Failure;
 use crate::cli::arguments::Group::{Data, Network};
 use crate::cli::arguments::{Arguments, Opt};
 use crate::cli::input::{infer, reading};
+use crate::cli::options::{HEADER, IGNORE, SEPARATOR, TASK};
 
 pub const LAYERS: Opt = Opt::new(
     "--layers",
@@ -80,7 +81,8 @@ pub const STD: Opt =
     Opt::new("--std", "X[,X...]|FILE", Data, "The standard deviations that the features were then divided by.");
 
 /// The options that only a safetensors file has.
-const ONLY: [&Opt; 8] = [&LAYERS, &ACTIVATION, &HEAD, &LIKE, &DATA, &SCALE, &MEAN, &STD];
+const ONLY: [&Opt; 12] =
+    [&LAYERS, &ACTIVATION, &HEAD, &LIKE, &DATA, &TASK, &IGNORE, &HEADER, &SEPARATOR, &SCALE, &MEAN, &STD];
 
 /// Refuses the options of a state dict for other files.
 pub fn refuse(arguments: &Arguments, file: &str) -> Result<(), Failure> {

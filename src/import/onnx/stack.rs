@@ -123,6 +123,11 @@ impl Stack {
         Ok(())
     }
 
+    /// Returns whether there are operations behind the last layer.
+    pub(super) fn has_steps(&self) -> bool {
+        !self.steps.is_empty()
+    }
+
     /// Returns the number of outputs of the layers so far.
     fn width(&self) -> Option<usize> {
         let inputs = self.cells.len();

@@ -100,15 +100,12 @@ pub(super) fn end(reader: &Reader<'_>) -> Answer<End> {
     end.ok_or_else(|| "the graph has no output".into())
 }
 
-/// Returns what the outputs predict.
-pub(super) fn target(reader: &mut Reader<'_>, stack: &Stack, end: End, options: &Options) -> Answer<Target> {
-    let outputs = reader.width(end.scores);
-    let last = match stack.layers.last() {
-        Some(Layer::Activation(activation)) => *activation,
-        _ => Activation::Identity,
-    };
-    let is_sigmoid = last == Activation::Sigmoid;
-    if end.is_probability && !(is_sigmoid || last == Activation::Softmax) {
+/// Refuses decisions about the outputs of an activation that are others than palmnet's.
+fn check(end: &End, last: Activation, outputs: usize, is_log: bool) -> Answer<()> {
+    if is_log && outputs == 1 {
+        return Err("the logarithm of a softmax of one output is always 0".into());
+    }
+    if end.is_probability && !matches!(last, Activation::Sigmoid | Activation::Softmax) {
         return Err(format!(
             "the graph takes outputs of {last} for probabilities, which palmnet does with those of a sigmoid or a softmax"
         ));
@@ -118,6 +115,29 @@ pub(super) fn target(reader: &mut Reader<'_>, stack: &Stack, end: End, options: 
             "the graph takes the largest output of {last}, and palmnet that of a softmax or of logits"
         ));
     }
+    Ok(())
+}
+
+/// Returns what the outputs predict.
+pub(super) fn target(reader: &mut Reader<'_>, stack: &Stack, end: End, options: &Options) -> Answer<Target> {
+    let outputs = reader.width(end.scores);
+    let last = match stack.layers.last() {
+        Some(Layer::Activation(activation)) => *activation,
+        _ => Activation::Identity,
+    };
+    // Numbers that are made of probabilities are none.
+    let is_of_probabilities =
+        stack.has_steps() && matches!(last, Activation::Sigmoid | Activation::HardSigmoid | Activation::Softmax);
+    if is_of_probabilities && (end.classes.is_some() || !options.classes.is_empty() || end.is_labels || end.is_largest)
+    {
+        return Err(format!(
+            "the graph computes with the outputs of {last} before it takes them for classes, which palmnet does not: leave \
+             the classes out, and the outputs are values"
+        ));
+    }
+    let last = if is_of_probabilities { Activation::Identity } else { last };
+    check(&end, last, outputs, stack.is_log)?;
+    let is_sigmoid = last == Activation::Sigmoid;
     let given = (!options.classes.is_empty()).then(|| options.classes.clone());
     let is_labels =
         outputs > 1 && (end.is_labels || (is_sigmoid && given.as_ref().is_none_or(|names| names.len() == 2)));

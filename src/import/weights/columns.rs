@@ -10,11 +10,18 @@ use crate::nn::network::Network;
 /// Returns the columns of a network by names: numbers for features and classes that have none. The folder is not used.
 ///
 /// # Errors
-/// [`Error::Mismatch`] if there are names, but not as many as the network has inputs, outputs or classes.
+/// [`Error::Mismatch`] if there are names, but not as many as the network has inputs, outputs or classes, or names of classes
+/// for several outputs of a sigmoid.
 pub fn schema(network: &Network, options: &Options) -> Result<Schema> {
     let (inputs, outputs, last) = (network.inputs(), network.outputs(), network.output_activation());
     let Options { features, targets, classes, .. } = options;
     check("features", features.len(), inputs)?;
+    if outputs > 1 && !classes.is_empty() && matches!(last, Activation::Sigmoid | Activation::HardSigmoid) {
+        return Err(Error::Mismatch(format!(
+            "the {outputs} outputs of {last} are of labels, and not of classes, whose probabilities add to 1: end the network \
+             in softmax, or give no names of classes"
+        )));
+    }
     let features = if features.is_empty() { numbered(1..inputs + 1) } else { features.clone() };
     let is_of_classes = !classes.is_empty()
         || last == Activation::Softmax

@@ -52,6 +52,9 @@ pub fn with_columns(network: Network, preprocessing: impl Into<Preprocessing>, s
              something else",
         );
     }
+    if network.layers().iter().any(|layer| matches!(layer, Layer::LayerNorm(_) | Layer::BatchNorm(_))) {
+        note.push_str("; eps of normalizations is taken for 1e-5");
+    }
     let marks = schema.columns().iter().filter(|column| column.marks_missing).map(|column| column.name.as_str());
     let (marks, inputs) = (marks.collect::<Vec<&str>>(), network.inputs());
     if !marks.is_empty() && schema.width() == inputs + marks.len() {
