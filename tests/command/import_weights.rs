@@ -114,7 +114,7 @@ fn weights_that_do_not_fit_are_refused() {
     };
     for (options, parts) in [
         ("", &["--activation relu", "--layers linear,relu,linear"][..]),
-        ("--layers 4-6-relu-3", &["`0.weight` of shape [5, 4]", "4 inputs and 6 outputs"]),
+        ("--layers 4-6-relu-3", &["`0.weight` of shape [5, 4]", "4 inputs and 6 outputs", "(`linear`, `linear`)"]),
         ("--layers 7-5-relu-3", &["`0.weight`", "7 inputs"]),
         ("--layers linear,relu", &["`2.weight`", "none of the layers"]),
         ("--layers 4-5-relu-3-relu-2", &["more layers than tensors", "2 modules", "`0`, `2`"]),
@@ -239,6 +239,9 @@ fn a_plain_model_goes_to_pytorch_and_back() {
     assert_eq!(file.metadata["sequential"], expected.trim_end());
 
     folder.run("import iris-pytorch.safetensors --like iris.model -o again").ok();
+    // Without it, the scaling would be lost.
+    let layers = "--layers 4-8-batch_norm-relu-6-batch_norm-relu-3";
+    folder.run(&format!("import iris-pytorch.safetensors {layers}")).fails(1, &["metadata", "scaling", "--like MODEL"]);
     let again = Model::load(folder.path("again")).unwrap();
     assert_eq!((again.network(), again.preprocessing()), (model.network(), model.preprocessing()));
     assert_eq!((again.schema(), again.loss()), (model.schema(), model.loss()));

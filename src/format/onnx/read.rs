@@ -12,7 +12,7 @@ use crate::format::protobuf::read::{Damage, Fields};
 pub(crate) enum Inside {
     /// There is none.
     Nothing,
-    /// There was one, but the graph or the record is not as it was written, or there is no memory to read it.
+    /// There was one, but the graph or the record is not as it was written.
     Changed,
     Whole(Vec<u8>),
 }
@@ -20,7 +20,7 @@ pub(crate) enum Inside {
 /// Returns the model file in an ONNX file.
 ///
 /// # Errors
-/// If the fields cannot be read.
+/// If the fields cannot be read, or there is no memory for the record.
 pub(crate) fn model_file(file: &[u8]) -> Result<Inside, Damage> {
     let (mut graphs, mut operators, mut records, mut functions) = (Vec::new(), Vec::new(), Vec::new(), 0);
     for field in Fields::new(file) {
@@ -41,6 +41,10 @@ pub(crate) fn model_file(file: &[u8]) -> Result<Inside, Damage> {
     let ([graph], [operators], [record], 0) = (&graphs[..], &operators[..], &records[..], functions) else {
         return Ok(Inside::Changed);
     };
+    // Parsed, a number of a byte or two takes sixteen times as much.
+    if !is_available(16 * record.len()) {
+        return Err("there is no memory to read the model in its metadata: end other programs");
+    }
     let mut constants = BTreeMap::new();
     for field in Fields::new(graph) {
         if let (5, value) = field? {
@@ -79,10 +83,6 @@ fn constant(message: &[u8]) -> Result<(String, &[u8]), Damage> {
 
 /// Returns the model file that a record describes. Each constant is taken once, so that it is no longer than the ONNX file.
 fn restored(record: &str, graph: &[u8], operators: &[u8], mut constants: BTreeMap<String, &[u8]>) -> Option<Vec<u8>> {
-    // Parsed, a number of a byte or two takes sixteen times as much.
-    if !is_available(16 * record.len()) {
-        return None;
-    }
     let record = Json::parse(record).ok()?;
     let (header, numbers) = (record.get(HEADER)?.as_str()?, record.get(NUMBERS)?);
     let is_same = record.get(DIGEST)?.as_str()? == Parts { graph, operators, header, numbers }.digest();

@@ -44,8 +44,7 @@ pub fn weights(bytes: &[u8], file: &str, layers: &Sequential, options: &Options)
 /// # Errors
 /// [`Error::Mismatch`] if the network has not as many inputs and outputs as the columns and the targets make.
 pub fn with_columns(network: Network, preprocessing: impl Into<Preprocessing>, schema: &Schema) -> Result<Model> {
-    let layers: Vec<String> = network.layers().iter().map(Layer::to_string).collect();
-    let mut note = format!("layers {}", layers.join(" "));
+    let mut note = layers_of(&network);
     if network.layers().iter().any(|layer| matches!(layer, Layer::LayerNorm(_))) {
         note.push_str(
             "; a GroupNorm, and a BatchNorm1d without running statistics, have the same tensors as a LayerNorm, but compute \
@@ -78,10 +77,16 @@ pub fn with_columns(network: Network, preprocessing: impl Into<Preprocessing>, s
 /// Those of [`Sequential::like`] and [`Sequential::from_bytes`].
 pub fn weights_like(bytes: &[u8], file: &str, like: &Model) -> Result<Model> {
     let network = Sequential::like(like.network())?.from_bytes(bytes, file)?;
-    let layers: Vec<String> = network.layers().iter().map(Layer::to_string).collect();
+    let note = layers_of(&network);
     let mut model = Model::new(network, like.preprocessing().clone(), like.schema().clone())?.with_loss(like.loss());
-    model.notes.insert("import".into(), format!("layers {}", layers.join(" ")));
+    model.notes.insert("import".into(), note);
     Ok(model)
+}
+
+/// Names the layers of a network, for a note.
+fn layers_of(network: &Network) -> String {
+    let layers: Vec<String> = network.layers().iter().map(Layer::to_string).collect();
+    format!("layers {}", layers.join(" "))
 }
 
 /// Returns whether a file is a safetensors file, by its first bytes.
@@ -128,6 +133,8 @@ pub struct Sequential {
 #[derive(Clone, Debug, PartialEq)]
 enum Plan {
     Parts(Parts),
+    /// Those of a network, whose model has everything else.
+    Like(Parts),
     /// The names of the tensors tell, with this activation between the linear layers.
     Numbered(Option<Activation>),
 }
@@ -164,7 +171,7 @@ impl Sequential {
             ))),
         };
         let parts = network.layers().iter().map(part).collect::<Result<Vec<Part>>>()?;
-        Ok(Sequential { plan: Plan::Parts(Parts { inputs: Some(network.inputs()), parts }), head: None })
+        Ok(Sequential { plan: Plan::Like(Parts { inputs: Some(network.inputs()), parts }), head: None })
     }
 
     /// Returns the layers with an activation after the last, such as the softmax that `nn.CrossEntropyLoss` brings along;
@@ -180,7 +187,8 @@ impl Sequential {
     ///
     /// # Errors
     /// [`Error::Format`] if the file is damaged, if it lacks a tensor of the layers or has one that belongs to none, or if
-    /// shapes do not fit; the message names the tensor.
+    /// shapes do not fit; the message names the tensor. If its metadata has the scaling of a model, as that of
+    /// [`export::state_dict`](crate::export) has, and the layers are not [`like`](Self::like) those of one.
     pub fn from_bytes(&self, bytes: &[u8], file: &str) -> Result<Network> {
         let content = Safetensors::from_bytes(bytes, file)?;
         self.network(&content).map_err(|message| Error::format(file, message))
@@ -190,10 +198,17 @@ impl Sequential {
         if file.metadata.contains_key("layers") && file.metadata.contains_key("palmnet") {
             return Err("this is a model of palmnet already: it needs no import".into());
         }
+        if file.metadata.contains_key("features.offset") && !matches!(self.plan, Plan::Like(_)) {
+            return Err(
+                "its metadata has the columns and the scaling of a model of palmnet, which are taken over from that \
+                        model alone, by --like MODEL: to leave them out, save the tensors without metadata"
+                    .into(),
+            );
+        }
         let modules = Module::all(file)?;
         let numbered;
         let parts = match &self.plan {
-            Plan::Parts(parts) => parts,
+            Plan::Parts(parts) | Plan::Like(parts) => parts,
             Plan::Numbered(activation) => {
                 numbered = order::stack(&modules, *activation)?;
                 &numbered
@@ -265,7 +280,7 @@ fn layers(stack: &Parts, modules: &[Module<'_>]) -> std::result::Result<Vec<Laye
                 "{} does not fit a layer of {width} inputs and {outputs} outputs: {remedy}give --layers the modules in \
                  their order ({})",
                 module.described(),
-                names(modules)
+                words(modules)
             ));
         }
         width = Some(outputs);
@@ -287,6 +302,15 @@ fn unknown(name: &str, modules: &[Module<'_>]) -> String {
         quoted(name),
         names(modules)
     )
+}
+
+/// Lists modules as the layers name them: a number alone would be one of outputs.
+fn words(modules: &[Module<'_>]) -> String {
+    let word = |module: &Module<'_>| match module.name.parse::<usize>() {
+        Ok(_) => module.kind.word().to_string(),
+        Err(_) => module.name.to_string(),
+    };
+    listed(&modules.iter().map(word).collect::<Vec<String>>())
 }
 
 fn names(modules: &[Module<'_>]) -> String {
